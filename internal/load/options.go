@@ -1,0 +1,94 @@
+// Package load runs a psql script, as package psql reads it, against PostgreSQL over pgx.
+package load
+
+import (
+	"io/fs"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Mode says how the script is divided into transactions.
+type Mode string
+
+// The transaction modes.
+const (
+	Single Mode = "single" // all or nothing
+	None   Mode = "none"   // each statement on its own, as psql -f without -1
+)
+
+// IfNotEmpty says what to do when a table to be loaded already has rows.
+type IfNotEmpty string
+
+// What to do about rows already there.
+const (
+	Replace IfNotEmpty = "replace" // as the script says
+	Keep    IfNotEmpty = "keep"    // load nothing and succeed
+	Fail    IfNotEmpty = "fail"    // fail before any change
+)
+
+// ForeignKeys says what to do about foreign keys after the load.
+type ForeignKeys string
+
+// What to do about rows that break a foreign key.
+const (
+	Check   ForeignKeys = "check"   // warn
+	Enforce ForeignKeys = "enforce" // fail and roll back
+	Off     ForeignKeys = "off"
+)
+
+// Script is one entry script and the files that it may read.
+type Script struct {
+	FS   fs.FS
+	Name string // slash-separated path in FS
+}
+
+// Options is what a load needs. The zero value of every field but Target and Script is useful.
+type Options struct {
+	Target         *pgx.ConnConfig
+	ConnectTimeout time.Duration // how long to keep trying to reach the server; 0 means try once
+	Script         Script
+	Before, After  []Script // the user's own scripts, in the same transaction; may read their own FS
+	Transaction    Mode     // "" means Single
+	Continue       bool     // go on after an error, as psql without ON_ERROR_STOP; needs Transaction None
+	Verbatim       bool     // send every statement as written (the setting fast, turned off)
+	Jobs           int      // connections that load at once; more than 1 needs Transaction None; 0 means 1
+	Variables      map[string]string
+	IfNotEmpty     IfNotEmpty  // "" means Replace
+	KeepSequences  bool        // do not move sequences (the setting sync-sequences, turned off)
+	ForeignKeys    ForeignKeys // "" means Check
+	SkipAnalyze    bool        // do not ANALYZE (the setting analyze, turned off)
+	Events         Events
+}
+
+// Events are told what happens as it happens. Any may be nil. They are called one at a time.
+type Events struct {
+	Phase    func(name string)     // "connect", "load", "verify": a new phase begins
+	Progress func(Progress)        // often; the receiver thins it out
+	Output   func(text string)     // what the script prints (\echo, \qecho, \warn)
+	Notice   func(message string)  // worth a line in the log
+	Warn     func(warning string)  // worth an annotation and a place in the summary
+}
+
+// Progress is how far a load has come.
+type Progress struct {
+	Table string // table in hand, schema-qualified; may be empty
+	Bytes int64  // bytes of script read so far
+	Total int64  // bytes of the entry script, 0 when not known
+	Rows  int64  // rows loaded so far
+}
+
+// Table is what was loaded into one table.
+type Table struct {
+	Name    string // schema-qualified, quoted where PostgreSQL needs it, as in "public.users"
+	Rows    int64
+	Bytes   int64 // bytes of script that made them
+	Elapsed time.Duration
+}
+
+// Result is what a load did.
+type Result struct {
+	Tables  []Table // sorted by name
+	Rows    int64   // total
+	Skipped bool    // IfNotEmpty was Keep and there were rows
+}

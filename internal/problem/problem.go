@@ -1,0 +1,77 @@
+// Package problem is how every part of the program says what went wrong: what happened, where, and what to do about
+// it, together with the exit code. It is the lowest package: it imports nothing of this project.
+package problem
+
+import (
+	"context"
+	"errors"
+	"strings"
+)
+
+// Code is the process's exit code. Its values are part of the contract with callers; they never change.
+type Code int
+
+// The exit codes.
+const (
+	OK          Code = 0   // done
+	Unexpected  Code = 1   // a fault of this program, or of something it did not foresee
+	Settings    Code = 2   // bad settings, found before any network
+	API         Code = 3   // the API said no, or the task failed
+	Timeout     Code = 4   // a limit on waiting was reached
+	Data        Code = 5   // download, archive, or a script that is refused
+	Database    Code = 6   // the database could not be reached or refused a statement
+	Interrupted Code = 130 // SIGINT or SIGTERM
+)
+
+// Error is one problem, written for the person who must act on it.
+type Error struct {
+	Code    Code
+	Where   string // place: "load.sql:12:3", "table public.users", "POST /generate_tasks: HTTP 422"; may be empty
+	What    string // what happened; one sentence without a full stop
+	Excerpt string // script excerpt with a caret, or server detail and hint; whole lines, may be empty
+	Remedy  string // what to do about it; may be empty
+	Err     error  // cause, for errors.Is and errors.As; its text is not printed again
+}
+
+// Error gives the whole text: "where: what", then excerpt and remedy on lines of their own.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Headline())
+	if e.Excerpt != "" {
+		b.WriteString("\n")
+		b.WriteString(strings.TrimRight(e.Excerpt, "\n"))
+	}
+	if e.Remedy != "" {
+		b.WriteString("\n")
+		b.WriteString(e.Remedy)
+	}
+	return b.String()
+}
+
+// Headline gives the first line of Error: place and what happened.
+func (e *Error) Headline() string {
+	if e.Where == "" {
+		return e.What
+	}
+	return e.Where + ": " + e.What
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// CodeOf gives the exit code for err: that of the first *Error in its chain, Interrupted or Timeout for a bare context
+// error, OK for nil, Unexpected for anything else.
+func CodeOf(err error) Code {
+	var p *Error
+	switch {
+	case err == nil:
+		return OK
+	case errors.As(err, &p):
+		return p.Code
+	case errors.Is(err, context.Canceled):
+		return Interrupted
+	case errors.Is(err, context.DeadlineExceeded):
+		return Timeout
+	}
+	return Unexpected
+}

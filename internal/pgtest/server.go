@@ -1,0 +1,272 @@
+// Package pgtest is a throwaway PostgreSQL server for the tests and the demo: started from the server programs that are
+// installed on this machine, in a temporary folder of its own, on a free port, and gone afterwards whatever happens.
+//
+// Why no library does it: the embedded servers for Go download their binaries, which a machine without that network
+// cannot, and which are not the server that the distribution ships; those that use installed programs
+// (zombiezen.com/go/postgrestest and its like) trust every connection, so that no password can leak, refuse to run as
+// root, and leave the server behind when the test process is killed. What is left is small.
+//
+// Gone whatever happens: a small shell process, the watchdog, holds the reading end of a pipe whose other end only this
+// process has. However this process ends (return, panic, signal, SIGKILL), the pipe closes, and the watchdog stops the
+// server and removes the folder. This needs nothing but a POSIX shell, so that it is the same on Linux, macOS and the
+// BSDs. (Linux's parent death signal is tied to one thread, not to the process, and removes no folder.)
+package pgtest
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+)
+
+// Limits on waiting for the server's programs; generous, for a busy machine.
+const (
+	initLimit  = 2 * time.Minute
+	startLimit = 1 * time.Minute
+	stopLimit  = 15 * time.Second // an immediate shutdown kills stuck backends after five
+)
+
+// portTries is how often a server is started anew because somebody else took the free port first.
+const portTries = 5
+
+// superuser is the name of the cluster's one role.
+const superuser = "postgres"
+
+// Options says how the server differs from a default one. The zero value is right for tests.
+type Options struct {
+	// Settings go to postgresql.conf, over the defaults of initdb and over those for speed (fsync, full_page_writes
+	// and synchronous_commit off). To measure, turn these on again here.
+	Settings map[string]string
+	Locale   string // of the cluster; "" means C, which every system has
+	Encoding string // of the cluster; "" means UTF8
+}
+
+// Server is one running server. Its methods may be called from several goroutines at once.
+type Server struct {
+	dir      string
+	programs programs
+	password string
+	port     int
+	group    *group
+	stop     func() error
+}
+
+// Start makes a cluster and starts a server on it: user "postgres" with a random password, on a free TCP port of
+// 127.0.0.1 and on a Unix socket in its own folder. It returns when the server accepts connections. As root, the server
+// itself runs as the user postgres or nobody, because PostgreSQL refuses to run as root. ctx limits the start only.
+//
+// Errors are *problem.Error with code Database: no server installed (saying what to install), or one that does not
+// start (with the end of its log). Nothing is left behind then.
+func Start(ctx context.Context, options Options) (*Server, error) {
+	found, err := findPrograms()
+	if err != nil {
+		return nil, err
+	}
+	owner, err := serverOwner()
+	if err != nil {
+		return nil, startProblem(err, "")
+	}
+	dir, err := makeFolder(owner)
+	if err != nil {
+		return nil, startProblem(err, "")
+	}
+	g, err := newGroup(dir, owner)
+	if err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, startProblem(err, "")
+	}
+	s := &Server{dir: dir, programs: found, password: rand.Text(), group: g}
+	s.stop = sync.OnceValue(s.shutDown)
+	err = s.initialise(ctx, options)
+	if err == nil {
+		err = s.listen(ctx)
+	}
+	if err != nil {
+		log := lastLines(s.Log(), 20)
+		_ = s.stop()
+		return nil, startProblem(err, log)
+	}
+	return s, nil
+}
+
+// initialise makes the cluster: password logins only, even on the socket.
+func (s *Server) initialise(ctx context.Context, options Options) error {
+	passwordFile := filepath.Join(s.dir, "password")
+	if err := s.group.writeFile(passwordFile, s.password+"\n"); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, initLimit)
+	defer cancel()
+	err := s.group.run(ctx, s.Log(), s.programs.path("initdb"),
+		"--pgdata="+s.DataDir(), "--username="+superuser, "--pwfile="+passwordFile, "--auth=scram-sha-256",
+		"--locale="+orElse(options.Locale, "C"), "--encoding="+orElse(options.Encoding, "UTF8"), "--no-sync")
+	if err != nil {
+		return fmt.Errorf("initdb: %w", err)
+	}
+	if err := os.Remove(passwordFile); err != nil {
+		return err
+	}
+	return appendFile(filepath.Join(s.DataDir(), "postgresql.conf"), configuration(options.Settings))
+}
+
+// configuration gives lines for postgresql.conf: the defaults for tests, then settings, which win by coming later.
+func configuration(settings map[string]string) string {
+	var b strings.Builder
+	b.WriteString("\nfsync = off\nfull_page_writes = off\nsynchronous_commit = off\n")
+	quote := strings.NewReplacer(`\`, `\\`, `'`, `''`)
+	for name, value := range settings {
+		fmt.Fprintf(&b, "%s = '%s'\n", name, quote.Replace(value))
+	}
+	return b.String()
+}
+
+// listen starts the server, on another port if the one found free was taken in between.
+func (s *Server) listen(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	for try := 1; ; try++ {
+		port, err := freePort(ctx)
+		if err != nil {
+			return err
+		}
+		s.port = port
+		if err := os.Truncate(s.Log(), 0); err != nil {
+			return err
+		}
+		err = s.group.start(s.Log(), s.programs.path("postgres"),
+			"-D", s.DataDir(), "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", s.SocketDir())
+		if err != nil {
+			return err
+		}
+		err = s.awaitReady(ctx)
+		if err == nil || try == portTries || !strings.Contains(lastLines(s.Log(), 20), "TCP/IP socket") {
+			return err
+		}
+	}
+}
+
+// awaitReady waits until the server says in postmaster.pid that it accepts connections, or has ended. The status is the
+// eighth line of that file (src/include/utils/pidfile.h), there since PostgreSQL 10; pg_ctl waits in the same way.
+func (s *Server) awaitReady(ctx context.Context) error {
+	const statusLine = 8
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		pidfile, _ := os.ReadFile(filepath.Join(s.DataDir(), "postmaster.pid"))
+		lines := strings.Split(string(pidfile), "\n")
+		if len(lines) >= statusLine && strings.TrimSpace(lines[statusLine-1]) == "ready" {
+			return nil
+		}
+		if s.group.serverEnded() {
+			return fmt.Errorf("the server ended while starting")
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the server was not ready in time: %w", ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+// Stop ends the server at once (an immediate shutdown) and removes its folder. Later calls do nothing more and give the
+// same result.
+func (s *Server) Stop() error { return s.stop() }
+
+func (s *Server) shutDown() error {
+	err := s.group.stopServer(stopLimit)
+	if removed := os.RemoveAll(s.dir); err == nil {
+		err = removed
+	}
+	s.group.close()
+	return err
+}
+
+// URL gives the address of a database on this server, as postgres://user:password@127.0.0.1:port/database?sslmode=disable.
+func (s *Server) URL(database string) string {
+	u := url.URL{
+		Scheme:   "postgres",
+		User:     url.UserPassword(superuser, s.password),
+		Host:     net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)),
+		Path:     "/" + database,
+		RawQuery: "sslmode=disable",
+	}
+	return u.String()
+}
+
+// Password gives the password of the user postgres: random, so that a test can look for it where it must not be.
+func (s *Server) Password() string { return s.password }
+
+// Port gives the TCP port on 127.0.0.1.
+func (s *Server) Port() int { return s.port }
+
+// SocketDir gives the folder of the Unix socket.
+func (s *Server) SocketDir() string { return s.dir }
+
+// DataDir gives the cluster's data folder.
+func (s *Server) DataDir() string { return filepath.Join(s.dir, "data") }
+
+// Log gives the path of the server's log; it goes with the server.
+func (s *Server) Log() string { return filepath.Join(s.dir, "log") }
+
+// PID gives the process id of the server's first process (the postmaster), for tests that kill it or measure it.
+func (s *Server) PID() int { return s.group.serverPID() }
+
+// Bin gives the path of a client program of the server's own version, such as psql or pg_dump.
+func (s *Server) Bin(name string) (string, error) { return s.programs.client(name) }
+
+func startProblem(err error, log string) error {
+	return &problem.Error{
+		Code:    problem.Database,
+		Where:   "throwaway PostgreSQL server",
+		What:    "could not be started: " + err.Error(),
+		Excerpt: log,
+		Err:     err,
+	}
+}
+
+// freePort asks the system for a port that is free now; it may be taken by the time the server wants it.
+func freePort(ctx context.Context) (int, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	return port, l.Close()
+}
+
+func appendFile(path, text string) error {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	if _, err := f.WriteString(text); err != nil {
+		_ = f.Close()
+		return err
+	}
+	return f.Close()
+}
+
+// lastLines gives the last n lines of a file, or nothing when it cannot be read.
+func lastLines(path string, n int) string {
+	text, _ := os.ReadFile(path)
+	lines := slices.Collect(strings.Lines(string(text)))
+	return strings.Join(lines[max(0, len(lines)-n):], "")
+}
+
+func orElse(value, fallback string) string {
+	if value == "" {
+		return fallback
+	}
+	return value
+}

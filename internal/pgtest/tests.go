@@ -1,0 +1,161 @@
+package pgtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// TB is what is needed of a *testing.T, *testing.B or *testing.F. (The demo is in the product, so this package does
+// not import testing.)
+type TB interface {
+	Helper()
+	Cleanup(func())
+	Fatalf(format string, args ...any)
+}
+
+// shared is the one server of a test process. It is global because a test function is given nothing but its T.
+var shared struct {
+	sync.Mutex
+	server *Server
+	err    error
+}
+
+// databases numbers the databases of this process.
+var databases atomic.Int64
+
+// Shared gives the one server of this test process, started on first use. It is stopped by Run; without Run, when the
+// process ends. Tests that change the server (kill it, fill its disk) Start their own.
+func Shared(t TB) *Server {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.server == nil && shared.err == nil {
+		shared.server, shared.err = Start(context.Background(), Options{})
+	}
+	if shared.err != nil {
+		t.Fatalf("%v", shared.err)
+	}
+	return shared.server
+}
+
+// Run runs a package's tests, stops the shared server if there is one, and gives the exit code:
+//
+//	func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
+//
+// To look for leaked goroutines as well: goleak.VerifyTestMain(pgtest.Tests{M: m}).
+func Run(m interface{ Run() int }) int {
+	code := m.Run()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.server == nil {
+		return code
+	}
+	if err := shared.server.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	return code
+}
+
+// Tests is a package's tests, for those who call Run on a *testing.M themselves, as goleak does.
+type Tests struct{ M interface{ Run() int } }
+
+// Run is pgtest.Run.
+func (t Tests) Run() int { return Run(t.M) }
+
+// NewDatabase makes an empty database and gives its URL. It is dropped when the test ends, whoever is still connected.
+func (s *Server) NewDatabase(t TB) string {
+	t.Helper()
+	name := fmt.Sprintf("test_%d", databases.Add(1))
+	Exec(t, s.URL(superuser), "CREATE DATABASE "+name)
+	t.Cleanup(func() {
+		t.Helper()
+		Exec(t, s.URL(superuser), "DROP DATABASE "+name+" WITH (FORCE)")
+	})
+	return s.URL(name)
+}
+
+// Exec runs SQL, one or more statements, in a connection of its own; the test ends if it fails.
+func Exec(t TB, url, sql string) {
+	t.Helper()
+	ctx := context.Background() // also for cleaning up, when the test's own context has ended
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	config.RuntimeParams = nil // what PG* variables of the caller ask for
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	if _, err := conn.PgConn().Exec(ctx, sql).ReadAll(); err != nil {
+		t.Fatalf("%.200s: %v", sql, err)
+	}
+}
+
+// Dump gives the output of pg_dump for the database at url, without what differs from run to run and from version to
+// version though the databases are the same: the \restrict key and the comments with version numbers.
+func Dump(t TB, url string, extraArgs ...string) string {
+	t.Helper()
+	stdout, stderr, code := runClient(t, "pg_dump", append([]string{"--dbname=" + url}, extraArgs...))
+	if code != 0 {
+		t.Fatalf("pg_dump: exit code %d: %s", code, stderr)
+	}
+	return normaliseDump(stdout)
+}
+
+// normaliseDump looks only at the first and the last lines, because data may look like what is removed.
+func normaliseDump(dump string) string {
+	const edge = 12
+	lines := strings.SplitAfter(dump, "\n")
+	kept := lines[:0]
+	for i, line := range lines {
+		head, tail := i < edge, i >= len(lines)-edge
+		switch {
+		case head && strings.HasPrefix(line, `\restrict `),
+			head && strings.HasPrefix(line, "-- Dumped "),
+			tail && strings.HasPrefix(line, `\unrestrict `):
+		default:
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "")
+}
+
+// Psql runs the server's own psql on the database at url, with nothing of the caller's environment and no psqlrc.
+// Files named in args are relative to the test's folder. Standard input is empty.
+func Psql(t TB, url string, args ...string) (stdout, stderr string, exitCode int) {
+	t.Helper()
+	return runClient(t, "psql", append([]string{"-X", "--no-password", "--dbname=" + url}, args...))
+}
+
+func runClient(t TB, name string, args []string) (stdout, stderr string, exitCode int) {
+	t.Helper()
+	found, err := findPrograms()
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	path, err := found.client(name)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	var out, errs bytes.Buffer
+	cmd := exec.Command(path, args...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "LC_ALL=C", "TZ=UTC"}
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}

@@ -1,0 +1,497 @@
+package psql
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+)
+
+// Print is what a script wants shown: \echo, \qecho (both standard output here) and \warn.
+type Print struct {
+	Pos  Position
+	Text string // with its newline, if it has one
+	Warn bool   // \warn: standard error
+}
+
+// Connect is \connect. Fields that the script left out, or gave as "-", are empty.
+type Connect struct {
+	Pos                        Position
+	Database, User, Host, Port string // Database may be a connection string
+	ReusePrevious              string // the value of -reuse-previous=, "" if not given
+}
+
+// Encoding is \encoding with a name.
+type Encoding struct {
+	Pos  Position
+	Name string
+}
+
+// LargeObject is \lo_import (File is set) or \lo_unlink (OID is set).
+type LargeObject struct {
+	Pos                Position
+	File, Comment, OID string
+}
+
+// Ignored is a meta-command that changes nothing in the database: display, formatting, timing.
+type Ignored struct {
+	Pos     Position
+	Command string // with its backslash
+}
+
+// commandKind is what becomes of a meta-command here.
+type commandKind uint8
+
+const (
+	ignored commandKind = iota
+	ignoredLine
+	refused
+	refusedLine
+	handled
+)
+
+// commands are psql's meta-commands by name. Those beginning with \d are known by that letter, as in psql.
+var commands = map[string]commandKind{
+	"a": ignored, "C": ignored, "conninfo": ignored, "copyright": ignored, "encoding": handled, "errverbose": ignored,
+	"f": ignored, "h": ignoredLine, "help": ignoredLine, "H": ignored, "html": ignored, "l": ignored, "list": ignored,
+	"l+": ignored, "list+": ignored, "lx": ignored, "lx+": ignored, "lo_list": ignored, "lo_list+": ignored, "p": ignored, "print": ignored, "pset": ignored, "s": ignored,
+	"sf": ignoredLine, "sf+": ignoredLine, "sv": ignoredLine, "sv+": ignoredLine, "t": ignored, "T": ignored, "timing": ignored,
+	"x": ignored, "z": ignored, "zS": ignored, "zx": ignored, "?": ignored, "restrict": handled, "unrestrict": handled,
+
+	"!": refusedLine, "e": refused, "edit": refused, "ef": refusedLine, "ev": refusedLine, "getenv": refused, "setenv": refused,
+	"lo_export": refused, "o": handled, "out": handled, "password": refused, "prompt": refused, "w": refused, "write": refused,
+
+	"bind": handled, "c": handled, "connect": handled, "cd": handled, "copy": handled, "crosstabview": handled, "echo": handled,
+	"elif": handled, "else": handled, "endif": handled, "g": handled, "gdesc": handled, "gexec": handled, "gset": handled,
+	"gx": handled, "i": handled, "if": handled, "include": handled, "include_relative": handled, "ir": handled,
+	"lo_import": handled, "lo_unlink": handled, "q": handled, "qecho": handled, "quit": handled, "r": handled, "reset": handled,
+	"set": handled, "unset": handled, "warn": handled, "watch": handled,
+}
+
+// why says of each refused command what psql would do.
+var why = map[string]string{
+	"!": "runs a shell command", "e": "starts an editor", "edit": "starts an editor", "ef": "starts an editor",
+	"ev": "starts an editor", "getenv": "reads the environment", "setenv": "changes the environment",
+	"lo_export": "writes a file", "password": "asks a person", "prompt": "asks a person", "w": "writes a file or runs a shell command",
+	"write": "writes a file or runs a shell command",
+}
+
+// arguments reads what follows a meta-command's name.
+type arguments struct {
+	s    *Script
+	rest []byte
+	eval bool
+	err  error // a shell command in backquotes, or a quote that is not closed
+}
+
+// next gives the next argument; ok is false at the end of the command.
+func (a *arguments) next(kind argKind) (arg argument, ok bool) {
+	if a.err != nil {
+		return arg, false
+	}
+	arg, a.rest, ok = a.s.readArgument(a.rest, kind, a.eval)
+	switch {
+	case arg.unterminated:
+		a.err = errors.New("unterminated quoted string")
+	case arg.shell && a.eval:
+		a.err = errShell
+	}
+	return arg, ok && a.err == nil
+}
+
+func (a *arguments) text(kind argKind) string {
+	arg, _ := a.next(kind)
+	return arg.text
+}
+
+// all gives the remaining arguments.
+func (a *arguments) all(kind argKind) []argument {
+	var args []argument
+	for {
+		arg, ok := a.next(kind)
+		if !ok {
+			return args
+		}
+		args = append(args, arg)
+	}
+}
+
+var errShell = errors.New("backquotes run a shell command")
+
+// refusal is an error that ends the script whatever ON_ERROR_STOP says.
+type refusal struct{ error }
+
+// command reads and carries out one meta-command. The scanner stands just after its backslash.
+func (s *Script) command(lv *level) (item any, err error) {
+	src := lv.source()
+	pos := src.position(src.r)
+	pos.Column--
+	pos.Offset--
+	pos.Via = lv.via
+	line, err := lv.restOfLine()
+	if err != nil {
+		return nil, s.fatal(pos, err)
+	}
+	n := 0
+	for n < len(line) && class[line[n]] != space && line[n] != '\n' && line[n] != '\\' {
+		n++
+	}
+	name := string(line[:n])
+	args := &arguments{s: s, rest: line[n:], eval: lv.active()}
+	include := ""
+	item, include, err = s.carryOut(lv, pos, name, args)
+	if err == nil {
+		for _, extra := range args.all(normalArg) {
+			_ = extra // psql warns of them and goes on
+		}
+		err = args.err
+	}
+	if err != nil {
+		args.rest = nil // psql throws the rest of the line away
+		err = s.commandError(pos, name, err)
+		item = nil
+	} else {
+		args.rest = bytes.TrimPrefix(args.rest, []byte(`\\`))
+	}
+	lv.consume(len(line) - len(args.rest))
+	if err == nil && include != "" {
+		return nil, s.include(lv, pos, include)
+	}
+	return item, err
+}
+
+func (s *Script) commandError(pos Position, name string, err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	e = &Error{Pos: pos, Message: fmt.Sprintf(`\%s: %s`, name, err), Err: err}
+	if strings.HasPrefix(err.Error(), `\`) || strings.HasPrefix(err.Error(), "invalid command") {
+		e.Message = err.Error()
+	}
+	var r refusal
+	if errors.Is(err, errShell) || errors.As(err, &r) {
+		e.Refused = true
+		e.Message += ", which is never done for a script from outside"
+		e.Remedy = "Remove the command from the script, or load a script without it."
+	}
+	return e
+}
+
+// restOfLine gives what the scanner has not read of the line in hand, values of variables included.
+func (lv *level) restOfLine() ([]byte, error) {
+	var line []byte
+	for i := len(lv.over) - 1; i >= 0; i-- {
+		o := lv.over[i]
+		line = append(line, o.buf[o.r:o.w]...)
+		if o.rest {
+			return line, nil
+		}
+	}
+	end, err := lv.file.fillLine()
+	if err != nil {
+		return nil, err
+	}
+	return append(line, lv.file.buf[lv.file.r:end]...), nil
+}
+
+// consume moves past n bytes of what restOfLine gave.
+func (lv *level) consume(n int) {
+	for i := len(lv.over) - 1; i >= 0; i-- {
+		o := lv.over[i]
+		k := min(n, o.w-o.r)
+		o.r += k
+		n -= k
+		if o.rest {
+			return
+		}
+	}
+	lv.file.r += n
+}
+
+// carryOut does what the command says. include is a file to be read next.
+func (s *Script) carryOut(lv *level, pos Position, name string, args *arguments) (item any, include string, err error) {
+	if s.restrictKey != "" && name != "unrestrict" {
+		return nil, "", errors.New(`backslash commands are restricted; only \unrestrict is allowed`)
+	}
+	kind, known := commands[name]
+	if !known && strings.HasPrefix(name, "d") {
+		kind, known = ignored, true
+	}
+	if !known {
+		return nil, "", fmt.Errorf("invalid command \\%s", name)
+	}
+	switch name {
+	case "if", "elif", "else", "endif":
+		return nil, "", s.branch(lv, name, args)
+	}
+	if !lv.active() {
+		switch {
+		case kind == ignoredLine, kind == refusedLine, name == "copy":
+			args.text(lineArg)
+		default:
+			args.all(filePipeArg)
+		}
+		return nil, "", args.err
+	}
+	switch kind {
+	case ignoredLine:
+		args.text(lineArg)
+		return &Ignored{pos, `\` + name}, "", nil
+	case ignored:
+		args.all(normalArg)
+		return &Ignored{pos, `\` + name}, "", nil
+	case refused, refusedLine:
+		return nil, "", refusal{fmt.Errorf(`\%s %s`, name, why[name])}
+	}
+	switch name {
+	case "i", "include", "ir", "include_relative":
+		file, ok := args.next(nameArg)
+		if !ok {
+			return nil, "", firstErr(args.err, errors.New("missing required argument"))
+		}
+		dir := s.cwd
+		if strings.HasSuffix(name, "r") || name == "include_relative" {
+			dir = path.Dir(lv.file.name)
+		}
+		include, err = s.resolve(pos, dir, file.text)
+		return nil, include, err
+	case "copy":
+		item, err = s.parseCopy(pos, args.text(lineArg))
+		return item, "", err
+	case "g", "gx", "gset", "gexec", "gdesc", "crosstabview", "watch":
+		item, err = s.send(lv, pos, name, args)
+		return item, "", err
+	case "bind":
+		lv.bind = []string{}
+		for _, a := range args.all(normalArg) {
+			lv.bind = append(lv.bind, a.text)
+		}
+		return nil, "", args.err
+	}
+	item, err = s.simple(lv, pos, name, args)
+	return item, "", err
+}
+
+// simple carries out the commands that neither read a file nor send the query buffer.
+func (s *Script) simple(lv *level, pos Position, name string, args *arguments) (any, error) {
+	switch name {
+	case "set":
+		return s.set(pos, args)
+	case "unset":
+		v, ok := args.next(normalArg)
+		if !ok {
+			return nil, firstErr(args.err, errors.New("missing required argument"))
+		}
+		return nil, s.vars.Unset(v.text)
+	case "echo", "qecho", "warn":
+		return s.echo(pos, name, args)
+	case "q", "quit":
+		lv.ended = true
+		lv.clear()
+		lv.conds = nil
+		return nil, nil
+	case "r", "reset":
+		lv.clear()
+		lv.reset()
+		return nil, nil
+	case "cd":
+		dir, err := s.resolve(pos, s.cwd, args.text(nameArg))
+		if err == nil {
+			s.cwd = dir
+		}
+		return nil, firstErr(args.err, err)
+	case "o", "out":
+		file, _ := args.next(filePipeArg)
+		if strings.HasPrefix(file.text, "|") {
+			return nil, refusal{fmt.Errorf(`\%s | runs a shell command`, name)}
+		}
+		return &Ignored{pos, `\` + name}, args.err
+	case "encoding":
+		if e, ok := args.next(normalArg); ok {
+			return &Encoding{pos, e.text}, nil
+		}
+		return &Ignored{pos, `\` + name}, args.err
+	case "connect", "c":
+		return s.connect(pos, args)
+	case "lo_import":
+		file, ok := args.next(nameArg)
+		if !ok {
+			return nil, firstErr(args.err, errors.New("missing required argument"))
+		}
+		return &LargeObject{Pos: pos, File: file.text, Comment: args.text(nameArg)}, args.err
+	case "lo_unlink":
+		oid, ok := args.next(nameArg)
+		if !ok {
+			return nil, firstErr(args.err, errors.New("missing required argument"))
+		}
+		return &LargeObject{Pos: pos, OID: oid.text}, args.err
+	case "restrict":
+		key, ok := args.next(normalArg)
+		if !ok || key.text == "" {
+			return nil, firstErr(args.err, errors.New("missing required argument"))
+		}
+		s.restrictKey = key.text
+		return nil, nil
+	case "unrestrict":
+		key, ok := args.next(normalArg)
+		switch {
+		case !ok || key.text == "":
+			return nil, firstErr(args.err, errors.New("missing required argument"))
+		case s.restrictKey == "":
+			return nil, errors.New("not currently in restricted mode")
+		case key.text != s.restrictKey:
+			return nil, errors.New("wrong key")
+		}
+		s.restrictKey = ""
+		return nil, nil
+	}
+	return nil, fmt.Errorf("invalid command \\%s", name)
+}
+
+func (s *Script) branch(lv *level, name string, args *arguments) error {
+	ignore := func() error {
+		args.eval = false
+		args.all(normalArg)
+		return args.err
+	}
+	return lv.branch(name, func() (bool, error) {
+		args.eval = true
+		var words []string
+		for _, a := range args.all(normalArg) {
+			words = append(words, a.text)
+		}
+		if args.err != nil {
+			return false, args.err
+		}
+		return condition(words)
+	}, ignore)
+}
+
+func (s *Script) set(pos Position, args *arguments) (any, error) {
+	name, ok := args.next(normalArg)
+	if !ok {
+		return &Ignored{pos, `\set`}, args.err
+	}
+	var value strings.Builder
+	for _, a := range args.all(normalArg) {
+		value.WriteString(a.text)
+	}
+	if args.err != nil {
+		return nil, args.err
+	}
+	return nil, s.vars.Set(name.text, value.String())
+}
+
+func (s *Script) echo(pos Position, name string, args *arguments) (any, error) {
+	words := args.all(normalArg)
+	p := &Print{Pos: pos, Warn: name == "warn"}
+	end := "\n"
+	if len(words) > 0 && words[0].text == "-n" && !words[0].quoted {
+		words, end = words[1:], ""
+	}
+	for i, w := range words {
+		if i > 0 {
+			p.Text += " "
+		}
+		p.Text += w.text
+	}
+	p.Text += end
+	return p, args.err
+}
+
+func (s *Script) connect(pos Position, args *arguments) (any, error) {
+	c := &Connect{Pos: pos}
+	fields := []*string{&c.Database, &c.User, &c.Host, &c.Port}
+	for i := 0; i < len(fields); {
+		a, ok := args.next(connectArg)
+		if !ok {
+			break
+		}
+		if i == 0 && c.ReusePrevious == "" && strings.HasPrefix(a.text, "-reuse-previous=") {
+			c.ReusePrevious = strings.TrimPrefix(a.text, "-reuse-previous=")
+			if _, ok := parseBool(c.ReusePrevious); !ok {
+				return nil, fmt.Errorf("unrecognized value %q for \"-reuse-previous\": Boolean expected", c.ReusePrevious)
+			}
+			continue
+		}
+		if a.text != "-" {
+			*fields[i] = a.text
+		}
+		i++
+	}
+	return c, args.err
+}
+
+// send makes a statement of the query buffer, or of the one before if it is empty.
+func (s *Script) send(lv *level, pos Position, name string, args *arguments) (any, error) {
+	send := &Send{Pos: pos}
+	switch name {
+	case "g", "gx":
+		for {
+			file, ok := args.next(filePipeArg)
+			if !ok {
+				break
+			}
+			if strings.HasPrefix(file.text, "|") {
+				return nil, refusal{fmt.Errorf(`\%s | runs a shell command`, name)}
+			}
+			if !strings.HasPrefix(file.text, "(") { // an option list may hold spaces; a file name ends the command
+				if !strings.HasSuffix(file.text, ")") {
+					return nil, refusal{fmt.Errorf(`\%s %s writes a file`, name, file.text)}
+				}
+			}
+		}
+	case "gset":
+		send.Kind, send.Prefix = SendGset, args.text(normalArg)
+	case "gexec":
+		send.Kind = SendGexec
+	case "gdesc":
+		send.Kind = SendGdesc
+	default:
+		args.all(normalArg)
+	}
+	if args.err != nil {
+		return nil, args.err
+	}
+	send.Bind, lv.bind = lv.bind, nil
+	if len(lv.text) == 0 {
+		if len(lv.prev) == 0 {
+			return nil, nil // psql runs an empty query, which does nothing
+		}
+		lv.text = append(lv.text, lv.prev...)
+		lv.anchors = append(lv.anchors[:0], anchor{0, pos})
+	}
+	lv.reset()
+	return s.give(lv, false, send), nil
+}
+
+// include begins to read another file.
+func (s *Script) include(lv *level, pos Position, name string) error {
+	if len(s.levels) > maxIncludes {
+		return &Error{Pos: pos, Refused: true, Message: fmt.Sprintf("more than %d files include one another", maxIncludes),
+			Remedy: "A script probably includes itself."}
+	}
+	f, err := s.fsys.Open(name)
+	if err == nil {
+		if info, serr := f.Stat(); serr == nil && info.IsDir() {
+			_ = f.Close()
+			err = errors.New("Is a directory") //nolint:revive,staticcheck // as the system says it
+		}
+	}
+	if err != nil {
+		return &Error{Pos: pos, Message: fmt.Sprintf("%s: %s", name, reason(err)), Err: err}
+	}
+	s.push(name, f, append(append([]Position(nil), lv.via...), Position{File: pos.File, Line: pos.Line, Column: pos.Column, Offset: pos.Offset}))
+	return nil
+}
+
+func firstErr(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,373 @@
+package psql
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"path"
+)
+
+// maxIncludes is how deep \i and \ir may nest. psql has no limit but the stack.
+const maxIncludes = 64
+
+var errNUL = errors.New("a NUL byte, which no SQL text may hold")
+
+// Options say how a script is read. The zero value of each field is useful.
+type Options struct {
+	// FragmentSize, if not 0, lets Next give an INSERT in parts: whenever the text in hand has reached this many bytes at a
+	// comma outside parentheses. So a statement of any size takes little memory.
+	FragmentSize int
+	// Escapes says that backslashes in '…' are escapes: standard_conforming_strings is off. SetEscapes changes it later.
+	Escapes bool
+}
+
+// Script reads one psql script and the files that it includes. It is not safe for use by several goroutines.
+type Script struct {
+	fsys     fs.FS
+	cwd      string // of \cd, in fsys
+	vars     *Vars
+	levels   []*level
+	given    *Statement // what Next gave last, if its text is still in the level's buffer
+	fragment int
+	escapes  bool
+	end      error // sticky: io.EOF or a fatal error
+	read     int64 // bytes read of files that were left
+
+	restrictKey string // of \restrict, "" outside
+}
+
+// level is one file being read.
+type level struct {
+	lexer
+	file  *source
+	over  []*source // what is read instead of file for now: values of variables, rests of lines; the last one first
+	prev  []byte    // the statement before, for \g with nothing in the buffer
+	conds []cond
+	via   []Position
+	bind  []string // parameters of the next statement, nil without \bind
+	begun bool     // past a byte-order mark
+	ended bool     // all text was given
+}
+
+func (lv *level) source() *source {
+	if n := len(lv.over); n > 0 {
+		return lv.over[n-1]
+	}
+	return lv.file
+}
+
+// pop leaves a source that is used up. It reports false for the file itself.
+func (lv *level) pop() bool {
+	n := len(lv.over)
+	if n == 0 {
+		return false
+	}
+	rest := lv.over[n-1].rest
+	lv.over = lv.over[:n-1]
+	if rest && len(lv.text) > 0 {
+		lv.text = append(lv.text, '\n')
+		lv.newlineAt = len(lv.text)
+		lv.mark(lv.file, lv.file.r)
+	}
+	return true
+}
+
+// expanding tells whether the value of a variable is being read: psql does not expand it again within itself.
+func (lv *level) expanding(name string) bool {
+	for _, o := range lv.over {
+		if o.variable == name {
+			return true
+		}
+	}
+	return false
+}
+
+// Open begins to read the script called name (a slash-separated path) in fsys. \i and \copy resolve paths as psql does when
+// it is started in fsys's root; nothing outside fsys can be reached.
+func Open(fsys fs.FS, name string, vars *Vars, o Options) (*Script, error) {
+	s := &Script{fsys: fsys, cwd: ".", vars: vars, fragment: o.FragmentSize, escapes: o.Escapes}
+	if s.fragment == 0 {
+		s.fragment = math.MaxInt
+	}
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, &Error{Pos: Position{File: name, Line: 1, Column: 1}, Message: "cannot be opened: " + reason(err), Fatal: true, Err: err}
+	}
+	s.push(name, f, nil)
+	return s, nil
+}
+
+func (s *Script) push(name string, f io.ReadCloser, via []Position) {
+	lv := &level{file: newFileSource(name, f), via: via}
+	lv.stdStrings, lv.newlineAt = !s.escapes, -1
+	s.levels = append(s.levels, lv)
+}
+
+func (s *Script) top() *level { return s.levels[len(s.levels)-1] }
+
+// Close closes the files that are open.
+func (s *Script) Close() error {
+	var err error
+	for _, lv := range s.levels {
+		err = errors.Join(err, lv.file.rd.Close())
+	}
+	s.levels, s.end = s.levels[:0], io.EOF
+	return err
+}
+
+// Vars gives the script's variables, which the program may set between two calls of Next.
+func (s *Script) Vars() *Vars { return s.vars }
+
+// SetEscapes says that standard_conforming_strings has changed: on means that backslashes in '…' are escapes. As in psql it
+// takes effect on the next line.
+func (s *Script) SetEscapes(on bool) { s.escapes = on }
+
+// BytesRead is how many bytes of all files were read so far, as far as statements were given.
+func (s *Script) BytesRead() int64 {
+	n := s.read
+	for _, lv := range s.levels {
+		n += lv.file.base + int64(lv.file.r)
+	}
+	return n
+}
+
+// Statement is SQL text to be sent to the server.
+type Statement struct {
+	// Text is what psql would send, to the byte. It is valid until the next call of Next or Rest.
+	Text []byte
+	// First is the statement's first word in lower case (its first 16 bytes), "" if it begins with something else.
+	First string
+	// More says that the statement goes on: Next gives its next part, Rest the whole remainder. Set only for INSERTs, and
+	// only when FragmentSize is given.
+	More bool
+	// Pos is where the text begins, End the offset in the same file just after it.
+	Pos Position
+	End int64
+	// Seekable says that the text between Pos.Offset and End in Pos.File, read again, gives the same statement.
+	Seekable bool
+	// Send says what to do with the result, when a meta-command and not a semicolon ended the statement.
+	Send *Send
+
+	anchors []anchor
+	via     []Position
+}
+
+// Locate gives the place in the script of the byte at offset in Text.
+func (st *Statement) Locate(offset int) Position {
+	p := locate(st.anchors, st.Text, offset)
+	p.Via = st.via
+	return p
+}
+
+// SendKind is which meta-command sends the query buffer.
+type SendKind uint8
+
+// The commands that send the query buffer.
+const (
+	SendG     SendKind = iota // \g, \gx, \watch, \crosstabview: run it; the result is not shown
+	SendGset                  // \gset: the one row's columns become variables
+	SendGexec                 // \gexec: each column of each row is a statement to run
+	SendGdesc                 // \gdesc: describe it, do not run it
+)
+
+// Send is how a meta-command sends the query buffer.
+type Send struct {
+	Kind   SendKind
+	Prefix string   // \gset: before each column's name
+	Bind   []string // \bind: parameters, sent as text by the extended protocol; nil without \bind
+	Pos    Position
+}
+
+// Next gives the next thing to do: a *Statement, *Copy, *Connect, *Encoding, *Print, *Ignored or *LargeObject. At the end the
+// error is io.EOF. Any other error is an *Error; after one that is not Fatal, Next may be called again and goes on as psql
+// does without ON_ERROR_STOP.
+func (s *Script) Next() (any, error) {
+	if s.end != nil {
+		return nil, s.end
+	}
+	s.release()
+	for {
+		lv := s.top()
+		if lv.ended {
+			done, err := s.leave()
+			if err != nil || done {
+				return nil, err
+			}
+			continue
+		}
+		ev, err := s.scan()
+		if err != nil {
+			return nil, err
+		}
+		switch ev {
+		case atSemicolon, atFragment:
+			if !lv.active() {
+				lv.discard()
+				continue
+			}
+			return s.give(lv, ev == atFragment, nil), nil
+		case atBackslash:
+			if item, err := s.command(lv); item != nil || err != nil {
+				return item, err
+			}
+		case atEnd:
+			lv.ended = true
+			lv.dropLastNewline()
+			if len(lv.text) > 0 && lv.active() {
+				return s.give(lv, false, nil), nil
+			}
+		}
+	}
+}
+
+// dropLastNewline takes back the newline at the file's end: psql joins lines only when another follows.
+func (lv *level) dropLastNewline() {
+	if n := len(lv.text); n > 0 && lv.text[n-1] == '\n' && lv.file.r > 0 && lv.file.buf[lv.file.r-1] == '\n' {
+		lv.text = lv.text[:n-1]
+	}
+}
+
+// give makes the query buffer a statement.
+func (s *Script) give(lv *level, more bool, send *Send) *Statement {
+	st := &Statement{Text: lv.text, More: more, Send: send, anchors: lv.anchors, via: lv.via, First: string(lv.first)}
+	if len(lv.anchors) > 0 {
+		st.Pos = st.Locate(0)
+	}
+	src := lv.source()
+	st.Seekable = len(lv.over) == 0 && send == nil && src.rd != nil
+	for _, a := range lv.anchors {
+		st.Seekable = st.Seekable && a.pos.File == src.name
+	}
+	st.End = lv.file.base + int64(lv.file.r)
+	s.given = st
+	return st
+}
+
+// release takes back the buffer of the statement that was given last.
+func (s *Script) release() {
+	st := s.given
+	if st == nil {
+		return
+	}
+	s.given = nil
+	lv := s.top()
+	if st.More {
+		lv.text, lv.anchors, lv.newlineAt = lv.text[:0], lv.anchors[:0], -1
+		return
+	}
+	lv.text, lv.prev = lv.prev, lv.text
+	lv.clear()
+}
+
+// Rest reads a statement that was given in part to its end, and gives the text from the last part's beginning on.
+func (s *Script) Rest(st *Statement) (*Statement, error) {
+	if !st.More || s.given != st {
+		return st, nil
+	}
+	lv, fragment := s.top(), s.fragment
+	s.fragment = math.MaxInt
+	defer func() { s.fragment = fragment }()
+	for {
+		ev, err := s.scan()
+		switch {
+		case err != nil:
+			return nil, err
+		case ev == atBackslash:
+			// A meta-command inside an INSERT longer than a fragment: psql allows it, nobody writes it.
+			return nil, s.fatal(lv.file.position(lv.file.r), errors.New("a meta-command inside a very long INSERT statement"))
+		case ev == atEnd:
+			lv.ended = true
+			lv.dropLastNewline()
+		}
+		return s.give(lv, false, nil), nil
+	}
+}
+
+// leave ends the file in hand and goes back to the one that includes it. done means that there is none.
+func (s *Script) leave() (done bool, err error) {
+	lv := s.top()
+	unclosed := len(lv.conds) > 0
+	pos := lv.file.position(lv.file.r)
+	s.read += lv.file.base + int64(lv.file.r)
+	s.levels = s.levels[:len(s.levels)-1]
+	if cerr := lv.file.rd.Close(); cerr != nil {
+		err = s.fatal(pos, cerr)
+	}
+	if len(s.levels) == 0 && err == nil {
+		s.end = io.EOF
+		done, err = true, io.EOF
+	}
+	if unclosed {
+		lv.conds = nil
+		err = &Error{Pos: pos, Message: `reached EOF without finding closing \endif(s)`}
+	}
+	return done, err
+}
+
+// fatal ends the script.
+func (s *Script) fatal(pos Position, err error) error {
+	s.end = &Error{Pos: pos, Message: "cannot be read on: " + reason(err), Fatal: true, Err: err}
+	return s.end
+}
+
+// resolve gives the path in the archive that a script's path means: relative to dir. A path that leaves the archive is
+// refused.
+func (s *Script) resolve(pos Position, dir, name string) (string, error) {
+	full := path.Join(dir, name)
+	if path.IsAbs(name) || !fs.ValidPath(full) {
+		return "", &Error{Pos: pos, Refused: true,
+			Message: fmt.Sprintf("%q is outside the archive", name),
+			Remedy:  "A script may read only files of the archive that it came in; put the file there, or load it with a script of your own (setting before or after)."}
+	}
+	return full, nil
+}
+
+// OpenFile opens the file of a \copy or \lo_import.
+func (s *Script) OpenFile(pos Position, name string) (fs.File, error) {
+	full, err := s.resolve(pos, s.cwd, name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := s.fsys.Open(full)
+	if err != nil {
+		return nil, &Error{Pos: pos, Message: fmt.Sprintf("%s: %s", name, reason(err)), Err: err}
+	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		_ = f.Close()
+		return nil, &Error{Pos: pos, Message: fmt.Sprintf("%s: cannot copy from/to a directory", name)}
+	}
+	return f, nil
+}
+
+// Reread opens the file of a statement again at its beginning, to read it, and those that follow in the file, once more. The
+// new script shares the variables.
+func (s *Script) Reread(pos Position) (*Script, error) {
+	f, err := s.fsys.Open(pos.File)
+	if err != nil {
+		return nil, s.fatal(pos, err)
+	}
+	if _, err := io.CopyN(io.Discard, f, pos.Offset); err != nil {
+		_ = f.Close()
+		return nil, s.fatal(pos, err)
+	}
+	again := &Script{fsys: s.fsys, cwd: s.cwd, vars: s.vars, fragment: math.MaxInt, escapes: s.escapes}
+	again.push(pos.File, f, pos.Via)
+	src := again.top().file
+	again.top().begun = true
+	src.base, src.line, src.lineAt = pos.Offset, pos.Line, pos.Offset-int64(pos.Column-1)
+	return again, nil
+}
+
+// reason gives an error's text without the path and operation that Go puts before it.
+func reason(err error) string {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return "No such file or directory"
+	}
+	return err.Error()
+}

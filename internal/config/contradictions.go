@@ -1,0 +1,167 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// contradictions finds settings that cannot be meant together, and what is missing.
+func (p *parser) contradictions() {
+	s := &p.settings
+	if s.Command == Demo || s.Command == Version {
+		return
+	}
+	p.sources()
+	p.loading()
+	if s.PollInterval > s.Timeout && s.Timeout > 0 && p.generating() {
+		p.find("%s is longer than %s (%s): the task would never be looked at", p.spell("poll-interval"), p.spell("timeout"), s.Timeout)
+	}
+}
+
+// generating says whether this run asks the API for anything.
+func (p *parser) generating() bool { return p.settings.Command == Run && !p.given("archive") }
+
+// noTarget says that there is no database to load into. One that was given but cannot be read has its own finding.
+func (p *parser) noTarget() bool { return p.settings.Target == nil && !p.given("database-url") }
+
+// mustLoad says that the user asked for a load in so many words.
+func (p *parser) mustLoad() bool { return p.settings.Command == Load || p.settings.Load == LoadTrue }
+
+// sources checks where the data comes from: exactly one of an archive, a task and a new generation.
+func (p *parser) sources() {
+	if p.settings.Command == Load || p.given("archive") {
+		for _, name := range []string{"task-id", "format", "connection", "entity", "overrides"} {
+			if p.given(name) {
+				p.find("%s says how to generate, but %s loads what is already here; give one", p.spell(name), p.spell("archive"))
+			}
+		}
+		p.archive()
+		return
+	}
+	if p.given("task-id") {
+		for _, name := range []string{"format", "connection", "entity", "overrides"} {
+			if p.given(name) {
+				p.find("%s cannot change the task that %s joins: it is already started; give one", p.spell(name), p.spell("task-id"))
+			}
+		}
+		p.missing("to join a task", "api-key")
+		return
+	}
+	if p.given("format") && p.given("connection") {
+		p.find("%s and %s exclude each other: with a connection Fabricate pushes the rows itself, and there is no file "+
+			"that could have a format; give one", p.spell("format"), p.spell("connection"))
+	}
+	p.missing("to generate", "api-key", "workspace", "database")
+}
+
+func (p *parser) archive() {
+	if !p.given("archive") {
+		return
+	}
+	archive, dir := p.settings.Archive, p.settings.DataDir
+	switch {
+	case p.given("data-dir") || p.mustLoad():
+	case p.settings.Load == LoadFalse:
+		p.find("%s is false and there is no data-dir: there is nothing to do with %s", p.spell("load"), p.spell("archive"))
+	case p.noTarget():
+		p.find("%s has nowhere to go: set database-url to load it, or data-dir to unpack it", p.spell("archive"))
+	}
+	if dir != "" && archive != "" && within(archive, dir) {
+		p.find("%s lies in %s: it would be unpacked into itself; choose another folder", p.spell("data-dir"), p.spell("archive"))
+	}
+	if info, err := os.Stat(archive); err == nil && info.Mode().IsRegular() && p.given("script") &&
+		strings.EqualFold(filepath.Ext(archive), ".sql") {
+		p.find("%s names a file in the archive, but %s is one script itself; leave it out", p.spell("script"), p.spell("archive"))
+	}
+}
+
+// within says whether the folder dir is, or lies in, the folder of files.
+func within(files, dir string) bool {
+	rel, err := filepath.Rel(files, dir)
+	info, statErr := os.Stat(files)
+	return err == nil && statErr == nil && info.IsDir() && (rel == "." || filepath.IsLocal(rel))
+}
+
+// missing names every one of the settings that is absent, in one finding.
+func (p *parser) missing(purpose string, names ...string) {
+	var absent []string
+	for _, name := range names {
+		if !p.given(name) {
+			absent = append(absent, name)
+		}
+	}
+	if len(absent) == 0 {
+		return
+	}
+	verb := " is needed "
+	if len(absent) > 1 {
+		verb = " are needed "
+	}
+	first := absent[0]
+	p.find("%s%s%s: set the input %s, the flag --%s or the variable FABRICATE_%s%s", enumerate(absent), verb, purpose,
+		first, first, screaming(first), strings.Repeat(" (the others likewise)", min(1, len(absent)-1)))
+}
+
+func enumerate(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+}
+
+// loading checks what is done with the data.
+func (p *parser) loading() {
+	s := &p.settings
+	if p.given("connection") && p.generating() {
+		// Left alone these would seem to have been done: rows kept, grants made, files there.
+		for _, name := range []string{"data-dir", "script", "before", "after", "variables", "if-not-empty"} {
+			if p.given(name) {
+				p.find("%s has no effect with %s: Fabricate pushes the rows itself, nothing is downloaded or loaded here; "+
+					"leave it out", p.spell(name), p.spell("connection"))
+			}
+		}
+		if s.Load == LoadTrue {
+			p.find("%s is true, but with %s Fabricate pushes the rows itself and there is nothing to load; leave one out",
+				p.spell("load"), p.spell("connection"))
+		}
+		return
+	}
+	if s.Command == Load && s.Load == LoadFalse {
+		p.find("%s is false, but the command is load; leave it out", p.spell("load"))
+	}
+	if p.mustLoad() && p.noTarget() {
+		what := p.spell("load") + " is true, but there is"
+		if s.Command == Load {
+			what = "load has"
+		}
+		p.find("%s no database to load into: set database-url", what)
+	}
+	if s.Load == LoadTrue && s.Format != "" && !Loadable(s.Format) {
+		p.find("%s is true, but an export in %s %s cannot be loaded; use sql or postgres-optimized",
+			p.spell("load"), p.spell("format"), s.Format)
+	}
+	if p.noTarget() && s.Load == LoadAuto && !p.given("archive") {
+		for _, name := range []string{"before", "after", "if-not-empty"} {
+			if p.given(name) {
+				p.find("%s needs a database to load into: set database-url", p.spell(name))
+			}
+		}
+	}
+	if s.OnError == "continue" && s.Transaction == "single" {
+		p.find("%s continue needs transaction none: in a single transaction PostgreSQL refuses everything after the first "+
+			"error; set transaction to none, or on-error to stop", p.spell("on-error"))
+	}
+	if s.Jobs > 1 && s.Transaction == "single" {
+		p.find("%s %d needs transaction none: a transaction lives in one connection; set transaction to none, or jobs to 1",
+			p.spell("jobs"), s.Jobs)
+	}
+}
+
+// finish settles what depends on more than one setting.
+func (p *parser) finish() {
+	s := &p.settings
+	if p.generating() && !p.given("format") && !p.given("connection") && !p.given("task-id") {
+		s.Format = "sql"
+	}
+}

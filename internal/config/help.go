@@ -1,0 +1,107 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+const (
+	helpWidth  = 100 // columns
+	helpIndent = 34  // columns that the flags take
+)
+
+// HelpText gives the help for a command, or for the whole program if topic is empty.
+func HelpText(topic string) string {
+	var b strings.Builder
+	switch topic {
+	case Load:
+		b.WriteString("Load a zip, a folder or a .sql file that is already here into PostgreSQL.\n\n" +
+			"Usage:\n  fabricate-seed load PATH [flags]\n")
+	case Demo:
+		b.WriteString("Show the whole path on this machine, without an account: a simulated API, a throwaway PostgreSQL, a\n" +
+			"shop database generated, downloaded and loaded.\n\nUsage:\n  fabricate-seed demo\n")
+		return b.String()
+	case Version:
+		b.WriteString("Print the version.\n\nUsage:\n  fabricate-seed version\n")
+		return b.String()
+	case Run:
+		b.WriteString("Generate a Fabricate database, download it and load it into PostgreSQL.\n\n" +
+			"Usage:\n  fabricate-seed [run] [flags]\n")
+	default:
+		b.WriteString(`Turn a Fabricate database into rows in PostgreSQL.
+
+Usage:
+  fabricate-seed [run] [flags]       generate, wait, download, load
+  fabricate-seed load PATH [flags]   load a zip, a folder or a .sql file that is already here
+  fabricate-seed demo                the whole path on this machine, without an account
+  fabricate-seed version             print the version
+  fabricate-seed help [COMMAND]      this text; also COMMAND --help
+`)
+	}
+	b.WriteString(`
+Every setting is a flag, an input of the action and an environment variable: --poll-interval, poll-interval and
+FABRICATE_POLL_INTERVAL. Flag beats input beats environment beats default; an empty value is an absent one.
+`)
+	group := ""
+	for _, d := range List() {
+		if topic == Load && (d.Group == groupGenerate || d.Name == "archive" || d.Name == "load") {
+			continue
+		}
+		if d.Group != group {
+			group = d.Group
+			fmt.Fprintf(&b, "\n%s:\n", group)
+		}
+		help := d.Help
+		if d.Shown() != "" {
+			help += " (default: " + d.Shown() + ")"
+		}
+		flag := "--" + d.Name + " " + d.Values
+		if d.Values == "true|false" { // pflag takes the value of a boolean only with =
+			flag = "--" + d.Name + "=" + d.Values
+		}
+		writeFlag(&b, flag, help)
+	}
+	if topic == Load {
+		b.WriteString("\nOutput:\n")
+	}
+	writeFlag(&b, "--output text|json", "json: one JSON line with the outcome on standard output; all else goes to standard error")
+	writeFlag(&b, "-h, --help", "Show this text")
+	b.WriteString("\nExit codes: 0 done, 1 unexpected, 2 settings, 3 the API said no, 4 timeout, 5 download, archive or script,\n" +
+		"6 database, 130 interrupted.\n")
+	return b.String()
+}
+
+// writeFlag writes one line of the table, with the help wrapped beside the flag.
+func writeFlag(b *strings.Builder, flag, help string) {
+	line := "  " + flag
+	if len(line) > helpIndent-2 {
+		b.WriteString(line + "\n")
+		line = ""
+	}
+	for text := range wrap(help, helpWidth-helpIndent) {
+		fmt.Fprintf(b, "%-*s%s\n", helpIndent, line, text)
+		line = ""
+	}
+}
+
+// wrap yields the text in lines of at most width bytes, broken at spaces; a longer word gets a line of its own.
+func wrap(text string, width int) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		line := ""
+		for _, word := range strings.Fields(text) {
+			if line != "" && len(line)+1+len(word) > width {
+				if !yield(line) {
+					return
+				}
+				line = ""
+			}
+			if line != "" {
+				line += " "
+			}
+			line += word
+		}
+		if line != "" {
+			yield(line)
+		}
+	}
+}

@@ -1,0 +1,367 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+)
+
+// Parse reads the settings from the arguments (without the program's name) and the environment (as os.Environ gives
+// it). A flag beats an action input, that beats a FABRICATE_ variable, and that beats the default; an empty value is an
+// absent one in every spelling.
+//
+// Everything that is wrong is found before anything is done, and told at once: the error is a *problem.Error with code
+// Settings. The Settings that come with it are good for Secrets, JSON and Summary only. The PG* variables and the files
+// that they name are read by pgx from the process's own environment.
+func Parse(args, environ []string) (Settings, error) {
+	p := parser{env: environment(environ), values: map[string]value{}}
+	p.settings = Settings{
+		Command:  Run,
+		Base:     base(p.env),
+		spelling: map[string]string{},
+	}
+	if p.flags(args) {
+		return p.settings, nil
+	}
+	p.inputs()
+	p.unknownVariables()
+	p.assign()
+	p.target()
+	p.contradictions()
+	p.finish()
+	return p.settings, p.err()
+}
+
+// value is one setting as the user gave it.
+type value struct {
+	text     string
+	spelling string
+}
+
+// parser collects values and findings on the way to Settings.
+type parser struct {
+	env      map[string]string
+	values   map[string]value // by setting; absent ones are missing
+	settings Settings
+	findings []string // each one sentence that names the setting as the user wrote it
+}
+
+func (p *parser) find(format string, args ...any) {
+	p.findings = append(p.findings, fmt.Sprintf(format, args...))
+}
+
+// given says whether the user set this setting, in whatever spelling.
+func (p *parser) given(name string) bool { return p.values[name].text != "" }
+
+// spell gives a setting as the user wrote it, or as an input or flag for one that is absent.
+func (p *parser) spell(name string) string {
+	if v, ok := p.values[name]; ok {
+		return v.spelling
+	}
+	if p.env["GITHUB_ACTIONS"] == "true" {
+		return "input " + name
+	}
+	return "--" + name
+}
+
+// put keeps the first value of a setting that is not empty: callers go from the spelling that wins to the one that loses.
+func (p *parser) put(name, text, spelling string) {
+	if strings.TrimSpace(text) != "" && !p.given(name) {
+		p.values[name] = value{text, spelling}
+	}
+}
+
+// environment makes a map of "NAME=value" lines; the last one of a name wins, as in os/exec.
+func environment(environ []string) map[string]string {
+	env := make(map[string]string, len(environ))
+	for _, line := range environ {
+		if name, text, ok := strings.Cut(line, "="); ok {
+			env[name] = text
+		}
+	}
+	return env
+}
+
+// base is the folder that relative paths start from: the workspace of a GitHub job where there is one, otherwise the
+// current folder. A GITHUB_WORKSPACE that is not here (handed into some other container) does not count.
+func base(env map[string]string) string {
+	if dir := env["GITHUB_WORKSPACE"]; dir != "" {
+		if info, err := os.Stat(dir); err == nil && info.IsDir() {
+			return dir
+		}
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return "."
+	}
+	return dir
+}
+
+// flagValue holds what a flag was given. A flag that takes a list can be repeated.
+type flagValue struct {
+	text string
+	list bool
+}
+
+func (v *flagValue) String() string { return v.text }
+func (v *flagValue) Type() string   { return "text" }
+func (v *flagValue) Set(text string) error {
+	if v.list && v.text != "" {
+		text = v.text + "\n" + text
+	}
+	v.text = text
+	return nil
+}
+
+// flags reads the command line. It reports true when that is all there is to do: help or version was asked for.
+func (p *parser) flags(args []string) (done bool) {
+	set := pflag.NewFlagSet("fabricate-seed", pflag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	set.ParseErrorsAllowlist.UnknownFlagsHandling = pflag.PassUnknownFlagToArgs
+	given := map[string]*flagValue{}
+	names := []string{"--help", "--version", "--output"}
+	for _, d := range List() {
+		v := &flagValue{list: d.list}
+		flag := set.VarPF(v, d.Name, "", d.Help)
+		if d.Values == "true|false" {
+			flag.NoOptDefVal = "true"
+		}
+		given[d.Name] = v
+		names = append(names, "--"+d.Name)
+	}
+	help := set.BoolP("help", "h", false, "")
+	version := set.Bool("version", false, "")
+	output := set.String("output", "text", "")
+
+	if err := set.Parse(args); err != nil {
+		p.find("%s", flagError(err))
+	}
+	for _, d := range List() {
+		p.put(d.Name, given[d.Name].text, "--"+d.Name)
+	}
+	switch *output {
+	case "text", "":
+	case "json":
+		p.settings.JSON = true
+	default:
+		p.find("--output %q is neither text nor json", *output)
+	}
+
+	words := set.Args()
+	for i, word := range slices.Clone(words) {
+		if afterDash := set.ArgsLenAtDash(); strings.HasPrefix(word, "-") && word != "-" && (afterDash < 0 || i < afterDash) {
+			name, _, _ := strings.Cut(word, "=")
+			p.find("unknown flag %s%s", name, didYouMean(name, names))
+			words = slices.DeleteFunc(words, func(w string) bool { return w == word })
+		}
+	}
+	p.command(words, *help, *version)
+	return p.settings.Command == Help || p.settings.Command == Version && len(p.findings) == 0
+}
+
+// flagError words pflag's error without the value, which may be secret.
+func flagError(err error) string {
+	var missing *pflag.ValueRequiredError
+	var invalid *pflag.InvalidValueError
+	var syntax *pflag.InvalidSyntaxError
+	switch {
+	case errors.As(err, &missing):
+		return "--" + missing.GetFlag().Name + " needs a value: write --" + missing.GetFlag().Name + " VALUE"
+	case errors.As(err, &invalid):
+		return "--" + invalid.GetFlag().Name + " has a value it cannot take"
+	case errors.As(err, &syntax):
+		return "the command line has a flag without a name; flags are written --name or --name=value"
+	}
+	return "the command line cannot be read"
+}
+
+// command reads what is left of the command line: the command and, for load, its path.
+func (p *parser) command(words []string, help, version bool) {
+	commands := []string{Run, Load, Demo, Version, Help}
+	unknownFlags := len(p.findings) > 0
+	var rest []string
+	if len(words) > 0 {
+		p.settings.Command, rest = words[0], words[1:]
+	}
+	switch {
+	case help:
+		if len(words) > 0 && slices.Contains(commands, words[0]) {
+			p.settings.Topic = words[0]
+		}
+		p.settings.Command = Help
+		return
+	case version:
+		p.settings.Command = Version
+		return
+	}
+	switch p.settings.Command {
+	case Help:
+		if len(rest) > 0 && slices.Contains(commands, rest[0]) {
+			p.settings.Topic = rest[0]
+		}
+		return
+	case Load:
+		if len(rest) == 0 {
+			p.find("load needs a path: fabricate-seed load PATH, where PATH is a zip, a folder or a .sql file")
+			return
+		}
+		if p.given("archive") {
+			p.find("load %s and %s both name what to load; give one", rest[0], p.spell("archive"))
+		}
+		p.values["archive"] = value{rest[0], "load"}
+		rest = rest[1:]
+	case Run, Demo, Version:
+	default:
+		if unknownFlags { // it may well be the value of one of them
+			p.settings.Command = Run
+			return
+		}
+		p.find("unknown command %s%s", p.settings.Command, didYouMean(p.settings.Command, commands))
+		p.settings.Command = Run
+		return
+	}
+	if len(rest) > 0 && !unknownFlags {
+		hint := ""
+		if _, ok := truth(rest[0]); ok {
+			hint = "; true and false are written with =, as in --fast=" + rest[0]
+		}
+		p.find("unexpected argument %s%s", rest[0], hint)
+	}
+}
+
+// inputs reads the action's inputs. GitHub makes INPUT_POLL-INTERVAL of poll-interval: upper case, spaces become
+// underscores, hyphens stay. Shells cannot set such a name, so INPUT_POLL_INTERVAL is read as well.
+func (p *parser) inputs() {
+	known := []string{"args", "entrypoint"} // GitHub's own, for every container action
+	for _, d := range List() {
+		upper := strings.ToUpper(d.Name)
+		p.put(d.Name, p.env["INPUT_"+upper], "input "+d.Name)
+		p.put(d.Name, p.env["INPUT_"+screaming(d.Name)], "input "+d.Name)
+		known = append(known, d.Name)
+	}
+	if p.env["GITHUB_ACTIONS"] != "true" {
+		return
+	}
+	for _, name := range sortedKeys(p.env) {
+		input, ok := strings.CutPrefix(name, "INPUT_")
+		if !ok || p.env[name] == "" {
+			continue
+		}
+		input = strings.ToLower(input)
+		if !slices.Contains(known, input) && !slices.Contains(known, strings.ReplaceAll(input, "_", "-")) {
+			p.find("unknown input %s%s", input, didYouMean(strings.ReplaceAll(input, "_", "-"), known[2:]))
+		}
+	}
+}
+
+// kubernetes matches the variables that a cluster sets in every pod for a service whose name begins with fabricate:
+// FABRICATE_SERVICE_HOST, FABRICATE_SEED_PORT_80_TCP_ADDR and so on.
+var kubernetes = regexp.MustCompile(
+	`^FABRICATE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)
+
+// unknownVariables finds FABRICATE_ variables that are no setting. The known ones are read by assign.
+func (p *parser) unknownVariables() {
+	known := []string{}
+	for _, d := range List() {
+		known = append(known, d.Env())
+	}
+	for _, name := range sortedKeys(p.env) {
+		if !strings.HasPrefix(name, "FABRICATE_") || p.env[name] == "" || slices.Contains(known, name) ||
+			kubernetes.MatchString(name) {
+			continue
+		}
+		p.find("unknown environment variable %s%s", name, didYouMean(name, known))
+	}
+}
+
+// screaming makes POLL_INTERVAL of poll-interval.
+func screaming(name string) string { return strings.ToUpper(strings.ReplaceAll(name, "-", "_")) }
+
+// assign puts every value, or the default, in its place in Settings.
+func (p *parser) assign() {
+	for _, d := range List() {
+		p.put(d.Name, p.env[d.Env()], d.Env())
+		if d.Name == "database-url" {
+			p.put(d.Name, p.env["DATABASE_URL"], "DATABASE_URL")
+		}
+		v, given := p.values[d.Name]
+		if !given {
+			if d.Default != "" {
+				if err := d.set(&p.settings, d.Default); err != nil {
+					p.find("the default of %s %v", d.Name, err)
+				}
+			}
+			continue
+		}
+		text := strings.TrimSpace(v.text)
+		if d.list {
+			text = v.text // a variable's value may end in spaces
+		}
+		p.settings.spelling[d.Name] = v.spelling
+		p.settings.Used = append(p.settings.Used, Used{Name: d.Name, Value: d.shown(text), Spelling: v.spelling})
+		if d.secret && strings.HasPrefix(v.spelling, "--") && (d.Name == "api-key" || strings.Contains(text, "@")) {
+			p.settings.Warnings = append(p.settings.Warnings, fmt.Sprintf(
+				"%s can be read in the process list while this runs; set %s in the environment instead", v.spelling, d.Env()))
+		}
+		if err := d.set(&p.settings, text); err != nil {
+			if d.quotable(text) {
+				p.find("%s %q %v", v.spelling, text, err)
+			} else {
+				p.find("%s %v", v.spelling, err)
+			}
+		}
+	}
+}
+
+// quotable says whether a value may be repeated in an error: it is short, and it cannot hold a secret.
+func (d Setting) quotable(text string) bool {
+	const long = 100 // bytes
+	return !d.secret && !d.list && len(text) <= long && !strings.ContainsAny(text, "{\n?") &&
+		!strings.Contains(text[min(1, len(text)):], "@")
+}
+
+// shown gives a value for the job summary: nothing that could be a secret.
+func (d Setting) shown(text string) string {
+	switch {
+	case d.secret:
+		return "***"
+	case d.Name == "variables":
+		var names []string
+		for line := range strings.Lines(text) {
+			if name, _, ok := strings.Cut(line, "="); ok {
+				names = append(names, strings.TrimSpace(name))
+			}
+		}
+		return strings.Join(names, ", ")
+	case d.list:
+		return strings.Join(strings.Fields(strings.ReplaceAll(text, "\n", " ")), " ")
+	case d.quotable(text):
+		return text
+	}
+	return fmt.Sprintf("(%d bytes)", len(text))
+}
+
+// err gives all findings as one error, or nil.
+func (p *parser) err() error {
+	remedy := "fabricate-seed --help lists every setting."
+	switch len(p.findings) {
+	case 0:
+		return nil
+	case 1:
+		return &problem.Error{Code: problem.Settings, What: p.findings[0], Remedy: remedy}
+	}
+	return &problem.Error{
+		Code:    problem.Settings,
+		What:    fmt.Sprintf("%d things are wrong with the settings", len(p.findings)),
+		Excerpt: "- " + strings.Join(p.findings, "\n- "),
+		Remedy:  remedy,
+	}
+}

@@ -1,0 +1,468 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+)
+
+// generate is the least that a generation needs.
+func generate(more ...string) []string {
+	return append([]string{"FABRICATE_API_KEY=key-1234", "FABRICATE_WORKSPACE=acme", "FABRICATE_DATABASE=shop"}, more...)
+}
+
+// workspace makes a folder with the files that the tests name, and gives the variable that points at it.
+func workspace(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"schema.sql": "select 1;", "grants.sql": "select 2;", "export.zip": "PK",
+		"over.yaml": "entities:\n  users:\n    record_count: 5\n", "folder/load.sql": "select 3;",
+	} {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return "GITHUB_WORKSPACE=" + dir
+}
+
+func TestParseAccepts(t *testing.T) {
+	t.Parallel()
+	ws := workspace(t)
+	dir := strings.TrimPrefix(ws, "GITHUB_WORKSPACE=")
+	const target = "--database-url=postgres://app@db/shop"
+	tests := []struct {
+		name string
+		args []string
+		env  []string
+		got  func(Settings) any
+		want any
+	}{
+		{"default command", nil, nil, func(s Settings) any { return s.Command }, Run},
+		{"run", []string{"run"}, nil, func(s Settings) any { return s.Command }, Run},
+		{"default format", nil, nil, func(s Settings) any { return s.Format }, "sql"},
+		{"default timeout", nil, nil, func(s Settings) any { return s.Timeout }, 30 * time.Minute},
+		{"default poll interval", nil, nil, func(s Settings) any { return s.PollInterval }, time.Second},
+		{"default request timeout", nil, nil, func(s Settings) any { return s.RequestTimeout }, 30 * time.Second},
+		{"default connect timeout", nil, nil, func(s Settings) any { return s.ConnectTimeout }, time.Minute},
+		{"default jobs", nil, nil, func(s Settings) any { return s.Jobs }, 1},
+		{"default fast", nil, nil, func(s Settings) any { return s.Fast }, true},
+		{"default address", nil, nil, func(s Settings) any { return s.APIURL }, "https://fabricate.tonic.ai/api/v1"},
+		{"flag beats input", []string{"--entity=flag"}, []string{"INPUT_ENTITY=input", "FABRICATE_ENTITY=env"},
+			func(s Settings) any { return s.Entity }, "flag"},
+		{"input beats environment", nil, []string{"INPUT_ENTITY=input", "FABRICATE_ENTITY=env"},
+			func(s Settings) any { return s.Entity }, "input"},
+		{"environment beats default", nil, []string{"FABRICATE_TIMEOUT=2h"}, func(s Settings) any { return s.Timeout }, 2 * time.Hour},
+		{"empty flag is absent", []string{"--entity="}, []string{"INPUT_ENTITY=input"}, func(s Settings) any { return s.Entity }, "input"},
+		{"empty input is absent", nil, []string{"INPUT_ENTITY=", "FABRICATE_ENTITY=env"}, func(s Settings) any { return s.Entity }, "env"},
+		{"blank input is absent", nil, []string{"INPUT_ENTITY= \n"}, func(s Settings) any { return s.Entity }, ""},
+		{"empty variable is absent", nil, []string{"FABRICATE_TIMEOUT="}, func(s Settings) any { return s.Timeout }, 30 * time.Minute},
+		{"hyphens kept by GitHub", nil, []string{"INPUT_POLL-INTERVAL=3s"}, func(s Settings) any { return s.PollInterval }, 3 * time.Second},
+		{"underscore form of an input", nil, []string{"INPUT_POLL_INTERVAL=4s"}, func(s Settings) any { return s.PollInterval }, 4 * time.Second},
+		{"flags after the command", []string{"run", "--jobs", "3", "--transaction", "none"}, nil, func(s Settings) any { return s.Jobs }, 3},
+		{"flags before the command", []string{"--jobs=3", "--transaction=none", "run"}, nil, func(s Settings) any { return s.Jobs }, 3},
+		{"bare boolean flag", []string{"--fast"}, []string{"FABRICATE_FAST=false"}, func(s Settings) any { return s.Fast }, true},
+		{"no", nil, []string{"INPUT_ANALYZE=no"}, func(s Settings) any { return s.Analyze }, false},
+		{"0", nil, []string{"INPUT_SUMMARY=0"}, func(s Settings) any { return s.Summary }, false},
+		{"False", nil, []string{"INPUT_SYNC-SEQUENCES=False"}, func(s Settings) any { return s.SyncSequences }, false},
+		{"load yes", []string{target}, []string{"INPUT_LOAD=yes"}, func(s Settings) any { return s.Load }, LoadTrue},
+		{"load 0", nil, []string{"INPUT_LOAD=0"}, func(s Settings) any { return s.Load }, LoadFalse},
+		{"key with the line break of a secret file", nil, []string{"INPUT_API-KEY=abc\n"}, func(s Settings) any { return s.APIKey }, "abc"},
+		{"slash at the end of the address", []string{"--api-url=https://f.example.com/api/v1/"}, nil,
+			func(s Settings) any { return s.APIURL }, "https://f.example.com/api/v1"},
+		{"overrides, JSON byte for byte", []string{`--overrides={"variables": {"n":1.0,  "big":12345678901234567890}}`}, nil,
+			func(s Settings) any { return string(s.Overrides) }, `{"variables": {"n":1.0,  "big":12345678901234567890}}`},
+		{"overrides, YAML", []string{"--overrides=entities: {users: {record_count: 7}}"}, nil,
+			func(s Settings) any { return string(s.Overrides) }, `{"entities":{"users":{"record_count":7}}}`},
+		{"overrides, file", []string{"--overrides=@over.yaml"}, []string{ws},
+			func(s Settings) any { return string(s.Overrides) }, `{"entities":{"users":{"record_count":5}}}`},
+		{"connection, name", []string{"--connection=prod \"eu\""}, nil, func(s Settings) any { return string(s.Connection) }, `"prod \"eu\""`},
+		{"connection, object", []string{`--connection={"host":"h", "port": 5432}`}, nil,
+			func(s Settings) any { return string(s.Connection) }, `{"host":"h", "port": 5432}`},
+		{"connection has no format", []string{"--connection=prod"}, nil, func(s Settings) any { return s.Format }, ""},
+		{"task has no format", []string{"--task-id=t-1"}, nil, func(s Settings) any { return s.Format }, ""},
+		{"variables", []string{"--variables", "a=1", "--variables", "b= two words "}, nil,
+			func(s Settings) any { return s.Variables["a"] + "|" + s.Variables["b"] }, "1| two words "},
+		{"variables of an input", nil, []string{"INPUT_VARIABLES=a=1\n\nü_2=x=y\r\n"},
+			func(s Settings) any { return s.Variables["a"] + "|" + s.Variables["ü_2"] }, "1|x=y"},
+		{"before", []string{target}, []string{ws, "INPUT_BEFORE=schema.sql\n  grants.sql\n"},
+			func(s Settings) any { return strings.Join(s.Before, "|") }, dir + "/schema.sql|" + dir + "/grants.sql"},
+		{"data folder that is not there yet", []string{"--data-dir=new"}, []string{ws}, func(s Settings) any { return s.DataDir }, dir + "/new"},
+		{"load", []string{"load", "export.zip", target}, []string{ws}, func(s Settings) any { return s.Command + " " + s.Archive },
+			"load " + dir + "/export.zip"},
+		{"archive", []string{"--archive=folder", target}, []string{ws}, func(s Settings) any { return s.Archive + s.Format }, dir + "/folder"},
+		{"script with backslashes", []string{`--script=a\b.sql`}, nil, func(s Settings) any { return s.Script }, "a/b.sql"},
+		{"json", []string{"--output", "json"}, nil, func(s Settings) any { return s.JSON }, true},
+		{"target", []string{"--database-url=postgres://u:p%40ss@db:5433/shop?sslmode=disable"}, nil,
+			func(s Settings) any { return s.Target.User + s.Target.Password + s.Target.Host + s.Target.Database }, "up@ssdbshop"},
+		{"target, keyword form", []string{"--database-url=host=db user=u dbname=d"}, nil, func(s Settings) any { return s.Target.Host }, "db"},
+		{"target, DATABASE_URL", nil, []string{"DATABASE_URL=postgres://u@other/d"}, func(s Settings) any { return s.Target.Host }, "other"},
+		{"FABRICATE_DATABASE_URL beats DATABASE_URL", nil,
+			[]string{"DATABASE_URL=postgres://u@other/d", "FABRICATE_DATABASE_URL=postgres://u@mine/d"},
+			func(s Settings) any { return s.Target.Host }, "mine"},
+		{"hostaddr", []string{"--database-url=host=db hostaddr=127.0.0.9 user=u dbname=d"}, nil, func(s Settings) any {
+			addrs, err := s.Target.LookupFunc(t.Context(), "db")
+			_, sent := s.Target.RuntimeParams["hostaddr"]
+			return err == nil && !sent && addrs[0] == "127.0.0.9"
+		}, true},
+		{"application name", []string{target}, nil, func(s Settings) any { return s.Target.RuntimeParams["application_name"] }, "fabricate-seed"},
+		{"no target", nil, nil, func(s Settings) any { return s.Target == nil }, true},
+		{"PG* variables", nil, []string{"PGDATABASE=shop"}, func(s Settings) any { return s.Target != nil }, true},
+		{"empty PG* variables", nil, []string{"PGHOST="}, func(s Settings) any { return s.Target == nil }, true},
+		{"PGPASSWORD alone is no target", nil, []string{"PGPASSWORD=x"}, func(s Settings) any { return s.Target == nil }, true},
+		{"a service of Kubernetes", nil, []string{"FABRICATE_SERVICE_HOST=10.0.0.1", "FABRICATE_SERVICE_PORT_HTTP=80",
+			"FABRICATE_PORT=tcp://10.0.0.1:80", "FABRICATE_PORT_80_TCP_ADDR=10.0.0.1", "FABRICATE_SEED_PORT_80_TCP=tcp://10.0.0.1:80"},
+			func(s Settings) any { return len(s.Warnings) }, 0},
+		{"inputs of GitHub's own", nil, []string{"GITHUB_ACTIONS=true", "INPUT_ARGS=x", "INPUT_ENTRYPOINT=y"},
+			func(s Settings) any { return s.Command }, Run},
+		{"unknown input elsewhere", nil, []string{"INPUT_FILE=x"}, func(s Settings) any { return s.Command }, Run},
+		{"jobs in a load without transaction", []string{"--jobs=64", "--transaction=NONE"}, nil, func(s Settings) any { return s.Jobs }, 64},
+		{"version needs nothing", []string{"version"}, []string{"FABRICATE_NONSENSE=1"}, func(s Settings) any { return s.Command }, Version},
+		{"--version", []string{"--version"}, nil, func(s Settings) any { return s.Command }, Version},
+		{"help despite errors", []string{"load", "--help", "--nonsense"}, nil, func(s Settings) any { return s.Command + s.Topic }, "helpload"},
+		{"help load", []string{"help", "load"}, nil, func(s Settings) any { return s.Command + s.Topic }, "helpload"},
+		{"-h", []string{"-h"}, nil, func(s Settings) any { return s.Command + s.Topic }, "help"},
+		{"demo needs no key", []string{"demo"}, nil, func(s Settings) any { return s.Command }, Demo},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			env := test.env
+			if strings.Contains(test.name, "demo") || strings.Contains(test.name, "version") {
+				env = append([]string{}, test.env...)
+			} else {
+				env = generate(test.env...)
+			}
+			s, err := Parse(test.args, env)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := test.got(s); got != test.want {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	t.Parallel()
+	ws := workspace(t)
+	const target = "--database-url=postgres://app@db/shop"
+	github := "GITHUB_ACTIONS=true"
+	tests := []struct {
+		name string
+		args []string
+		env  []string
+		want string // all of the error that is not the usual remedy
+	}{
+		{"unknown flag", []string{"--poll-intervall=1s"}, nil, "unknown flag --poll-intervall: did you mean --poll-interval?"},
+		{"unknown flag with a value", []string{"--databse", "shop"}, nil, "unknown flag --databse: did you mean --database?"},
+		{"unknown flag, nothing near", []string{"--zzz"}, nil, "unknown flag --zzz"},
+		{"unknown short flag", []string{"-x"}, nil, "unknown flag -x"},
+		{"unknown input", nil, []string{github, "INPUT_POLL-INTERVALL=1s"}, "unknown input poll-intervall: did you mean poll-interval?"},
+		{"unknown variable", nil, []string{"FABRICATE_WORKSPASE=x"},
+			"unknown environment variable FABRICATE_WORKSPASE: did you mean FABRICATE_WORKSPACE?"},
+		{"unknown command", []string{"laod", "x"}, nil, "unknown command laod: did you mean load?"},
+		{"argument too many", []string{"run", "x"}, nil, "unexpected argument x"},
+		{"boolean without =", []string{"run", "--fast", "false"}, nil,
+			"unexpected argument false; true and false are written with =, as in --fast=false"},
+		{"flag without its value", []string{"--timeout"}, nil, "--timeout needs a value: write --timeout VALUE"},
+		{"output", []string{"--output=xml"}, nil, `--output "xml" is neither text nor json`},
+		{"duration", nil, []string{github, "INPUT_TIMEOUT=soon"},
+			`input timeout "soon" is not a duration: write it like 500ms, 90s, 30m or 1h30m`},
+		{"duration without a unit", nil, []string{"FABRICATE_TIMEOUT=30"},
+			`FABRICATE_TIMEOUT "30" has no unit: write 30s for seconds or 30m for minutes`},
+		{"duration, zero", []string{"--timeout=0s"}, nil,
+			`--timeout "0s" must be longer than nothing: write it like 500ms, 90s, 30m or 1h30m`},
+		{"duration, negative", []string{"--timeout=-1m"}, nil,
+			`--timeout "-1m" must be longer than nothing: write it like 500ms, 90s, 30m or 1h30m`},
+		{"boolean", []string{"--fast=maybe"}, nil, `--fast "maybe" is neither true nor false`},
+		{"load", []string{"--load=sometimes"}, nil, `--load "sometimes" is not one of auto, true, false`},
+		{"choice", []string{"--transaction=singel"}, nil, `--transaction "singel" is not one of single, none: did you mean single?`},
+		{"jobs, 0", []string{"--jobs=0"}, nil, `--jobs "0" is not a whole number from 1 to 64`},
+		{"jobs, 65", []string{"--jobs=65"}, nil, `--jobs "65" is not a whole number from 1 to 64`},
+		{"jobs, 1.5", []string{"--jobs=1.5"}, nil, `--jobs "1.5" is not a whole number from 1 to 64`},
+		{"address, relative", []string{"--api-url=fabricate.example.com"}, nil, `--api-url "fabricate.example.com" is not an ` +
+			"absolute http or https address, such as https://fabricate.example.com/api/v1"},
+		{"address, scheme", []string{"--api-url=ftp://x/y"}, nil, `--api-url "ftp://x/y" is not an absolute http or https ` +
+			"address, such as https://fabricate.example.com/api/v1"},
+		{"address, password", []string{"--api-url=https://u:hunter22@x/y"}, nil,
+			"--api-url must not hold a user or password; the key belongs in api-key"},
+		{"address, query", []string{"--api-url=https://x/y?token=hunter22"}, nil, "--api-url must not hold a query or a fragment"},
+		{"key in two lines", []string{"--api-key=hunter22\nb"}, nil,
+			"--api-key has a space, a line break or a character outside ASCII in it; was it copied whole?"},
+		{"overrides, neither", []string{"--overrides=[}"}, nil,
+			`--overrides "[}" is neither JSON nor YAML: yaml: did not find expected node content`},
+		{"overrides, list", []string{"--overrides=[1]"}, nil,
+			`--overrides "[1]" is not an object: it should be like {"variables": {…}, "entities": {"orders": {…}}}`},
+		{"overrides, no file", []string{"--overrides=@none.yaml"}, nil, `--overrides "@none.yaml" cannot be read: no such file or directory`},
+		{"connection, broken", []string{`--connection={"password":"hunter22"`}, nil, "--connection begins like a JSON object but is " +
+			`not one; it should be like {"host": "db.example.com", "port": 5432, "database_name": "…", "username": "…", "password": "…", "tls": true}`},
+		{"variables, no =", []string{"--variables=a"}, nil, `--variables has a line without =, beginning with "a"; write name=value`},
+		{"variables, name", []string{"--variables=a-b=1"}, nil,
+			`--variables has the name "a-b", where psql allows letters, digits and underscores only`},
+		{"variables, twice", []string{"--variables=a=1\na=2"}, nil, "--variables sets a twice"},
+		{"script outside", []string{"--script=../x.sql"}, nil, `--script "../x.sql" is not a path inside the archive: ` +
+			"write it like folder/load.sql, without .. and without a slash before it"},
+		{"before, missing", []string{"--before=nope.sql", target}, []string{ws},
+			"--before names nope.sql, which cannot be read: no such file or directory"},
+		{"before, folder", []string{"--before=folder", target}, []string{ws}, "--before names folder, which is not a file"},
+		{"data folder is a file", []string{"--data-dir=schema.sql"}, []string{ws}, `--data-dir "schema.sql" is a file, where a folder is meant`},
+		{"archive, missing", []string{"load", "none.zip", target}, []string{ws}, `load "none.zip" cannot be read: no such file or directory`},
+		{"load without a path", []string{"load", target}, nil,
+			"load needs a path: fabricate-seed load PATH, where PATH is a zip, a folder or a .sql file"},
+		{"load with an archive", []string{"load", "export.zip", "--archive=folder", target}, []string{ws},
+			"load export.zip and --archive both name what to load; give one"},
+		{"load without a target", []string{"load", "export.zip"}, []string{ws}, "load has no database to load into: set database-url"},
+		{"load, load false", []string{"load", "export.zip", "--load=false", target}, []string{ws},
+			"--load is false, but the command is load; leave it out"},
+
+		{"format and connection", []string{"--format=csv"}, []string{github, "INPUT_CONNECTION=prod"}, "--format and input connection " +
+			"exclude each other: with a connection Fabricate pushes the rows itself, and there is no file that could have a format; give one"},
+		{"continue in one transaction", []string{"--on-error=continue"}, nil, "--on-error continue needs transaction none: in a " +
+			"single transaction PostgreSQL refuses everything after the first error; set transaction to none, or on-error to stop"},
+		{"jobs in one transaction", []string{"--jobs=2", "--transaction=single"}, nil,
+			"--jobs 2 needs transaction none: a transaction lives in one connection; set transaction to none, or jobs to 1"},
+		{"archive and task", []string{"--archive=export.zip", "--task-id=t", target}, []string{ws},
+			"--task-id says how to generate, but --archive loads what is already here; give one"},
+		{"archive and overrides", []string{"--archive=export.zip", "--overrides={}", target}, []string{ws},
+			"--overrides says how to generate, but --archive loads what is already here; give one"},
+		{"archive and nothing", []string{"--archive=export.zip"}, []string{ws},
+			"--archive has nowhere to go: set database-url to load it, or data-dir to unpack it"},
+		{"archive, load false", []string{"--archive=export.zip", "--load=false", target}, []string{ws},
+			"--load is false and there is no data-dir: there is nothing to do with --archive"},
+		{"archive, load true, no target", []string{"--archive=export.zip", "--load=true", "--data-dir=x"}, []string{ws},
+			"--load is true, but there is no database to load into: set database-url"},
+		{"archive into itself", []string{"--archive=folder", "--data-dir=folder/x", target}, []string{ws},
+			"--data-dir lies in --archive: it would be unpacked into itself; choose another folder"},
+		{"script of one script", []string{"--archive=schema.sql", "--script=x.sql", target}, []string{ws},
+			"--script names a file in the archive, but --archive is one script itself; leave it out"},
+		{"data folder and connection", []string{"--connection=prod", "--data-dir=x"}, nil, "--data-dir has no effect with --connection: " +
+			"Fabricate pushes the rows itself, nothing is downloaded or loaded here; leave it out"},
+		{"load true and connection", []string{"--connection=prod", "--load=true", target}, nil, "--load is true, but with --connection " +
+			"Fabricate pushes the rows itself and there is nothing to load; leave one out"},
+		{"load true, no target", []string{"--load=true"}, nil, "--load is true, but there is no database to load into: set database-url"},
+		{"load true, csv", []string{"--load=true", "--format=csv", target}, nil,
+			"--load is true, but an export in --format csv cannot be loaded; use sql or postgres-optimized"},
+		{"task and format", []string{"--task-id=t", "--format=csv"}, nil,
+			"--format cannot change the task that --task-id joins: it is already started; give one"},
+		{"before without a target", []string{"--before=schema.sql"}, []string{ws}, "--before needs a database to load into: set database-url"},
+		{"polls too rarely", []string{"--poll-interval=2m", "--timeout=1m"}, nil,
+			"--poll-interval is longer than --timeout (1m0s): the task would never be looked at"},
+		{"mysql", []string{"--database-url=mysql://u:hunter22@h/d"}, nil,
+			"--database-url is the address of a mysql database; only PostgreSQL can be loaded"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Parse(test.args, generate(test.env...))
+			refused(t, err, test.want+"\nfabricate-seed --help lists every setting.")
+			if err != nil && strings.Contains(err.Error(), "hunter22") {
+				t.Errorf("the error tells a secret: %v", err)
+			}
+		})
+	}
+}
+
+func refused(t *testing.T, err error, want string) {
+	t.Helper()
+	var p *problem.Error
+	if !errors.As(err, &p) || p.Code != problem.Settings {
+		t.Fatalf("got %v, want a problem with code 2", err)
+	}
+	if got := err.Error(); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestParseTellsAllMissing(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		args []string
+		env  []string
+		want string
+	}{
+		{"nothing", nil, nil, "api-key, workspace and database are needed to generate: set the input api-key, " +
+			"the flag --api-key or the variable FABRICATE_API_KEY (the others likewise)"},
+		{"one", []string{"--workspace=a", "--database=b"}, nil, "api-key is needed to generate: set the input api-key, " +
+			"the flag --api-key or the variable FABRICATE_API_KEY"},
+		{"to join a task", []string{"--task-id=t"}, nil, "api-key is needed to join a task: set the input api-key, " +
+			"the flag --api-key or the variable FABRICATE_API_KEY"},
+		{"several findings", []string{"--jobs=x", "--nope", "--timeout=5"}, generate(), "3 things are wrong with the settings\n" +
+			"- unknown flag --nope\n" +
+			"- --jobs \"x\" is not a whole number from 1 to 64\n" +
+			"- --timeout \"5\" has no unit: write 5s for seconds or 5m for minutes"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Parse(test.args, test.env)
+			refused(t, err, test.want+"\nfabricate-seed --help lists every setting.")
+		})
+	}
+}
+
+func TestParseWarns(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, arg, want string
+	}{
+		{"unknown format", "--format=postgres-optimised",
+			`format "postgres-optimised" is not one known here: did you mean postgres-optimized?; it is sent on, the API decides`},
+		{"http", "--api-url=http://sim:8080/api/v1",
+			"api-url http://sim:8080/api/v1 is not encrypted: the API key can be read on its way; use https"},
+		{"http on this machine", "--api-url=http://127.0.0.1:8080/api/v1", ""},
+		{"overrides", `--overrides={"entites":{}}`,
+			`overrides has "entites" at its top, where the API knows variables and entities: did you mean entities?; it is sent on`},
+		{"key as a flag", "--api-key=hunter22",
+			"--api-key can be read in the process list while this runs; set FABRICATE_API_KEY in the environment instead"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s, err := Parse([]string{test.arg}, generate())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(s.Warnings, "\n"); got != test.want {
+				t.Errorf("got  %s\nwant %s", got, test.want)
+			}
+		})
+	}
+}
+
+// Every sort of broken connection string is refused without a byte of its password.
+func TestBrokenTargetKeepsItsPassword(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"postgres://u:hun@ter/22secret@db/shop", "postgres://u:hunter22secret@db:port/shop", "postgres://u:hunter22secret%zz@db/shop",
+		"postgres://u:hunter22secret@[::1/shop", "postgres://u:@hunter22secret:x@db:99999999/shop", "host=db password=hunter22secret port",
+		"host=db password='hunter22secret", "postgres:// u:hunter22secret@db/shop?sslmode=perhaps", "hunter22secret",
+		"postgres://u:p@db/shop?password=hunter22secret&connect_timeout=x", "host=db password = hunter22secret sslmode=x",
+		"postgres://u:a:hunter22secret", "Postgres://u:hunter22secret@db/shop", "postgres://u:x@db:hunter22secret/shop",
+	} {
+		s, err := Parse([]string{"--database-url", text}, generate())
+		if err == nil {
+			t.Errorf("%s: accepted", text)
+			continue
+		}
+		if strings.Contains(err.Error(), "22secret") {
+			t.Errorf("%s: told in %v", text, err)
+		}
+		if !strings.Contains(err.Error(), "--database-url cannot be understood (") &&
+			!strings.Contains(err.Error(), "--database-url has an @ after the host") {
+			t.Errorf("%s: got %v", text, err)
+		}
+		if secrets := s.Secrets(); len(secrets) == 0 {
+			t.Errorf("%s: no secrets", text)
+		}
+	}
+}
+
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, arg string
+		want      []string
+		never     string
+	}{
+		{"key", "--api-key=key/9+", []string{"key/9+", "key%2F9%2B"}, ""},
+		{"URL", "--database-url=postgres://u:p%40s%2fs+w@db/shop",
+			[]string{"postgres://u:p%40s%2fs+w@db/shop", "p%40s%2fs+w", "p@s/s+w", "p%40s%2Fs%2Bw", "p%40s%2Fs+w"}, "db"},
+		{"keyword form", `--database-url=host=db user=u password='it\'s me'`, []string{"it's me", `it\'s me`, "it%27s+me", "it%27s%20me"}, "u"},
+		{"password in the query", "--database-url=postgres://u@db/shop?password=p%2Bq1", []string{"p%2Bq1", "p+q1"}, ""},
+		{"connection", `--connection={"host":"h","password":"s3 cret"}`, []string{"s3 cret", "s3+cret", "s3%20cret"}, "h"},
+		{"password like the user's name", "--database-url=postgres://postgres:postgres@postgres/app",
+			[]string{"postgres://postgres:postgres@postgres/app"}, "postgres"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s, err := Parse([]string{test.arg}, generate())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := "\n" + strings.Join(s.Secrets(), "\n") + "\n"
+			for _, want := range test.want {
+				if !strings.Contains(got, "\n"+want+"\n") {
+					t.Errorf("no %q in:%s", want, got)
+				}
+			}
+			if test.never != "" && strings.Contains(got, "\n"+test.never+"\n") {
+				t.Errorf("%q is no secret, in:%s", test.never, got)
+			}
+			for _, used := range s.Used {
+				for _, secret := range s.Secrets() {
+					if strings.Contains(used.Value, secret) {
+						t.Errorf("the settings used tell a secret: %+v", used)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestUsed(t *testing.T) {
+	t.Parallel()
+	s, err := Parse([]string{"--entity=users", "--variables=token=hunter22", `--overrides={"variables":{}}`}, generate())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, u := range s.Used {
+		got = append(got, u.Name+"="+u.Value+" from "+u.Spelling)
+	}
+	want := "api-key=*** from FABRICATE_API_KEY, workspace=acme from FABRICATE_WORKSPACE, database=shop from FABRICATE_DATABASE, " +
+		"entity=users from --entity, overrides=(16 bytes) from --overrides, variables=token from --variables"
+	if strings.Join(got, ", ") != want {
+		t.Errorf("got  %s\nwant %s", strings.Join(got, ", "), want)
+	}
+}
+
+func TestNearest(t *testing.T) {
+	t.Parallel()
+	words := []string{"timeout", "poll-interval", "jobs", "fast"}
+	for written, want := range map[string]string{
+		"timeuot": "timeout", "Timeout": "timeout", "pollinterval": "poll-interval", "job": "jobs", "fsat": "fast", "xyz": "", "": "",
+		strings.Repeat("timeout", 1000): "",
+	} {
+		if got := nearest(written, words); got != want {
+			t.Errorf("%.20s: got %q, want %q", written, got, want)
+		}
+	}
+}
+
+// FuzzParse holds that no input makes Parse panic or tell the key, and that every refusal has exit code 2.
+func FuzzParse(f *testing.F) {
+	f.Add("--timeout", "5s", "INPUT_JOBS", "2")
+	f.Add("--overrides", "a: [1, {b: c}]", "FABRICATE_CONNECTION", `{"password": "x"}`)
+	f.Add("--variables", "a=b\nc=d", "DATABASE_URL", "postgres://u:hunter22@h:1/d?sslmode=x")
+	f.Add("load", "--", "GITHUB_ACTIONS", "true")
+	f.Add("--database-url", "host=h password='hunter22", "INPUT_X", "-")
+	f.Fuzz(func(t *testing.T, arg1, arg2, name, text string) {
+		if strings.HasPrefix(text, "@") || strings.Contains(arg1+arg2, "@") || strings.ContainsRune(name, 0) {
+			t.Skip("reads files")
+		}
+		s, err := Parse([]string{arg1, arg2}, []string{"FABRICATE_API_KEY=k3y-of-the-test", name + "=" + text})
+		s.Secrets()
+		if err == nil {
+			return
+		}
+		if problem.CodeOf(err) != problem.Settings {
+			t.Fatalf("code %d: %v", problem.CodeOf(err), err)
+		}
+		if strings.Contains(err.Error(), "k3y-of-the-test") && !strings.Contains(arg1+arg2+name+text, "k3y") {
+			t.Fatalf("the error tells the key: %v", err)
+		}
+	})
+}

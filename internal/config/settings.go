@@ -1,0 +1,289 @@
+// Package config reads every setting of the program, from flags, action inputs and the environment, and refuses what
+// is unknown, wrong or contradictory before anything is done with it. It opens no connection.
+package config
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// The commands.
+const (
+	Run     = "run"     // generate, wait, download, load
+	Load    = "load"    // load a zip, folder or .sql file that is already here
+	Demo    = "demo"    // the whole path on this machine, without an account
+	Version = "version" // print the version
+	Help    = "help"    // print how to use it
+)
+
+// What the setting load can be.
+const (
+	LoadAuto  = "auto"  // load when there is a target and the format can be loaded
+	LoadTrue  = "true"  // fail if it cannot be loaded
+	LoadFalse = "false" // never load
+)
+
+// DefaultDataDir is where the data is kept, below the base folder, when there is nothing to load it into and no
+// data-dir: it would vanish otherwise.
+const DefaultDataDir = "fabricate-data"
+
+// Settings is everything that a run was told. Parse makes it; it is not changed after that.
+type Settings struct {
+	Command string // one of the commands above
+	Topic   string // for Help: the command it is about, or empty
+	JSON    bool   // --output json: one JSON line on standard output
+	Base    string // folder that relative paths start from: GITHUB_WORKSPACE, or the current one
+
+	APIKey     string
+	APIURL     string // absolute, without a slash at its end
+	Workspace  string
+	Database   string
+	Format     string          // empty when Connection, TaskID or Archive is set
+	Connection json.RawMessage // a JSON string (the name of a stored connection) or a JSON object; nil when absent
+	Entity     string
+	Overrides  json.RawMessage // a JSON object; nil when absent
+	TaskID     string
+
+	Archive string // absolute path; also the PATH of the command load
+	Script  string // slash-separated path in the archive; empty means: find load.sql
+	DataDir string // absolute path
+
+	Target         *pgx.ConnConfig // nil when there is no database to load into
+	Load           string          // LoadAuto, LoadTrue or LoadFalse
+	Timeout        time.Duration   // generation, from start to completed
+	PollInterval   time.Duration
+	RequestTimeout time.Duration
+	ConnectTimeout time.Duration
+
+	Transaction   string // single or none
+	OnError       string // stop or continue
+	Jobs          int    // 1 to 64
+	Fast          bool
+	Variables     map[string]string
+	Before, After []string // absolute paths of files that exist
+	IfNotEmpty    string   // replace, keep or fail
+	SyncSequences bool
+	ForeignKeys   string // check, enforce or off
+	Analyze       bool
+	Summary       bool
+
+	Warnings []string // worth telling, no reason to stop; free of secrets
+	Used     []Used   // what the user set, in the order of List; free of secrets
+
+	targetText string            // the connection string as given, for Secrets
+	spelling   map[string]string // setting -> how the user wrote it: "--jobs", "input jobs", "FABRICATE_JOBS"
+	secrets    []string          // secrets found on the way, apart from those that can be had from the fields above
+}
+
+// Used is one setting that the user gave, for the job summary. Secret values are shown as ***.
+type Used struct {
+	Name, Value string
+	Spelling    string // where it came from: "--jobs", "input jobs", "FABRICATE_JOBS", "DATABASE_URL"
+}
+
+// Setting is the declaration of one setting: the only place that knows its name, default and help.
+type Setting struct {
+	Name    string // as an action input and, with two dashes before it, as a flag
+	Default string // literal default value; empty means absent
+	Note    string // in place of a literal default, for people
+	Values  string // what can be written, for the help: "DURATION", "true|false"
+	Group   string // heading in the help
+	Help    string // one sentence or two, without a full stop at the end
+
+	secret bool                          // the value is never shown
+	list   bool                          // one value a line; the flag can be repeated
+	set    func(*Settings, string) error // puts a value in its place; the error completes "jobs 900 …"
+}
+
+// Shown gives the default as a person reads it: the literal one, or the note.
+func (d Setting) Shown() string {
+	if d.Note != "" {
+		return d.Note
+	}
+	return d.Default
+}
+
+// Env gives the name of the setting's environment variable.
+func (d Setting) Env() string { return "FABRICATE_" + screaming(d.Name) }
+
+// The headings of the help, in the order of List.
+const (
+	groupGenerate = "Generate"
+	groupData     = "Data"
+	groupTarget   = "Target"
+	groupLoad     = "Load"
+	groupAfter    = "After loading"
+	groupWaiting  = "Waiting"
+	groupReport   = "Report"
+)
+
+// List gives every setting there is, in the order in which help and documentation show them.
+func List() []Setting {
+	return []Setting{
+		{
+			Name: "api-key", Values: "KEY", Group: groupGenerate, secret: true,
+			Help: "API key of your Fabricate account; needed to generate. Keep it in the environment or in a secret: " +
+				"flags can be seen in the process list",
+			set: oneWord(func(s *Settings) *string { return &s.APIKey }),
+		},
+		{
+			Name: "api-url", Default: "https://fabricate.tonic.ai/api/v1", Values: "URL", Group: groupGenerate,
+			Help: "Address of the Fabricate API, for older accounts and self-hosted installations",
+			set:  setAPIURL,
+		},
+		{
+			Name: "workspace", Values: "NAME", Group: groupGenerate,
+			Help: "Fabricate workspace that holds the database; needed to generate",
+			set:  oneLine(func(s *Settings) *string { return &s.Workspace }),
+		},
+		{
+			Name: "database", Values: "NAME", Group: groupGenerate,
+			Help: "Fabricate database to generate; needed to generate",
+			set:  oneLine(func(s *Settings) *string { return &s.Database }),
+		},
+		{
+			Name: "format", Note: "sql when neither format nor connection is given", Values: "FORMAT", Group: groupGenerate,
+			Help: "Export format: sql and postgres-optimized can be loaded; sqlite, csv, jsonl and others are downloaded. " +
+				"Excludes connection",
+			set: setFormat,
+		},
+		{
+			Name: "connection", Values: "NAME|JSON", Group: groupGenerate,
+			Help: "Let Fabricate push the rows itself: the name of a connection stored there, or a JSON object with host, " +
+				"port, database_name, username, password and tls. Nothing is downloaded. Excludes format",
+			set: setConnection,
+		},
+		{
+			Name: "entity", Values: "TABLE", Group: groupGenerate,
+			Help: "Generate this one table only",
+			set:  oneLine(func(s *Settings) *string { return &s.Entity }),
+		},
+		{
+			Name: "overrides", Values: "JSON|YAML|@FILE", Group: groupGenerate,
+			Help: "Variables and entities to override for this run, as JSON or YAML, inline or from a file (@path)",
+			set:  setOverrides,
+		},
+		{
+			Name: "task-id", Values: "ID", Group: groupGenerate,
+			Help: "Join a generation task that was already started instead of starting one",
+			set:  oneWord(func(s *Settings) *string { return &s.TaskID }),
+		},
+
+		{
+			Name: "archive", Values: "PATH", Group: groupData,
+			Help: "Load this zip, folder or .sql file instead of generating",
+			set:  path(func(s *Settings) *string { return &s.Archive }, mustExist),
+		},
+		{
+			Name: "script", Note: "load.sql at the root or in the only folder", Values: "PATH", Group: groupData,
+			Help: "Entry script in the archive",
+			set:  setScript,
+		},
+		{
+			Name: "data-dir", Values: "PATH", Group: groupData,
+			Help: "Keep the data in this folder: the unpacked zip, or the one file. Without it, and without anything to " +
+				"load into, the folder is " + DefaultDataDir,
+			set: path(func(s *Settings) *string { return &s.DataDir }, noFile),
+		},
+
+		{
+			Name: "database-url", Note: "DATABASE_URL, else libpq's PG* variables", Values: "URL|DSN", Group: groupTarget,
+			secret: true,
+			Help: "PostgreSQL to load into, as postgres://user:password@host:5432/database or as host=… user=… " +
+				"dbname=…; with none, the data is only downloaded",
+			set: setTarget,
+		},
+		{
+			Name: "load", Default: LoadAuto, Values: "auto|true|false", Group: groupTarget,
+			Help: "auto: load when there is a target and the format can be loaded; true: fail if it cannot; false: never",
+			set:  setLoad,
+		},
+
+		{
+			Name: "transaction", Default: "single", Values: "single|none", Group: groupLoad,
+			Help: "single: all or nothing; none: each statement on its own, as psql -f without -1",
+			set:  choice(func(s *Settings) *string { return &s.Transaction }, "single", "none"),
+		},
+		{
+			Name: "on-error", Default: "stop", Values: "stop|continue", Group: groupLoad,
+			Help: "stop: at the first error; continue: as psql does by default (needs transaction none)",
+			set:  choice(func(s *Settings) *string { return &s.OnError }, "stop", "continue"),
+		},
+		{
+			Name: "jobs", Default: "1", Values: "1..64", Group: groupLoad,
+			Help: "Connections that load tables at once; more than 1 needs transaction none",
+			set:  setJobs,
+		},
+		{
+			Name: "fast", Default: "true", Values: "true|false", Group: groupLoad,
+			Help: "false: send every statement as it is written",
+			set:  boolean(func(s *Settings) *bool { return &s.Fast }),
+		},
+		{
+			Name: "variables", Values: "NAME=VALUE", Group: groupLoad, list: true,
+			Help: "Variables for the script, as psql -v; one a line",
+			set:  setVariables,
+		},
+		{
+			Name: "before", Values: "PATH", Group: groupLoad, list: true,
+			Help: "psql scripts of your own to run before the load, in its transaction, such as a schema; one a line",
+			set:  paths(func(s *Settings) *[]string { return &s.Before }),
+		},
+		{
+			Name: "after", Values: "PATH", Group: groupLoad, list: true,
+			Help: "psql scripts of your own to run after the load, in its transaction, such as grants; one a line",
+			set:  paths(func(s *Settings) *[]string { return &s.After }),
+		},
+		{
+			Name: "if-not-empty", Default: "replace", Values: "replace|keep|fail", Group: groupLoad,
+			Help: "If a table to be loaded has rows: replace them as the script says, keep them (load nothing and " +
+				"succeed), or fail before any change",
+			set: choice(func(s *Settings) *string { return &s.IfNotEmpty }, "replace", "keep", "fail"),
+		},
+
+		{
+			Name: "sync-sequences", Default: "true", Values: "true|false", Group: groupAfter,
+			Help: "Move every sequence owned by a loaded table past its largest value",
+			set:  boolean(func(s *Settings) *bool { return &s.SyncSequences }),
+		},
+		{
+			Name: "foreign-keys", Default: "check", Values: "check|enforce|off", Group: groupAfter,
+			Help: "Find rows that break a foreign key of a loaded table: check warns, enforce fails and rolls back",
+			set:  choice(func(s *Settings) *string { return &s.ForeignKeys }, "check", "enforce", "off"),
+		},
+		{
+			Name: "analyze", Default: "true", Values: "true|false", Group: groupAfter,
+			Help: "ANALYZE the loaded tables",
+			set:  boolean(func(s *Settings) *bool { return &s.Analyze }),
+		},
+
+		{
+			Name: "timeout", Default: "30m", Values: "DURATION", Group: groupWaiting,
+			Help: "Limit for generation, from its start to completed",
+			set:  duration(func(s *Settings) *time.Duration { return &s.Timeout }),
+		},
+		{
+			Name: "poll-interval", Default: "1s", Values: "DURATION", Group: groupWaiting,
+			Help: "First interval between questions about the task; it grows to 10s, with jitter",
+			set:  duration(func(s *Settings) *time.Duration { return &s.PollInterval }),
+		},
+		{
+			Name: "request-timeout", Default: "30s", Values: "DURATION", Group: groupWaiting,
+			Help: "Limit for one API request; for a download, for the longest silence",
+			set:  duration(func(s *Settings) *time.Duration { return &s.RequestTimeout }),
+		},
+		{
+			Name: "connect-timeout", Default: "60s", Values: "DURATION", Group: groupWaiting,
+			Help: "Keep trying to reach the database this long: a service container may still be booting",
+			set:  duration(func(s *Settings) *time.Duration { return &s.ConnectTimeout }),
+		},
+
+		{
+			Name: "summary", Default: "true", Values: "true|false", Group: groupReport,
+			Help: "Write the job summary on GitHub",
+			set:  boolean(func(s *Settings) *bool { return &s.Summary }),
+		},
+	}
+}

@@ -1,0 +1,352 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"net/url"
+	"os"
+	pathpkg "path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"sigs.k8s.io/yaml"
+)
+
+const (
+	maxJobs          = 64
+	maxOverrideBytes = 8 << 20 // bytes of an overrides file; the API takes far less
+)
+
+// The functions below make or are Setting.set. Their errors complete a sentence that begins with the setting's name and
+// value: `input jobs: "900" is not …`.
+
+func oneLine(field func(*Settings) *string) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		if strings.ContainsFunc(v, unicode.IsControl) {
+			return errors.New("has a line break or another control character in it; write one line")
+		}
+		*field(s) = v
+		return nil
+	}
+}
+
+func oneWord(field func(*Settings) *string) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		unfit := func(r rune) bool { return r <= ' ' || r > '~' }
+		if strings.ContainsFunc(v, unfit) {
+			return errors.New("has a space, a line break or a character outside ASCII in it; was it copied whole?")
+		}
+		*field(s) = v
+		return nil
+	}
+}
+
+func choice(field func(*Settings) *string, values ...string) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		if lower := strings.ToLower(v); slices.Contains(values, lower) {
+			*field(s) = lower
+			return nil
+		}
+		return fmt.Errorf("is not one of %s%s", strings.Join(values, ", "), didYouMean(v, values))
+	}
+}
+
+func duration(field func(*Settings) *time.Duration) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		d, err := time.ParseDuration(v)
+		if err != nil {
+			if _, number := strconv.ParseFloat(v, 64); number == nil {
+				return fmt.Errorf("has no unit: write %ss for seconds or %sm for minutes", v, v)
+			}
+			return errors.New("is not a duration: write it like 500ms, 90s, 30m or 1h30m")
+		}
+		if d <= 0 {
+			return errors.New("must be longer than nothing: write it like 500ms, 90s, 30m or 1h30m")
+		}
+		*field(s) = d
+		return nil
+	}
+}
+
+// truth reads a boolean as YAML files, shells and people write it.
+func truth(v string) (value, ok bool) {
+	switch strings.ToLower(v) {
+	case "true", "1", "yes":
+		return true, true
+	case "false", "0", "no":
+		return false, true
+	}
+	return false, false
+}
+
+func boolean(field func(*Settings) *bool) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		b, ok := truth(v)
+		if !ok {
+			return errors.New("is neither true nor false")
+		}
+		*field(s) = b
+		return nil
+	}
+}
+
+func setLoad(s *Settings, v string) error {
+	if b, ok := truth(v); ok {
+		s.Load = strconv.FormatBool(b)
+		return nil
+	}
+	return choice(func(s *Settings) *string { return &s.Load }, LoadAuto, LoadTrue, LoadFalse)(s, v)
+}
+
+func setJobs(s *Settings, v string) error {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 || n > maxJobs {
+		return fmt.Errorf("is not a whole number from 1 to %d", maxJobs)
+	}
+	s.Jobs = n
+	return nil
+}
+
+func setAPIURL(s *Settings, v string) error {
+	u, err := url.Parse(v)
+	switch {
+	case err != nil || u.Host == "" || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
+		return errors.New("is not an absolute http or https address, such as https://fabricate.example.com/api/v1")
+	case u.User != nil:
+		return errors.New("must not hold a user or password; the key belongs in api-key")
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(v, "#"):
+		return errors.New("must not hold a query or a fragment")
+	}
+	s.APIURL = strings.TrimRight(v, "/")
+	if u.Scheme == "http" && !loopback(u.Hostname()) {
+		s.Warnings = append(s.Warnings,
+			"api-url "+s.APIURL+" is not encrypted: the API key can be read on its way; use https")
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// knownFormats are the export formats that the API's page and its clients name. The API decides, so others are sent on.
+func knownFormats() []string {
+	return []string{"sql", "sqlite", "postgres-optimized", "csv", "jsonl", "postgres", "mysql", "json_array", "xml"}
+}
+
+// Loadable says whether an export in this format is a psql script.
+func Loadable(format string) bool {
+	return slices.Contains([]string{"sql", "postgres-optimized", "postgres"}, format)
+}
+
+func setFormat(s *Settings, v string) error {
+	if err := oneWord(func(s *Settings) *string { return &s.Format })(s, v); err != nil {
+		return err
+	}
+	if !slices.Contains(knownFormats(), v) {
+		s.Warnings = append(s.Warnings,
+			fmt.Sprintf("format %q is not one known here%s; it is sent on, the API decides", v, didYouMean(v, knownFormats())))
+	}
+	return nil
+}
+
+// setConnection takes the name of a stored connection, or a JSON object. An object's text is never repeated in an
+// error: it holds a password.
+func setConnection(s *Settings, v string) error {
+	if !strings.HasPrefix(v, "{") {
+		if strings.ContainsFunc(v, unicode.IsControl) {
+			return errors.New("is neither one line (the name of a stored connection) nor a JSON object")
+		}
+		name, err := json.Marshal(v)
+		s.Connection = name
+		return err
+	}
+	s.secrets = append(s.secrets, v)
+	var object map[string]any
+	if err := json.Unmarshal([]byte(v), &object); err != nil {
+		return errors.New("begins like a JSON object but is not one; it should be like " +
+			`{"host": "db.example.com", "port": 5432, "database_name": "…", "username": "…", "password": "…", "tls": true}`)
+	}
+	s.Connection = json.RawMessage(v)
+	if password, ok := object["password"].(string); ok {
+		s.secrets = append(s.secrets, password)
+	}
+	return nil
+}
+
+// setOverrides takes JSON or YAML, inline or from a file. Valid JSON is kept byte for byte.
+func setOverrides(s *Settings, v string) error {
+	if name, ok := strings.CutPrefix(v, "@"); ok {
+		text, err := readLimited(s.resolve(name), maxOverrideBytes)
+		if err != nil {
+			return err
+		}
+		v = text
+	}
+	object := []byte(v)
+	if !json.Valid(object) {
+		converted, err := yaml.YAMLToJSONStrict(object)
+		if err != nil {
+			return fmt.Errorf("is neither JSON nor YAML: %s", strings.ReplaceAll(err.Error(), "\n", " "))
+		}
+		object = converted
+	}
+	var keys map[string]json.RawMessage
+	if err := json.Unmarshal(object, &keys); err != nil || keys == nil {
+		return errors.New(`is not an object: it should be like {"variables": {…}, "entities": {"orders": {…}}}`)
+	}
+	known := []string{"variables", "entities"}
+	for _, key := range sortedKeys(keys) {
+		if !slices.Contains(known, key) {
+			s.Warnings = append(s.Warnings, fmt.Sprintf("overrides has %q at its top, where the API knows %s%s; it is sent on",
+				key, strings.Join(known, " and "), didYouMean(key, known)))
+		}
+	}
+	s.Overrides = object
+	return nil
+}
+
+func readLimited(name string, limit int64) (string, error) {
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("cannot be read: %w", withoutPath(err))
+	case !info.Mode().IsRegular():
+		return "", errors.New("is not a file")
+	case info.Size() > limit:
+		return "", fmt.Errorf("is larger than %d MiB", limit>>20)
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return "", fmt.Errorf("cannot be read: %w", withoutPath(err))
+	}
+	return string(text), nil
+}
+
+// setScript takes a path inside the archive, with either slash.
+func setScript(s *Settings, v string) error {
+	name := pathpkg.Clean(strings.ReplaceAll(v, `\`, "/"))
+	if !fs.ValidPath(name) || name == "." {
+		return errors.New("is not a path inside the archive: write it like folder/load.sql, without .. and without a slash before it")
+	}
+	s.Script = name
+	return nil
+}
+
+// setVariables takes name=value lines. Names follow psql: letters, digits and underscores, letters of any script.
+func setVariables(s *Settings, v string) error {
+	s.Variables = map[string]string{}
+	for line := range strings.Lines(v) {
+		line = strings.TrimRight(line, "\r\n")
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
+		name, value, ok := strings.Cut(line, "=")
+		name = strings.TrimSpace(name)
+		switch {
+		case !ok:
+			return fmt.Errorf("has a line without =, beginning with %q; write name=value", shorten(line, 20))
+		case !variableName(name):
+			return fmt.Errorf("has the name %q, where psql allows letters, digits and underscores only", name)
+		case strings.ContainsRune(value, 0):
+			return fmt.Errorf("has a NUL character in %s", name)
+		}
+		if _, twice := s.Variables[name]; twice {
+			return fmt.Errorf("sets %s twice", name)
+		}
+		s.Variables[name] = value
+	}
+	return nil
+}
+
+// variableName is valid_variable_name of psql's variables.c: every byte above 127 counts as a letter there.
+func variableName(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return r < utf8.RuneSelf && r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	})
+}
+
+// existence is what a path must be.
+type existence int
+
+const (
+	mustExist existence = iota // a file or folder
+	mustFile                   // a file
+	noFile                     // a folder, or nothing yet
+)
+
+func path(field func(*Settings) *string, want existence) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		name := s.resolve(v)
+		if err := checkPath(name, want); err != nil {
+			return err
+		}
+		*field(s) = name
+		return nil
+	}
+}
+
+func paths(field func(*Settings) *[]string) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		for line := range strings.Lines(v) {
+			line = strings.TrimSpace(line)
+			if line == "" {
+				continue
+			}
+			name := s.resolve(line)
+			if err := checkPath(name, mustFile); err != nil {
+				return fmt.Errorf("names %s, which %w", line, err)
+			}
+			*field(s) = append(*field(s), name)
+		}
+		return nil
+	}
+}
+
+func checkPath(name string, want existence) error {
+	info, err := os.Stat(name)
+	switch {
+	case want == noFile && errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("cannot be read: %w", withoutPath(err))
+	case want == mustFile && !info.Mode().IsRegular():
+		return errors.New("is not a file")
+	case want == noFile && !info.IsDir():
+		return errors.New("is a file, where a folder is meant")
+	}
+	return nil
+}
+
+// resolve makes a path absolute, from the base folder.
+func (s *Settings) resolve(name string) string {
+	if filepath.IsAbs(name) {
+		return filepath.Clean(name)
+	}
+	return filepath.Join(s.Base, name)
+}
+
+// withoutPath takes the path out of a file error, where the sentence names it already.
+func withoutPath(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+func shorten(s string, runes int) string {
+	if r := []rune(s); len(r) > runes {
+		return string(r[:runes]) + "…"
+	}
+	return s
+}

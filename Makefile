@@ -1,0 +1,72 @@
+# Every target is described by the comment after its name. They need Go; the rest they install or name.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# GOLANGCI_LINT, ACTIONLINT and ACT are pinned in tools/*/go.mod and built into bin once for each version.
+GOLANGCI_LINT := bin/golangci-lint
+ACTIONLINT := bin/actionlint
+ACT := bin/act
+
+FUZZTIME ?= 10s
+PACKAGES ?= ./...
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: need-postgres ## the whole path on this machine: a simulated API, a throwaway PostgreSQL, the real binary
+	@go run . demo
+
+.PHONY: test
+test: need-postgres ## every test, with the race detector, in random order (PACKAGES=./internal/psql/... for some)
+	@go run ./scripts/gotest -race -shuffle=on -timeout 15m $(PACKAGES)
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) $(ACTIONLINT) ## golangci-lint, actionlint, and the shell scripts' syntax
+	@$(GOLANGCI_LINT) run ./...
+	@$(ACTIONLINT) .github/workflows/*.yml $(wildcard e2e/workflows/*.yml)
+	@for script in .ci/run $$(git ls-files '*.sh'); do bash -n "$$script"; done
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run $$(git ls-files '*.sh'); fi
+
+.PHONY: build
+build: ## the binary, static, as bin/fabricate-seed
+	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/fabricate-seed .
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for a moment each (FUZZTIME=10s)
+	@scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: cover
+cover: need-postgres ## test coverage by package, and bin/cover.html to look at
+	@mkdir -p bin
+	@go test -coverpkg=./internal/... -coverprofile=bin/cover.out ./... >/dev/null
+	@go tool cover -html=bin/cover.out -o bin/cover.html
+	@go tool cover -func=bin/cover.out | tail -n 1
+
+.PHONY: e2e
+e2e: $(ACT) ## this repository's workflows and examples under act, with Docker (e2e/README.md)
+	@e2e/run.sh
+
+.PHONY: clean
+clean: ## remove what the other targets made
+	@rm -rf bin tmp
+
+.PHONY: need-postgres
+need-postgres:
+	@scripts/need-postgres.sh
+
+$(GOLANGCI_LINT): tools/golangci-lint/go.mod
+	@mkdir -p bin
+	@echo 'Building golangci-lint (once; a few minutes) ...'
+	@go -C tools/golangci-lint build -o ../../bin/ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(ACTIONLINT): tools/actionlint/go.mod
+	@mkdir -p bin
+	@go -C tools/actionlint build -o ../../bin/ github.com/rhysd/actionlint/cmd/actionlint
+
+$(ACT): tools/act/go.mod
+	@mkdir -p bin
+	@echo 'Building act (once) ...'
+	@go -C tools/act build -o ../../bin/ github.com/nektos/act

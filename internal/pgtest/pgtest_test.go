@@ -232,6 +232,24 @@ func TestDump(t *testing.T) {
 	}
 }
 
+func TestSortedDump(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Shared(t)
+	a, b := s.NewDatabase(t), s.NewDatabase(t)
+	pgtest.Exec(t, a, "CREATE TABLE t (a text); CREATE TABLE u (a text); INSERT INTO t VALUES ('1'), ('3'), ('2')")
+	pgtest.Exec(t, b, "CREATE TABLE t (a text); CREATE TABLE u (a text); INSERT INTO t VALUES ('3'), ('2'), ('1')")
+	if pgtest.Dump(t, a) == pgtest.Dump(t, b) {
+		t.Error("Dump sorts")
+	}
+	if got := pgtest.SortedDump(t, a); got != pgtest.SortedDump(t, b) || !strings.Contains(got, "\n1\n2\n3\n\\.\n") {
+		t.Errorf("SortedDump does not sort: %s", got)
+	}
+	pgtest.Exec(t, b, "DELETE FROM t WHERE a = '1'; INSERT INTO u VALUES ('1')")
+	if pgtest.SortedDump(t, a) == pgtest.SortedDump(t, b) {
+		t.Error("a row in another table makes no difference")
+	}
+}
+
 func TestPsql(t *testing.T) {
 	t.Setenv("PGDATABASE", "no_such_database")
 	t.Setenv("PSQLRC", "/no/such/file")

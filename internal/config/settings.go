@@ -38,6 +38,7 @@ type Settings struct {
 
 	APIKey     string
 	APIURL     string // absolute, without a slash at its end
+	APICAFile  string // absolute path, or empty
 	Workspace  string
 	Database   string
 	Format     string          // empty when Connection, TaskID or Archive is set
@@ -132,6 +133,11 @@ func List() []Setting {
 			Name: "api-url", Default: "https://fabricate.tonic.ai/api/v1", Values: "URL", Group: groupGenerate,
 			Help: "Address of the Fabricate API, for older accounts and self-hosted installations",
 			set:  setAPIURL,
+		},
+		{
+			Name: "api-ca-file", Values: "PATH", Group: groupGenerate,
+			Help: "PEM file of certificate authorities to trust for the API beside the system's, for self-hosted installations",
+			set:  path(func(s *Settings) *string { return &s.APICAFile }, mustFile),
 		},
 		{
 			Name: "workspace", Values: "NAME", Group: groupGenerate,

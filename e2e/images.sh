@@ -29,6 +29,7 @@ build() { # build IMAGE FOLDER
 # base_image makes a Debian root file system with debootstrap, from the mirror that this machine's apt uses.
 base_image() {
 	local start=$SECONDS mirror root
+	# shellcheck disable=SC2016 # the placeholder is apt's
 	mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' | head -n 1)
 	if [ -z "$mirror" ]; then
 		echo 'images: no registry can be reached, and apt knows no Debian mirror to make stand-ins from' >&2

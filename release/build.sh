@@ -11,7 +11,7 @@ mkdir -p "$out"
 for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do
 	os=${target%/*} arch=${target#*/} suffix=
 	if [ "$os" = windows ]; then suffix=.exe; fi
-	CGO_ENABLED=0 GOOS=$os GOARCH=$arch GOFLAGS= go build -trimpath -buildvcs=false \
+	CGO_ENABLED=0 GOOS=$os GOARCH=$arch GOFLAGS='' go build -trimpath -buildvcs=false \
 		-ldflags "-s -w -buildid= -X main.version=$version" -o "$out/fabricate-seed-$os-$arch$suffix" .
 done
 cd "$out"

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Builds the image of the simulated Fabricate API, for workflows that have it as a service.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+context=$(mktemp -d)
+trap 'rm -rf "$context"' EXIT
+CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags '-s -w' -o "$context/simulator" ./internal/simulator/cmd/simulator
+cat >"$context/Dockerfile" <<-'DOCKERFILE'
+	FROM scratch
+	COPY simulator /simulator
+	EXPOSE 8080
+	ENTRYPOINT ["/simulator"]
+DOCKERFILE
+DOCKER_BUILDKIT=0 docker build -q --label fabricate-seed.e2e=true -t fabricate-seed-e2e/simulator "$context" >/dev/null

@@ -63,11 +63,11 @@ type Options struct {
 
 // Events are told what happens as it happens. Any may be nil. They are called one at a time.
 type Events struct {
-	Phase    func(name string)     // "connect", "load", "verify": a new phase begins
-	Progress func(Progress)        // often; the receiver thins it out
-	Output   func(text string)     // what the script prints (\echo, \qecho, \warn)
-	Notice   func(message string)  // worth a line in the log
-	Warn     func(warning string)  // worth an annotation and a place in the summary
+	Phase    func(name string)    // "connect", "load", "verify": a new phase begins
+	Progress func(Progress)       // often; the receiver thins it out
+	Output   func(text string)    // what the script prints (\echo, \qecho, \warn)
+	Notice   func(message string) // worth a line in the log
+	Warn     func(warning string) // worth an annotation and a place in the summary
 }
 
 // Progress is how far a load has come.

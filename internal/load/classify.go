@@ -1,0 +1,143 @@
+package load
+
+import "strings"
+
+// statementKind is what a statement is, as far as a load must treat it in a way of its own.
+type statementKind uint8
+
+const (
+	otherStatement statementKind = iota
+	insertStatement
+	copyStatement
+	truncateStatement
+	beginStatement
+	commitStatement
+	rollbackStatement
+	savepointStatement // SAVEPOINT, RELEASE, ROLLBACK TO
+	prepareTransaction
+)
+
+// statementInfo is what the head of a statement says.
+type statementInfo struct {
+	kind   statementKind
+	tables [][]string // name parts of the tables that it fills or empties
+	chain  bool       // COMMIT or ROLLBACK … AND CHAIN
+	copy   *copyInfo
+	// unguarded says that foreign keys are not enforced from here on: session_replication_role or triggers are changed.
+	unguarded bool
+}
+
+// copyInfo is what a COPY statement says of where its rows come from.
+type copyInfo struct {
+	from    bool
+	program bool
+	file    string // server-side file, "" for STDIN and STDOUT
+	fileAt  token  // its place in the text
+}
+
+// classify reads the head of one statement, which t stands at the beginning of.
+func classify(t *tokens) statementInfo {
+	first := t.next()
+	for first.kind == otherToken && first.text == "(" {
+		first = t.next()
+	}
+	if first.kind != wordToken {
+		return statementInfo{}
+	}
+	switch first.text {
+	case "insert":
+		t.accept("into")
+		return statementInfo{kind: insertStatement, tables: [][]string{t.relation()}}
+	case "copy":
+		return classifyCopy(t)
+	case "truncate":
+		t.accept("table")
+		info := statementInfo{kind: truncateStatement}
+		for {
+			t.accept("only")
+			info.tables = append(info.tables, t.relation())
+			t.accept("*")
+			if !t.accept(",") {
+				return info
+			}
+		}
+	case "begin", "start":
+		return statementInfo{kind: beginStatement}
+	case "commit", "end", "rollback", "abort":
+		return classifyEnd(t, first.text)
+	case "savepoint", "release":
+		return statementInfo{kind: savepointStatement}
+	case "prepare":
+		if t.accept("transaction") {
+			return statementInfo{kind: prepareTransaction}
+		}
+	case "set", "reset", "select", "alter":
+		return statementInfo{unguarded: unguards(t)}
+	}
+	return statementInfo{}
+}
+
+func classifyEnd(t *tokens, word string) statementInfo {
+	info := statementInfo{kind: commitStatement}
+	if word == "rollback" || word == "abort" {
+		info.kind = rollbackStatement
+	}
+	if t.accept("prepared") {
+		return statementInfo{}
+	}
+	if !t.accept("work") {
+		t.accept("transaction")
+	}
+	if t.accept("to") {
+		return statementInfo{kind: savepointStatement}
+	}
+	if t.accept("and") && t.accept("chain") {
+		info.chain = true
+	}
+	return info
+}
+
+// classifyCopy follows the grammar of COPY, the old one included.
+func classifyCopy(t *tokens) statementInfo {
+	info := statementInfo{kind: copyStatement, copy: &copyInfo{}}
+	t.accept("binary")
+	if t.parens() == nil {
+		if parts := t.relation(); len(parts) > 0 {
+			info.tables = [][]string{parts}
+		}
+		t.parens()
+	}
+	info.copy.from = t.accept("from")
+	if !info.copy.from {
+		info.tables = nil
+		t.accept("to")
+	}
+	info.copy.program = t.accept("program")
+	if tok := t.next(); tok.kind == stringToken {
+		info.copy.file, info.copy.fileAt = tok.text, tok
+	}
+	return info
+}
+
+// unguards tells whether a statement that t stands within turns foreign keys off: by the replica role, or by disabling
+// triggers.
+func unguards(t *tokens) bool {
+	for n := 0; n < 200; n++ {
+		switch tok := t.next(); tok.kind {
+		case endToken:
+			return false
+		case wordToken:
+			if tok.text == "session_replication_role" {
+				return true
+			}
+			if tok.text == "disable" && t.peek().text == "trigger" {
+				return true
+			}
+		case stringToken, quotedToken:
+			if strings.EqualFold(tok.text, "session_replication_role") {
+				return true
+			}
+		}
+	}
+	return false
+}

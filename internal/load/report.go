@@ -1,0 +1,144 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+	"github.com/fabricate-seed/fabricate-seed/internal/psql"
+)
+
+// failure is what went wrong with one statement or meta-command.
+type failure struct {
+	at      psql.Position
+	err     error
+	text    []byte                  // the statement as it was sent, nil if none was
+	rows    *psql.CopyReader        // the rows under way, nil if none
+	locate  func(int) psql.Position // from an offset in text to the script; nil if there is no text
+	refused bool                    // ends the script whatever ON_ERROR_STOP says
+}
+
+// sqlState gives the server's code, "" if it is not the server that complained.
+func (f *failure) sqlState() string {
+	var pe *pgconn.PgError
+	if errors.As(f.err, &pe) {
+		return pe.Code
+	}
+	return ""
+}
+
+// message is the one-line text, as LAST_ERROR_MESSAGE has it.
+func (f *failure) message() string {
+	var pe *pgconn.PgError
+	if errors.As(f.err, &pe) {
+		return pe.Message
+	}
+	var se *psql.Error
+	if errors.As(f.err, &se) {
+		return se.Message
+	}
+	return f.err.Error()
+}
+
+// problem writes the failure for the person who must act on it.
+func (f *failure) problem() error {
+	if errors.Is(f.err, context.Canceled) || errors.Is(f.err, context.DeadlineExceeded) {
+		return f.err
+	}
+	var already *problem.Error
+	if errors.As(f.err, &already) {
+		return already
+	}
+	p := &problem.Error{Code: problem.Database, Where: f.at.String(), What: f.message(), Err: f.err}
+	var se *psql.Error
+	var pe *pgconn.PgError
+	var lost *lostError
+	switch {
+	case errors.As(f.err, &se):
+		p.Code, p.Remedy = problem.Data, se.Remedy
+		p.Where = se.Pos.String()
+	case errors.As(f.err, &pe):
+		f.describe(p, pe)
+	case errors.As(f.err, &lost):
+		p.What = "the connection to the database was lost: " + shortReason(lost.err)
+		p.Remedy = "The server rolls back what was not committed. Its log says why it went away."
+	default: // the rows' reader, that is the archive
+		p.Code = problem.Data
+	}
+	return p
+}
+
+// describe adds what the server says: place, detail, hint, context.
+func (f *failure) describe(p *problem.Error, pe *pgconn.PgError) {
+	p.What = fmt.Sprintf("%s (SQLSTATE %s)", pe.Message, pe.Code)
+	var lines []string
+	excerpt, offset := psql.Caret(f.text, int(pe.Position))
+	switch {
+	case offset >= 0 && f.locate != nil:
+		p.Where = f.locate(offset).String()
+		lines = append(lines, excerpt)
+	case f.rows != nil && copyLine(pe.Where) > 0:
+		p.Where = f.rows.Line(copyLine(pe.Where)).String()
+	case f.text != nil:
+		lines = append(lines, "STATEMENT: "+firstLine(f.text))
+	}
+	for _, x := range []struct{ label, text string }{
+		{"DETAIL", pe.Detail}, {"HINT", pe.Hint}, {"QUERY", pe.InternalQuery}, {"CONTEXT", pe.Where},
+	} {
+		if x.text != "" {
+			lines = append(lines, x.label+": "+cutText(x.text))
+		}
+	}
+	p.Excerpt = strings.Join(lines, "\n")
+	p.Remedy = remedy(pe)
+}
+
+// remedy says what to do about the errors that a first run meets.
+func remedy(pe *pgconn.PgError) string {
+	switch {
+	case pe.Code == "42501" && strings.Contains(pe.Message, "session_replication_role"):
+		return "Load as a superuser, or let one run: GRANT SET ON PARAMETER session_replication_role TO the role (PostgreSQL 15 and later)."
+	case pe.Code == "42P01" || pe.Code == "3F000":
+		return "A data export needs its tables first: run your migrations before this step, or give a schema script with the setting before."
+	case pe.Code == "25001":
+		return "This statement cannot run inside the one transaction of the load; set transaction to none, or take it out of the script."
+	case pe.Code == "57014":
+		return "The server cancelled the statement; look for statement_timeout and for an administrator's hand."
+	}
+	return ""
+}
+
+var copyContext = regexp.MustCompile(`^COPY .*, line (\d+)`)
+
+// copyLine reads the line of the data from the context of a COPY error, 0 if there is none.
+func copyLine(context string) int {
+	if m := copyContext.FindStringSubmatch(context); m != nil {
+		if n, err := strconv.Atoi(m[1]); err == nil {
+			return n
+		}
+	}
+	return 0
+}
+
+const shownText = 300 // bytes of a statement, detail or context in an error
+
+func firstLine(text []byte) string {
+	line, _, more := strings.Cut(strings.TrimSpace(string(text[:min(len(text), 4*shownText)])), "\n")
+	if more {
+		line += " …"
+	}
+	return cutText(line)
+}
+
+func cutText(s string) string {
+	if len(s) <= shownText {
+		return s
+	}
+	return strings.ToValidUTF8(s[:shownText], "") + "…"
+}

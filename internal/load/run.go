@@ -1,0 +1,278 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+	"github.com/fabricate-seed/fabricate-seed/internal/psql"
+)
+
+// rollbackTimeout is how long a rollback may take before the connection is dropped, which rolls back too.
+const rollbackTimeout = 2 * time.Second
+
+// Run loads a script into the target database and checks the result: the whole job of this package, in order. With
+// Transaction Single an error means that the database is as it was, unless the message says otherwise. The error is a
+// *problem.Error, or that of ctx.
+func Run(ctx context.Context, o Options) (Result, error) {
+	r := &run{o: o, vars: psql.NewVars(), tally: newTally(), mentioned: map[string]bool{}}
+	for name, value := range o.Variables {
+		if err := r.vars.Set(name, value); err != nil {
+			return Result{}, &problem.Error{Code: problem.Settings, Where: "setting variables", What: err.Error()}
+		}
+	}
+	if !o.Continue {
+		r.vars.Put("ON_ERROR_STOP", "on")
+	}
+	if info, err := fs.Stat(o.Script.FS, o.Script.Name); err == nil {
+		r.total = info.Size()
+	}
+
+	r.phase("connect")
+	if err := r.connect(ctx, o.Target); err != nil {
+		return Result{}, err
+	}
+	defer r.close(ctx)
+
+	r.phase("load")
+	skipped, err := r.load(ctx)
+	if err != nil {
+		return r.result(), r.abandon(ctx, err)
+	}
+	if skipped {
+		r.rollback(ctx)
+		return Result{Skipped: true}, nil
+	}
+	r.phase("verify")
+	if err := r.verify(ctx); err != nil {
+		return r.result(), r.abandon(ctx, err)
+	}
+	if err := r.commit(ctx); err != nil {
+		return r.result(), err
+	}
+	return r.result(), nil
+}
+
+// run is the state of one load.
+type run struct {
+	o     Options
+	conn  *pgx.Conn
+	wire  wire
+	vars  *psql.Vars
+	tally *tally
+
+	total     int64 // bytes of the entry script
+	began     bool  // our own transaction is open
+	inBlock   bool  // Single: the script is where psql -1 would be in a transaction block
+	unguarded bool  // foreign keys were not enforced all the time
+	first     *failure
+	failures  int
+	mentioned map[string]bool // commands that were said to be skipped
+	notices   int
+	reading   *psql.Script
+	at        psql.Position // of the statement in hand, for the server's notices
+}
+
+// connect opens the connection that everything goes over.
+func (r *run) connect(ctx context.Context, target *pgx.ConnConfig) error {
+	config := target.Copy()
+	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { r.serverNotice(n) }
+	conn, err := connect(ctx, config, r.o.ConnectTimeout, r.notice)
+	if err != nil {
+		return err
+	}
+	r.conn, r.wire = conn, wire{pg: conn.PgConn()}
+	r.vars.Put("DBNAME", config.Database)
+	r.vars.Put("USER", config.User)
+	r.vars.Put("HOST", config.Host)
+	r.vars.Put("PORT", fmt.Sprint(config.Port))
+	r.vars.Put("ENCODING", r.wire.pg.ParameterStatus("client_encoding"))
+	name, num := serverVersion(r.wire.pg.ParameterStatus("server_version"))
+	r.vars.Put("SERVER_VERSION_NAME", name)
+	r.vars.Put("SERVER_VERSION_NUM", num)
+	return nil
+}
+
+// load runs the scripts. skipped means that there were rows and Keep was asked for.
+func (r *run) load(ctx context.Context) (skipped bool, err error) {
+	var targets [][]string
+	if r.o.IfNotEmpty == Keep || r.o.IfNotEmpty == Fail {
+		if targets, err = r.targets(ctx); err != nil {
+			return false, err
+		}
+	}
+	if r.o.Transaction != None {
+		if err := r.exec(ctx, "BEGIN"); err != nil {
+			return false, (&failure{err: err}).problem()
+		}
+		r.began, r.inBlock = true, true
+	}
+	if len(targets) > 0 {
+		table, err := r.notEmpty(ctx, targets)
+		switch {
+		case err != nil:
+			return false, err
+		case table != "" && r.o.IfNotEmpty == Keep:
+			r.notice(fmt.Sprintf("table %s has rows and if-not-empty is keep: nothing was loaded", table))
+			return true, nil
+		case table != "":
+			return false, &problem.Error{Code: problem.Database, Where: "table " + table, What: "it has rows, and if-not-empty is fail: nothing was changed",
+				Remedy: "Empty it, or set if-not-empty to replace or keep."}
+		}
+	}
+	if r.began {
+		if err := r.exec(ctx, "SAVEPOINT "+blockStart); err != nil {
+			return false, (&failure{err: err}).problem()
+		}
+	}
+	scripts := append(append(append([]Script(nil), r.o.Before...), r.o.Script), r.o.After...)
+	for i, script := range scripts {
+		r.tally.counting = i == len(r.o.Before)
+		if err := r.script(ctx, script); err != nil {
+			return false, err
+		}
+	}
+	return false, r.settle(ctx)
+}
+
+// settle sees to what the scripts left behind: a failed or an open transaction.
+func (r *run) settle(ctx context.Context) error {
+	switch status := r.wire.pg.TxStatus(); {
+	case r.began && status == 'E':
+		if r.first != nil {
+			return r.first.problem()
+		}
+		return &problem.Error{Code: problem.Database, What: "the script left its transaction failed"}
+	case !r.began && status != 'I':
+		r.warn("the script left a transaction open; it was rolled back, as when psql ends")
+		if err := r.exec(ctx, "ROLLBACK"); err != nil {
+			return (&failure{err: err}).problem()
+		}
+	}
+	if r.failures > 0 {
+		r.warn(fmt.Sprintf("%d statements failed; on-error is continue", r.failures))
+	}
+	return nil
+}
+
+// commit ends the transaction. When the connection breaks just then, nobody here can know whether the server did it.
+func (r *run) commit(ctx context.Context) error {
+	if !r.began {
+		return nil
+	}
+	err := r.exec(ctx, "COMMIT")
+	var lost *lostError
+	switch {
+	case err == nil:
+		r.began = false
+		return nil
+	case errors.As(err, &lost) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		r.began = false
+		p := &problem.Error{Code: problem.Database, Err: err,
+			What:   "the connection was lost while committing: the load is either complete or not there at all, and which is not known",
+			Remedy: "Look at the tables, or run the step again: it replaces what it loads."}
+		if ctx.Err() != nil {
+			p.Code = problem.Interrupted
+		}
+		return p
+	}
+	return r.abandon(ctx, (&failure{err: err}).problem())
+}
+
+// abandon rolls back and says in the error what became of the database.
+func (r *run) abandon(ctx context.Context, err error) error {
+	began := r.began
+	r.rollback(ctx)
+	said := "The database is as it was: everything was rolled back."
+	if !began {
+		said = "Statements before this one stay done (transaction is none)."
+		if r.o.Transaction != None {
+			return err // nothing was begun
+		}
+	}
+	if ctx.Err() != nil {
+		code := problem.Interrupted
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			code = problem.Timeout
+		}
+		return &problem.Error{Code: code, What: "interrupted while loading", Remedy: said, Err: ctx.Err()}
+	}
+	var p *problem.Error
+	if !errors.As(err, &p) {
+		return err
+	}
+	q := *p
+	if q.Remedy != "" {
+		q.Remedy += "\n"
+	}
+	q.Remedy += said
+	return &q
+}
+
+// rollback rolls back what is open, even when ctx has ended.
+func (r *run) rollback(ctx context.Context) {
+	if !r.began || r.conn.IsClosed() {
+		r.began = false
+		return
+	}
+	r.began = false
+	short, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
+	defer cancel()
+	if err := r.exec(short, "ROLLBACK"); err != nil {
+		_ = r.wire.pg.Conn().Close() // the server rolls back when it notices
+	}
+}
+
+func (r *run) close(ctx context.Context) {
+	short, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
+	defer cancel()
+	_ = r.conn.Close(short)
+}
+
+// exec sends one statement of our own.
+func (r *run) exec(ctx context.Context, sql string) error {
+	return r.wire.query(ctx, []byte(sql), answers{})
+}
+
+func (r *run) result() Result { return r.tally.result() }
+
+func (r *run) phase(name string) {
+	if r.o.Events.Phase != nil {
+		r.o.Events.Phase(name)
+	}
+}
+
+func (r *run) notice(text string) {
+	if r.o.Events.Notice != nil {
+		r.o.Events.Notice(text)
+	}
+}
+
+func (r *run) warn(text string) {
+	if r.o.Events.Warn != nil {
+		r.o.Events.Warn(text)
+	}
+}
+
+// maxNotices is how many of the server's notices are passed on; a script can raise one a row.
+const maxNotices = 50
+
+func (r *run) serverNotice(n *pgconn.Notice) {
+	r.notices++
+	switch {
+	case r.notices == maxNotices+1:
+		r.notice("more notices of the server are not shown")
+	case r.notices <= maxNotices:
+		where := ""
+		if r.at.File != "" {
+			where = fmt.Sprintf("%s:%d: ", r.at.File, r.at.Line)
+		}
+		r.notice(where + n.Severity + ": " + n.Message)
+	}
+}

@@ -1,0 +1,249 @@
+package load
+
+import (
+	"bytes"
+	"strings"
+)
+
+// tokenKind is what a token is.
+type tokenKind uint8
+
+const (
+	endToken    tokenKind = iota
+	wordToken             // an identifier or keyword without quotes; text is in lower case
+	quotedToken           // an identifier in double quotes; text is without them
+	stringToken           // a string constant of any kind; text is its content where that is plain, else as written
+	otherToken            // a number, an operator, punctuation: text is one byte, or a number's digits
+)
+
+type token struct {
+	kind tokenKind
+	text string
+	at   int // offset of its first byte
+	end  int // offset after its last
+}
+
+// tokens reads the tokens of SQL text that psql has already cut into statements. It is meant for the heads of statements:
+// enough to know what a statement is and what it names, not what it means.
+type tokens struct {
+	text    []byte
+	i       int
+	escapes bool // backslashes in '…' are escapes
+}
+
+func (t *tokens) next() token {
+	t.skipSpace()
+	b, from := t.text, t.i
+	if from >= len(b) {
+		return token{at: from, end: from}
+	}
+	made := func(kind tokenKind, text string) token { return token{kind, text, from, t.i} }
+	c := b[from]
+	switch {
+	case isWordByte(c) && !isDigit(c):
+		if n := t.prefixedQuote(); n > 0 {
+			t.i += n - 1
+			if b[t.i] == '"' {
+				return made(quotedToken, t.quoted('"', false))
+			}
+			return made(stringToken, t.quoted('\'', c|0x20 == 'e' || t.escapes && c|0x20 == 'n'))
+		}
+		for t.i < len(b) && (isWordByte(b[t.i]) || b[t.i] == '$') {
+			t.i++
+		}
+		return made(wordToken, strings.ToLower(string(b[from:t.i])))
+	case isDigit(c):
+		for t.i < len(b) && (isWordByte(b[t.i]) || b[t.i] == '.') {
+			t.i++
+		}
+		return made(otherToken, string(b[from:t.i]))
+	case c == '"':
+		text := t.quoted('"', false)
+		return made(quotedToken, text)
+	case c == '\'':
+		text := t.quoted('\'', t.escapes)
+		return made(stringToken, text)
+	case c == '$':
+		if text, ok := t.dollar(); ok {
+			return made(stringToken, text)
+		}
+	}
+	t.i++
+	return made(otherToken, string(c))
+}
+
+func (t *tokens) peek() token {
+	at := t.i
+	tok := t.next()
+	t.i = at
+	return tok
+}
+
+// accept reads the next token if it is the keyword or punctuation.
+func (t *tokens) accept(text string) bool {
+	at := t.i
+	if tok := t.next(); tok.text == text && (tok.kind == wordToken || tok.kind == otherToken) {
+		return true
+	}
+	t.i = at
+	return false
+}
+
+// relation reads a possibly qualified name: its parts, nil if there is none.
+func (t *tokens) relation() []string {
+	var parts []string
+	for {
+		at := t.i
+		tok := t.next()
+		if tok.kind != wordToken && tok.kind != quotedToken {
+			t.i = at
+			return parts
+		}
+		parts = append(parts, tok.text)
+		at = t.i
+		if !t.accept(".") {
+			t.i = at
+			return parts
+		}
+	}
+}
+
+// parens skips a parenthesised text, if one follows, and gives it with its parentheses.
+func (t *tokens) parens() []byte {
+	at := t.i
+	if !t.accept("(") {
+		t.i = at
+		return nil
+	}
+	for depth := 1; depth > 0; {
+		switch tok := t.next(); {
+		case tok.kind == endToken:
+			return t.text[at:]
+		case tok.kind == otherToken && tok.text == "(":
+			depth++
+		case tok.kind == otherToken && tok.text == ")":
+			depth--
+		}
+	}
+	return bytes.TrimLeft(t.text[at:t.i], " \t\r\n\f")
+}
+
+// skipStatement moves behind the next semicolon, or to the end.
+func (t *tokens) skipStatement() {
+	for {
+		tok := t.next()
+		if tok.kind == endToken || tok.kind == otherToken && tok.text == ";" {
+			return
+		}
+	}
+}
+
+func (t *tokens) skipSpace() {
+	b := t.text
+	for t.i < len(b) {
+		switch c := b[t.i]; {
+		case c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v':
+			t.i++
+		case c == '-' && t.i+1 < len(b) && b[t.i+1] == '-':
+			for t.i < len(b) && b[t.i] != '\n' && b[t.i] != '\r' {
+				t.i++
+			}
+		case c == '/' && t.i+1 < len(b) && b[t.i+1] == '*':
+			depth := 0
+			for t.i < len(b) {
+				switch {
+				case bytes.HasPrefix(b[t.i:], []byte("/*")):
+					depth++
+					t.i += 2
+				case bytes.HasPrefix(b[t.i:], []byte("*/")):
+					depth--
+					t.i += 2
+				default:
+					t.i++
+				}
+				if depth == 0 {
+					break
+				}
+			}
+		default:
+			return
+		}
+	}
+}
+
+// prefixedQuote gives the length of E', B', X', N', U&' or U&" if one of them is next, else 0.
+func (t *tokens) prefixedQuote() int {
+	b := t.text[t.i:]
+	switch b[0] | 0x20 {
+	case 'e', 'b', 'x', 'n':
+		if len(b) > 1 && b[1] == '\'' {
+			return 2
+		}
+	case 'u':
+		if len(b) > 2 && b[1] == '&' && (b[2] == '\'' || b[2] == '"') {
+			return 3
+		}
+	}
+	return 0
+}
+
+// quoted reads a quote that begins at t.i and gives its content, doubled quotes made single.
+func (t *tokens) quoted(q byte, escapes bool) string {
+	b := t.text
+	t.i++
+	from, doubled := t.i, false
+	for t.i < len(b) {
+		switch {
+		case escapes && b[t.i] == '\\' && t.i+1 < len(b):
+			t.i++
+		case b[t.i] == q && t.i+1 < len(b) && b[t.i+1] == q:
+			doubled = true
+			t.i++
+		case b[t.i] == q:
+			t.i++
+			text := string(b[from : t.i-1])
+			if doubled {
+				text = strings.ReplaceAll(text, string([]byte{q, q}), string(q))
+			}
+			return text
+		}
+		t.i++
+	}
+	t.i = len(b)
+	return string(b[min(from, len(b)):])
+}
+
+// dollar reads a dollar quote that begins at t.i.
+func (t *tokens) dollar() (string, bool) {
+	b := t.text[t.i:]
+	n := 1
+	for n < len(b) && isWordByte(b[n]) && (n > 1 || !isDigit(b[n])) {
+		n++
+	}
+	if n >= len(b) || b[n] != '$' {
+		return "", false
+	}
+	tag := b[:n+1]
+	j := bytes.Index(b[len(tag):], tag)
+	if j < 0 {
+		t.i = len(t.text)
+		return string(b[len(tag):]), true
+	}
+	t.i += len(tag) + j + len(tag)
+	return string(b[len(tag) : len(tag)+j]), true
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func isWordByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || c >= 0x80 || isDigit(c)
+}
+
+// quoteName writes a possibly qualified name so that PostgreSQL reads just that.
+func quoteName(parts ...string) string {
+	quoted := make([]string, len(parts))
+	for i, p := range parts {
+		quoted[i] = `"` + strings.ReplaceAll(p, `"`, `""`) + `"`
+	}
+	return strings.Join(quoted, ".")
+}

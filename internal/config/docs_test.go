@@ -10,7 +10,6 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-
 var updateFlag = flag.Bool("update", false, "write README.md and action.yml anew")
 
 const (

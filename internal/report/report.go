@@ -66,16 +66,6 @@ func New(o Options) *Report {
 	return r
 }
 
-// Configure sets what is known only when the settings have been read.
-func (r *Report) Configure(asJSON, summary bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.o.JSON, r.o.Summary = asJSON, summary
-	if r.github && asJSON {
-		r.log = r.o.Stderr
-	}
-}
-
 // Secret hides these values from now on, in everything that is written, in every spelling. Under GitHub the runner is
 // told to mask them as well, a line at a time, as it works. It is to be called before anything else.
 func (r *Report) Secret(values ...string) {

@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/tools/txtar"
 	"go.uber.org/goleak"
+	"golang.org/x/tools/txtar"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )

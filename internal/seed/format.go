@@ -1,0 +1,132 @@
+package seed
+
+import (
+	"fmt"
+	"io"
+	"mime"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/archive"
+	"github.com/fabricate-seed/fabricate-seed/internal/load"
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+)
+
+// ending gives the ending of a plain file: by its format, or else by its content type.
+func ending(format, contentType string) string {
+	switch format {
+	case "sql", "postgres", "postgres-optimized", "mysql":
+		return ".sql"
+	case "sqlite", "csv", "jsonl", "xml":
+		return "." + format
+	case "json_array":
+		return ".json"
+	}
+	media, _, _ := mime.ParseMediaType(contentType) // one that cannot be read is an unknown one
+	switch media {
+	case "application/sql", "text/x-sql", "application/x-sql":
+		return ".sql"
+	case "text/csv":
+		return ".csv"
+	case "application/json":
+		return ".json"
+	case "application/jsonl", "application/x-ndjson", "application/x-jsonlines":
+		return ".jsonl"
+	case "application/vnd.sqlite3", "application/x-sqlite3":
+		return ".sqlite"
+	case "application/xml", "text/xml":
+		return ".xml"
+	case "application/zip":
+		return ".zip"
+	}
+	return ".txt"
+}
+
+// beginning is how much of a file is looked at to tell a script from data, in bytes.
+const beginning = 4 << 10
+
+// script matches the beginning of a psql script: a comment, a meta-command, or a word that begins a statement.
+var script = regexp.MustCompile(`(?i)^\s*(--|/\*|\\[a-z!]|(SET|TRUNCATE|INSERT|COPY|BEGIN|START|CREATE|ALTER|DROP|SELECT|DELETE|UPDATE|` +
+	`DO|WITH|GRANT|REVOKE|COMMENT|LOCK|CALL|MERGE|VALUES|ANALYZE|VACUUM|SAVEPOINT|COMMIT)\b[^,\n]*)`)
+
+// notAScript says what the entry script is if PostgreSQL cannot run it, in words that fit after "this is"; empty when it
+// may. Where nothing says that it is a script (one plain file of a task that was joined), it has to begin like one.
+func notAScript(files *archive.Archive, name string, found data) (string, error) {
+	f, err := files.FS().Open(name)
+	if err != nil {
+		return "", unreadable(name, err)
+	}
+	defer f.Close()
+	head := make([]byte, beginning)
+	n, err := io.ReadFull(f, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return "", unreadable(name, err)
+	}
+	head = head[:n]
+	if foreign := archive.Dialect(head); foreign != "" {
+		return foreign, nil
+	}
+	known := found.format != "" || strings.EqualFold(filepath.Ext(name), ".sql")
+	text := strings.TrimPrefix(string(head), "\ufeff")
+	if !known && strings.TrimSpace(text) != "" && !script.MatchString(text) {
+		return "data without a script", nil
+	}
+	return "", nil
+}
+
+func unreadable(name string, err error) error {
+	if problem.CodeOf(err) == problem.Data {
+		return err
+	}
+	return &problem.Error{Code: problem.Data, Where: name, What: "this cannot be read: " + err.Error(), Err: err}
+}
+
+// describe names a database without its password: "shop on db:5432".
+func describe(target *pgx.ConnConfig) string {
+	database := target.Database
+	if database == "" {
+		database = target.User // as the server would choose
+	}
+	if strings.HasPrefix(target.Host, "/") {
+		return database + " on " + target.Host
+	}
+	return fmt.Sprintf("%s on %s:%d", database, target.Host, target.Port)
+}
+
+// own are the user's own scripts with the folders that they may read.
+type own struct {
+	scripts []load.Script
+	roots   []*os.Root
+}
+
+func (o own) close() {
+	for _, root := range o.roots {
+		root.Close()
+	}
+}
+
+// ownScripts opens scripts of the user's own. They may read files in the workspace, or, where they are not in it, in
+// their own folder.
+func (r *run) ownScripts(paths []string) (own, error) {
+	var o own
+	for _, path := range paths {
+		dir, name := r.Base, ""
+		if rel, err := filepath.Rel(r.Base, path); err == nil && filepath.IsLocal(rel) {
+			name = rel
+		} else {
+			dir, name = filepath.Split(path)
+		}
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			o.close()
+			return own{}, unreadable(path, err)
+		}
+		o.roots = append(o.roots, root)
+		o.scripts = append(o.scripts, load.Script{FS: root.FS(), Name: filepath.ToSlash(name)})
+	}
+	return o, nil
+}

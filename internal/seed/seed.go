@@ -1,0 +1,355 @@
+// Package seed is what the program does, from settings to report: it calls the other packages in order and does nothing
+// itself.
+package seed
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/archive"
+	"github.com/fabricate-seed/fabricate-seed/internal/config"
+	"github.com/fabricate-seed/fabricate-seed/internal/fabricate"
+	"github.com/fabricate-seed/fabricate-seed/internal/load"
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+	"github.com/fabricate-seed/fabricate-seed/internal/report"
+)
+
+// run is one run on its way: what it was told, and what it has so far.
+type run struct {
+	config.Settings
+	version string
+	report  *report.Report
+	outcome report.Outcome
+
+	mu    sync.Mutex // for what an interruption looks at while the story goes on
+	stage string     // what is being done: "loading"
+	safe  string     // what an interruption leaves behind; may be empty
+	temp  string     // folder of this run; empty until it is needed
+}
+
+// data is what there is to load or to keep.
+type data struct {
+	path   string // zip, folder or file; empty when Fabricate has pushed the rows itself
+	format string // as it was asked for; empty when not known
+	name   string // for the file, where it is one plain file that is kept
+	isZip  bool
+}
+
+// story is the whole job.
+func (r *run) story(ctx context.Context) error {
+	found, err := r.obtain(ctx)
+	if err != nil || found.path == "" {
+		return err
+	}
+	files, err := archive.Open(found.path, archive.Limits{})
+	if err != nil {
+		return err
+	}
+	defer files.Close()
+	script, why, err := r.scriptToLoad(files, found)
+	if err != nil {
+		return err
+	}
+	if err := r.keep(ctx, files, found, script == ""); err != nil {
+		return err
+	}
+	if script == "" {
+		r.outcome.Headline = "Data kept in " + r.outcome.DataPath + "; nothing loaded: " + why
+		return nil
+	}
+	return r.load(ctx, files, script)
+}
+
+// obtain gives the data: the archive that is here already, or what Fabricate generates.
+func (r *run) obtain(ctx context.Context) (data, error) {
+	if r.Archive != "" {
+		r.fact("Archive", r.relative(r.Archive))
+		return data{path: r.Archive, name: filepath.Base(r.Archive)}, nil
+	}
+	client, err := fabricate.New(fabricate.Options{
+		BaseURL:        r.APIURL,
+		Key:            r.APIKey,
+		Version:        r.version,
+		RequestTimeout: r.RequestTimeout,
+		PollInterval:   r.PollInterval,
+		CAFile:         r.APICAFile,
+		Notice:         func(text string) { r.report.Info("%s", text) },
+	})
+	if err != nil {
+		return data{}, err
+	}
+	defer client.Close()
+
+	task, err := r.generate(ctx, client)
+	if err != nil {
+		return data{}, err
+	}
+	if r.Connection != nil || r.TaskID != "" && !task.HasData() {
+		r.outcome.Headline = "Rows generated and pushed by Fabricate through its connection"
+		return data{}, nil
+	}
+	return r.download(ctx, client, task)
+}
+
+// generate starts a task, or joins one, and waits until it is complete.
+func (r *run) generate(ctx context.Context, client *fabricate.Client) (fabricate.Task, error) {
+	r.begin("Generate", "waiting for the generation task", "")
+	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
+	defer cancel()
+
+	task := fabricate.Task{ID: r.TaskID}
+	if r.TaskID == "" {
+		var err error
+		task, err = client.Create(ctx, fabricate.Request{
+			Workspace:  r.Workspace,
+			Database:   r.Database,
+			Format:     r.Format,
+			Connection: r.Connection,
+			Entity:     r.Entity,
+			Overrides:  r.Overrides,
+		})
+		r.outcome.TaskID = task.ID
+		if err != nil {
+			return task, err
+		}
+		r.fact("Workspace", r.Workspace)
+		r.fact("Database", r.Database)
+		r.fact("Format", r.Format)
+		r.fact("Entity", r.Entity)
+	}
+	r.outcome.TaskID = task.ID
+	r.fact("Task", task.ID)
+	r.report.Info("task %s", task.ID)
+	r.at("waiting for the generation task", "The task goes on in Fabricate: join it with the setting task-id: "+task.ID+".")
+	return client.Wait(ctx, task, func(t fabricate.Task) { r.report.Generation(t.Progress, t.Phase, t.Context) })
+}
+
+// download fetches what the task made into the temporary folder.
+func (r *run) download(ctx context.Context, client *fabricate.Client, task fabricate.Task) (data, error) {
+	r.begin("Download", "downloading", "The data can be had again with the setting task-id: "+task.ID+".")
+	temp, err := r.temporary()
+	if err != nil {
+		return data{}, err
+	}
+	file, err := client.Download(ctx, task, temp, r.report.Download)
+	if err != nil {
+		return data{}, err
+	}
+	r.outcome.ContentType, r.outcome.SHA256 = file.ContentType, file.SHA256
+	r.report.Info("sha256 %s", file.SHA256)
+	r.fact("SHA-256", file.SHA256)
+	return data{path: file.Path, format: r.Format, name: r.fileName(file.ContentType), isZip: file.IsZip}, nil
+}
+
+// scriptToLoad decides whether to load, and gives the entry script; or none, and why.
+func (r *run) scriptToLoad(files *archive.Archive, found data) (script, why string, err error) {
+	mustLoad := r.Command == config.Load || r.Load == config.LoadTrue
+	switch {
+	case r.Load == config.LoadFalse:
+		return "", "the setting load is false", nil
+	case r.Target == nil:
+		return "", "there is no database to load into (the setting database-url)", nil
+	case !mustLoad && found.format != "" && !config.Loadable(found.format):
+		return "", "the format " + found.format + " cannot be loaded", nil
+	}
+	script, err = files.Entry(r.Script)
+	if err != nil {
+		if mustLoad || r.Archive != "" || r.Script != "" || found.format != "" {
+			return "", "", err
+		}
+		return "", "it holds no script to load", nil // of a task that was joined the format is not known
+	}
+	what, err := notAScript(files, script, found)
+	switch {
+	case err != nil:
+		return "", "", err
+	case what == "":
+		return script, "", nil
+	case mustLoad || r.Archive != "" || found.format != "":
+		return "", "", &problem.Error{
+			Code:   problem.Data,
+			Where:  script,
+			What:   "this is " + what + ", not a script for PostgreSQL",
+			Remedy: "Choose PostgreSQL as the type of the Fabricate database, and generate with the format sql or postgres-optimized.",
+		}
+	}
+	return "", "it is " + what, nil
+}
+
+// keep puts the data into the data folder, if there is one or nothing else is done with it.
+func (r *run) keep(ctx context.Context, files *archive.Archive, found data, onlyKept bool) error {
+	dir := r.DataDir
+	if dir == "" {
+		if !onlyKept {
+			return nil
+		}
+		dir = filepath.Join(r.Base, config.DefaultDataDir)
+	}
+	r.begin("Keep", "keeping the data", "The data folder is as it was.")
+	if files.Kind() == archive.File {
+		if err := archive.Keep(ctx, found.path, dir, found.name); err != nil {
+			return err
+		}
+		dir = filepath.Join(dir, found.name)
+	} else if err := files.Unpack(ctx, dir); err != nil {
+		return err
+	}
+	r.outcome.DataPath = r.relative(dir)
+	r.fact("Data", r.outcome.DataPath)
+	r.report.Info("data kept in %s", r.outcome.DataPath)
+	return nil
+}
+
+// load runs the script against the database.
+func (r *run) load(ctx context.Context, files *archive.Archive, script string) error {
+	before, err := r.ownScripts(r.Before)
+	if err != nil {
+		return err
+	}
+	defer before.close()
+	after, err := r.ownScripts(r.After)
+	if err != nil {
+		return err
+	}
+	defer after.close()
+
+	target := describe(r.Target)
+	r.fact("Target", target)
+	if r.Transaction == string(load.None) {
+		r.at("loading", "Without a transaction, what was loaded before the interruption stays.")
+	} else {
+		r.at("loading", "Nothing was committed: the database is as it was before.")
+	}
+	result, err := load.Run(ctx, load.Options{
+		Target:         r.Target,
+		ConnectTimeout: r.ConnectTimeout,
+		Script:         load.Script{FS: files.FS(), Name: script},
+		Before:         before.scripts,
+		After:          after.scripts,
+		Transaction:    load.Mode(r.Transaction),
+		Continue:       r.OnError == "continue",
+		Verbatim:       !r.Fast,
+		Jobs:           r.Jobs,
+		Variables:      r.Variables,
+		IfNotEmpty:     load.IfNotEmpty(r.IfNotEmpty),
+		KeepSequences:  !r.SyncSequences,
+		ForeignKeys:    load.ForeignKeys(r.ForeignKeys),
+		SkipAnalyze:    !r.Analyze,
+		Events: load.Events{
+			Phase:    func(name string) { r.report.Phase(capital(name)) },
+			Progress: func(p load.Progress) { r.report.Load(p.Table, p.Bytes, p.Total, p.Rows) },
+			Output:   func(text string) { r.report.Info("%s", text) },
+			Notice:   func(text string) { r.report.Info("%s", text) },
+			Warn:     r.report.Warn,
+		},
+	})
+	if err != nil {
+		return err
+	}
+	r.outcome.Rows, r.outcome.Skipped = result.Rows, result.Skipped
+	for _, t := range result.Tables {
+		r.outcome.Tables = append(r.outcome.Tables, report.Table(t))
+	}
+	r.outcome.Headline = fmt.Sprintf("%s loaded into %s", report.Rows(result.Rows, len(result.Tables)), target)
+	if result.Skipped {
+		r.outcome.Headline = "Nothing loaded into " + target + ": there are rows, and if-not-empty is keep"
+	}
+	return nil
+}
+
+// begin opens a phase of the log; stage and safe are for an interruption during it.
+func (r *run) begin(phase, stage, safe string) {
+	r.report.Phase(phase)
+	r.at(stage, safe)
+}
+
+// at says what an interruption from here on would interrupt, and leave behind.
+func (r *run) at(stage, safe string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stage, r.safe = stage, safe
+}
+
+func (r *run) fact(name, value string) {
+	if value != "" {
+		r.outcome.Facts = append(r.outcome.Facts, report.Fact{Name: name, Value: value})
+	}
+}
+
+// relative gives a path as it is true inside and outside a container: from the workspace, with slashes.
+func (r *run) relative(path string) string {
+	rel, err := filepath.Rel(r.Base, path)
+	if err != nil {
+		rel = path
+	}
+	return filepath.ToSlash(rel)
+}
+
+// temporary makes this run's temporary folder. RUNNER_TEMP is emptied by the runner even after a machine's crash, so it
+// is better than the system's folder where it is there.
+func (r *run) temporary() (string, error) {
+	parent := os.Getenv("RUNNER_TEMP")
+	if info, err := os.Stat(parent); err != nil || !info.IsDir() {
+		parent = os.TempDir()
+		_ = os.MkdirAll(parent, 0o1777) // an image from scratch may lack it; where it cannot be made, the next line says so
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	dir, err := os.MkdirTemp(parent, "fabricate-seed-*")
+	if err != nil {
+		return "", &problem.Error{
+			Code:   problem.Data,
+			Where:  parent,
+			What:   "no temporary folder can be made there: " + err.Error(),
+			Remedy: "Set TMPDIR to a folder that can be written; in a container with a read-only root, mount one at /tmp.",
+			Err:    err,
+		}
+	}
+	r.temp = dir
+	return dir, nil
+}
+
+// cleanUp removes the temporary folder.
+func (r *run) cleanUp() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.temp == "" {
+		return
+	}
+	if err := os.RemoveAll(r.temp); err != nil {
+		r.report.Warn("the temporary folder could not be removed: " + err.Error())
+	}
+}
+
+// fileName names the one plain file of a download: after the entity or the database, with the format's ending.
+func (r *run) fileName(contentType string) string {
+	base := r.Entity
+	for _, other := range []string{r.Database, "data"} {
+		if base == "" {
+			base = other
+		}
+	}
+	base = strings.Map(func(c rune) rune {
+		if strings.ContainsRune(`/\:*?"<>|`, c) || c < ' ' || c == 0x7f {
+			return '_'
+		}
+		return c
+	}, strings.TrimLeft(base, "."))
+	const longest = 100 // characters
+	if name := []rune(base); len(name) > longest {
+		base = string(name[:longest])
+	}
+	return base + ending(r.Format, contentType)
+}
+
+func capital(name string) string {
+	return strings.ToUpper(name[:min(1, len(name))]) + name[min(1, len(name)):]
+}
+
+// leaveWithin is how long an interrupted run may take to roll back and clean up. The process has 5 seconds in all.
+const leaveWithin = 4 * time.Second

@@ -1,0 +1,35 @@
+// Command fabricate-seed turns a Fabricate database into rows in PostgreSQL.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+	"github.com/fabricate-seed/fabricate-seed/internal/report"
+	"github.com/fabricate-seed/fabricate-seed/internal/seed"
+)
+
+// version is set by the linker: -ldflags "-X main.version=1.2.3".
+var version string
+
+// lastExit is when an interrupted process ends, even if nobody reads what it writes.
+const lastExit = 4800 * time.Millisecond
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, func() {
+		time.Sleep(lastExit)
+		os.Exit(int(problem.Interrupted))
+	})
+	terminal, width := report.Terminal(os.Stderr)
+	code := seed.Main(ctx, seed.Process{
+		Args: os.Args[1:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr,
+		Terminal: terminal, Width: width, Version: version,
+	})
+	os.Exit(int(code)) //nolint:gocritic // stop only resets the signals, and the process ends here
+}

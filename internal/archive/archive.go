@@ -251,8 +251,10 @@ func (a *Archive) scripts() (found []string, more bool) {
 	const most = 10 // names in one message
 	_ = fs.WalkDir(a.files, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
-		case err != nil || entry.IsDir() || isJunk(name) || !strings.EqualFold(path.Ext(name), ".sql"):
-			return nil // what cannot be read cannot be named
+		case err != nil:
+			return fs.SkipDir // what cannot be read cannot be named
+		case entry.IsDir() || isJunk(name) || !strings.EqualFold(path.Ext(name), ".sql"):
+			return nil
 		case len(found) == most:
 			more = true
 			return fs.SkipAll

@@ -79,7 +79,7 @@ func openZip(r io.ReaderAt, size int64, name string, limits Limits) (*Archive, e
 	return a, nil
 }
 
-// inflate is about twice as fast as the standard library's on SQL text, which matters because a load has one
+// inflate is 1.5 times as fast as the standard library's on SQL text, which matters because a load has one
 // processor to share with the server.
 func inflate(r io.Reader) io.ReadCloser {
 	const ahead = 64 << 10 // bytes read from the file at once

@@ -46,6 +46,7 @@ const (
 	maxRetryAfter         = 5 * time.Minute  // the longest Retry-After that is worth waiting for
 	maxAnswer             = 1 << 20          // bytes of one API answer; a task has less than 1 KiB
 	maxRedirects          = 5                // within one request
+	idleTimeout           = time.Minute      // after which a connection that is not in use is closed
 	maxNameTries          = 4                // tries while the host's name cannot be resolved: rarely a passing fault
 )
 
@@ -95,9 +96,13 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone() // with its proxy variables and HTTP/2
-	transport.DisableCompression = true                          // lengths and ranges are to mean what they say
-	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
+	transport := &http.Transport{
+		Proxy:              http.ProxyFromEnvironment,
+		TLSClientConfig:    &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+		ForceAttemptHTTP2:  true,
+		DisableCompression: true, // lengths and ranges are to mean what they say
+		IdleConnTimeout:    idleTimeout,
+	}
 	c := &Client{
 		base:           base,
 		key:            o.Key,

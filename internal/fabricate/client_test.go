@@ -19,8 +19,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"go.uber.org/goleak"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -68,7 +69,7 @@ func answer(status int, body string, headers ...string) http.HandlerFunc {
 			w.Header().Set(headers[i], headers[i+1])
 		}
 		w.WriteHeader(status)
-		io.WriteString(w, body)
+		_, _ = io.WriteString(w, body)
 	}
 }
 
@@ -195,7 +196,7 @@ func TestCreateSendsWhatIsGiven(t *testing.T) {
 					t.Errorf("%s: %q", header, r.Header.Get(header))
 				}
 			}
-			if r.Method != "POST" || r.URL.Path != "/api/v1/generate_tasks" {
+			if r.Method != http.MethodPost || r.URL.Path != "/api/v1/generate_tasks" {
 				t.Errorf("%s %s", r.Method, r.URL.Path)
 			}
 		})

@@ -309,10 +309,13 @@ func (t *transfer) lost(ctx context.Context, err error) *fault {
 	c := t.client
 	switch {
 	case errors.Is(context.Cause(ctx), errSilence):
-		f := t.broken(fmt.Sprintf("the server sent nothing for %s", c.requestTimeout), err, true)
-		f.err.(*problem.Error).Code = problem.Timeout
-		f.err.(*problem.Error).Remedy = "If the network is only slow, raise the setting request-timeout."
-		return f
+		return &fault{passing: true, err: &problem.Error{
+			Code:   problem.Timeout,
+			Where:  t.where(),
+			What:   fmt.Sprintf("the server sent nothing for %s", c.requestTimeout),
+			Remedy: "If the network is only slow, raise the setting request-timeout.",
+			Err:    bare(err),
+		}}
 	case stays(err) != nil:
 		return t.broken(stays(err).Error(), stays(err), false)
 	case t.got > 0 && errors.Is(err, io.ErrUnexpectedEOF):

@@ -114,19 +114,38 @@ func enumerate(words []string) string {
 func (p *parser) loading() {
 	s := &p.settings
 	if p.given("connection") && p.generating() {
-		// Left alone these would seem to have been done: rows kept, grants made, files there.
-		for _, name := range []string{"data-dir", "script", "before", "after", "variables", "if-not-empty"} {
-			if p.given(name) {
-				p.find("%s has no effect with %s: Fabricate pushes the rows itself, nothing is downloaded or loaded here; "+
-					"leave it out", p.spell(name), p.spell("connection"))
-			}
-		}
-		if s.Load == LoadTrue {
-			p.find("%s is true, but with %s Fabricate pushes the rows itself and there is nothing to load; leave one out",
-				p.spell("load"), p.spell("connection"))
-		}
-		return
+		p.pushed()
+	} else {
+		p.wanted()
 	}
+	if s.OnError == "continue" && s.Transaction == "single" {
+		p.find("%s continue needs transaction none: in a single transaction PostgreSQL refuses everything after the first "+
+			"error; set transaction to none, or on-error to stop", p.spell("on-error"))
+	}
+	if s.Jobs > 1 && s.Transaction == "single" {
+		p.find("%s %d needs transaction none: a transaction lives in one connection; set transaction to none, or jobs to 1",
+			p.spell("jobs"), s.Jobs)
+	}
+}
+
+// pushed checks a run with a connection, which loads nothing itself. Left alone, these settings would seem to have been
+// obeyed: files there, grants made, rows kept.
+func (p *parser) pushed() {
+	for _, name := range []string{"data-dir", "script", "before", "after", "variables", "if-not-empty"} {
+		if p.given(name) {
+			p.find("%s has no effect with %s: Fabricate pushes the rows itself, nothing is downloaded or loaded here; "+
+				"leave it out", p.spell(name), p.spell("connection"))
+		}
+	}
+	if p.settings.Load == LoadTrue {
+		p.find("%s is true, but with %s Fabricate pushes the rows itself and there is nothing to load; leave one out",
+			p.spell("load"), p.spell("connection"))
+	}
+}
+
+// wanted checks that what is to be loaded can be.
+func (p *parser) wanted() {
+	s := &p.settings
 	if s.Command == Load && s.Load == LoadFalse {
 		p.find("%s is false, but the command is load; leave it out", p.spell("load"))
 	}
@@ -147,14 +166,6 @@ func (p *parser) loading() {
 				p.find("%s needs a database to load into: set database-url", p.spell(name))
 			}
 		}
-	}
-	if s.OnError == "continue" && s.Transaction == "single" {
-		p.find("%s continue needs transaction none: in a single transaction PostgreSQL refuses everything after the first "+
-			"error; set transaction to none, or on-error to stop", p.spell("on-error"))
-	}
-	if s.Jobs > 1 && s.Transaction == "single" {
-		p.find("%s %d needs transaction none: a transaction lives in one connection; set transaction to none, or jobs to 1",
-			p.spell("jobs"), s.Jobs)
 	}
 }
 

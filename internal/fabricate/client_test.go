@@ -317,7 +317,7 @@ func TestUnreachable(t *testing.T) {
 	}{
 		"refused":       {closed.URL, []string{"connection refused", "api-url"}, true},
 		"no such host":  {"http://nowhere.invalid", []string{"nowhere.invalid"}, true},
-		"own authority": {tlsServer.URL, []string{"not trusted", "SSL_CERT_FILE"}, false},
+		"own authority": {tlsServer.URL, []string{"not trusted", "api-ca-file"}, false},
 		"not TLS":       {strings.Replace(plain.URL, "http:", "https:", 1), []string{"does not speak TLS"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -73,7 +73,7 @@ func (c *Client) unreachable(where string, err error) *fault {
 	case certifying:
 		f.passing = false
 		p.What = "the server's certificate is not trusted: " + c.safe(err)
-		p.Remedy = "If a private authority has signed it, name its PEM file in the environment variable SSL_CERT_FILE; " +
+		p.Remedy = "If a private authority has signed it, name its PEM file in the setting api-ca-file; " +
 			"otherwise check the host in the setting api-url and this machine's clock."
 	case errors.As(err, &notTLS), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		f.passing = false

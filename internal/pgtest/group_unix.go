@@ -117,7 +117,7 @@ func newGroup(dir string, o owner) (*group, error) {
 		return nil, err
 	}
 	defer func() { _ = read.Close() }()
-	cmd := exec.Command("/bin/sh", "-c", watchdog, "pgtest-watchdog", dir)
+	cmd := exec.CommandContext(context.Background(), "/bin/sh", "-c", watchdog, "pgtest-watchdog", dir)
 	cmd.Stdin = read
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -129,9 +129,9 @@ func newGroup(dir string, o owner) (*group, error) {
 }
 
 // command makes a process of the group with output to the file log and an environment of its own, so that no PG* or
-// locale variable of the caller changes what it does.
+// locale variable of the caller changes what it does. It is ended by its group, not by a context.
 func (g *group) command(log *os.File, name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(name, args...)
+	cmd := exec.CommandContext(context.Background(), name, args...)
 	cmd.Dir = g.dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + g.dir, "LC_ALL=C", "TZ=UTC"}
 	cmd.Stdout, cmd.Stderr = log, log

@@ -35,8 +35,8 @@ func folders() []string {
 // folder with both postgres and initdb.
 func findPrograms() (programs, error) {
 	if found, err := exec.LookPath("postgres"); err == nil {
-		if real, err := filepath.EvalSymlinks(found); err == nil && isServer(filepath.Dir(real)) {
-			return programs(filepath.Dir(real)), nil
+		if path, err := filepath.EvalSymlinks(found); err == nil && isServer(filepath.Dir(path)) {
+			return programs(filepath.Dir(path)), nil
 		}
 	}
 	var all []string

@@ -174,7 +174,7 @@ func runClient(t TB, name string, args []string) (stdout, stderr string, exitCod
 		t.Fatalf("%v", err)
 	}
 	var out, errs bytes.Buffer
-	cmd := exec.Command(path, args...)
+	cmd := exec.CommandContext(context.Background(), path, args...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "LC_ALL=C", "TZ=UTC"}
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	var exit *exec.ExitError

@@ -7,6 +7,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -83,6 +84,7 @@ func (o *object) make(ctx context.Context, options Options, export shop.Export, 
 		return err
 	}
 	o.file = file
+	_ = os.Remove(file.Name()) // gone even if this process is killed; where open files stay (Windows), remove does it
 	sum := &summing{ctx: ctx, w: bufio.NewWriterSize(file, 256<<10), hash: sha256.New()}
 	if err := write(sum); err != nil {
 		return err
@@ -99,7 +101,10 @@ func (o *object) remove() error {
 		return nil
 	}
 	_ = o.file.Close()
-	return os.Remove(o.file.Name())
+	if err := os.Remove(o.file.Name()); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // summing writes, counts and sums.

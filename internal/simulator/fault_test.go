@@ -139,7 +139,7 @@ func TestOwnAnswers(t *testing.T) {
 			c := start(t, simulator.Options{Faults: []simulator.Fault{v.fault}})
 			c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 			response, got, err := c.send(http.MethodPost, c.base+"/generate_tasks", order)
-			if err != nil || response.StatusCode != v.status || got != v.body || response.Header.Get(v.header[0]) != v.header[1] {
+			if err != nil || response.Status != v.status || got != v.body || response.Header.Get(v.header[0]) != v.header[1] {
 				t.Errorf("%v %.50s %v", response, got, err)
 			}
 			if c.sim.Started() != 0 {
@@ -158,19 +158,19 @@ func TestWhichRequestMeetsAFault(t *testing.T) {
 		{Nth: 7, Status: 418}, // of any route
 	}})
 	task := c.post(order)
-	address := c.base + "/generate_tasks/" + task["id"].(string)
+	address := c.base + "/generate_tasks/" + text(task, "id")
 	for i, want := range []int{200, 500, 500, 501, 501, 418} {
 		if i == 5 {
 			address = c.base + "/elsewhere"
 		}
-		if response, _, err := c.send(http.MethodGet, address, ""); err != nil || response.StatusCode != want {
-			t.Errorf("request %d: %v, want %d (%v)", i+1, response.StatusCode, want, err)
+		if response, _, err := c.send(http.MethodGet, address, ""); err != nil || response.Status != want {
+			t.Errorf("request %d: %v, want %d (%v)", i+1, response.Status, want, err)
 		}
 	}
 	c.sim.Inject(simulator.Fault{Route: simulator.Create, Nth: 2, Status: 409}) // counts from now
 	for i, want := range []int{201, 409, 201} {
-		if response, _, _ := c.send(http.MethodPost, c.base+"/generate_tasks", order); response.StatusCode != want {
-			t.Errorf("POST %d after Inject: %d, want %d", i+1, response.StatusCode, want)
+		if response, _, _ := c.send(http.MethodPost, c.base+"/generate_tasks", order); response.Status != want {
+			t.Errorf("POST %d after Inject: %d, want %d", i+1, response.Status, want)
 		}
 	}
 }
@@ -217,7 +217,7 @@ func TestTasksThatMisbehave(t *testing.T) {
 		}})
 		task := c.post(order)
 		c.poll(task)
-		if response, _, _ := c.send(http.MethodGet, c.base+"/generate_tasks/"+task["id"].(string), ""); response.StatusCode != 404 {
+		if response, _, _ := c.send(http.MethodGet, c.base+"/generate_tasks/"+text(task, "id"), ""); response.Status != 404 {
 			t.Error("it is still there")
 		}
 	})
@@ -226,7 +226,7 @@ func TestTasksThatMisbehave(t *testing.T) {
 func TestDownloadFaults(t *testing.T) {
 	t.Parallel()
 	type answer struct {
-		response *http.Response
+		response *head
 		body     string
 		err      error
 	}
@@ -241,7 +241,7 @@ func TestDownloadFaults(t *testing.T) {
 			}},
 		"cut before the first byte": {simulator.Fault{Break: simulator.Close, Moment: simulator.InBody}, nil,
 			func(got answer, _, _ string) bool {
-				return errors.Is(got.err, io.ErrUnexpectedEOF) && got.body == "" && got.response.StatusCode == 200
+				return errors.Is(got.err, io.ErrUnexpectedEOF) && got.body == "" && got.response.Status == 200
 			}},
 		"cut by reset": {simulator.Fault{Break: simulator.Reset, Moment: simulator.InBody, At: 100}, nil,
 			func(got answer, whole, _ string) bool {
@@ -250,14 +250,14 @@ func TestDownloadFaults(t *testing.T) {
 		"cut in a range": {simulator.Fault{Break: simulator.Close, Moment: simulator.InBody, At: 50}, []string{"Range", "bytes=10-"},
 			func(got answer, whole, _ string) bool { return got.err != nil && got.body == whole[10:60] }},
 		"range ignored": {simulator.Fault{IgnoreRange: true}, []string{"Range", "bytes=10-"},
-			func(got answer, whole, _ string) bool { return got.response.StatusCode == 200 && got.body == whole }},
+			func(got answer, whole, _ string) bool { return got.response.Status == 200 && got.body == whole }},
 		"another object": {simulator.Fault{NewObject: true}, []string{"Range", "bytes=10-"},
 			func(got answer, whole, etag string) bool {
-				return got.response.Header.Get("ETag") != etag && got.body != whole[10:] && got.response.StatusCode == 206
+				return got.response.Header.Get("ETag") != etag && got.body != whole[10:] && got.response.Status == 206
 			}},
 		"another object under If-Range": {simulator.Fault{NewObject: true}, []string{"Range", "bytes=10-", "If-Range", "ETAG"},
 			func(got answer, whole, etag string) bool {
-				return got.response.StatusCode == 200 && got.body != whole && got.response.Header.Get("ETag") != etag
+				return got.response.Status == 200 && got.body != whole && got.response.Header.Get("ETag") != etag
 			}},
 		"no ETag": {simulator.Fault{Header: map[string]string{"ETag": ""}}, nil,
 			func(got answer, whole, _ string) bool { return got.response.Header["Etag"] == nil && got.body == whole }},
@@ -282,7 +282,7 @@ func TestDownloadFaults(t *testing.T) {
 			}},
 		"expired": {simulator.Fault{ExpireURLs: true}, nil,
 			func(got answer, _, _ string) bool {
-				return got.response.StatusCode == 403 && strings.Contains(got.body, "expired")
+				return got.response.Status == 403 && strings.Contains(got.body, "expired")
 			}},
 		"HTML": {simulator.Fault{Status: 200, Body: "<html>Please log in"}, nil,
 			func(got answer, _, _ string) bool { return got.body == "<html>Please log in" }},
@@ -315,13 +315,13 @@ func TestExpiredAddressIsReplacedByAPoll(t *testing.T) {
 	task := c.post(order)
 	c.sim.Inject(simulator.Fault{Route: simulator.Download, ExpireURLs: true})
 	for i, want := range []int{403, 403} { // it stays so
-		if response, _, _ := c.send(http.MethodGet, task["data_url"].(string), ""); response.StatusCode != want {
-			t.Errorf("request %d: %s", i+1, response.Status)
+		if response, _, _ := c.send(http.MethodGet, text(task, "data_url"), ""); response.Status != want {
+			t.Errorf("request %d: %d", i+1, response.Status)
 		}
 	}
-	fresh := c.poll(task)["data_url"].(string)
-	if response, _, _ := c.send(http.MethodGet, fresh, ""); response.StatusCode != 200 || fresh == task["data_url"] {
-		t.Errorf("fresh address: %s", response.Status)
+	fresh := text(c.poll(task), "data_url")
+	if response, _, _ := c.send(http.MethodGet, fresh, ""); response.Status != 200 || fresh == task["data_url"] {
+		t.Errorf("fresh address: %d", response.Status)
 	}
 }
 

@@ -128,7 +128,8 @@ func (s *Server) Listen(address string) (baseURL string, err error) {
 }
 
 func (s *Server) listen(address string, handler http.Handler) (host string, err error) {
-	l, err := net.Listen("tcp", address)
+	var config net.ListenConfig
+	l, err := config.Listen(s.ctx, "tcp", address)
 	if err != nil {
 		return "", err
 	}

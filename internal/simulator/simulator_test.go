@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -55,7 +56,7 @@ func start(t *testing.T, options simulator.Options) *client {
 }
 
 // send sends a request with the key and gives the answer with its whole body, and the error of either.
-func (c *client) send(method, address, body string, header ...string) (*http.Response, string, error) {
+func (c *client) send(method, address, body string, header ...string) (*head, string, error) {
 	c.Helper()
 	request, err := http.NewRequestWithContext(c.Context(), method, address, strings.NewReader(body))
 	if err != nil {
@@ -76,14 +77,27 @@ func (c *client) send(method, address, body string, header ...string) (*http.Res
 	}
 	defer func() { _ = response.Body.Close() }()
 	got, err := io.ReadAll(response.Body)
-	return response, string(got), err
+	return &head{response.StatusCode, response.Header, response.ContentLength}, string(got), err
+}
+
+// head is what comes before an answer's body.
+type head struct {
+	Status        int
+	Header        http.Header
+	ContentLength int64
+}
+
+// text gives a field of a task that is text, or nothing.
+func text(task map[string]any, name string) string {
+	value, _ := task[name].(string)
+	return value
 }
 
 // ask sends a request that must succeed, and gives the task in the answer.
 func (c *client) ask(method, path, body string) map[string]any {
 	c.Helper()
 	response, got, err := c.send(method, c.base+path, body)
-	if err != nil || response.StatusCode/100 != 2 {
+	if err != nil || response.Status/100 != 2 {
 		c.Fatalf("%s %s: %v %s %v", method, path, response, got, err)
 	}
 	var task map[string]any
@@ -100,7 +114,7 @@ func (c *client) post(body string) map[string]any {
 
 func (c *client) poll(task map[string]any) map[string]any {
 	c.Helper()
-	return c.ask(http.MethodGet, "/generate_tasks/"+task["id"].(string), "")
+	return c.ask(http.MethodGet, "/generate_tasks/"+text(task, "id"), "")
 }
 
 // finish polls until the task has ended one way or the other.
@@ -119,7 +133,7 @@ func (c *client) finish(task map[string]any) map[string]any {
 // dataURL starts a task and gives the address of its data.
 func (c *client) dataURL() string {
 	c.Helper()
-	address, _ := c.finish(c.post(order))["data_url"].(string)
+	address := text(c.finish(c.post(order)), "data_url")
 	if address == "" {
 		c.Fatal("no data_url")
 	}
@@ -142,7 +156,7 @@ func TestTaskProgresses(t *testing.T) {
 			t.Errorf("poll %d: phase %v", i+1, task["phase"])
 		}
 	}
-	if task["content_type"] != "application/zip" || !strings.HasPrefix(task["data_url"].(string), "http://127.0.0.1:") {
+	if task["content_type"] != "application/zip" || !strings.HasPrefix(text(task, "data_url"), "http://127.0.0.1:") {
 		t.Errorf("completed task: %v", task)
 	}
 	if c.sim.Started() != 1 || len(c.sim.Requests(simulator.Poll)) != 4 || len(c.sim.Requests(simulator.AnyRoute)) != 5 {
@@ -189,7 +203,7 @@ func TestTaskVariants(t *testing.T) {
 			}},
 		"no plain file of one SQLite table": {simulator.Options{},
 			`{"workspace": "w", "database": "d", "format": "sqlite", "entity": "users"}`,
-			func(task map[string]any) bool { return strings.Contains(task["error"].(string), "no plain file") }},
+			func(task map[string]any) bool { return strings.Contains(text(task, "error"), "no plain file") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -227,29 +241,29 @@ func TestOrdersThatAreRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got = response.Status[:4] + strings.TrimSpace(got); got != want {
+		if got = strconv.Itoa(response.Status) + " " + strings.TrimSpace(got); got != want {
 			t.Errorf("%s\n got %s\nwant %s", body, got, want)
 		}
 	}
 	if c.sim.Started() != 0 {
 		t.Errorf("%d tasks started", c.sim.Started())
 	}
-	for name, send := range map[string]func() (*http.Response, string, error){
-		"401": func() (*http.Response, string, error) {
+	for name, send := range map[string]func() (*head, string, error){
+		"401": func() (*head, string, error) {
 			return c.send(http.MethodPost, c.base+"/generate_tasks", order, "Authorization", "Bearer wrong")
 		},
-		"415": func() (*http.Response, string, error) {
+		"415": func() (*head, string, error) {
 			return c.send(http.MethodPost, c.base+"/generate_tasks", order, "Content-Type", "text/plain")
 		},
-		"404": func() (*http.Response, string, error) {
+		"404": func() (*head, string, error) {
 			return c.send(http.MethodGet, c.base+"/generate_tasks/none", "")
 		},
-		"413": func() (*http.Response, string, error) {
+		"413": func() (*head, string, error) {
 			return c.send(http.MethodPost, c.base+"/generate_tasks", strings.Repeat(" ", 2<<20))
 		},
 	} {
 		response, got, err := send()
-		if err != nil || response.Status[:3] != name || !strings.HasPrefix(got, `{"error":"`) {
+		if err != nil || strconv.Itoa(response.Status) != name || !strings.HasPrefix(got, `{"error":"`) {
 			t.Errorf("%s: %v %s %v", name, response, got, err)
 		}
 	}
@@ -264,7 +278,7 @@ func TestEveryFormat(t *testing.T) {
 		"jsonl": shop.JSONL, "mysql": shop.MySQL, "sqlite": shop.SQLite,
 	} {
 		task := c.finish(c.post(strings.Replace(order, "sql", name, 1)))
-		_, got, err := c.send(http.MethodGet, task["data_url"].(string), "")
+		_, got, err := c.send(http.MethodGet, text(task, "data_url"), "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -298,7 +312,7 @@ func TestEntityIsPlainText(t *testing.T) {
 	} {
 		task := c.finish(c.post(`{"workspace": "w", "database": "d", "format": "` + format + `", "entity": "users",
 			"overrides": {"entities": {"users": {"record_count": 2}}}}`))
-		response, got, err := c.send(http.MethodGet, task["data_url"].(string), "")
+		response, got, err := c.send(http.MethodGet, text(task, "data_url"), "")
 		if err != nil || task["content_type"] != want[0] || response.Header.Get("Content-Type") != want[0] {
 			t.Errorf("%s: %v %v", format, task, err)
 		}
@@ -352,7 +366,7 @@ func TestCloseEndsAPush(t *testing.T) {
 		t.Error(err)
 	}
 	response, _, err := c.send(http.MethodPost, c.base+"/generate_tasks", order)
-	if err != nil || response.StatusCode != http.StatusServiceUnavailable {
+	if err != nil || response.Status != http.StatusServiceUnavailable {
 		t.Errorf("after Close: %v %v", response, err)
 	}
 	if _, err := sim.Listen("127.0.0.1:0"); err == nil {
@@ -368,7 +382,7 @@ func TestDataOfATLSServer(t *testing.T) {
 	defer server.Close()
 	c := &client{t, sim, server.URL + simulator.Path, server.Client()}
 	address := c.dataURL()
-	if response, _, err := c.send(http.MethodGet, address, ""); err != nil || response.StatusCode != http.StatusOK {
+	if response, _, err := c.send(http.MethodGet, address, ""); err != nil || response.Status != http.StatusOK {
 		t.Errorf("%s: %v %v", address, response, err)
 	}
 	sim.Inject(simulator.Fault{Break: simulator.Reset, Times: simulator.Always}) // Go repeats a GET on a kept connection
@@ -382,7 +396,7 @@ func TestDataRangesAndConditions(t *testing.T) {
 	c := start(t, simulator.Options{})
 	address := c.dataURL()
 	whole, all, err := c.send(http.MethodGet, address, "")
-	if err != nil || whole.StatusCode != http.StatusOK || whole.ContentLength != int64(len(all)) {
+	if err != nil || whole.Status != http.StatusOK || whole.ContentLength != int64(len(all)) {
 		t.Fatalf("%v %v", whole, err)
 	}
 	etag := whole.Header.Get("ETag")
@@ -402,7 +416,7 @@ func TestDataRangesAndConditions(t *testing.T) {
 		"post":               {http.MethodPost, nil, 403, ""},
 	} {
 		response, got, err := c.send(v.method, address, "", v.header...)
-		if err != nil || response.StatusCode != v.status || v.body != "" && got != v.body {
+		if err != nil || response.Status != v.status || v.body != "" && got != v.body {
 			t.Errorf("%s: %v, %d bytes, %v", name, response, len(got), err)
 		}
 		if v.method == http.MethodHead && response.ContentLength != int64(len(all)) {
@@ -411,7 +425,7 @@ func TestDataRangesAndConditions(t *testing.T) {
 	}
 	unsigned, _, _ := strings.Cut(address, "?")
 	for _, wrong := range []string{unsigned, address + "x", strings.Replace(address, "/data/", "/data/x", 1)} {
-		if response, got, _ := c.send(http.MethodGet, wrong, ""); response.StatusCode != 403 || !strings.Contains(got, "<Code>") {
+		if response, got, _ := c.send(http.MethodGet, wrong, ""); response.Status != 403 || !strings.Contains(got, "<Code>") {
 			t.Errorf("%s: %v", wrong, response.Status)
 		}
 	}
@@ -425,7 +439,7 @@ func TestDataOnItsOwnOrigin(t *testing.T) {
 	if strings.Contains(c.base, u.Host) {
 		t.Fatalf("%s is the API's origin", address)
 	}
-	if response, _, err := c.send(http.MethodGet, address, "", "X-Test", "1"); err != nil || response.StatusCode != 200 {
+	if response, _, err := c.send(http.MethodGet, address, "", "X-Test", "1"); err != nil || response.Status != 200 {
 		t.Fatalf("%v %v", response, err)
 	}
 	seen := c.sim.Requests(simulator.Download)
@@ -435,12 +449,12 @@ func TestDataOnItsOwnOrigin(t *testing.T) {
 	}
 	// The data is not on the API's origin, nor the API on the data's.
 	here := strings.Replace(address, u.Host, strings.TrimSuffix(strings.TrimPrefix(c.base, "http://"), simulator.Path), 1)
-	if response, _, _ := c.send(http.MethodGet, here, ""); response.StatusCode != 404 {
-		t.Errorf("data on the API's origin: %s", response.Status)
+	if response, _, _ := c.send(http.MethodGet, here, ""); response.Status != 404 {
+		t.Errorf("data on the API's origin: %d", response.Status)
 	}
 	there := "http://" + u.Host + simulator.Path + "/generate_tasks"
-	if response, _, _ := c.send(http.MethodPost, there, order); response.StatusCode != 403 || c.sim.Started() != 1 {
-		t.Errorf("API on the data's origin: %s", response.Status)
+	if response, _, _ := c.send(http.MethodPost, there, order); response.Status != 403 || c.sim.Started() != 1 {
+		t.Errorf("API on the data's origin: %d", response.Status)
 	}
 }
 

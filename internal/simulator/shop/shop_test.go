@@ -233,7 +233,7 @@ func TestDeterministic(t *testing.T) {
 	t.Parallel()
 	for _, format := range shop.Formats() {
 		x := shop.Export{Format: format, Size: shop.Rows(500)}
-		if write(t, x) != write(t, x) {
+		if first, second := write(t, x), write(t, x); first != second {
 			t.Errorf("%s differs from run to run", format)
 		}
 	}

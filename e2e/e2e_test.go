@@ -7,171 +7,126 @@
 package e2e
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 )
 
-// apiKey is what the simulator takes. It is told to act as a secret, and may appear nowhere in what a run produces.
-const apiKey = "key-0f8fad5b-d9cb-469f-a165"
+// apiKey is what the simulator takes, password what the databases take. They may appear nowhere in what a run says.
+const (
+	apiKey   = "key-0f8fad5b-d9cb-469f-a165"
+	password = "pg-s3cret"
+)
 
-// limit is for one workflow. The image is built once and cached by the engine; all else takes seconds.
-const limit = 5 * time.Minute
-
+// scenario is one workflow, and what is to come of it.
 type scenario struct {
 	name     string
-	workflow string   // file, from the repository's root
-	event    string   // "" means push
-	payload  string   // the event's JSON; "" means none
-	args     []string // more for act
-	fails    bool     // the job is to fail
+	workflow string            // file, from the repository's root
+	event    string            // "" means push
+	payload  string            // the event's JSON; "" means none
+	asUser   bool              // run in a user's repository, which has the action from ours as fabricate-seed@v1
+	fails    bool              // the run is to fail
 	outputs  map[string]string // of the step with id seed: patterns that match the whole value
-	summary  []string // texts in the job summary
-	log      []string // texts in the log
-	absent   []string // texts not in the log, besides the secrets
+	summary  []string          // texts in the job summary
+	log      []string          // texts in the log
+	after    func(t *testing.T, w *world)
 }
 
-// secrets are the texts that no log, output or summary may have.
-func secrets() []string { return []string{apiKey, "pg-s3cret"} }
-
 func TestWorkflows(t *testing.T) {
+	w := newWorld(t)
 	for _, s := range scenarios() {
 		t.Run(s.name, func(t *testing.T) { // one after the other: they publish the same port
-			r := runAct(t, s)
-			if got := r.job != "success"; got != s.fails {
-				t.Errorf("job: %s; to fail: %v", r.job, s.fails)
+			r := w.run(t, s)
+			if r.failed != s.fails {
+				t.Errorf("failed: %v, want %v", r.failed, s.fails)
 			}
 			for name, pattern := range s.outputs {
-				if got, ok := r.outputs[name]; !ok || !regexp.MustCompile(`^(?:`+pattern+`)$`).MatchString(got) {
+				if got := r.outputs[name]; !regexp.MustCompile(`^(?:` + pattern + `)$`).MatchString(got) {
 					t.Errorf("output %s: %q does not match %s", name, got, pattern)
 				}
 			}
-			for _, text := range s.summary {
-				if !strings.Contains(r.summary, text) {
-					t.Errorf("summary lacks %q:\n%s", text, r.summary)
-				}
-			}
-			for _, text := range s.log {
-				if !strings.Contains(r.log, text) {
-					t.Errorf("log lacks %q", text)
-				}
-			}
-			for _, text := range s.absent {
-				if strings.Contains(r.log, text) {
-					t.Errorf("log has %q", text)
-				}
-			}
-			for _, secret := range secrets() {
+			contains(t, "summary", r.summary, s.summary)
+			contains(t, "log", r.log, s.log)
+			for _, secret := range []string{apiKey, password} {
 				if strings.Contains(r.said, secret) {
-					t.Errorf("the secret %q was printed", secret)
+					t.Errorf("the action printed the secret %q", secret)
 				}
+			}
+			if s.after != nil {
+				s.after(t, w)
 			}
 			if t.Failed() {
-				t.Logf("log:\n%s", r.log)
+				t.Logf("the whole log:\n%s", r.log)
 			}
 		})
 	}
 }
 
-// result is what came of one workflow.
-type result struct {
-	job     string            // "success", "failure"; that of the last job
-	outputs map[string]string // of the step with id seed
-	summary string            // of all steps
-	log     string            // act's messages and the steps' output
-	said    string            // what the action itself produced: its output, its outputs, its summary
+func contains(t *testing.T, what, text string, wanted []string) {
+	t.Helper()
+	for _, s := range wanted {
+		if !strings.Contains(text, s) {
+			t.Errorf("the %s lacks %q", what, s)
+		}
+	}
 }
 
-// event is one line of `act --json`.
-type event struct {
-	Msg       string   `json:"msg"`
-	JobResult string   `json:"jobResult"`
-	Command   string   `json:"command"`
-	Name      string   `json:"name"`
-	Arg       string   `json:"arg"`
-	Content   string   `json:"content"`
-	StepID    []string `json:"stepID"`
-	Raw       bool     `json:"raw_output"`
+// world is what is there besides the workflows: the servers that jobs reach over the network, and a user's repository.
+type world struct {
+	root     string // of this repository
+	source   string // a copy of what is in this repository, without what was built
+	user     string // a user's repository
+	database string // address of a database server, host:port
+	api      string // address of a simulator, host:port
 }
 
-func runAct(t *testing.T, s scenario) result {
+func newWorld(t *testing.T) *world {
 	t.Helper()
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
-
-	event := s.event
-	if event == "" {
-		event = "push"
-	}
-	args := append([]string{
-		event, "--workflows", s.workflow, "--json", "--rm", "--pull=false",
-		"--platform", "ubuntu-latest=fabricate-seed-e2e/runner",
-		"--container-daemon-socket", "unix://" + os.Getenv("E2E_ENGINE"),
-		"--insecure-secrets", // act is not to hide what the action lets slip
-		"--secret", "FABRICATE_API_KEY=" + apiKey,
-		"--no-cache-server",
-	}, s.args...)
-	if s.payload != "" {
-		path := filepath.Join(t.TempDir(), "event.json")
-		if err := os.WriteFile(path, []byte(s.payload), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		args = append(args, "--eventpath", path)
-	}
-	cmd := exec.CommandContext(ctx, filepath.Join(root, "bin/act"), args...)
-	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "DOCKER_HOST=unix://"+os.Getenv("E2E_SOCKET"), "XDG_CONFIG_HOME="+t.TempDir())
-	// SIGINT lets act remove its containers.
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 30 * time.Second
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		t.Fatalf("act: %v\n%s", err, out)
-	}
-	if ctx.Err() != nil {
-		t.Errorf("not done within %s", limit)
-	}
-	return read(out)
+	w := &world{root: root, source: t.TempDir(), user: t.TempDir()}
+	shell(t, root, `git ls-files -co --exclude-standard -z | xargs -0 tar -c | tar -x -C "$1"`, w.source)
+	shell(t, w.user, `git init -q . && mkdir db && cp "$1" db/schema.sql && git add . &&
+		git -c user.name=user -c user.email=user@example.org commit -qm 'A schema'`,
+		filepath.Join(root, "internal/simulator/shop/schema.sql"))
+	w.database = serve(t, "5432", "-e", "POSTGRES_PASSWORD="+password, "postgres:17")
+	w.api = serve(t, "8080", "fabricate-seed-e2e/simulator")
+	return w
 }
 
-func read(out []byte) result {
-	r := result{outputs: map[string]string{}}
-	var log, said strings.Builder
-	for line := range bytes.Lines(out) {
-		var e event
-		if json.Unmarshal(line, &e) != nil {
-			log.Write(line)
-			continue
-		}
-		log.WriteString(strings.TrimRight(e.Msg, "\n") + "\n")
-		if e.JobResult != "" {
-			r.job = e.JobResult
-		}
-		seed := len(e.StepID) > 0 && e.StepID[0] == "seed"
-		switch {
-		case e.Command == "set-output" && seed:
-			r.outputs[e.Name] = e.Arg
-			said.WriteString(e.Arg + "\n")
-		case e.Command == "summary":
-			r.summary += e.Content
-			said.WriteString(e.Content + "\n")
-		case e.Raw && seed && !bytes.HasPrefix([]byte(e.Msg), []byte("::add-mask::")):
-			said.WriteString(e.Msg)
-		}
+// serve starts a container that every job can reach, by a port that is published on the gateway of the engine's default
+// network, and gives its address.
+func serve(t *testing.T, port string, args ...string) string {
+	t.Helper()
+	gateway := shell(t, ".", `docker network inspect bridge --format '{{(index .IPAM.Config 0).Gateway}}'`)
+	if gateway == "" { // an engine which leaves the default to the kernel
+		gateway = "172.17.0.1"
 	}
-	r.log, r.said = log.String(), said.String()
-	return r
+	id := shell(t, ".", `docker run -d --rm -p "$@"`, append([]string{gateway + "::" + port}, args...)...)
+	t.Cleanup(func() { shell(t, ".", `docker rm -f "$1"`, id) })
+	return shell(t, ".", `docker port "$1" "$2" | head -n 1`, id, port)
+}
+
+// psql gives what a query answers on the database server.
+func (w *world) psql(t *testing.T, database, query string) string {
+	t.Helper()
+	return shell(t, ".", `docker run --rm --network host fabricate-seed-e2e/runner psql -AtX "$1" -c "$2"`,
+		"postgresql://postgres:"+password+"@"+w.database+"/"+database, query)
+}
+
+// shell runs a script and gives its standard output without the last newline. The script's arguments are $1 and so on.
+func shell(t *testing.T, dir, script string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("bash", append([]string{"-euo", "pipefail", "-c", script, "shell"}, args...)...)
+	cmd.Dir, cmd.Stderr = dir, os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v", script, err)
+	}
+	return strings.TrimRight(string(out), "\n")
 }

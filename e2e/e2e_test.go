@@ -13,11 +13,13 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/simulator"
 )
 
 // apiKey is what the simulator takes, password what the databases take. They may appear nowhere in what a run says.
 const (
-	apiKey   = "key-0f8fad5b-d9cb-469f-a165"
+	apiKey   = simulator.DefaultKey
 	password = "pg-s3cret"
 )
 

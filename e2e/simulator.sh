@@ -6,9 +6,11 @@ cd "$(dirname "$0")/.."
 context=$(mktemp -d)
 trap 'rm -rf "$context"' EXIT
 CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags '-s -w' -o "$context/simulator" ./internal/simulator/cmd/simulator
+mkdir "$context/tmp" # for the generated data
 cat >"$context/Dockerfile" <<-'DOCKERFILE'
 	FROM scratch
 	COPY simulator /simulator
+	COPY tmp /tmp
 	EXPOSE 8080
 	ENTRYPOINT ["/simulator"]
 DOCKERFILE

@@ -307,7 +307,7 @@ func (p *parser) assign() {
 		}
 		p.settings.spelling[d.Name] = v.spelling
 		p.settings.Used = append(p.settings.Used, Used{Name: d.Name, Value: d.shown(text), Spelling: v.spelling})
-		if d.secret && strings.HasPrefix(v.spelling, "--") && (d.Name == "api-key" || strings.Contains(text, "@")) {
+		if d.secret && strings.HasPrefix(v.spelling, "--") && (d.Name == "api-key" || holdsPassword(text)) {
 			p.settings.Warnings = append(p.settings.Warnings, fmt.Sprintf(
 				"%s can be read in the process list while this runs; set %s in the environment instead", v.spelling, d.Env()))
 		}

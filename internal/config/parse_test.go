@@ -324,6 +324,9 @@ func TestParseWarns(t *testing.T) {
 		{"http on this machine", "--api-url=http://127.0.0.1:8080/api/v1", ""},
 		{"overrides", `--overrides={"entites":{}}`,
 			`overrides has "entites" at its top, where the API knows variables and entities: did you mean entities?; it is sent on`},
+		{"password as a flag", "--database-url=host=db password=hunter22",
+			"--database-url can be read in the process list while this runs; set FABRICATE_DATABASE_URL in the environment instead"},
+		{"no password in a flag", "--database-url=postgres://u@db:5432/d", ""},
 		{"key as a flag", "--api-key=hunter22",
 			"--api-key can be read in the process list while this runs; set FABRICATE_API_KEY in the environment instead"},
 	}

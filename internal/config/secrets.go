@@ -65,3 +65,9 @@ func userinfo(text string) (string, bool) {
 	}
 	return rest[:at], true
 }
+
+// holdsPassword says whether a connection string has a password in it, in either form.
+func holdsPassword(text string) bool {
+	userinfo, _ := userinfo(text)
+	return strings.Contains(userinfo, ":") || rawPassword.MatchString(text)
+}

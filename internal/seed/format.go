@@ -51,7 +51,7 @@ const beginning = 4 << 10
 
 // script matches the beginning of a psql script: a comment, a meta-command, or a word that begins a statement.
 var script = regexp.MustCompile(`(?i)^\s*(--|/\*|\\[a-z!]|(SET|TRUNCATE|INSERT|COPY|BEGIN|START|CREATE|ALTER|DROP|SELECT|DELETE|UPDATE|` +
-	`DO|WITH|GRANT|REVOKE|COMMENT|LOCK|CALL|MERGE|VALUES|ANALYZE|VACUUM|SAVEPOINT|COMMIT)\b[^,\n]*)`)
+	`DO|WITH|GRANT|REVOKE|COMMENT|LOCK|CALL|MERGE|VALUES|ANALYZE|VACUUM|SAVEPOINT|COMMIT)[\s;(])`)
 
 // notAScript says what the entry script is if PostgreSQL cannot run it, in words that fit after "this is"; empty when it
 // may. Where nothing says that it is a script (one plain file of a task that was joined), it has to begin like one.

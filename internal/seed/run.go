@@ -51,14 +51,14 @@ func Main(ctx context.Context, p Process) problem.Code {
 	for _, warning := range settings.Warnings {
 		rep.Warn(warning)
 	}
-	r := &run{Settings: settings, version: version(p.Version), report: rep}
+	r := &run{Settings: settings, version: version(p.Version), report: rep, stage: "starting"}
 	for _, used := range settings.Used {
 		r.outcome.Settings = append(r.outcome.Settings, report.Fact{Name: used.Name, Value: used.Value})
 	}
 	if settings.Command == config.Demo {
 		err = r.demo(ctx, p.Demo)
 	} else {
-		err = r.watched(ctx)
+		err = r.watched(ctx, r.story)
 	}
 	var left *leftError
 	if errors.As(err, &left) { // what the story has so far must not be read while it goes on
@@ -79,9 +79,9 @@ func (r *run) demo(ctx context.Context, demo func(context.Context, config.Settin
 
 // watched runs the story. After an interruption it waits for the story to end, but not for ever: a server that does not
 // answer a rollback rolls back by itself when the process is gone.
-func (r *run) watched(ctx context.Context) error {
+func (r *run) watched(ctx context.Context, story func(context.Context) error) error {
 	ended := make(chan error, 1)
-	go func() { ended <- r.story(ctx) }()
+	go func() { ended <- story(ctx) }()
 	select {
 	case err := <-ended:
 		r.cleanUp()

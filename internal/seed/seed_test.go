@@ -1,0 +1,287 @@
+package seed
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/config"
+	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+	"github.com/fabricate-seed/fabricate-seed/internal/report"
+	"github.com/fabricate-seed/fabricate-seed/internal/simulator"
+	"github.com/fabricate-seed/fabricate-seed/internal/simulator/shop"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(pgtest.Tests{M: m}) }
+
+// result is the JSON line of a run.
+type result struct {
+	TaskID   string `json:"task-id"`
+	DataPath string `json:"data-path"`
+	Rows     int64  `json:"rows"`
+	Tables   []struct {
+		Table string `json:"table"`
+		Rows  int64  `json:"rows"`
+	} `json:"tables"`
+	ExitCode problem.Code `json:"exit-code"`
+	Error    string       `json:"error"`
+}
+
+// world is a simulated API and a workspace.
+type world struct {
+	api       *simulator.Server
+	env       []string
+	workspace string
+}
+
+func newWorld(t *testing.T, o simulator.Options) world {
+	t.Helper()
+	o.TempDir = t.TempDir()
+	o.Polls = 1
+	api := simulator.New(o)
+	server := httptest.NewServer(api)
+	t.Cleanup(func() {
+		server.Close()
+		if err := api.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	dir := t.TempDir()
+	return world{api, []string{
+		"FABRICATE_API_URL=" + server.URL + simulator.Path, "FABRICATE_API_KEY=" + api.Key(), "FABRICATE_WORKSPACE=w",
+		"FABRICATE_DATABASE=shop", "FABRICATE_POLL_INTERVAL=5ms", "GITHUB_WORKSPACE=" + dir,
+	}, dir}
+}
+
+// run gives the JSON line and the log; the exit code has to be the line's.
+func (w world) run(t *testing.T, args ...string) (result, string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code := Main(t.Context(), Process{
+		Args: append(args, "--output=json"), Environ: w.env, Stdout: &stdout, Stderr: &stderr, Version: "v1.2.3",
+	})
+	var res result
+	if err := json.Unmarshal(stdout.Bytes(), &res); err != nil {
+		t.Fatalf("%v in %q\n%s", err, stdout.String(), stderr.String())
+	}
+	if res.ExitCode != code {
+		t.Errorf("exit code %d, and %d in the JSON line", code, res.ExitCode)
+	}
+	return res, stderr.String()
+}
+
+// A task that is joined starts no other; what it made is loaded although its format is not known.
+func TestTaskIsJoined(t *testing.T) {
+	t.Parallel()
+	db := pgtest.Shared(t).NewDatabase(t)
+	pgtest.Exec(t, db, shop.Schema())
+	w := newWorld(t, simulator.Options{})
+	first, log := w.run(t, "--data-dir=kept")
+	if first.ExitCode != 0 || first.TaskID == "" || first.DataPath != "kept" {
+		t.Fatalf("got %+v\n%s", first, log)
+	}
+	second, log := w.run(t, "--task-id="+first.TaskID, "--database-url="+db)
+	if second.ExitCode != 0 || second.TaskID != first.TaskID || second.Rows == 0 {
+		t.Errorf("got %+v\n%s", second, log)
+	}
+	if w.api.Started() != 1 {
+		t.Errorf("%d tasks were started", w.api.Started())
+	}
+	for _, request := range w.api.Requests(simulator.AnyRoute) {
+		if !strings.HasPrefix(request.Header.Get("User-Agent"), "fabricate-seed/1.2.3 ") {
+			t.Errorf("User-Agent %q", request.Header.Get("User-Agent"))
+		}
+	}
+}
+
+// What a task that is joined made, and cannot be loaded, is kept: with load true that is an error.
+func TestJoinedDataThatCannotBeLoaded(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, body, why string }{
+		{"csv", "id,email\n1,ana@example.org\n", "it is data without a script"},
+		{"jsonl", "{\"id\": 1}\n", "it is data without a script"},
+		{"csv with a column like a word of SQL", "comment,id\nx,1\n", "it is data without a script"},
+		{"mysql", "SET FOREIGN_KEY_CHECKS = 0;\nINSERT INTO `a` (`b`) VALUES (1);\n", "it is a MySQL"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, simulator.Options{Data: &simulator.Data{Body: []byte(test.body), ContentType: "text/plain"}})
+			first, _ := w.run(t, "--load=false", "--data-dir=first")
+			nowhere := "--database-url=postgres://u@127.0.0.1:1/d"
+			res, log := w.run(t, "--task-id="+first.TaskID, nowhere)
+			if res.ExitCode != 0 || res.DataPath != "fabricate-data/shop.txt" || !strings.Contains(log, "nothing loaded: "+test.why) {
+				t.Errorf("got %+v\n%s", res, log)
+			}
+			kept, err := os.ReadFile(filepath.Join(w.workspace, "fabricate-data", "shop.txt"))
+			if err != nil || string(kept) != test.body {
+				t.Errorf("kept %q (%v)", kept, err)
+			}
+			res, _ = w.run(t, "--task-id="+first.TaskID, nowhere, "--load=true")
+			if res.ExitCode != problem.Data {
+				t.Errorf("load true: got %+v", res)
+			}
+		})
+	}
+}
+
+// One table comes as plain text and is loaded.
+func TestEntity(t *testing.T) {
+	t.Parallel()
+	db := pgtest.Shared(t).NewDatabase(t)
+	pgtest.Exec(t, db, shop.Schema())
+	w := newWorld(t, simulator.Options{})
+	res, log := w.run(t, "--entity=users", "--database-url="+db, "--foreign-keys=off")
+	if res.ExitCode != 0 || len(res.Tables) != 1 || res.Tables[0].Table != "public.users" || res.Tables[0].Rows == 0 {
+		t.Errorf("got %+v\n%s", res, log)
+	}
+	if res.DataPath != "" {
+		t.Errorf("kept in %s, though it was loaded", res.DataPath)
+	}
+}
+
+// With a connection Fabricate pushes; nothing is downloaded, and the target is not touched.
+func TestConnection(t *testing.T) {
+	t.Parallel()
+	pushed := make(chan json.RawMessage, 1)
+	w := newWorld(t, simulator.Options{Push: func(_ context.Context, connection json.RawMessage) error {
+		pushed <- connection
+		return nil
+	}})
+	const object = `{"host":"db.example.com","port":5432,"database_name":"d","username":"u","password":"hunter22","tls":true}`
+	res, log := w.run(t, "--connection="+object, "--database-url=postgres://u@127.0.0.1:1/d")
+	if res.ExitCode != 0 || res.DataPath != "" || res.TaskID == "" {
+		t.Errorf("got %+v\n%s", res, log)
+	}
+	if got := <-pushed; string(got) != object {
+		t.Errorf("pushed through %s", got)
+	}
+	if strings.Contains(log, "hunter22") {
+		t.Errorf("the log tells the password:\n%s", log)
+	}
+	if n := len(w.api.Requests(simulator.Download)); n != 0 {
+		t.Errorf("%d downloads", n)
+	}
+}
+
+// The user's own scripts run around the load and may include files of the workspace, but none outside it.
+func TestOwnScripts(t *testing.T) {
+	t.Parallel()
+	db := pgtest.Shared(t).NewDatabase(t)
+	w := newWorld(t, simulator.Options{})
+	for name, text := range map[string]string{
+		"db/schema.sql": `\ir tables.sql` + "\n", "db/tables.sql": shop.Schema(), "grants.sql": "COMMENT ON TABLE users IS 'seeded';\n",
+		"outside.sql": `\i ../../etc/passwd` + "\n",
+	} {
+		file := filepath.Join(w.workspace, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	res, log := w.run(t, "--database-url="+db, "--before=db/schema.sql", "--after=outside.sql")
+	if res.ExitCode != problem.Data {
+		t.Errorf("outside: got %+v\n%s", res, log)
+	}
+	res, log = w.run(t, "--database-url="+db, "--before=db/schema.sql", "--after=grants.sql")
+	if res.ExitCode != 0 {
+		t.Fatalf("got %+v\n%s", res, log)
+	}
+	if out, _, _ := pgtest.Psql(t, db, "-Atc", "SELECT obj_description('users'::regclass)"); strings.TrimSpace(out) != "seeded" {
+		t.Errorf("the script after the load left %q", out)
+	}
+}
+
+// A run that does not end after an interruption is left in time, and says so; no race with what it still does.
+func TestInterruptedRunThatHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := &run{report: report.New(report.Options{
+			Stdout: io.Discard, Stderr: io.Discard, Getenv: func(string) string { return "" }, Now: time.Now,
+		})}
+		temp := t.TempDir()
+		release := make(chan struct{})
+		ctx, cancel := context.WithCancel(t.Context())
+		start := time.Now()
+		time.AfterFunc(time.Second, cancel)
+		err := r.watched(ctx, func(context.Context) error {
+			r.mu.Lock()
+			r.temp = filepath.Join(temp, "run")
+			r.mu.Unlock()
+			r.at("rolling back", "")
+			if err := os.Mkdir(r.temp, 0o700); err != nil {
+				return err
+			}
+			<-release // whatever is cancelled
+			return nil
+		})
+		if took := time.Since(start); took != time.Second+leaveWithin {
+			t.Errorf("left after %s", took)
+		}
+		if problem.CodeOf(err) != problem.Interrupted || !strings.Contains(err.Error(), "interrupted while rolling back; it did not end") {
+			t.Errorf("got %v", err)
+		}
+		if left, _ := os.ReadDir(temp); len(left) > 0 {
+			t.Errorf("left %v", left)
+		}
+		close(release)
+	})
+}
+
+func TestErrorsAreWorded(t *testing.T) {
+	t.Parallel()
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := &run{stage: "loading", safe: "Nothing was committed."}
+	known := &problem.Error{Code: problem.Data, What: "x"}
+	for _, test := range []struct {
+		ctx  context.Context
+		err  error
+		code problem.Code
+		text string
+	}{
+		{t.Context(), nil, problem.OK, ""},
+		{t.Context(), known, problem.Data, "x"},
+		{cancelled, known, problem.Data, "x"},
+		{cancelled, context.Canceled, problem.Interrupted, "interrupted while loading\nNothing was committed."},
+		{t.Context(), errors.New("odd."), problem.Unexpected, "odd\nThis should not happen: please report it."},
+	} {
+		err := r.worded(test.ctx, test.err)
+		if problem.CodeOf(err) != test.code || err != nil && err.Error() != test.text {
+			t.Errorf("%v: got %d %v", test.err, problem.CodeOf(err), err)
+		}
+	}
+}
+
+func TestFileName(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ entity, database, format, contentType, want string }{
+		{"users", "shop", "sql", "", "users.sql"},
+		{"", "shop", "csv", "text/plain", "shop.csv"},
+		{"", "", "", "text/csv; charset=utf-8", "data.csv"},
+		{"../../etc/passwd", "", "jsonl", "", "_.._etc_passwd.jsonl"},
+		{"..", "", "json_array", "", ".json"},
+		{strings.Repeat("é", 300), "", "", "application/x-ndjson", strings.Repeat("é", 100) + ".jsonl"},
+		{"a:b\n", "", "xml", "", "a_b_.xml"},
+		{"", "d", "", "application/vnd.sqlite3", "d.sqlite"},
+		{"", "d", "", "what is this", "d.txt"},
+	} {
+		r := &run{Settings: config.Settings{Entity: test.entity, Database: test.database, Format: test.format}}
+		if got := r.fileName(test.contentType); got != test.want {
+			t.Errorf("%+v: got %s", test, got)
+		}
+	}
+}

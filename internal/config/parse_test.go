@@ -136,11 +136,9 @@ func TestParseAccepts(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			env := test.env
-			if strings.Contains(test.name, "demo") || strings.Contains(test.name, "version") {
-				env = append([]string{}, test.env...)
-			} else {
-				env = generate(test.env...)
+			env := generate(test.env...)
+			if s := strings.Fields(test.name)[0]; s == "demo" || s == "version" { // these need nothing
+				env = test.env
 			}
 			s, err := Parse(test.args, env)
 			if err != nil {

@@ -233,7 +233,7 @@ func ownColours(text string) string {
 		return text
 	}
 	var b strings.Builder
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		own := false
 		for _, colour := range []string{bold, red, yellow, plain} {
 			own = own || strings.HasPrefix(text[i:], colour)

@@ -106,8 +106,8 @@ func (s *stage) play(failure error) {
 
 func scriptError() error {
 	return fmt.Errorf("load: %w", &problem.Error{
-		Code: problem.Database, Where: "data/load.sql:12:3", What: "column \"nmae\" does not exist (SQLSTATE 42703)",
-		Excerpt: "  12 | INSERT INTO users (nmae) VALUES\n     |                    ^\n``` s3cret-key",
+		Code: problem.Database, Where: "data/load.sql:12:3", What: "column \"nick\" does not exist (SQLSTATE 42703)",
+		Excerpt: "  12 | INSERT INTO users (nick) VALUES\n     |                    ^\n``` s3cret-key",
 		Remedy:  "The table has a column \"name\": is the database at the version that the data was made for?",
 	})
 }
@@ -194,8 +194,8 @@ func TestJSONLine(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", name, got[name], want)
 		}
 	}
-	if table := got["tables"].([]any)[0].(map[string]any); table["table"] != "public.***" || table["rows"] != 1370.0 {
-		t.Errorf("got %v", table)
+	if tables := fmt.Sprint(got["tables"]); tables != "[map[rows:1370 table:public.***]]" {
+		t.Errorf("got %s", tables)
 	}
 }
 

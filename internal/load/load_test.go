@@ -34,7 +34,7 @@ func events(t testing.TB) load.Events {
 // sameDump fails the test when two databases differ.
 func sameDump(t testing.TB, psqlURL, oursURL string, args ...string) {
 	t.Helper()
-	want, got := pgtest.Dump(t, psqlURL, args...), pgtest.Dump(t, oursURL, args...)
+	want, got := pgtest.SortedDump(t, psqlURL, args...), pgtest.SortedDump(t, oursURL, args...)
 	if want == got {
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -21,7 +22,20 @@ const rollbackTimeout = 2 * time.Second
 // Transaction Single an error means that the database is as it was, unless the message says otherwise. The error is a
 // *problem.Error, or that of ctx.
 func Run(ctx context.Context, o Options) (Result, error) {
-	r := &run{o: o, vars: psql.NewVars(), tally: newTally(), mentioned: map[string]bool{}}
+	result, err := attempt(ctx, o)
+	if errors.Is(err, errAgain) {
+		if o.Events.Notice != nil {
+			o.Events.Notice("the server refused a row; loading once more as written, to find the statement and the row")
+		}
+		o.Verbatim = true
+		result, err = attempt(ctx, o)
+	}
+	return result, err
+}
+
+// attempt is one load.
+func attempt(ctx context.Context, o Options) (Result, error) {
+	r := &run{o: o, vars: psql.NewVars(), tally: newTally(), mentioned: map[string]bool{}, plans: map[string]*tablePlan{}, asWritten: map[string]bool{}}
 	for name, value := range o.Variables {
 		if err := r.vars.Set(name, value); err != nil {
 			return Result{}, &problem.Error{Code: problem.Settings, Where: "setting variables", What: err.Error()}
@@ -59,6 +73,12 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	return r.result(), nil
 }
 
+// held is an item of the script, or the error in its place.
+type held struct {
+	item any
+	err  error
+}
+
 // run is the state of one load.
 type run struct {
 	o     Options
@@ -76,7 +96,16 @@ type run struct {
 	mentioned map[string]bool // commands that were said to be skipped
 	notices   int
 	reading   *psql.Script
-	at        psql.Position // of the statement in hand, for the server's notices
+	held      *held // what a run of INSERTs has read too far
+
+	plans       map[string]*tablePlan
+	off         []*tablePlan    // whose indexes are switched off
+	tuned       bool            // memory for building indexes is set
+	insertsInto string          // table of the last INSERT
+	insertsSeen int             // INSERTs into it, one after the other
+	asWritten   map[string]bool // tables whose INSERTs a COPY could not carry
+
+	at psql.Position // of the statement in hand, for the server's notices
 }
 
 // connect opens the connection that everything goes over.
@@ -137,8 +166,20 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 		if err := r.script(ctx, script); err != nil {
 			return false, err
 		}
+		if err := r.rebuild(ctx); err != nil {
+			return false, r.refused(err)
+		}
 	}
 	return false, r.settle(ctx)
+}
+
+// refused is the error for indexes that cannot be built: rows break a unique key, and which is found by loading as written.
+func (r *run) refused(err error) error {
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) && strings.HasPrefix(pe.Code, "23") {
+		return errAgain
+	}
+	return (&failure{err: err}).problem()
 }
 
 // settle sees to what the scripts left behind: a failed or an open transaction.

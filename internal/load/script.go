@@ -16,14 +16,18 @@ import (
 
 // script runs one script to its end, or to the first failure that stops it.
 func (r *run) script(ctx context.Context, script Script) error {
-	sc, err := psql.Open(script.FS, script.Name, r.vars, psql.Options{Escapes: r.escapes()})
+	o := psql.Options{Escapes: r.escapes()}
+	if !r.o.Verbatim {
+		o.FragmentSize = fragmentSize
+	}
+	sc, err := psql.Open(script.FS, script.Name, r.vars, o)
 	if err != nil {
 		return (&failure{err: err}).problem()
 	}
 	defer func() { _ = sc.Close() }()
 	r.reading = sc
 	for {
-		item, err := sc.Next()
+		item, err := r.next(sc)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -47,12 +51,24 @@ func (r *run) script(ctx context.Context, script Script) error {
 	}
 }
 
+// next gives the script's next item.
+func (r *run) next(sc *psql.Script) (any, error) {
+	if h := r.held; h != nil {
+		r.held = nil
+		return h.item, h.err
+	}
+	return sc.Next()
+}
+
 // failed decides what a failure means: an error ends the script, nil goes on with it.
 func (r *run) failed(ctx context.Context, f *failure) error {
 	if r.first == nil {
 		r.first = f
 	}
 	var lost *lostError
+	if errors.Is(f.err, errAgain) {
+		return errAgain
+	}
 	if ctx.Err() != nil || f.refused || errors.As(f.err, &lost) || r.conn.IsClosed() || r.vars.On("ON_ERROR_STOP") {
 		return f.problem()
 	}
@@ -97,8 +113,23 @@ func (r *run) item(ctx context.Context, sc *psql.Script, item any) *failure {
 
 // statement runs one statement, as psql's SendQuery does.
 func (r *run) statement(ctx context.Context, sc *psql.Script, st *psql.Statement) *failure {
+	if st.First == "insert" {
+		if done, f := r.inserts(ctx, sc, st); done {
+			return f
+		}
+	}
+	if st.More {
+		var err error
+		if st, err = sc.Rest(st); err != nil {
+			return &failure{at: r.at, err: err, refused: true}
+		}
+	}
 	f := &failure{at: st.Pos, text: st.Text, locate: st.Locate}
 	infos := r.classify(st.Text, st.Compound)
+	if err := r.settleIndexes(ctx, infos); err != nil {
+		f.err = err
+		return f
+	}
 	var rows func() (*psql.CopyReader, error)
 	if err := guard(st.Text, infos, r.escapes()); err != nil {
 		f.err, f.refused = err, true
@@ -143,6 +174,7 @@ func (r *run) classify(text []byte, compound bool) []statementInfo {
 		case insertStatement, copyStatement, truncateStatement, savepointStatement:
 		default:
 			r.tally.forgetNames()
+			r.forgetPlans()
 		}
 	}
 	return infos

@@ -1,0 +1,267 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/psql"
+)
+
+const (
+	// fragmentSize is from which size on an INSERT is read in parts, in bytes.
+	fragmentSize = 1 << 20
+	// largeInsert is from which size on a single INSERT goes as COPY, in bytes: asking the catalog costs as much as a
+	// few small ones.
+	largeInsert = 8 << 10
+	// manyInserts is how many INSERTs into one table, one after the other, go as COPY whatever their size.
+	manyInserts = 20
+	// manyRows is how many bytes of rows must come before indexes are switched off for them.
+	manyRows = 2 << 20
+)
+
+// errAgain says that rows sent as COPY must be sent once more, as the script has them: the server refused one, and only
+// the statement as written says which and why in psql's words (or is accepted after all).
+var errAgain = errors.New("rows must go as written")
+
+// unsafeEncodings have characters whose second byte can be a backslash or a quote.
+var unsafeEncodings = map[string]bool{"BIG5": true, "GBK": true, "GB18030": true, "JOHAB": true, "SJIS": true, "SHIFT_JIS_2004": true, "UHC": true}
+
+// fast tells whether statements may go another way than as written. Where errors do not end the script they may not:
+// a second try would take values of sequences twice.
+func (r *run) fast() bool {
+	return !r.o.Verbatim && !r.escapes() && r.vars.On("ON_ERROR_STOP") && r.vars.On("AUTOCOMMIT") && !r.vars.On("ON_ERROR_ROLLBACK") &&
+		(r.began || r.wire.pg.TxStatus() == 'I') && !unsafeEncodings[r.wire.pg.ParameterStatus("client_encoding")]
+}
+
+// insertRun is a run of INSERTs of literals into the same columns of one table, read as the rows of one COPY. The item that
+// ends it is held for the script's loop.
+type insertRun struct {
+	r       *run
+	sc      *psql.Script
+	head    []byte // what the statements begin with, up to the first row
+	rules   []literalRule
+	plan    *tablePlan
+	current *psql.Statement // the one that was encoded last
+	first   psql.Position   // of the run
+	end     int64           // offset in the file behind the last statement
+	rows    int64           // of whole statements
+	last    int64           // rows of the last statement
+	size    int64           // bytes of script
+	buf     []byte          // rows to be sent
+	sent    int             // bytes of buf that were
+	over    bool
+	err     error
+}
+
+// inserts sends the INSERT st, and those after it that fit, as one COPY. done is false if st must go as written.
+func (r *run) inserts(ctx context.Context, sc *psql.Script, st *psql.Statement) (done bool, f *failure) {
+	if !r.fast() || st.Compound || st.Send != nil || !st.Seekable {
+		return false, nil
+	}
+	head, ok := parseInsert(st.Text)
+	if !ok {
+		return false, nil
+	}
+	table := quoteName(head.table...)
+	if table != r.insertsInto {
+		r.insertsInto, r.insertsSeen = table, 0
+	}
+	r.insertsSeen++
+	if r.asWritten[table] || len(st.Text) < largeInsert && r.insertsSeen < manyInserts {
+		return false, nil
+	}
+	plan, err := r.plan(ctx, head.table)
+	if err != nil {
+		return true, &failure{at: st.Pos, err: err}
+	}
+	if plan == nil || !plan.asCopy {
+		return false, nil
+	}
+	names, rules, ok := plan.rules(head.columns, countValues(st.Text[head.rows:]))
+	if !ok {
+		return false, nil
+	}
+	run := &insertRun{r: r, sc: sc, head: bytes.Clone(st.Text[:head.rows]), rules: rules, plan: plan, first: st.Pos}
+	if !run.encode(st, head.rows) {
+		return false, nil
+	}
+	if len(r.off) > 0 && !plan.replica && !plan.off { // foreign keys are looked up in the tables before
+		if err := r.rebuild(ctx); err != nil {
+			return true, &failure{at: st.Pos, err: r.refused(err)}
+		}
+	}
+	for run.more() && len(run.buf) < manyRows {
+		run.advance()
+	}
+	if run.err == nil && run.more() {
+		if err := r.switchOff(ctx, plan); err != nil {
+			return true, &failure{at: st.Pos, err: err}
+		}
+	}
+	return true, run.send(ctx, head.table, names)
+}
+
+// send sends the run as COPY.
+func (run *insertRun) send(ctx context.Context, table, columns []string) *failure {
+	r, start := run.r, time.Now()
+	quoted := make([]string, len(columns))
+	for i, c := range columns {
+		quoted[i] = quoteName(c)
+	}
+	text := fmt.Sprintf("COPY %s (%s) FROM STDIN", quoteName(table...), strings.Join(quoted, ", "))
+	var tag pgconn.CommandTag
+	err := r.wire.query(ctx, []byte(text), answers{
+		copyIn: func() (io.Reader, error) { return run, nil },
+		done:   func(t pgconn.CommandTag) { tag = t },
+	})
+	f := &failure{at: run.first, err: err}
+	var pe *pgconn.PgError
+	switch {
+	case err == nil:
+		r.count(ctx, table, tag.RowsAffected(), run.size, time.Since(start))
+		_ = r.outcome(f, pgconn.NewCommandTag(fmt.Sprintf("INSERT 0 %d", run.last)))
+		return nil
+	case ctx.Err() != nil, !errors.Is(err, errAgain) && !errors.As(err, &pe), r.conn.IsClosed():
+		return r.outcome(f, tag)
+	case r.began:
+		f.err = errAgain // the whole load, as written
+		return f
+	}
+	return run.replay(ctx)
+}
+
+// more tells whether the run may go on.
+func (run *insertRun) more() bool { return !run.over && run.err == nil }
+
+// Read implements io.Reader: the rows in COPY's text format.
+func (run *insertRun) Read(p []byte) (int, error) {
+	for run.sent == len(run.buf) {
+		if run.err != nil {
+			return 0, run.err
+		}
+		if run.over {
+			return 0, io.EOF
+		}
+		run.buf, run.sent = run.buf[:0], 0
+		run.advance()
+		run.r.progress()
+	}
+	n := copy(p, run.buf[run.sent:])
+	run.sent += n
+	return n, nil
+}
+
+// advance encodes the next statement, or part of one. What does not belong to the run is held.
+func (run *insertRun) advance() {
+	inside := run.current.More
+	item, err := run.sc.Next()
+	st, ok := item.(*psql.Statement)
+	if inside {
+		if err != nil || !ok || !run.encode(st, 0) {
+			run.err = firstError(err, errAgain) // its first rows are on their way
+		}
+		return
+	}
+	if err == nil && ok && st.Seekable && !st.Compound && st.Send == nil && st.Pos.File == run.first.File &&
+		bytes.HasPrefix(st.Text, run.head) && run.encode(st, len(run.head)) {
+		return
+	}
+	run.over = true
+	run.r.held = &held{item, err}
+}
+
+// encode appends the rows of a statement, from offset on.
+func (run *insertRun) encode(st *psql.Statement, offset int) bool {
+	before := len(run.buf)
+	out, rows, ok := encodeRows(run.buf, st.Text[offset:], run.rules, st.More)
+	if !ok {
+		run.buf = run.buf[:before]
+		return false
+	}
+	run.buf = out
+	if offset > 0 {
+		run.last = 0
+	}
+	run.current, run.end = st, st.End
+	run.last += int64(rows)
+	run.rows += int64(rows)
+	run.size += int64(len(st.Text))
+	return true
+}
+
+// replay sends the statements of the run as written: outside a transaction each stands for itself, so that those before
+// the one that fails stay done, as with psql.
+func (run *insertRun) replay(ctx context.Context) *failure {
+	r := run.r
+	r.notice(fmt.Sprintf("%s:%d: a row was refused; sending the statements from here on as written", run.first.File, run.first.Line))
+	again, err := run.sc.Reread(run.first)
+	if err != nil {
+		return &failure{at: run.first, err: err, refused: true}
+	}
+	defer func() { _ = again.Close() }()
+	for {
+		item, err := again.Next()
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return &failure{at: run.first, err: err, refused: true}
+		}
+		st, ok := item.(*psql.Statement)
+		if !ok || st.Pos.Offset >= run.end {
+			break
+		}
+		r.at = st.Pos
+		if f := r.statement(ctx, again, st); f != nil {
+			return f
+		}
+	}
+	if run.current.More { // the rest of the statement that was given in part has gone with it
+		for run.current.More {
+			item, err := run.sc.Next()
+			st, ok := item.(*psql.Statement)
+			if err != nil || !ok {
+				return &failure{at: run.first, err: firstError(err, errAgain), refused: true}
+			}
+			run.current = st
+		}
+	}
+	return nil
+}
+
+func firstError(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// countValues counts the values of the first row.
+func countValues(text []byte) int {
+	t := &tokens{text: text}
+	if !t.accept("(") {
+		return 0
+	}
+	for n, depth := 1, 0; ; {
+		switch tok := t.next(); {
+		case tok.kind == endToken:
+			return 0
+		case tok.kind != otherToken:
+		case tok.text == "(" || tok.text == "[":
+			depth++
+		case tok.text == ")" && depth == 0:
+			return n
+		case tok.text == ")" || tok.text == "]":
+			depth--
+		case tok.text == "," && depth == 0:
+			n++
+		}
+	}
+}

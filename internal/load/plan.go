@@ -1,0 +1,165 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// tablePlan is what the catalog says of loading a table by COPY.
+type tablePlan struct {
+	oid     uint32
+	replica bool // the present replication role is replica: no foreign key is checked row by row
+	asCopy  bool // INSERTs of literals may go as COPY
+	columns []planColumn
+	indexes []string // those that may be switched off while rows come, as REINDEX takes them; empty when that may not be
+	off     bool     // they are
+}
+
+type planColumn struct {
+	name string
+	rule literalRule
+	// given is false for a column that COPY would take a value for and INSERT would not: GENERATED ALWAYS.
+	given bool
+}
+
+// plan asks the catalog about a table once. nil means that INSERTs into it go as written.
+func (r *run) plan(ctx context.Context, parts []string) (*tablePlan, error) {
+	key := quoteName(parts...)
+	if p, ok := r.plans[key]; ok {
+		return p, nil
+	}
+	p, err := r.readPlan(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range r.plans {
+		if p != nil && other != nil && other.oid == p.oid {
+			p = other // another spelling of the same table
+		}
+	}
+	r.plans[key] = p
+	return p, nil
+}
+
+// forgetPlans must be called when the catalog, the role or the search path may have changed.
+func (r *run) forgetPlans() {
+	for key, p := range r.plans {
+		if p == nil || !p.off {
+			delete(r.plans, key)
+		}
+	}
+}
+
+// planQuery asks all at once. A table's rows go the same way by COPY as by INSERT unless one of these is in between:
+// rules, which COPY passes by; row security, which COPY refuses; triggers, which would see other command boundaries (in
+// the present replication role; the ones of foreign keys only matter where a table refers to itself); foreign tables
+// among the partitions; and expressions that call a function which may read tables.
+const planQuery = `
+WITH cols AS (
+	SELECT a.attnum, a.attname, a.attidentity, a.attgenerated, coalesce(b.typname, t.typname) AS typname, coalesce(b.typnamespace, t.typnamespace) AS typnamespace,
+		CASE WHEN b.oid IS NULL THEN a.atttypmod ELSE t.typtypmod END AS typmod, coalesce(b.typtype = 'd', false) AS nested,
+		coalesce((SELECT e.typname FROM pg_catalog.pg_type e WHERE e.oid = coalesce(b.typelem, t.typelem) AND e.typarray = coalesce(b.oid, t.oid)), coalesce(b.typname, t.typname)) AS element
+	FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+	LEFT JOIN pg_catalog.pg_type b ON t.typtype = 'd' AND b.oid = t.typbasetype
+	WHERE a.attrelid = pg_catalog.to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped
+), rels AS (
+	SELECT c.oid, c.relkind, c.oid = root.oid AS is_root
+	FROM (SELECT pg_catalog.to_regclass($1)::oid AS oid) root
+	JOIN LATERAL (
+		SELECT root.oid UNION SELECT relid::oid FROM pg_catalog.pg_partition_tree(root.oid::regclass)
+	) tree(oid) ON true
+	JOIN pg_catalog.pg_class c ON c.oid = tree.oid
+), role AS (SELECT pg_catalog.current_setting('session_replication_role') = 'replica' AS replica)
+SELECT c.oid, role.replica,
+	c.relkind IN ('r', 'p') AND c.relnamespace <> 'pg_catalog'::regnamespace
+	AND NOT pg_catalog.row_security_active(c.oid)
+	AND NOT EXISTS (SELECT 1 FROM rels WHERE relkind NOT IN ('r', 'p'))
+	AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite w JOIN rels ON rels.oid = w.ev_class WHERE w.ev_type = '3')
+	AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t JOIN rels ON rels.oid = t.tgrelid, role
+		WHERE NOT t.tgisinternal AND t.tgtype & 4 <> 0 AND (t.tgenabled = 'A' OR t.tgenabled = CASE WHEN role.replica THEN 'R' ELSE 'O' END))
+	AND (role.replica OR NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k
+		WHERE k.contype = 'f' AND k.conrelid IN (SELECT oid FROM rels) AND k.confrelid IN (SELECT oid FROM rels)))
+	AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_proc p ON d.refclassid = 'pg_catalog.pg_proc'::regclass AND d.refobjid = p.oid
+		WHERE p.provolatile <> 'i' AND (
+			(d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid IN (SELECT a.oid FROM pg_catalog.pg_attrdef a JOIN rels ON rels.oid = a.adrelid))
+			OR (d.classid = 'pg_catalog.pg_constraint'::regclass AND d.objid IN (SELECT k.oid FROM pg_catalog.pg_constraint k
+				WHERE k.conrelid IN (SELECT oid FROM rels) OR k.contypid IN (SELECT a.atttypid FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid)))
+		)),
+	ARRAY(SELECT a.attname::text FROM cols a ORDER BY a.attnum),
+	ARRAY(SELECT CASE WHEN a.attidentity = 'a' OR a.attgenerated <> '' THEN 'always'
+		WHEN a.typmod >= 0 AND a.element NOT IN ('varchar', 'bpchar', 'numeric', 'timestamp', 'timestamptz', 'time', 'timetz', 'interval', 'bit', 'varbit') THEN 'modified'
+		WHEN a.nested THEN 'modified'
+		WHEN a.typnamespace = 'pg_catalog'::regnamespace THEN a.typname ELSE '' END FROM cols a ORDER BY a.attnum),
+	ARRAY(SELECT pg_catalog.format('%I.%I', n.nspname, i.relname) FROM pg_catalog.pg_index x
+		JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = i.relnamespace
+		WHERE x.indrelid IN (SELECT oid FROM rels) AND i.relkind = 'i' AND x.indisvalid AND x.indisready AND x.indislive AND x.indimmediate
+			AND (SELECT u.rolsuper FROM pg_catalog.pg_roles u WHERE u.rolname = current_user)
+			AND NOT EXISTS (SELECT 1 FROM rels WHERE relkind = 'r' AND (pg_catalog.pg_relation_size(rels.oid) > 0 OR NOT EXISTS (
+				SELECT 1 FROM pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.relation = rels.oid
+					AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+					AND l.mode = 'AccessExclusiveLock' AND l.granted)))
+		ORDER BY i.oid)
+FROM pg_catalog.pg_class c, role
+WHERE c.oid = pg_catalog.to_regclass($1)`
+
+func (r *run) readPlan(ctx context.Context, key string) (*tablePlan, error) {
+	p := &tablePlan{}
+	var names, types []string
+	err := r.conn.QueryRow(ctx, planQuery, key).Scan(&p.oid, &p.replica, &p.asCopy, &names, &types, &p.indexes)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil //nolint:nilnil // no such table: the server will say so
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i, name := range names {
+		p.columns = append(p.columns, planColumn{name: name, rule: ruleFor(types[i]), given: types[i] != "always"})
+		p.asCopy = p.asCopy && types[i] != "modified"
+	}
+	return p, nil
+}
+
+// ruleFor says what a column of a type of pg_catalog (or a domain over it) takes besides strings and NULL.
+func ruleFor(typname string) literalRule {
+	switch typname {
+	case "int2", "int4", "int8":
+		return literalRule{number: wholeNumber}
+	case "numeric":
+		return literalRule{number: anyNumber}
+	case "float4", "float8":
+		return literalRule{number: signedZero}
+	case "text", "varchar", "bpchar":
+		return literalRule{number: spelledNumber, boolean: true}
+	case "bool":
+		return literalRule{boolean: true}
+	}
+	return literalRule{}
+}
+
+// rules gives the names and rules of the columns that an INSERT names, or of the first n if it names none; ok is false when
+// one does not exist, takes no value or comes twice.
+func (p *tablePlan) rules(named []string, n int) (names []string, rules []literalRule, ok bool) {
+	if named == nil {
+		if n > len(p.columns) {
+			return nil, nil, false
+		}
+		for _, c := range p.columns[:n] {
+			if !c.given {
+				return nil, nil, false
+			}
+			names, rules = append(names, c.name), append(rules, c.rule)
+		}
+		return names, rules, true
+	}
+	for _, name := range named {
+		i := slices.IndexFunc(p.columns, func(c planColumn) bool { return c.name == name })
+		if i < 0 || !p.columns[i].given || slices.Contains(names, name) {
+			return nil, nil, false
+		}
+		names, rules = append(names, name), append(rules, p.columns[i].rule)
+	}
+	return names, rules, true
+}

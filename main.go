@@ -20,8 +20,7 @@ var version string
 const lastExit = 4800 * time.Millisecond
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // for as long as the process lives
 	context.AfterFunc(ctx, func() {
 		time.Sleep(lastExit)
 		os.Exit(int(problem.Interrupted))
@@ -31,5 +30,5 @@ func main() {
 		Args: os.Args[1:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr,
 		Terminal: terminal, Width: width, Version: version,
 	})
-	os.Exit(int(code)) //nolint:gocritic // stop only resets the signals, and the process ends here
+	os.Exit(int(code))
 }

@@ -1,6 +1,7 @@
 package seed
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -63,7 +64,7 @@ func notAScript(files *archive.Archive, name string, found data) (string, error)
 	defer f.Close()
 	head := make([]byte, beginning)
 	n, err := io.ReadFull(f, head)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return "", unreadable(name, err)
 	}
 	head = head[:n]
@@ -114,11 +115,9 @@ func (o own) close() {
 func (r *run) ownScripts(paths []string) (own, error) {
 	var o own
 	for _, path := range paths {
-		dir, name := r.Base, ""
+		dir, name := filepath.Split(path)
 		if rel, err := filepath.Rel(r.Base, path); err == nil && filepath.IsLocal(rel) {
-			name = rel
-		} else {
-			dir, name = filepath.Split(path)
+			dir, name = r.Base, rel
 		}
 		root, err := os.OpenRoot(dir)
 		if err != nil {

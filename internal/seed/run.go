@@ -125,7 +125,7 @@ func (r *run) worded(ctx context.Context, err error) error {
 	}
 	return &problem.Error{
 		Code:   problem.Unexpected,
-		What:   strings.TrimSuffix(err.Error(), "."),
+		What:   err.Error(),
 		Remedy: "This should not happen: please report it.",
 		Err:    err,
 	}

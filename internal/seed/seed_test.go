@@ -257,7 +257,7 @@ func TestErrorsAreWorded(t *testing.T) {
 		{t.Context(), known, problem.Data, "x"},
 		{cancelled, known, problem.Data, "x"},
 		{cancelled, context.Canceled, problem.Interrupted, "interrupted while loading\nNothing was committed."},
-		{t.Context(), errors.New("odd."), problem.Unexpected, "odd\nThis should not happen: please report it."},
+		{t.Context(), errors.New("odd"), problem.Unexpected, "odd\nThis should not happen: please report it."},
 	} {
 		err := r.worded(test.ctx, test.err)
 		if problem.CodeOf(err) != test.code || err != nil && err.Error() != test.text {

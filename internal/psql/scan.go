@@ -87,7 +87,8 @@ type lexer struct {
 
 	text      []byte // the query buffer
 	anchors   []anchor
-	newlineAt int // len(text) just after the newline that joined two lines; no other length when something followed
+	joined    bool // holds a semicolon that was written as \;
+	newlineAt int  // len(text) just after the newline that joined two lines; no other length when something followed
 }
 
 // reset forgets nesting, as psql does after \g and \r.
@@ -98,6 +99,7 @@ func (x *lexer) reset() {
 // clear empties the query buffer.
 func (x *lexer) clear() {
 	x.text, x.anchors, x.newlineAt, x.first = x.text[:0], x.anchors[:0], -1, x.first[:0]
+	x.joined = false
 }
 
 // unjoin takes back the newline that joined the last line to one which turned out to hold nothing of the statement.
@@ -440,7 +442,7 @@ func (s *Script) scanInitial(lv *level, src *source) (ev event, stop bool, err e
 				keep()
 				x.mark(src, i+1)
 				if b[i+1] == ';' {
-					x.words = 0
+					x.words, x.joined = 0, true
 				}
 				x.text = append(x.text, b[i+1])
 				i += 2
@@ -521,6 +523,8 @@ func (x *lexer) word(w []byte) {
 	if x.words < len(x.initials) {
 		if x.words == 0 {
 			x.initials = [4]byte{}
+		}
+		if x.words == 0 && !x.joined {
 			x.first = append(x.first[:0], bytes.ToLower(w[:min(len(w), 16)])...)
 		}
 		switch strings.ToLower(string(w[:min(len(w), 10)])) {

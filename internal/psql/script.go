@@ -147,6 +147,8 @@ type Statement struct {
 	End int64
 	// Seekable says that the text between Pos.Offset and End in Pos.File, read again, gives the same statement.
 	Seekable bool
+	// Compound says that the text holds several statements, joined by \;.
+	Compound bool
 	// Send says what to do with the result, when a meta-command and not a semicolon ended the statement.
 	Send *Send
 
@@ -231,7 +233,7 @@ func (lv *level) dropLastNewline() {
 
 // give makes the query buffer a statement.
 func (s *Script) give(lv *level, more bool, send *Send) *Statement {
-	st := &Statement{Text: lv.text, More: more, Send: send, anchors: lv.anchors, via: lv.via, First: string(lv.first)}
+	st := &Statement{Text: lv.text, More: more, Send: send, Compound: lv.joined, anchors: lv.anchors, via: lv.via, First: string(lv.first)}
 	if len(lv.anchors) > 0 {
 		st.Pos = st.Locate(0)
 	}

@@ -41,3 +41,11 @@ for _ in $(seq 100); do
 	sleep 0.1
 done
 E2E_ENGINE=$engine E2E_SOCKET=$tmp/docker.sock go test -tags e2e -count=1 -v -timeout 60m ./e2e "$@"
+
+# Under act, `uses: ./` becomes this image.
+if docker image inspect act-dockeraction >/dev/null 2>&1; then
+	start=$(date +%s%N)
+	docker run --rm --read-only --user 12345:12345 act-dockeraction version
+	printf 'image: %d KiB; from docker run to its end: %d ms\n' \
+		$(($(docker image inspect act-dockeraction --format '{{.Size}}') / 1024)) $((($(date +%s%N) - start) / 1000000))
+fi

@@ -69,7 +69,7 @@ func (r *run) settleIndexes(ctx context.Context, infos []statementInfo) error {
 			if err != nil {
 				return err
 			}
-			if plan != nil && plan.replica && !plan.off {
+			if plan != nil && plan.replica && (!plan.off || info.kind == copyStatement) {
 				continue
 			}
 		}

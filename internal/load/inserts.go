@@ -92,18 +92,11 @@ func (r *run) inserts(ctx context.Context, sc *psql.Script, st *psql.Statement) 
 	if !run.encode(st, head.rows) {
 		return false, nil
 	}
-	if len(r.off) > 0 && !plan.replica && !plan.off { // foreign keys are looked up in the tables before
-		if err := r.rebuild(ctx); err != nil {
-			return true, &failure{at: st.Pos, err: r.refused(err)}
-		}
-	}
 	for run.more() && len(run.buf) < manyRows {
 		run.advance()
 	}
-	if run.err == nil && run.more() {
-		if err := r.switchOff(ctx, plan); err != nil {
-			return true, &failure{at: st.Pos, err: err}
-		}
+	if err := r.beforeRows(ctx, plan, run.more()); err != nil {
+		return true, &failure{at: st.Pos, err: err}
 	}
 	return true, run.send(ctx, head.table, names)
 }

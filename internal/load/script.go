@@ -185,9 +185,16 @@ func (r *run) query(ctx context.Context, text []byte, infos []statementInfo, row
 	start := time.Now()
 	size := int64(len(text))
 	var tags []pgconn.CommandTag
-	var open *psql.CopyReader
-	err := r.wire.query(ctx, text, answers{
+	open, all, err := r.ahead(ctx, infos, rows)
+	if err != nil {
+		f.err = err
+		return f
+	}
+	err = r.wire.query(ctx, text, answers{
 		copyIn: func() (io.Reader, error) {
+			if all != nil {
+				return watched{all, r.progress}, nil
+			}
 			if open != nil {
 				_ = open.Close()
 			}
@@ -364,6 +371,9 @@ func (r *run) gexec(ctx context.Context, st *psql.Statement, rows [][][]byte) *f
 func (r *run) copy(ctx context.Context, sc *psql.Script, c *psql.Copy) *failure {
 	text := []byte(c.SQL)
 	infos := r.classify(text, false)
+	if err := r.settleIndexes(ctx, infos); err != nil {
+		return &failure{at: c.Pos, err: err}
+	}
 	rows := sc.CopyData
 	switch c.From {
 	case psql.FromFile:

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/demo"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/report"
 	"github.com/fabricate-seed/fabricate-seed/internal/seed"
@@ -29,6 +30,7 @@ func main() {
 	code := seed.Main(ctx, seed.Process{
 		Args: os.Args[1:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr,
 		Terminal: terminal, Width: width, Version: version,
+		Demo: demo.Run,
 	})
 	os.Exit(int(code))
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -12,9 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -24,7 +20,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(pgtest.Tests{M: m}, map[string]func(){"fabricate-seed": main})
+	testscript.Main(tests{m}, map[string]func(){"fabricate-seed": main})
 }
 
 // TestScripts runs the binary as a process, under the conditions that each script in testdata/script describes. Beyond
@@ -161,126 +157,4 @@ func clean(ts *testscript.TestScript, _ bool, _ []string) {
 	if len(left) > 0 {
 		ts.Fatalf("left in the temporary folder: %v", left)
 	}
-}
-
-// A SIGTERM at any stage rolls back, tells, removes the temporary files and ends with 130 within five seconds.
-func TestInterrupted(t *testing.T) {
-	t.Parallel()
-	if os.PathSeparator == '\\' {
-		t.Log("there is no SIGTERM on Windows")
-		return
-	}
-	tests := []struct {
-		name    string
-		options simulator.Options
-		until   string // in the log, when the signal is sent
-		want    string
-	}{
-		{"generating", simulator.Options{Polls: 1_000_000}, "task ", "interrupted while waiting for the generation task"},
-		{
-			"downloading",
-			simulator.Options{Polls: -1, Export: shop.Export{Size: shop.Rows(5000)}, Faults: []simulator.Fault{
-				{Route: simulator.Download, Break: simulator.Stall, Moment: simulator.InBody, At: 1000},
-			}},
-			"Download", "interrupted while downloading",
-		},
-		{
-			"loading", simulator.Options{Polls: -1, Data: &simulator.Data{
-				Body: []byte("CREATE TABLE half_way (id int);\nSELECT pg_sleep(60);\n"),
-			}},
-			"Load", "interrupt",
-		},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			db := pgtest.Shared(t).NewDatabase(t)
-			test.options.TempDir = t.TempDir()
-			api := simulator.New(test.options)
-			server := httptest.NewServer(api)
-			defer server.Close()
-			defer api.Close()
-			temp := t.TempDir()
-
-			cmd := exec.Command("fabricate-seed", "--workspace=w", "--database=d")
-			cmd.Env = []string{
-				"PATH=" + os.Getenv("PATH"), "RUNNER_TEMP=" + temp, "FABRICATE_API_URL=" + server.URL + simulator.Path,
-				"FABRICATE_API_KEY=" + api.Key(), "DATABASE_URL=" + db, "HOME=" + t.TempDir(),
-			}
-			cmd.Dir = t.TempDir()
-			pipe, err := cmd.StderrPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			log := readUntil(t, pipe, test.until)
-			if test.name == "loading" {
-				waitForSleep(t, db)
-			}
-			sent := time.Now()
-			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-				t.Fatal(err)
-			}
-			rest, err := io.ReadAll(pipe)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var exit *exec.ExitError
-			if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 130 {
-				t.Errorf("got %v, want exit code 130\n%s%s", err, log, rest)
-			}
-			if took := time.Since(sent); took > 5*time.Second {
-				t.Errorf("left after %s", took)
-			}
-			if !strings.Contains(string(rest), test.want) {
-				t.Errorf("no %q in:\n%s%s", test.want, log, rest)
-			}
-			if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
-				t.Errorf("left in the temporary folder: %v (%v)", left, err)
-			}
-			if test.name == "loading" {
-				stdout, _, _ := pgtest.Psql(t, db, "-A", "-t", "-c", sleepers)
-				tables, _, _ := pgtest.Psql(t, db, "-A", "-t", "-c", "SELECT count(*) FROM pg_tables WHERE tablename = 'half_way'")
-				if strings.TrimSpace(tables) != "0" {
-					t.Error("it was not rolled back")
-				}
-				if strings.TrimSpace(stdout) != "0" {
-					t.Errorf("%s queries run on in the server", strings.TrimSpace(stdout))
-				}
-			}
-		})
-	}
-}
-
-const sleepers = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep(60)%' " +
-	"AND state = 'active' AND pid <> pg_backend_pid()"
-
-// waitForSleep waits until the load is in its long statement.
-func waitForSleep(t *testing.T, db string) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if stdout, _, _ := pgtest.Psql(t, db, "-A", "-t", "-c", sleepers); strings.TrimSpace(stdout) == "1" {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the load did not come to its statement")
-		}
-	}
-}
-
-// readUntil reads a log until a text is in it.
-func readUntil(t *testing.T, log io.Reader, text string) string {
-	t.Helper()
-	var read strings.Builder
-	chunk := make([]byte, 1024)
-	for !strings.Contains(read.String(), text) {
-		n, err := log.Read(chunk)
-		read.Write(chunk[:n])
-		if err != nil {
-			t.Fatal(fmt.Errorf("no %q before the end of the log: %w\n%s", text, err, read.String()))
-		}
-	}
-	return read.String()
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,7 +47,7 @@ type insertRun struct {
 	r       *run
 	sc      *psql.Script
 	head    []byte // what the statements begin with, up to the first row
-	rules   []literalRule
+	encoder *encoder
 	plan    *tablePlan
 	current *psql.Statement // the one that was encoded last
 	first   psql.Position   // of the run
@@ -56,7 +57,8 @@ type insertRun struct {
 	size    int64           // bytes of script
 	buf     []byte          // rows to be sent
 	sent    int             // bytes of buf that were
-	over    bool
+	over    bool            // no further statement belongs to it
+	ended   bool            // all its rows are in buf
 	err     error
 }
 
@@ -74,7 +76,7 @@ func (r *run) inserts(ctx context.Context, sc *psql.Script, st *psql.Statement) 
 		r.insertsInto, r.insertsSeen = table, 0
 	}
 	r.insertsSeen++
-	if r.asWritten[table] || len(st.Text) < largeInsert && r.insertsSeen < manyInserts {
+	if len(st.Text) < largeInsert && r.insertsSeen < manyInserts {
 		return false, nil
 	}
 	plan, err := r.plan(ctx, head.table)
@@ -84,13 +86,22 @@ func (r *run) inserts(ctx context.Context, sc *psql.Script, st *psql.Statement) 
 	if plan == nil || !plan.asCopy {
 		return false, nil
 	}
-	names, rules, ok := plan.rules(head.columns, countValues(st.Text[head.rows:]))
+	run := &insertRun{r: r, sc: sc, head: bytes.Clone(st.Text[:head.rows]), plan: plan, first: st.Pos}
+	names, encoder, ok := plan.encoder(head.columns, countValues(st.Text[head.rows:]))
 	if !ok {
 		return false, nil
 	}
-	run := &insertRun{r: r, sc: sc, head: bytes.Clone(st.Text[:head.rows]), rules: rules, plan: plan, first: st.Pos}
-	if !run.encode(st, head.rows) {
-		return false, nil
+	if st.More {
+		encoder.codecs = nil // nobody has seen its other rows, and text takes more spellings
+	}
+	if run.encoder = encoder; !run.encode(st, head.rows) {
+		if encoder.codecs == nil {
+			return false, nil
+		}
+		plan.text = true
+		if encoder.codecs = nil; !run.encode(st, head.rows) {
+			return false, nil
+		}
 	}
 	for run.more() && len(run.buf) < manyRows {
 		run.advance()
@@ -109,6 +120,10 @@ func (run *insertRun) send(ctx context.Context, table, columns []string) *failur
 		quoted[i] = quoteName(c)
 	}
 	text := fmt.Sprintf("COPY %s (%s) FROM STDIN", quoteName(table...), strings.Join(quoted, ", "))
+	if run.encoder.codecs != nil {
+		text += " WITH (FORMAT binary)"
+		run.buf = slices.Insert(run.buf, 0, binaryHeader...)
+	}
 	var tag pgconn.CommandTag
 	err := r.wire.query(ctx, []byte(text), answers{
 		copyIn: func() (io.Reader, error) { return run, nil },
@@ -139,8 +154,16 @@ func (run *insertRun) Read(p []byte) (int, error) {
 		if run.err != nil {
 			return 0, run.err
 		}
-		if run.over {
+		if run.ended {
 			return 0, io.EOF
+		}
+		if run.over {
+			run.ended = true
+			if run.encoder.codecs == nil {
+				return 0, io.EOF
+			}
+			run.buf, run.sent = append(run.buf[:0], binaryTrailer...), 0
+			break
 		}
 		run.buf, run.sent = run.buf[:0], 0
 		run.advance()
@@ -162,18 +185,21 @@ func (run *insertRun) advance() {
 		}
 		return
 	}
-	if err == nil && ok && st.Seekable && !st.Compound && st.Send == nil && st.Pos.File == run.first.File &&
+	if err == nil && ok && !(st.More && run.encoder.codecs != nil) && st.Seekable && !st.Compound && st.Send == nil && st.Pos.File == run.first.File &&
 		bytes.HasPrefix(st.Text, run.head) && run.encode(st, len(run.head)) {
 		return
 	}
 	run.over = true
 	run.r.held = &held{item, err}
+	if ok && run.encoder.codecs != nil {
+		run.plan.text = run.plan.text || st.First == "insert" && bytes.HasPrefix(st.Text, run.head)
+	}
 }
 
 // encode appends the rows of a statement, from offset on.
 func (run *insertRun) encode(st *psql.Statement, offset int) bool {
 	before := len(run.buf)
-	out, rows, ok := encodeRows(run.buf, st.Text[offset:], run.rules, st.More)
+	out, rows, ok := run.encoder.rows(run.buf, st.Text[offset:], st.More)
 	if !ok {
 		run.buf = run.buf[:before]
 		return false

@@ -13,14 +13,16 @@ type tablePlan struct {
 	oid     uint32
 	replica bool // the present replication role is replica: no foreign key is checked row by row
 	asCopy  bool // INSERTs of literals may go as COPY
+	text    bool // some value was not one that the binary format is sure of: COPY in text from now on
 	columns []planColumn
 	indexes []string // those that may be switched off while rows come, as REINDEX takes them; empty when that may not be
 	off     bool     // they are
 }
 
 type planColumn struct {
-	name string
-	rule literalRule
+	name   string
+	rule   literalRule
+	binary codec // nil if there is none
 	// given is false for a column that COPY would take a value for and INSERT would not: GENERATED ALWAYS.
 	given bool
 }
@@ -61,9 +63,10 @@ const planQuery = `
 WITH cols AS (
 	SELECT a.attnum, a.attname, a.attidentity, a.attgenerated, coalesce(b.typname, t.typname) AS typname, coalesce(b.typnamespace, t.typnamespace) AS typnamespace,
 		CASE WHEN b.oid IS NULL THEN a.atttypmod ELSE t.typtypmod END AS typmod, coalesce(b.typtype = 'd', false) AS nested,
-		coalesce((SELECT e.typname FROM pg_catalog.pg_type e WHERE e.oid = coalesce(b.typelem, t.typelem) AND e.typarray = coalesce(b.oid, t.oid)), coalesce(b.typname, t.typname)) AS element
+		coalesce(b.typtype, t.typtype) AS typtype, e.oid AS element_oid, coalesce(e.typname, b.typname, t.typname) AS element
 	FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 	LEFT JOIN pg_catalog.pg_type b ON t.typtype = 'd' AND b.oid = t.typbasetype
+	LEFT JOIN pg_catalog.pg_type e ON e.oid = coalesce(b.typelem, t.typelem) AND e.typarray = coalesce(b.oid, t.oid)
 	WHERE a.attrelid = pg_catalog.to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped
 ), rels AS (
 	SELECT c.oid, c.relkind, c.oid = root.oid AS is_root
@@ -92,7 +95,9 @@ SELECT c.oid, role.replica,
 	ARRAY(SELECT CASE WHEN a.attidentity = 'a' OR a.attgenerated <> '' THEN 'always'
 		WHEN a.typmod >= 0 AND a.element NOT IN ('varchar', 'bpchar', 'numeric', 'timestamp', 'timestamptz', 'time', 'timetz', 'interval', 'bit', 'varbit') THEN 'modified'
 		WHEN a.nested THEN 'modified'
-		WHEN a.typnamespace = 'pg_catalog'::regnamespace THEN a.typname ELSE '' END FROM cols a ORDER BY a.attnum),
+		WHEN a.typnamespace = 'pg_catalog'::regnamespace THEN a.typname WHEN a.typtype = 'e' THEN 'enum' ELSE '' END FROM cols a ORDER BY a.attnum),
+	ARRAY(SELECT CASE WHEN a.element_oid IS NULL THEN '' ELSE a.element END FROM cols a ORDER BY a.attnum),
+	ARRAY(SELECT coalesce(a.element_oid::int8, 0) FROM cols a ORDER BY a.attnum),
 	ARRAY(SELECT pg_catalog.format('%I.%I', n.nspname, i.relname) FROM pg_catalog.pg_index x
 		JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = i.relnamespace
 		WHERE x.indrelid IN (SELECT oid FROM rels) AND i.relkind = 'i' AND x.indisvalid AND x.indisready AND x.indislive AND x.indimmediate
@@ -107,8 +112,11 @@ WHERE c.oid = pg_catalog.to_regclass($1)`
 
 func (r *run) readPlan(ctx context.Context, key string) (*tablePlan, error) {
 	p := &tablePlan{}
-	var names, types []string
-	err := r.conn.QueryRow(ctx, planQuery, key).Scan(&p.oid, &p.replica, &p.asCopy, &names, &types, &p.indexes)
+	var names, types, elements []string
+	var elementOIDs []int64
+	zone := r.wire.pg.ParameterStatus("TimeZone")
+	utc := zone == "UTC" || zone == "Etc/UTC" || zone == "GMT" || zone == "Etc/GMT"
+	err := r.conn.QueryRow(ctx, planQuery, key).Scan(&p.oid, &p.replica, &p.asCopy, &names, &types, &elements, &elementOIDs, &p.indexes)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil //nolint:nilnil // no such table: the server will say so
 	}
@@ -116,7 +124,12 @@ func (r *run) readPlan(ctx context.Context, key string) (*tablePlan, error) {
 		return nil, err
 	}
 	for i, name := range names {
-		p.columns = append(p.columns, planColumn{name: name, rule: ruleFor(types[i]), given: types[i] != "always"})
+		c := planColumn{name: name, rule: ruleFor(types[i]), given: types[i] != "always", binary: codecFor(types[i], utc)}
+		switch elements[i] {
+		case "text", "varchar", "int4", "int8", "uuid", "bool":
+			c.binary = arrayCodec(uint32(elementOIDs[i]), codecFor(elements[i], utc)) //nolint:gosec // an OID
+		}
+		p.columns = append(p.columns, c)
 		p.asCopy = p.asCopy && types[i] != "modified"
 	}
 	return p, nil
@@ -139,27 +152,34 @@ func ruleFor(typname string) literalRule {
 	return literalRule{}
 }
 
-// rules gives the names and rules of the columns that an INSERT names, or of the first n if it names none; ok is false when
-// one does not exist, takes no value or comes twice.
-func (p *tablePlan) rules(named []string, n int) (names []string, rules []literalRule, ok bool) {
+// encoder gives the columns that an INSERT names, or the first n if it names none, and how their values are encoded. ok is
+// false when one does not exist, takes no value or comes twice.
+func (p *tablePlan) encoder(named []string, n int) (names []string, e *encoder, ok bool) {
+	var columns []planColumn
 	if named == nil {
 		if n > len(p.columns) {
 			return nil, nil, false
 		}
-		for _, c := range p.columns[:n] {
-			if !c.given {
-				return nil, nil, false
-			}
-			names, rules = append(names, c.name), append(rules, c.rule)
-		}
-		return names, rules, true
+		columns = p.columns[:n]
 	}
 	for _, name := range named {
 		i := slices.IndexFunc(p.columns, func(c planColumn) bool { return c.name == name })
-		if i < 0 || !p.columns[i].given || slices.Contains(names, name) {
+		if i < 0 {
 			return nil, nil, false
 		}
-		names, rules = append(names, name), append(rules, p.columns[i].rule)
+		columns = append(columns, p.columns[i])
 	}
-	return names, rules, true
+	e = &encoder{}
+	binary := !p.text
+	for _, c := range columns {
+		if !c.given || slices.Contains(names, c.name) {
+			return nil, nil, false
+		}
+		names, e.rules, e.codecs = append(names, c.name), append(e.rules, c.rule), append(e.codecs, c.binary)
+		binary = binary && c.binary != nil
+	}
+	if !binary {
+		e.codecs = nil
+	}
+	return names, e, len(columns) > 0
 }

@@ -35,7 +35,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 
 // attempt is one load.
 func attempt(ctx context.Context, o Options) (Result, error) {
-	r := &run{o: o, vars: psql.NewVars(), tally: newTally(), mentioned: map[string]bool{}, plans: map[string]*tablePlan{}, asWritten: map[string]bool{}}
+	r := newRun(o)
 	for name, value := range o.Variables {
 		if err := r.vars.Set(name, value); err != nil {
 			return Result{}, &problem.Error{Code: problem.Settings, Where: "setting variables", What: err.Error()}
@@ -99,13 +99,16 @@ type run struct {
 	held      *held // what a run of INSERTs has read too far
 
 	plans       map[string]*tablePlan
-	off         []*tablePlan    // whose indexes are switched off
-	tuned       bool            // memory for building indexes is set
-	insertsInto string          // table of the last INSERT
-	insertsSeen int             // INSERTs into it, one after the other
-	asWritten   map[string]bool // tables whose INSERTs a COPY could not carry
+	off         []*tablePlan // whose indexes are switched off
+	tuned       bool         // memory for building indexes is set
+	insertsInto string       // table of the last INSERT
+	insertsSeen int          // INSERTs into it, one after the other
 
 	at psql.Position // of the statement in hand, for the server's notices
+}
+
+func newRun(o Options) *run {
+	return &run{o: o, vars: psql.NewVars(), tally: newTally(), mentioned: map[string]bool{}, plans: map[string]*tablePlan{}}
 }
 
 // connect opens the connection that everything goes over.

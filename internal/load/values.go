@@ -1,6 +1,9 @@
 package load
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // literalRule says which literals of an INSERT's VALUES may become a field of COPY's text format, for one column. A quoted
 // string may always: both INSERT and COPY hand its content to the input function of the column's type.
@@ -67,10 +70,17 @@ var special = [256]bool{'\'': true, '\\': true, '\n': true, '\r': true, '\t': tr
 // blank is white space between tokens.
 var blank = [256]bool{' ': true, '\t': true, '\n': true, '\r': true, '\f': true}
 
-// encodeRows turns rows of literals, (…), (…), …, into lines of COPY's text format, appended to dst. more says that text is a
-// part of a statement: it ends after a comma, not with a semicolon. ok is false when something in text is not a literal that
-// the rules allow, or not a row of as many; dst is then worthless from its old length on.
-func encodeRows(dst, text []byte, rules []literalRule, more bool) (out []byte, rows int, ok bool) {
+// encoder turns rows of literals into rows of a COPY.
+type encoder struct {
+	rules   []literalRule
+	codecs  []codec // one a column: COPY's binary format; nil: its text format
+	scratch []byte
+}
+
+// rows turns rows of literals, (…), (…), …, into rows of the COPY, appended to dst. more says that text is a part of a
+// statement: it ends after a comma, not with a semicolon. ok is false when something in text is not a literal that the rules
+// allow, or not a row of as many; dst is then worthless from its old length on.
+func (e *encoder) rows(dst, text []byte, more bool) (out []byte, rows int, ok bool) {
 	i, n := 0, len(text)
 	for {
 		if i = skipBlank(text, i); i == n {
@@ -80,7 +90,10 @@ func encodeRows(dst, text []byte, rules []literalRule, more bool) (out []byte, r
 			return dst, rows, false
 		}
 		i++
-		for column, rule := range rules {
+		if e.codecs != nil {
+			dst = binary.BigEndian.AppendUint16(dst, uint16(len(e.codecs))) //nolint:gosec // columns of a table
+		}
+		for column, rule := range e.rules {
 			if i = skipBlank(text, i); i == n {
 				return dst, rows, false
 			}
@@ -88,19 +101,28 @@ func encodeRows(dst, text []byte, rules []literalRule, more bool) (out []byte, r
 				if text[i] != ',' {
 					return dst, rows, false
 				}
-				dst = append(dst, '\t')
+				if e.codecs == nil {
+					dst = append(dst, '\t')
+				}
 				if i = skipBlank(text, i+1); i == n {
 					return dst, rows, false
 				}
 			}
-			if dst, i, ok = encodeLiteral(dst, text, i, rule); !ok {
+			if e.codecs == nil {
+				dst, i, ok = encodeLiteral(dst, text, i, rule)
+			} else {
+				dst, i, ok = e.value(dst, text, i, rule, e.codecs[column])
+			}
+			if !ok {
 				return dst, rows, false
 			}
 		}
 		if i = skipBlank(text, i); i == n || text[i] != ')' {
 			return dst, rows, false
 		}
-		dst = append(dst, '\n')
+		if e.codecs == nil {
+			dst = append(dst, '\n')
+		}
 		rows++
 		if i = skipBlank(text, i+1); i == n {
 			return dst, rows, !more
@@ -114,6 +136,49 @@ func encodeRows(dst, text []byte, rules []literalRule, more bool) (out []byte, r
 			return dst, rows, false
 		}
 	}
+}
+
+// value appends one literal that begins at text[i] in COPY's binary format, and gives the offset behind it.
+func (e *encoder) value(dst, text []byte, i int, rule literalRule, c codec) (out []byte, next int, ok bool) {
+	if text[i] != '\'' {
+		e.scratch, next, ok = encodeLiteral(e.scratch[:0], text, i, rule)
+		if !ok {
+			return dst, i, false
+		}
+		if text[i]|0x20 == 'n' {
+			return append(dst, 0xff, 0xff, 0xff, 0xff), next, true
+		}
+		dst, ok = c(dst, e.scratch)
+		return dst, next, ok
+	}
+	i++
+	j := bytes.IndexByte(text[i:], '\'')
+	if j < 0 {
+		return dst, i, false
+	}
+	content := text[i : i+j]
+	next = i + j + 1
+	if next < len(text) && text[next] == '\'' { // a doubled quote: the content must be put together
+		e.scratch = e.scratch[:0]
+		for {
+			e.scratch = append(append(e.scratch, content...), '\'')
+			if j = bytes.IndexByte(text[next+1:], '\''); j < 0 {
+				return dst, i, false
+			}
+			content = text[next+1 : next+1+j]
+			next += 1 + j + 1
+			if next == len(text) || text[next] != '\'' {
+				break
+			}
+		}
+		e.scratch = append(e.scratch, content...)
+		content = e.scratch
+	}
+	if continued(text, next) {
+		return dst, i, false
+	}
+	dst, ok = c(dst, content)
+	return dst, next, ok
 }
 
 // skipBlank skips white space and comments to the end of the line. Other comments are rare enough for the long way.

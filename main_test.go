@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 //	database [empty]                                makes a database with the shop's tables; its URL is $DB
 //	exits CODE ARGUMENTS...                         runs fabricate-seed and wants this exit code
 //	query SQL WANT                                  wants this answer from $DB
+//	unchanged                                       wants $DB as it was when this was said first
 //	github                                          sets what GitHub sets in a container action; $WORK is the workspace
 //	clean                                           wants the temporary folder to be empty
 func TestScripts(t *testing.T) {
@@ -44,7 +45,7 @@ func TestScripts(t *testing.T) {
 			return os.MkdirAll(env.Getenv("RUNNER_TEMP"), 0o755)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"simulate": simulate, "database": database, "exits": exits, "query": query, "github": github, "clean": clean,
+			"simulate": simulate, "database": database, "exits": exits, "query": query, "unchanged": unchanged, "github": github, "clean": clean,
 		},
 	})
 }
@@ -138,6 +139,17 @@ func query(ts *testscript.TestScript, _ bool, args []string) {
 	stdout, stderr, code := pgtest.Psql(inScript{ts}, ts.Getenv("DB"), "-A", "-t", "-c", args[0])
 	if code != 0 || strings.TrimSpace(stdout) != args[1] {
 		ts.Fatalf("%s: got %q (%s), want %q", args[0], strings.TrimSpace(stdout), stderr, args[1])
+	}
+}
+
+func unchanged(ts *testscript.TestScript, _ bool, _ []string) {
+	before, now := ts.MkAbs(".dump"), pgtest.SortedDump(inScript{ts}, ts.Getenv("DB"))
+	if _, err := os.Stat(before); err != nil {
+		ts.Check(os.WriteFile(before, []byte(now), 0o600))
+		return
+	}
+	if was := ts.ReadFile(before); was != now {
+		ts.Fatalf("the database was:\n%s\nand is:\n%s", was, now)
 	}
 }
 

@@ -143,7 +143,14 @@ func (r *run) download(ctx context.Context, client *fabricate.Client, task fabri
 	r.outcome.ContentType, r.outcome.SHA256 = file.ContentType, file.SHA256
 	r.report.Info("sha256 %s", file.SHA256)
 	r.fact("SHA-256", file.SHA256)
-	return data{path: file.Path, format: r.Format, name: r.fileName(file.ContentType), isZip: file.IsZip}, nil
+	found := data{path: file.Path, format: r.Format, name: r.fileName(file.ContentType), isZip: file.IsZip}
+	if !found.isZip { // errors in a script name its file
+		found.path = filepath.Join(temp, found.name)
+		if err := os.Rename(file.Path, found.path); err != nil {
+			return data{}, unreadable(found.name, err)
+		}
+	}
+	return found, nil
 }
 
 // scriptToLoad decides whether to load, and gives the entry script; or none, and why.

@@ -10,10 +10,11 @@ ACT := bin/act
 
 FUZZTIME ?= 10s
 PACKAGES ?= ./...
+BENCH ?=
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: need-postgres ## the whole path on this machine: a simulated API, a throwaway PostgreSQL, the real binary
@@ -48,6 +49,14 @@ cover: need-postgres ## test coverage by package, and bin/cover.html to look at
 .PHONY: e2e
 e2e: $(ACT) ## this repository's workflows and examples under act, with Docker (e2e/README.md)
 	@e2e/run.sh
+
+.PHONY: bench
+bench: need-postgres ## every way to load the same rows, in turns, at three sizes; writes docs/bench.svg and .md (BENCH=-check)
+	@go run ./bench -sizes $(BENCH)
+
+.PHONY: bench-short
+bench-short: need-postgres ## the same with a tenth of the rows, once: that it works and every way leaves the right rows
+	@go run ./bench -size small -runs 1 -tiny 1 -warm-up=false -out= $(BENCH)
 
 .PHONY: clean
 clean: ## remove what the other targets made

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
+)
+
+const (
+	settle    = 200 * time.Millisecond // between what prepares a run and the run
+	runLimit  = 30 * time.Minute       // for one run; the slowest takes minutes
+	leaveTime = 10 * time.Second       // for a program that was asked to end
+)
+
+// bench is a server, the exports made so far, and this project's program.
+type bench struct {
+	log       io.Writer
+	dir       string
+	server    *pgtest.Server
+	admin     *pgx.Conn
+	secondary []index
+	exports   map[string]*export
+	facts     facts
+}
+
+// facts is what the numbers depend on.
+type facts struct {
+	server  string // server_version_num
+	system  string
+	cores   int
+	amcheck bool // the extension is installed
+}
+
+func newBench(ctx context.Context, log io.Writer) (*bench, error) {
+	dir, err := os.MkdirTemp("", "bench-")
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{log: log, dir: dir, exports: map[string]*export{}}
+	b.facts.system, b.facts.cores = runtime.GOOS+"/"+runtime.GOARCH, runtime.NumCPU()
+	if err := b.start(ctx); err != nil {
+		return nil, errors.Join(err, b.close())
+	}
+	return b, nil
+}
+
+func (b *bench) start(ctx context.Context) error {
+	b.tell("building")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.ours(),
+		"github.com/fabricate-seed/fabricate-seed")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	if err := b.startServer(ctx); err != nil {
+		return err
+	}
+	return b.admin.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'amcheck')").
+		Scan(&b.facts.amcheck)
+}
+
+// close ends the server and removes everything.
+func (b *bench) close() error {
+	var err error
+	if b.server != nil {
+		err = b.server.Stop()
+	}
+	return errors.Join(err, os.RemoveAll(b.dir))
+}
+
+// ours is the path of this project's program.
+func (b *bench) ours() string { return filepath.Join(b.dir, "fabricate-seed") }
+
+func (b *bench) tell(format string, args ...any) { fmt.Fprintf(b.log, "bench: "+format+"\n", args...) }
+
+// measured is what one way took.
+type measured struct {
+	way
+	seconds []float64 // of each run, in order
+	memory  int64     // bytes; the most in any run
+}
+
+// round is what a list of ways took with one export.
+type round struct {
+	export *export
+	ways   []measured
+}
+
+// find gives what a way took; nil if it was not measured.
+func (r round) find(name string) *measured {
+	i := slices.IndexFunc(r.ways, func(m measured) bool { return m.name == name && len(m.seconds) > 0 })
+	if i < 0 {
+		return nil
+	}
+	return &r.ways[i]
+}
+
+// turns runs the ways in turns, each in a fresh database. What the first run of each leaves is verified.
+func (b *bench) turns(ctx context.Context, size string, ways []way, runs int) (round, error) {
+	if size != "tiny" {
+		ways = slices.DeleteFunc(slices.Clone(ways), func(w way) bool { return w.shape == tiny })
+	}
+	x, err := b.export(size, ways)
+	if err != nil {
+		return round{}, err
+	}
+	r := round{export: x}
+	for _, w := range ways {
+		r.ways = append(r.ways, measured{way: w})
+	}
+	for run := range runs {
+		for i := range r.ways {
+			m := &r.ways[i]
+			if m.runs > 0 && run >= m.runs {
+				continue
+			}
+			if err := b.once(ctx, x, m); err != nil {
+				return r, err
+			}
+			b.tell("%s, run %d of %d: %-14s %8.3f s", size, run+1, runs, m.name, m.seconds[run])
+			if run > 0 {
+				continue
+			}
+			if err := b.verify(ctx, x, m.way); err != nil {
+				return r, err
+			}
+			if m.name == baseWay && slices.ContainsFunc(ways, func(w way) bool { return w.program == "pg_restore" }) {
+				if err := b.dump(ctx, x); err != nil {
+					return r, err
+				}
+			}
+		}
+	}
+	return r, nil
+}
+
+// once makes one run.
+func (b *bench) once(ctx context.Context, x *export, m *measured) error {
+	if err := b.fresh(ctx, m.start); err != nil {
+		return err
+	}
+	syncDisks()
+	time.Sleep(settle)
+	args := slices.Clone(m.args)
+	for i := range args {
+		args[i] = strings.ReplaceAll(args[i], "%d", target)
+	}
+	start := time.Now()
+	memory, err := b.process(ctx, filepath.Join(x.dir, m.folder), m.program, args)
+	if err != nil {
+		return fmt.Errorf("%s: %w", m.name, err)
+	}
+	m.seconds = append(m.seconds, time.Since(start).Seconds())
+	m.memory = max(m.memory, memory)
+	return nil
+}
+
+// dump makes the export's dump from the target.
+func (b *bench) dump(ctx context.Context, x *export) error {
+	_, err := b.process(ctx, x.dir, "pg_dump", []string{"--format=custom", "--file=dump", target})
+	return err
+}
+
+// process runs a program of PostgreSQL's, or ours for "", to its end. It has nothing of this process's environment, and
+// the way to the target in libpq's variables, so that the password is in no argument. It gives the peak memory in bytes.
+func (b *bench) process(ctx context.Context, dir, program string, args []string) (int64, error) {
+	path := b.ours()
+	if program != "" {
+		var err error
+		if path, err = b.server.Bin(program); err != nil {
+			return 0, err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, runLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Dir = dir
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + b.dir, "TMPDIR=" + b.dir, "LC_ALL=C",
+		"PGHOST=127.0.0.1", fmt.Sprintf("PGPORT=%d", b.server.Port()), "PGUSER=postgres", "PGPASSWORD=" + b.server.Password(),
+		"PGDATABASE=" + target, "PGSSLMODE=disable", "PGCLIENTENCODING=UTF8",
+	}
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = leaveTime
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	watched := watchMemory(cmd.Process.Pid)
+	err := cmd.Wait()
+	memory := watched.end(cmd.ProcessState)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w\n%s", filepath.Base(path), err, lastLines(complaints.String(), 20))
+	}
+	return memory, nil
+}
+
+func lastLines(text string, n int) string {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}

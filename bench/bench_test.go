@@ -1,0 +1,263 @@
+package main
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/simulator/shop"
+)
+
+// sample is a report with invented numbers: seconds of each way, in order.
+func sample(seconds map[string][]float64, memory int64) report {
+	of := func(size string, s ...shape) round {
+		r := round{export: &export{name: size, size: rows(size), bytes: map[shape]int64{inserts: 84_000_000, copies: 58_000_000}}}
+		for _, w := range allWays() {
+			if times := seconds[w.name]; len(times) > 0 && slices.Contains(s, w.shape) {
+				r.ways = append(r.ways, measured{way: w, seconds: times, memory: memory})
+			}
+		}
+		return r
+	}
+	return report{
+		facts: facts{server: "150018", system: "linux/amd64", cores: 2},
+		main:  of("standard", inserts, copies),
+		tiny:  of("tiny", tiny),
+	}
+}
+
+func good() map[string][]float64 {
+	return map[string][]float64{
+		"psql-1": {17, 16, 20}, "verbatim": {15.5}, "hand": {3, 3.1, 2.9}, "ours": {2.5, 2.4, 2.6}, "ours-jobs2": {2},
+		"copies-psql-1": {8}, "copies-ours": {2.5}, "tiny-psql-1": {0.030, 0.040}, "tiny-ours": {0.045, 0.050},
+	}
+}
+
+func TestMedian(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		values []float64
+		want   float64
+	}{
+		{[]float64{3}, 3},
+		{[]float64{9, 1, 2}, 2},
+		{[]float64{4, 1, 2, 100}, 3},
+	} {
+		if got := median(c.values); got != c.want {
+			t.Errorf("median of %v is %v, not %v", c.values, got, c.want)
+		}
+	}
+}
+
+func TestPromises(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		change  map[string][]float64
+		memory  int64
+		missed  string // the one that is not kept; "" if all are
+		growing float64
+	}{
+		{name: "all kept", memory: 40 << 20, growing: 27},
+		{name: "slow with one connection", change: map[string][]float64{"ours": {3.2}}, missed: "one connection", growing: 30},
+		{name: "slow with two", change: map[string][]float64{"ours-jobs2": {2.5}}, missed: "jobs 2"},
+		{name: "slower than by hand", change: map[string][]float64{"hand": {2.2}}, missed: "by hand"},
+		{name: "slow COPY", change: map[string][]float64{"copies-ours": {3.3}}, missed: "COPY export"},
+		{name: "slow as written", change: map[string][]float64{"verbatim": {17.5}}, missed: "fast: false"},
+		{name: "slow start", change: map[string][]float64{"tiny-ours": {0.056}}, missed: "ten rows"},
+		{name: "much memory", memory: 64 << 20, missed: "peak memory"},
+		{name: "more than linear", growing: 28, missed: "ten times the rows"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			seconds := good()
+			for name, times := range c.change {
+				seconds[name] = times
+			}
+			r := sample(seconds, max(c.memory, 1))
+			if c.growing > 0 {
+				large := sample(map[string][]float64{baseWay: {200}, "ours": {c.growing}}, 1).main
+				r.growth = []round{r.main, large}
+			}
+			for _, p := range r.promises() {
+				if want := c.missed == "" || !strings.Contains(p.what, c.missed); p.kept != want {
+					t.Errorf("kept is %v: %s", p.kept, p)
+				}
+			}
+			if !strings.Contains(promiseText(r), c.missed) {
+				t.Errorf("no promise about %q", c.missed)
+			}
+		})
+	}
+}
+
+func promiseText(r report) string {
+	var b strings.Builder
+	for _, p := range r.promises() {
+		b.WriteString(p.String() + "\n")
+	}
+	return b.String()
+}
+
+func TestChartIsWellFormed(t *testing.T) {
+	t.Parallel()
+	r := sample(good(), 1)
+	r.main.ways[0].label = `<&">`
+	d := xml.NewDecoder(strings.NewReader(r.chart()))
+	bars := 0
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if start, ok := token.(xml.StartElement); ok {
+			for _, a := range start.Attr {
+				if a.Name.Local == "class" && strings.HasPrefix(a.Value, "bar") {
+					bars++
+				}
+			}
+		}
+	}
+	if bars != len(r.main.ways) {
+		t.Errorf("%d bars for %d ways", bars, len(r.main.ways))
+	}
+}
+
+func TestTables(t *testing.T) {
+	t.Parallel()
+	r := sample(good(), 10<<20)
+	r.growth = []round{r.main}
+	page := r.page("bench.svg")
+	for _, want := range []string{
+		"PostgreSQL 15 with default settings", "](bench.svg)",
+		"| psql -1 -f | 17.00 s | 16.00 to 20.00 | 1.00 | 80,588 | 4.9 | 10.0 MiB |",
+		"| **ours** | 2.50 s | 2.40 to 2.60 | 6.80 | 548,000 | 33.6 | 10.0 MiB |",
+		"| **ours** | 2.50 s | 2.50 to 2.50 | 3.20 | 548,000 | 23.2 | 10.0 MiB |",
+		"| **ours** | 47.5 ms | 45.0 to 50.0 | 12.5 ms |",
+		"| 1,370,000 | 84.0 | 17.00 s | 2.50 s | 6.80 | 1.82 | 10.0 MiB |",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q:\n%s", want, page)
+		}
+	}
+	if readme := r.readme(); !strings.HasPrefix(readme, "<!-- bench -->\n| way |") || !strings.HasSuffix(readme, "|\n<!-- /bench -->\n") {
+		t.Errorf("the README's table is\n%s", readme)
+	}
+}
+
+func TestChoose(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ list, want string }{
+		{"ours", "psql-1 ours"},
+		{"floor, copies-ours", "psql-1 floor copies-psql-1 copies-ours"},
+		{"", strings.Join(names(allWays()), " ")},
+	} {
+		ways, err := choose(c.list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(names(ways), " "); got != c.want {
+			t.Errorf("-ways %q gives %s, not %s", c.list, got, c.want)
+		}
+	}
+	if _, err := choose("ours,fastest"); err == nil || !strings.Contains(err.Error(), `"fastest"`) {
+		t.Errorf("an unknown way gives %v", err)
+	}
+}
+
+func TestSizes(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]int{"tiny": 10, "small": 137_000, "standard": 1_370_000, "large": 13_700_000} {
+		if got := rows(name).Total(); got != want {
+			t.Errorf("%s has %d rows, not %d", name, got, want)
+		}
+	}
+}
+
+func TestFlags(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"-size", "huge"}, {"-runs", "0"}, {"-tiny", "0"}, {"extra"}} {
+		if _, err := parse(args); err == nil {
+			t.Errorf("%q is accepted", args)
+		}
+	}
+}
+
+func TestHighWater(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[string]int64{
+		"Name:\tpsql\nVmPeak:\t  900 kB\nVmHWM:\t    8504 kB\nVmRSS:\t 800 kB\n": 8504 << 10,
+		"Name:\tpsql\nState:\tZ (zombie)\n":                                      0,
+		"":                                                                       0,
+	} {
+		if got := highWater([]byte(status)); got != want {
+			t.Errorf("of %q it is %d, not %d", status, got, want)
+		}
+	}
+}
+
+// TestMemoryOfSmallProcess sees to it that a process that needs less than this one is not told this one's peak.
+func TestMemoryOfSmallProcess(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/proc/self/status"); err != nil {
+		t.Skip("only Linux lets a process begin with the peak of another")
+	}
+	ballast := make([]byte, 64<<20)
+	for i := 0; i < len(ballast); i += 4096 {
+		ballast[i] = 1
+	}
+	small := exec.CommandContext(t.Context(), "sleep", "0.3")
+	if err := small.Start(); err != nil {
+		t.Fatal(err)
+	}
+	watched := watchMemory(small.Process.Pid)
+	if err := small.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if got := watched.end(small.ProcessState); got <= 0 || got > 32<<20 {
+		t.Errorf("sleep had %d bytes, beside %d of its parent", got, len(ballast))
+	}
+}
+
+func TestDifferences(t *testing.T) {
+	t.Parallel()
+	size := rows("tiny")
+	right := func() *content {
+		c := &content{rows: map[string]int{}, sums: map[string]string{}, indexes: "an index"}
+		for _, table := range shop.Tables() {
+			c.rows[table], c.sums[table] = size.Table(table), "12345"
+		}
+		return c
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*content)
+		from   template
+		want   string // "" means no difference
+	}{
+		{"same", func(*content) {}, schema, ""},
+		{"a row less", func(c *content) { c.rows["users"]-- }, schema, "users has"},
+		{"another value", func(c *content) { c.sums["orders"] = "12346" }, schema, "rows differ"},
+		{"an index less", func(c *content) { c.indexes = "" }, schema, "indexes or constraints"},
+		{"no index, as meant", func(c *content) { c.indexes = "" }, keyless, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			x := &export{size: size, right: right()}
+			got := right()
+			c.change(got)
+			wrong := strings.Join(x.differences(got, c.from), "; ")
+			if c.want == "" && wrong != "" || !strings.Contains(wrong, c.want) {
+				t.Errorf("differences are %q, which should be about %q", wrong, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/simulator/shop"
+)
+
+// export is the rows of one size, in the forms that the ways load, in folders of its own:
+//
+//	inserts/load.sql   INSERTs
+//	copies/load.sql    COPY with inline rows
+//	files/load.sql     \copy from a file for each table, which lie beside it
+//	files/hand.sql     the same, with the secondary indexes dropped before and built after
+//	dump               made by pg_dump from the rows once they are loaded: schema and rows, custom format
+type export struct {
+	name  string
+	dir   string
+	size  shop.Size
+	bytes map[shape]int64 // of load.sql
+
+	right *content // what the database holds after the base; nil until that is known
+}
+
+func sizes() []string { return []string{"small", "standard", "large"} }
+
+func isSize(name string) bool { return slices.Contains(sizes(), name) }
+
+// rows gives how many rows the size of a name has, "tiny" being ten in all.
+func rows(name string) shop.Size {
+	size := shop.Benchmark()
+	switch name {
+	case "tiny":
+		return shop.Rows(10)
+	case "small":
+		for _, table := range shop.Tables() {
+			size = size.With(table, size.Table(table)/10)
+		}
+	case "large":
+		size = size.Times(10)
+	}
+	return size
+}
+
+// export gives the export of a size with the files that the ways need; what was made before is used again.
+func (b *bench) export(name string, ways []way) (*export, error) {
+	x := b.exports[name]
+	if x == nil {
+		x = &export{name: name, dir: filepath.Join(b.dir, name), size: rows(name), bytes: map[shape]int64{}}
+		b.exports[name] = x
+	}
+	for _, w := range ways {
+		if w.folder == "." {
+			continue // made from the loaded rows
+		}
+		dir := filepath.Join(x.dir, w.folder)
+		if _, err := os.Stat(dir); err == nil {
+			continue
+		}
+		b.tell("making %d rows of %s", x.size.Total(), w.folder)
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
+		made := shop.Export{Format: shop.SQL, Size: x.size}
+		switch w.folder {
+		case "copies":
+			made.Format = shop.PostgresOptimized
+		case "files":
+			made.Format, made.Layout = shop.PostgresOptimized, shop.Copied
+		}
+		if err := made.WriteFolder(dir); err != nil {
+			return nil, err
+		}
+		if w.folder == "files" {
+			if err := b.writeHandMade(dir); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		script, err := os.Stat(filepath.Join(dir, "load.sql"))
+		if err != nil {
+			return nil, err
+		}
+		shape := inserts
+		if w.folder == "copies" {
+			shape = copies
+		}
+		x.bytes[shape] = script.Size()
+	}
+	return x, nil
+}
+
+// forget removes an export's files.
+func (b *bench) forget(x *export) {
+	delete(b.exports, x.name)
+	_ = os.RemoveAll(x.dir) // close removes what is left
+}
+
+// writeHandMade writes what somebody who knows PostgreSQL would write by hand.
+func (b *bench) writeHandMade(dir string) error {
+	script, err := os.ReadFile(filepath.Join(dir, "load.sql"))
+	if err != nil {
+		return err
+	}
+	var hand bytes.Buffer
+	for _, index := range b.secondary {
+		fmt.Fprintf(&hand, "DROP INDEX %s;\n", index.name)
+	}
+	hand.Write(script)
+	for _, index := range b.secondary {
+		fmt.Fprintf(&hand, "%s;\n", strings.TrimSuffix(index.definition, ";"))
+	}
+	return os.WriteFile(filepath.Join(dir, "hand.sql"), hand.Bytes(), 0o600)
+}

@@ -1,0 +1,168 @@
+// Command bench loads the same rows into PostgreSQL in every way that people load them, in turns in one run, and prints
+// how long each took, as a table and as a picture. It starts a server of its own with PostgreSQL's default settings, and
+// runs every program, this project's own included, as a process.
+//
+// Usage: go run ./bench [flags]. Files are kept in the temporary folder (TMPDIR), which should be on a disk: PostgreSQL's
+// data lies there too. Everything there is removed at the end.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// settings are the flags.
+type settings struct {
+	size     string
+	sizes    bool   // measure how time grows, too
+	runs     int    // counted runs of every way
+	tiny     int    // counted runs with ten rows
+	warmUp   bool   // a round with the small size first
+	ways     string // comma-separated; "" means all
+	out      string // SVG; the Markdown is put beside it; "" means neither
+	markdown bool   // standard output gets Markdown
+	check    bool   // a missed promise is an error
+}
+
+func parse(args []string) (settings, error) {
+	var s settings
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.StringVar(&s.size, "size", "standard", "rows to load: small, standard (84 MB of INSERTs) or large; a tenth, once, ten times")
+	flags.BoolVar(&s.sizes, "sizes", false, "measure psql -1 and ours at the other two sizes too")
+	flags.IntVar(&s.runs, "runs", 5, "counted runs of every way")
+	flags.IntVar(&s.tiny, "tiny", 15, "counted runs of every way with an export of ten rows")
+	flags.BoolVar(&s.warmUp, "warm-up", true, "one round with the small size first, which is not counted")
+	flags.StringVar(&s.ways, "ways", "", "measure only these, comma-separated: "+strings.Join(names(allWays()), ", "))
+	flags.StringVar(&s.out, "out", "docs/bench.svg", "picture to write, with the tables as .md beside it; empty for neither")
+	flags.BoolVar(&s.markdown, "markdown", false, "print the README's table, between its markers, instead of plain tables")
+	flags.BoolVar(&s.check, "check", false, "exit with 1 when a promise is not kept")
+	if err := flags.Parse(args); err != nil {
+		return s, err
+	}
+	switch {
+	case flags.NArg() > 0:
+		return s, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	case s.runs < 1 || s.tiny < 1:
+		return s, errors.New("-runs and -tiny must be at least 1")
+	case !isSize(s.size):
+		return s, fmt.Errorf("-size is %q; it must be small, standard or large", s.size)
+	}
+	return s, nil
+}
+
+func main() {
+	s, err := parse(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		os.Exit(0)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err = run(ctx, s, os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run is the whole of it: prepare, warm up, measure, tell.
+func run(ctx context.Context, s settings, stdout, stderr io.Writer) (err error) {
+	ways, err := choose(s.ways)
+	if err != nil {
+		return err
+	}
+	b, err := newBench(ctx, stderr)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.close()) }()
+
+	if s.warmUp {
+		b.tell("warming up")
+		if _, err := b.turns(ctx, "small", ways, 1); err != nil {
+			return err
+		}
+	}
+	r := report{facts: b.facts}
+	if r.main, err = b.turns(ctx, s.size, ways, s.runs); err != nil {
+		return err
+	}
+	if tiny := ofShape(ways, tiny); len(tiny) > 0 {
+		if r.tiny, err = b.turns(ctx, "tiny", tiny, s.tiny); err != nil {
+			return err
+		}
+	}
+	if s.sizes {
+		if r.growth, err = b.growth(ctx, r.main); err != nil {
+			return err
+		}
+	}
+	return tell(r, s, stdout, stderr)
+}
+
+// growth measures the base and ours at every size that main does not have. The base takes minutes at the large size, so
+// that it has one run there.
+func (b *bench) growth(ctx context.Context, main round) ([]round, error) {
+	const runs = 3
+	var rounds []round
+	for _, size := range sizes() {
+		if size == main.export.name {
+			rounds = append(rounds, main)
+			continue
+		}
+		ways := pick(allWays(), baseWay, "ours")
+		if size == "large" {
+			ways[0].runs = 1
+		}
+		measured, err := b.turns(ctx, size, ways, runs)
+		if err != nil {
+			return nil, err
+		}
+		b.forget(measured.export) // it is large
+		rounds = append(rounds, measured)
+	}
+	return rounds, nil
+}
+
+// tell prints and writes what was measured.
+func tell(r report, s settings, stdout, stderr io.Writer) error {
+	if s.out != "" {
+		if err := os.WriteFile(s.out, []byte(r.chart()), 0o644); err != nil {
+			return err
+		}
+		page := strings.TrimSuffix(s.out, filepath.Ext(s.out)) + ".md"
+		if err := os.WriteFile(page, []byte(r.page(filepath.Base(s.out))), 0o644); err != nil {
+			return err
+		}
+	}
+	if s.markdown {
+		fmt.Fprint(stdout, r.readme())
+	} else {
+		fmt.Fprint(stdout, r.text())
+	}
+	if s.runs == 1 && !s.check {
+		return nil // one run is no ground for a verdict
+	}
+	missed := 0
+	for _, p := range r.promises() {
+		fmt.Fprintln(stderr, p)
+		if !p.kept {
+			missed++
+		}
+	}
+	if s.check && missed > 0 {
+		return fmt.Errorf("promises not kept: %d", missed)
+	}
+	return nil
+}

@@ -1,0 +1,265 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// report is all that was measured.
+type report struct {
+	facts  facts
+	main   round
+	tiny   round   // without ways if it was not measured
+	growth []round // by size; empty if it was not measured
+}
+
+// median gives the middle of the sorted values; between two of them, their mean.
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[middle]
+	}
+	return (sorted[middle-1] + sorted[middle]) / 2
+}
+
+func (m *measured) median() float64 { return median(m.seconds) }
+
+// table is a heading and rows of cells, the first row being the columns' names.
+type table struct {
+	title string
+	cells [][]string
+}
+
+func (r report) tables() []table {
+	var tables []table
+	for _, s := range []shape{inserts, copies} {
+		if t := r.ways(s); len(t.cells) > 1 {
+			tables = append(tables, t)
+		}
+	}
+	if len(r.tiny.ways) > 0 {
+		tables = append(tables, r.small())
+	}
+	if len(r.growth) > 0 {
+		tables = append(tables, r.growing())
+	}
+	return tables
+}
+
+func (r report) ways(s shape) table {
+	size := r.main.export
+	text := float64(size.bytes[s]) / 1e6
+	t := table{
+		title: fmt.Sprintf("%s rows, %.0f MB of SQL with %s", thousands(size.size.Total()), text, s),
+		cells: [][]string{{"way", "median", "min to max", "times as fast", "rows/s", "MB/s", "peak memory"}},
+	}
+	for _, m := range r.main.ways {
+		if m.shape != s {
+			continue
+		}
+		seconds := m.median()
+		t.cells = append(t.cells, []string{
+			m.label,
+			fmt.Sprintf("%.2f s", seconds),
+			fmt.Sprintf("%.2f to %.2f", slices.Min(m.seconds), slices.Max(m.seconds)),
+			r.faster(m),
+			thousands(int(float64(size.size.Total()) / seconds)),
+			fmt.Sprintf("%.1f", text/seconds),
+			mebibytes(m.memory),
+		})
+	}
+	return t
+}
+
+// faster gives how many times as fast as its base a way was.
+func (r report) faster(m measured) string {
+	base := r.main.find(m.base)
+	if base == nil {
+		return ""
+	}
+	return fmt.Sprintf("%.2f", base.median()/m.median())
+}
+
+func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
+
+func (r report) small() table {
+	t := table{
+		title: fmt.Sprintf("An export of %d rows, the whole process, %d runs", r.tiny.export.size.Total(), len(r.tiny.ways[0].seconds)),
+		cells: [][]string{{"way", "median", "min to max", "longer by"}},
+	}
+	for _, m := range r.tiny.ways {
+		t.cells = append(t.cells, []string{
+			m.label,
+			fmt.Sprintf("%.1f ms", 1000*m.median()),
+			fmt.Sprintf("%.1f to %.1f", 1000*slices.Min(m.seconds), 1000*slices.Max(m.seconds)),
+			fmt.Sprintf("%.1f ms", 1000*(m.median()-r.tiny.find(m.base).median())),
+		})
+	}
+	return t
+}
+
+func (r report) growing() table {
+	t := table{
+		title: "How it grows",
+		cells: [][]string{{"rows", "MB of SQL", "psql -1 -f", "ours", "times as fast", "ours, s per million rows", "ours, peak memory"}},
+	}
+	for _, at := range r.growth {
+		total := at.export.size.Total()
+		cells := []string{thousands(total), fmt.Sprintf("%.1f", float64(at.export.bytes[inserts])/1e6)}
+		base, ours := at.find(baseWay), at.find("ours")
+		if base == nil || ours == nil {
+			continue
+		}
+		t.cells = append(t.cells, append(cells,
+			fmt.Sprintf("%.2f s", base.median()),
+			fmt.Sprintf("%.2f s", ours.median()),
+			fmt.Sprintf("%.2f", base.median()/ours.median()),
+			fmt.Sprintf("%.2f", ours.median()/float64(total)*1e6),
+			mebibytes(ours.memory)))
+	}
+	return t
+}
+
+// text gives the tables for a terminal.
+func (r report) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n", r.circumstances())
+	for _, t := range r.tables() {
+		fmt.Fprintf(&b, "\n%s\n", t.title)
+		w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+		for _, cells := range t.cells {
+			fmt.Fprintln(w, strings.Join(cells, "\t"))
+		}
+		_ = w.Flush() // a strings.Builder takes everything
+	}
+	return b.String()
+}
+
+// readme gives the README's table, between the marks that it has there.
+func (r report) readme() string {
+	return "<!-- bench -->\n" + r.ways(inserts).markdown() + "<!-- /bench -->\n"
+}
+
+// page gives all tables in Markdown, under the picture.
+func (r report) page(picture string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# How fast it loads\n\nWritten by `make bench`. %s\n\n![Seconds to load, by way](%s)\n", r.circumstances(), picture)
+	for _, t := range r.tables() {
+		fmt.Fprintf(&b, "\n## %s\n\n%s", t.title, t.markdown())
+	}
+	b.WriteString(`
+Every way runs as a process, in turns with the others, into a database of its own that was just made with the tables,
+their keys, foreign keys and secondary indexes, after a checkpoint. "Times as fast" is against ` + "`psql -1 -f`" + ` of the same
+export. Indexes by hand means: dropped before and built after by statements around ` + "`\\copy`" + `, but for those of keys. Ours
+also checks foreign keys, moves sequences and runs ANALYZE, unless it says no checks. Peak memory is of the client (of
+pg_restore's processes, one). The rows that each way leaves were compared with psql's.
+`)
+	return b.String()
+}
+
+func (t table) markdown() string {
+	var b strings.Builder
+	for i, cells := range t.cells {
+		if i > 0 && isOurs(cells) {
+			cells = append([]string{"**" + cells[0] + "**"}, cells[1:]...)
+		}
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
+		if i == 0 {
+			b.WriteString("| --- |" + strings.Repeat(" ---: |", len(cells)-1) + "\n")
+		}
+	}
+	return b.String()
+}
+
+// isOurs tells whether a row is about this project's program.
+func isOurs(cells []string) bool { return strings.HasPrefix(cells[0], "ours") }
+
+// circumstances gives in a sentence what the numbers depend on.
+func (r report) circumstances() string {
+	runs := 0
+	for _, m := range r.main.ways {
+		runs = max(runs, len(m.seconds))
+	}
+	// Since version 10 server_version_num is the major version, and the minor in four digits.
+	major, _, _ := strings.Cut(r.facts.server, "0")
+	if len(r.facts.server) == 6 {
+		major = r.facts.server[:2]
+	}
+	return fmt.Sprintf("PostgreSQL %s with default settings on the same machine, %s, %d cores; medians of %d runs.",
+		major, r.facts.system, r.facts.cores, runs)
+}
+
+// promise is something that the numbers have to show.
+type promise struct {
+	what string
+	got  string
+	kept bool
+}
+
+func (p promise) String() string {
+	return fmt.Sprintf("%-7s %s: %s", map[bool]string{true: "kept", false: "MISSED"}[p.kept], p.what, p.got)
+}
+
+// memoryLimit is what no load may need more of, in bytes.
+const memoryLimit = 64 << 20
+
+// promises gives those that can be told from what was measured.
+func (r report) promises() []promise {
+	var all []promise
+	atLeast := func(name, than string, least float64, what string) {
+		if m, base := r.main.find(name), r.main.find(than); m != nil && base != nil {
+			times := base.median() / m.median()
+			all = append(all, promise{what, fmt.Sprintf("%.2f times as fast", times), times >= least})
+		}
+	}
+	atLeast("ours", baseWay, 5.5, "one connection, one transaction: at least 5.5 times as fast as psql -1")
+	atLeast("ours-jobs2", baseWay, 7, "jobs 2: at least 7 times as fast as psql -1")
+	if ours, hand := r.main.find("ours"), r.main.find("hand"); ours != nil && hand != nil {
+		times := ours.median() / hand.median()
+		all = append(all, promise{"at most 1.1 times as long as indexes by hand", fmt.Sprintf("%.2f times as long", times), times <= 1.1})
+	}
+	atLeast("copies-ours", "copies-psql-1", 2.5, "COPY export: at least 2.5 times as fast as psql -1")
+	atLeast("verbatim", baseWay, 1, "fast: false is no slower than psql -1")
+
+	if ours, base := r.tiny.find("tiny-ours"), r.tiny.find("tiny-psql-1"); ours != nil && base != nil {
+		longer := 1000 * (ours.median() - base.median())
+		all = append(all, promise{"ten rows: within 20 ms of psql -1", fmt.Sprintf("%.1f ms longer", longer), longer <= 20})
+	}
+	if ours := r.largest(); ours.memory > 0 {
+		all = append(all, promise{"peak memory under 64 MiB at any size", mebibytes(ours.memory), ours.memory < memoryLimit})
+	}
+	if len(r.growth) > 1 {
+		last := r.growth[len(r.growth)-2:]
+		if a, b := last[0].find("ours"), last[1].find("ours"); a != nil && b != nil {
+			times := b.median() / a.median()
+			all = append(all, promise{"ten times the rows take at most 11 times as long", fmt.Sprintf("%.2f times as long", times), times <= 11})
+		}
+	}
+	return all
+}
+
+// largest gives the one of ours that needed most memory.
+func (r report) largest() measured {
+	var all []measured
+	for _, one := range append([]round{r.main, r.tiny}, r.growth...) {
+		all = append(all, one.ways...)
+	}
+	all = slices.DeleteFunc(all, func(m measured) bool { return !m.ours })
+	if len(all) == 0 {
+		return measured{}
+	}
+	return slices.MaxFunc(all, func(a, b measured) int { return cmp.Compare(a.memory, b.memory) })
+}
+
+// thousands writes a number with commas.
+func thousands(n int) string {
+	digits := fmt.Sprint(n)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}

@@ -36,7 +36,7 @@ func binary(t *testing.T) string {
 		if built.dir, built.err = os.MkdirTemp("", "fabricate-seed-test-"); built.err != nil {
 			return
 		}
-		cmd := exec.Command("go", "build", "-race=false", "-o", built.dir+string(filepath.Separator), ".")
+		cmd := exec.Command("go", "build", "-race=false", "-buildvcs=false", "-o", built.dir+string(filepath.Separator), ".")
 		if said, err := cmd.CombinedOutput(); err != nil {
 			built.err = fmt.Errorf("go build: %w\n%s", err, said)
 		}

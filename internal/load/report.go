@@ -62,7 +62,9 @@ func (f *failure) problem() error {
 	switch {
 	case errors.As(f.err, &se):
 		p.Code, p.Remedy = problem.Data, se.Remedy
-		p.Where = se.Pos.String()
+		if se.Pos.File != "" { // a refused statement has the place of f
+			p.Where = se.Pos.String()
+		}
 	case errors.As(f.err, &pe):
 		f.describe(p, pe)
 	case errors.As(f.err, &lost):

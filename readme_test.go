@@ -1,0 +1,89 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+)
+
+// What the README shows is what there is: its step is the example's, its links lead somewhere, every example is linked, and
+// outputs and exit codes are those of the action and the program. (Its settings are held by package config.)
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	readme := read(t, "README.md")
+
+	shown := regexp.MustCompile("(?s)<!-- from (\\S+) -->\n```yaml\n(.*?)```").FindAllStringSubmatch(readme, -1)
+	if len(shown) == 0 {
+		t.Error("no example is shown")
+	}
+	for _, example := range shown {
+		if !strings.Contains(read(t, example[1]), example[2]) {
+			t.Errorf("what is shown is not in %s:\n%s", example[1], example[2])
+		}
+	}
+
+	linked := map[string]bool{}
+	for _, link := range regexp.MustCompile(`\]\(([^)#:]+)\)`).FindAllStringSubmatch(readme, -1) {
+		linked[link[1]] = true
+		if _, err := os.Stat(link[1]); err != nil {
+			t.Error(err)
+		}
+	}
+	examples, err := filepath.Glob("examples/*")
+	if err != nil || len(examples) == 0 {
+		t.Fatalf("no examples (%v)", err)
+	}
+	for _, example := range examples {
+		if !linked[filepath.ToSlash(example)] {
+			t.Errorf("%s is not linked", example)
+		}
+	}
+
+	var action struct {
+		Outputs map[string]any `json:"outputs"`
+	}
+	if err := yaml.Unmarshal([]byte(read(t, "action.yml")), &action); err != nil {
+		t.Fatal(err)
+	}
+	_, outputs, _ := strings.Cut(readme, "\n## Outputs\n")
+	outputs, _, _ = strings.Cut(outputs, "\n## ")
+	named := regexp.MustCompile("(?m)^\\| `([a-z0-9-]+)` \\|").FindAllStringSubmatch(outputs, -1)
+	if len(named) != len(action.Outputs) {
+		t.Errorf("%d outputs, want %d", len(named), len(action.Outputs))
+	}
+	for _, name := range named {
+		if action.Outputs[name[1]] == nil {
+			t.Errorf("action.yml has no output %s", name[1])
+		}
+	}
+
+	codes := regexp.MustCompile(`(?m)^\| (\d+) \|`).FindAllStringSubmatch(readme, -1)
+	want := []problem.Code{
+		problem.OK, problem.Unexpected, problem.Settings, problem.API, problem.Timeout, problem.Data, problem.Database,
+		problem.Interrupted,
+	}
+	if len(codes) != len(want) {
+		t.Fatalf("%d exit codes, want %d", len(codes), len(want))
+	}
+	for i, code := range codes {
+		if code[1] != strconv.Itoa(int(want[i])) {
+			t.Errorf("exit code %s, want %d", code[1], want[i])
+		}
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path) //nolint:gosec // a file of this repository
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

@@ -88,7 +88,7 @@ func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<2
 
 func (r report) small() table {
 	t := table{
-		title: fmt.Sprintf("An export of %d rows, the whole process, %d runs", r.tiny.export.size.Total(), len(r.tiny.ways[0].seconds)),
+		title: fmt.Sprintf("An export of %d rows, the whole process, %s", r.tiny.export.size.Total(), medians(len(r.tiny.ways[0].seconds))),
 		cells: [][]string{{"way", "median", "min to max", "longer by"}},
 	}
 	for _, m := range r.tiny.ways {
@@ -189,8 +189,15 @@ func (r report) circumstances() string {
 	if len(r.facts.server) == 6 {
 		major = r.facts.server[:2]
 	}
-	return fmt.Sprintf("PostgreSQL %s with default settings on the same machine, %s, %d cores; medians of %d runs.",
-		major, r.facts.system, r.facts.cores, runs)
+	return fmt.Sprintf("PostgreSQL %s with default settings on the same machine, %s, %d cores; %s.",
+		major, r.facts.system, r.facts.cores, medians(runs))
+}
+
+func medians(runs int) string {
+	if runs == 1 {
+		return "one run"
+	}
+	return fmt.Sprintf("medians of %d runs", runs)
 }
 
 // promise is something that the numbers have to show.

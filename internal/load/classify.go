@@ -25,6 +25,7 @@ type statementInfo struct {
 	copy   *copyInfo
 	// unguarded says that foreign keys are not enforced from here on: session_replication_role or triggers are changed.
 	unguarded bool
+	session   bool // SET or set_config: changes nothing but the session
 }
 
 // copyInfo is what a COPY statement says of where its rows come from.
@@ -72,7 +73,8 @@ func classify(t *tokens) statementInfo {
 			return statementInfo{kind: prepareTransaction}
 		}
 	case "set", "reset", "select", "alter":
-		return statementInfo{unguarded: unguards(t)}
+		session := first.text == "set" && t.peek().text != "constraints" && t.peek().text != "transaction" || first.text == "reset"
+		return statementInfo{unguarded: unguards(t), session: session}
 	}
 	return statementInfo{}
 }

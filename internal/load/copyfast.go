@@ -8,37 +8,58 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 )
 
-// ahead reads the first rows of a COPY before the server is asked for it, to see whether many follow: then the table's
-// indexes are switched off. It gives all the rows; nil where that is not to be done.
-func (r *run) ahead(ctx context.Context, infos []statementInfo, open func() (*psql.CopyReader, error)) (rows *psql.CopyReader, all io.Reader, err error) {
-	if len(infos) != 1 || infos[0].copy == nil || !infos[0].copy.from || len(infos[0].tables) != 1 || !r.began || !r.fast() {
-		return nil, nil, nil
+// copyAhead is a COPY whose first rows were read before the server was asked for it.
+type copyAhead struct {
+	plan *tablePlan
+	rows *psql.CopyReader
+	all  io.Reader // all the rows, the first ones included
+	many bool      // more follow than were read ahead
+}
+
+// ahead reads the first rows of a COPY, to see whether many follow. It gives nil where nothing can be gained.
+func (r *run) ahead(ctx context.Context, infos []statementInfo, open func() (*psql.CopyReader, error)) (*copyAhead, error) {
+	if len(infos) != 1 || infos[0].copy == nil || !infos[0].copy.from || len(infos[0].tables) != 1 || !r.fast() {
+		return nil, nil //nolint:nilnil // as said
 	}
 	plan, err := r.plan(ctx, infos[0].tables[0])
 	if err != nil || plan == nil || !plan.asCopy {
-		return nil, nil, err
+		return nil, err
 	}
-	if rows, err = open(); err != nil || rows == nil {
-		return nil, nil, err
+	rows, err := open()
+	if err != nil || rows == nil {
+		return nil, err
 	}
 	head, err := io.ReadAll(io.LimitReader(rows, manyRows))
 	if err != nil {
-		return rows, nil, err
+		_ = rows.Close()
+		return nil, err
 	}
-	if err := r.beforeRows(ctx, plan, len(head) == manyRows); err != nil {
-		return rows, nil, err
-	}
-	return rows, io.MultiReader(bytes.NewReader(head), rows), nil
+	return &copyAhead{plan, rows, watched{io.MultiReader(bytes.NewReader(head), rows), r.progress}, len(head) == manyRows}, nil
 }
 
-// beforeRows readies the indexes for rows into a table.
+// sendAlone sends the COPY outside a transaction of the script's.
+func (a *copyAhead) sendAlone(ctx context.Context, r *run, text []byte, table []string, f *failure) *failure {
+	f.rows = a.rows
+	out := r.copyAlone(ctx, &tableCopy{
+		table: table, sql: string(text), rows: a.all, many: a.many,
+		size:   func() int64 { return int64(len(text)) + a.rows.Bytes() },
+		failed: func(err error) *failure { f.err = err; return f },
+	}, a.plan)
+	if err := a.rows.Close(); out == nil && err != nil {
+		f.err = err
+		out = f
+	}
+	return out
+}
+
+// beforeRows readies the indexes for rows into a table, inside the one transaction.
 func (r *run) beforeRows(ctx context.Context, plan *tablePlan, many bool) error {
 	if len(r.off) > 0 && !plan.replica && !plan.off { // foreign keys are looked up in the tables before
 		if err := r.rebuild(ctx); err != nil {
 			return r.refused(err)
 		}
 	}
-	if many {
+	if many && r.began {
 		return r.switchOff(ctx, plan)
 	}
 	return nil

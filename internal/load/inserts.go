@@ -76,7 +76,7 @@ func (r *run) inserts(ctx context.Context, sc *psql.Script, st *psql.Statement) 
 		r.insertsInto, r.insertsSeen = table, 0
 	}
 	r.insertsSeen++
-	if len(st.Text) < largeInsert && r.insertsSeen < manyInserts {
+	if len(st.Text) < largeInsert && r.insertsSeen < manyInserts && r.o.Jobs <= 1 {
 		return false, nil
 	}
 	plan, err := r.plan(ctx, head.table)
@@ -124,6 +124,10 @@ func (run *insertRun) send(ctx context.Context, table, columns []string) *failur
 		text += " WITH (FORMAT binary)"
 		run.buf = slices.Insert(run.buf, 0, binaryHeader...)
 	}
+	if !r.began {
+		return r.copyAlone(ctx, &tableCopy{table: table, sql: text, rows: run, many: run.more(), size: func() int64 { return run.size },
+			failed: func(error) *failure { return run.replay(ctx) }}, run.plan)
+	}
 	var tag pgconn.CommandTag
 	err := r.wire.query(ctx, []byte(text), answers{
 		copyIn: func() (io.Reader, error) { return run, nil },
@@ -138,11 +142,9 @@ func (run *insertRun) send(ctx context.Context, table, columns []string) *failur
 		return nil
 	case ctx.Err() != nil, !errors.Is(err, errAgain) && !errors.As(err, &pe), r.conn.IsClosed():
 		return r.outcome(f, tag)
-	case r.began:
-		f.err = errAgain // the whole load, as written
-		return f
 	}
-	return run.replay(ctx)
+	f.err = errAgain // the whole load, as written
+	return f
 }
 
 // more tells whether the run may go on.

@@ -10,13 +10,15 @@ import (
 
 // tablePlan is what the catalog says of loading a table by COPY.
 type tablePlan struct {
-	oid     uint32
-	replica bool // the present replication role is replica: no foreign key is checked row by row
-	asCopy  bool // INSERTs of literals may go as COPY
-	text    bool // some value was not one that the binary format is sure of: COPY in text from now on
-	columns []planColumn
-	indexes []string // those that may be switched off while rows come, as REINDEX takes them; empty when that may not be
-	off     bool     // they are
+	oid       uint32
+	replica   bool // the present replication role is replica: no foreign key is checked row by row
+	free      bool // no foreign key is checked row by row: tables may be loaded in any order
+	superuser bool
+	asCopy    bool // INSERTs of literals may go as COPY
+	text      bool // some value was not one that the binary format is sure of: COPY in text from now on
+	columns   []planColumn
+	indexes   []string // those that may be switched off while rows come, as REINDEX takes them; empty when that may not be
+	off       bool     // they are
 }
 
 type planColumn struct {
@@ -49,7 +51,7 @@ func (r *run) plan(ctx context.Context, parts []string) (*tablePlan, error) {
 // forgetPlans must be called when the catalog, the role or the search path may have changed.
 func (r *run) forgetPlans() {
 	for key, p := range r.plans {
-		if p == nil || !p.off {
+		if p == nil || !p.off { // one that is off is forgotten when its indexes are back
 			delete(r.plans, key)
 		}
 	}
@@ -77,6 +79,9 @@ WITH cols AS (
 	JOIN pg_catalog.pg_class c ON c.oid = tree.oid
 ), role AS (SELECT pg_catalog.current_setting('session_replication_role') = 'replica' AS replica)
 SELECT c.oid, role.replica,
+	role.replica OR NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k
+		WHERE k.contype = 'f' AND (k.conrelid IN (SELECT oid FROM rels) OR k.confrelid IN (SELECT oid FROM rels))),
+	(SELECT u.rolsuper FROM pg_catalog.pg_roles u WHERE u.rolname = current_user),
 	c.relkind IN ('r', 'p') AND c.relnamespace <> 'pg_catalog'::regnamespace
 	AND NOT pg_catalog.row_security_active(c.oid)
 	AND NOT EXISTS (SELECT 1 FROM rels WHERE relkind NOT IN ('r', 'p'))
@@ -116,13 +121,14 @@ func (r *run) readPlan(ctx context.Context, key string) (*tablePlan, error) {
 	var elementOIDs []int64
 	zone := r.wire.pg.ParameterStatus("TimeZone")
 	utc := zone == "UTC" || zone == "Etc/UTC" || zone == "GMT" || zone == "Etc/GMT"
-	err := r.conn.QueryRow(ctx, planQuery, key).Scan(&p.oid, &p.replica, &p.asCopy, &names, &types, &elements, &elementOIDs, &p.indexes)
+	err := r.conn.QueryRow(ctx, planQuery, key).Scan(&p.oid, &p.replica, &p.free, &p.superuser, &p.asCopy, &names, &types, &elements, &elementOIDs, &p.indexes)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil //nolint:nilnil // no such table: the server will say so
 	}
 	if err != nil {
 		return nil, err
 	}
+	p.replica = p.replica || r.way != nil && r.way.active
 	for i, name := range names {
 		c := planColumn{name: name, rule: ruleFor(types[i]), given: types[i] != "always", binary: codecFor(types[i], utc)}
 		switch elements[i] {

@@ -53,6 +53,8 @@ func attempt(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	defer r.close(ctx)
+	r.jobs, r.cancelJobs = context.WithCancel(ctx)
+	defer r.closeWorkers(ctx)
 
 	r.phase("load")
 	skipped, err := r.load(ctx)
@@ -98,11 +100,21 @@ type run struct {
 	reading   *psql.Script
 	held      *held // what a run of INSERTs has read too far
 
+	jobs       context.Context // of the copies over other connections
+	cancelJobs context.CancelFunc
+	workers    []*run       // the other connections
+	copies     []*tableCopy // under way over them
+	session    []string     // what the script has SET
+	told       int          // a worker: how much of that it was told
+
 	plans       map[string]*tablePlan
 	off         []*tablePlan // whose indexes are switched off
 	tuned       bool         // memory for building indexes is set
 	insertsInto string       // table of the last INSERT
 	insertsSeen int          // INSERTs into it, one after the other
+
+	emptied emptied    // what the script has truncated
+	way     *ownersWay // taken where session_replication_role is refused, else nil
 
 	at psql.Position // of the statement in hand, for the server's notices
 }
@@ -169,11 +181,22 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 		if err := r.script(ctx, script); err != nil {
 			return false, err
 		}
-		if err := r.rebuild(ctx); err != nil {
-			return false, r.refused(err)
+		if err := r.finish(ctx); err != nil {
+			return false, err
 		}
 	}
 	return false, r.settle(ctx)
+}
+
+// finish awaits what a script has set going.
+func (r *run) finish(ctx context.Context) error {
+	if f := r.join(ctx); f != nil {
+		return f.problem()
+	}
+	if err := r.rebuild(ctx); err != nil {
+		return r.refused(err)
+	}
+	return nil
 }
 
 // refused is the error for indexes that cannot be built: rows break a unique key, and which is found by loading as written.

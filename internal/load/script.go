@@ -113,6 +113,9 @@ func (r *run) item(ctx context.Context, sc *psql.Script, item any) *failure {
 
 // statement runs one statement, as psql's SendQuery does.
 func (r *run) statement(ctx context.Context, sc *psql.Script, st *psql.Statement) *failure {
+	if err := r.makeWay(ctx, st.Text); err != nil {
+		return &failure{at: st.Pos, err: err}
+	}
 	if st.First == "insert" {
 		if done, f := r.inserts(ctx, sc, st); done {
 			return f
@@ -126,9 +129,15 @@ func (r *run) statement(ctx context.Context, sc *psql.Script, st *psql.Statement
 	}
 	f := &failure{at: st.Pos, text: st.Text, locate: st.Locate}
 	infos := r.classify(st.Text, st.Compound)
+	if out := r.settleCopies(ctx, infos, st.Text); out != nil {
+		return out
+	}
 	if err := r.settleIndexes(ctx, infos); err != nil {
 		f.err = err
 		return f
+	}
+	if err := r.noteEmptied(ctx, infos); err != nil {
+		return &failure{at: st.Pos, err: err}
 	}
 	var rows func() (*psql.CopyReader, error)
 	if err := guard(st.Text, infos, r.escapes()); err != nil {
@@ -146,6 +155,11 @@ func (r *run) statement(ctx context.Context, sc *psql.Script, st *psql.Statement
 		if done || err != nil {
 			f.err = err
 			return r.outcome(f, pgconn.CommandTag{})
+		}
+	}
+	if infos[0].unguarded && !st.Compound {
+		if done, failed := r.replicationRole(ctx, text, f); done {
+			return failed
 		}
 	}
 	if st.Send != nil {
@@ -171,7 +185,7 @@ func (r *run) classify(text []byte, compound bool) []statementInfo {
 	for _, info := range infos {
 		r.unguarded = r.unguarded || info.unguarded
 		switch info.kind {
-		case insertStatement, copyStatement, truncateStatement, savepointStatement:
+		case insertStatement, copyStatement:
 		default:
 			r.tally.forgetNames()
 			r.forgetPlans()
@@ -185,15 +199,29 @@ func (r *run) query(ctx context.Context, text []byte, infos []statementInfo, row
 	start := time.Now()
 	size := int64(len(text))
 	var tags []pgconn.CommandTag
-	open, all, err := r.ahead(ctx, infos, rows)
-	if err != nil {
+	ahead, err := r.ahead(ctx, infos, rows)
+	var open *psql.CopyReader
+	switch {
+	case err != nil:
 		f.err = err
-		return f
+		return r.outcome(f, pgconn.CommandTag{})
+	case ahead != nil && !r.began:
+		if out := ahead.sendAlone(ctx, r, text, infos[0].tables[0], f); out != nil {
+			return r.outcome(out, pgconn.CommandTag{})
+		}
+		return nil
+	case ahead != nil:
+		open = ahead.rows
+		if err := r.beforeRows(ctx, ahead.plan, ahead.many); err != nil {
+			_ = open.Close()
+			f.err = err
+			return f
+		}
 	}
 	err = r.wire.query(ctx, text, answers{
 		copyIn: func() (io.Reader, error) {
-			if all != nil {
-				return watched{all, r.progress}, nil
+			if ahead != nil {
+				return ahead.all, nil
 			}
 			if open != nil {
 				_ = open.Close()
@@ -370,6 +398,9 @@ func (r *run) gexec(ctx context.Context, st *psql.Statement, rows [][][]byte) *f
 // copy runs a \copy.
 func (r *run) copy(ctx context.Context, sc *psql.Script, c *psql.Copy) *failure {
 	text := []byte(c.SQL)
+	if err := r.makeWay(ctx, text); err != nil {
+		return &failure{at: c.Pos, err: err}
+	}
 	infos := r.classify(text, false)
 	if err := r.settleIndexes(ctx, infos); err != nil {
 		return &failure{at: c.Pos, err: err}

@@ -45,13 +45,17 @@ func TestExportsAsPsql(t *testing.T) {
 		export  shop.Export
 		options load.Options
 	}{
-		"inserts":          {export: shop.Export{Format: shop.SQL}},
-		"inserts verbatim": {export: shop.Export{Format: shop.SQL}, options: load.Options{Verbatim: true}},
-		"inserts of one":   {export: shop.Export{Format: shop.SQL, RowsPerInsert: 1, Size: shop.Rows(3000)}},
-		"no transaction":   {export: shop.Export{Format: shop.SQL, Size: shop.Rows(5000)}, options: load.Options{Transaction: load.None}},
-		"copy":             {export: shop.Export{Format: shop.PostgresOptimized}},
-		"\\copy":           {export: shop.Export{Format: shop.PostgresOptimized, Layout: shop.Copied}},
-		"included":         {export: shop.Export{Format: shop.PostgresOptimized, Layout: shop.Included}},
+		"inserts":               {export: shop.Export{Format: shop.SQL}},
+		"inserts verbatim":      {export: shop.Export{Format: shop.SQL}, options: load.Options{Verbatim: true}},
+		"inserts of one":        {export: shop.Export{Format: shop.SQL, RowsPerInsert: 1, Size: shop.Rows(3000)}},
+		"no transaction":        {export: shop.Export{Format: shop.SQL, Size: shop.Rows(5000)}, options: load.Options{Transaction: load.None}},
+		"no transaction, large": {export: shop.Export{Format: shop.SQL, Size: shop.Rows(120_000)}, options: load.Options{Transaction: load.None}},
+		"two jobs":              {export: shop.Export{Format: shop.SQL, Size: shop.Rows(120_000)}, options: load.Options{Transaction: load.None, Jobs: 2}},
+		"two jobs, copy":        {export: shop.Export{Format: shop.PostgresOptimized, Size: shop.Rows(120_000)}, options: load.Options{Transaction: load.None, Jobs: 2}},
+		"three jobs, \\copy":    {export: shop.Export{Format: shop.PostgresOptimized, Layout: shop.Copied, Size: shop.Rows(120_000)}, options: load.Options{Transaction: load.None, Jobs: 3}},
+		"copy":                  {export: shop.Export{Format: shop.PostgresOptimized}},
+		"\\copy":                {export: shop.Export{Format: shop.PostgresOptimized, Layout: shop.Copied}},
+		"included":              {export: shop.Export{Format: shop.PostgresOptimized, Layout: shop.Included}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

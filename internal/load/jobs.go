@@ -1,0 +1,224 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// tableCopy is the rows of one table, on their way by COPY outside a transaction of the script's.
+type tableCopy struct {
+	table  []string
+	sql    string
+	rows   io.Reader
+	many   bool // worth switching indexes off for
+	size   func() int64
+	failed func(error) *failure // what a refusal means for the script
+
+	tag  pgconn.CommandTag
+	took time.Duration
+	err  error
+	pipe *io.PipeReader // nil when rows are read where they are sent
+	over chan struct{}  // closed when a worker is through with it
+	by   *run
+}
+
+// run sends the rows over the connection of r. Many rows go in a transaction of their own, for which the table's indexes can
+// be switched off.
+func (c *tableCopy) run(ctx context.Context, r *run) {
+	start := time.Now()
+	send := func() error {
+		return r.wire.query(ctx, []byte(c.sql), answers{
+			copyIn: func() (io.Reader, error) { return c.rows, nil },
+			done:   func(t pgconn.CommandTag) { c.tag = t },
+		})
+	}
+	c.err = r.alone(ctx, c.table, c.many, send)
+	c.took = time.Since(start)
+	if c.pipe != nil {
+		_ = c.pipe.CloseWithError(firstError(c.err, io.ErrClosedPipe)) // nobody reads on
+	}
+}
+
+// alone runs a COPY outside the script's transaction.
+func (r *run) alone(ctx context.Context, table []string, many bool, send func() error) error {
+	if !many {
+		return send()
+	}
+	plan, err := r.plan(ctx, table)
+	if err != nil {
+		return err
+	}
+	if plan == nil || !plan.superuser {
+		return send()
+	}
+	if err := r.exec(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	r.began = true
+	defer r.forgetPlans()
+	defer r.rollback(ctx) // does nothing after COMMIT
+	if err := r.exec(ctx, "LOCK TABLE "+quoteName(table...)+" IN ACCESS EXCLUSIVE MODE"); err != nil {
+		return err
+	}
+	r.forgetPlans() // with the lock there are indexes to switch off
+	if plan, err = r.plan(ctx, table); err != nil {
+		return err
+	}
+	if err := r.switchOff(ctx, plan); err != nil {
+		return err
+	}
+	if err := send(); err != nil {
+		r.off = nil
+		return err
+	}
+	if err := r.rebuild(ctx); err != nil {
+		return err
+	}
+	if err := r.exec(ctx, "COMMIT"); err != nil {
+		return err
+	}
+	r.began = false
+	return nil
+}
+
+// copyAlone sends a table's rows outside a transaction: over a connection of its own, while the script is read on, if there
+// are jobs and the order of tables does not matter; otherwise at once.
+func (r *run) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan) *failure {
+	if r.o.Jobs <= 1 || !plan.free {
+		if f := r.join(ctx); f != nil {
+			return f
+		}
+		c.run(ctx, r)
+		return r.collect(ctx, c)
+	}
+	worker, f := r.worker(ctx, quoteName(c.table...))
+	if f != nil || worker == nil {
+		return f
+	}
+	rows := c.rows
+	pr, pw := io.Pipe()
+	c.rows, c.pipe, c.over, c.by = pr, pr, make(chan struct{}), worker
+	r.copies = append(r.copies, c)
+	go func() {
+		defer close(c.over)
+		c.run(r.jobs, worker)
+	}()
+	_, err := io.CopyBuffer(pw, struct{ io.Reader }{rows}, make([]byte, copyFrameSize))
+	_ = pw.CloseWithError(err) // a refusal is found when the copy is collected
+	return nil
+}
+
+// settleCopies is called before a statement goes over the script's own connection: what it could depend on is awaited. SET
+// depends on nothing, and is told to the other connections too.
+func (r *run) settleCopies(ctx context.Context, infos []statementInfo, text []byte) *failure {
+	if r.o.Jobs <= 1 || r.began {
+		return nil
+	}
+	if info := infos[0]; len(infos) == 1 {
+		switch {
+		case info.session:
+			r.session = append(r.session, string(text))
+			return nil
+		case info.kind == copyStatement && len(info.tables) == 1:
+			return nil // copyAlone sees to it, or the plan says that it matters
+		}
+	}
+	return r.join(ctx)
+}
+
+// worker gives a connection that is free, and has been told what the script has set in its session. Before that, copies into
+// the same table and copies that hold all connections are awaited.
+func (r *run) worker(ctx context.Context, table string) (*run, *failure) {
+	for {
+		var free *run
+		busy := map[*run]bool{}
+		same := false
+		for _, c := range r.copies {
+			busy[c.by] = true
+			same = same || quoteName(c.table...) == table
+		}
+		for _, w := range r.workers {
+			if !busy[w] {
+				free = w
+			}
+		}
+		switch {
+		case same || free == nil && len(r.workers) >= r.o.Jobs:
+			if f := r.joinOne(ctx); f != nil {
+				return nil, f
+			}
+			continue
+		case free == nil:
+			free = newRun(r.o)
+			free.o.Events, free.o.Jobs = Events{}, 1
+			if err := free.connect(ctx, r.conn.Config()); err != nil {
+				return nil, &failure{err: err, refused: true}
+			}
+			r.workers = append(r.workers, free)
+		}
+		for ; free.told < len(r.session); free.told++ {
+			if err := free.exec(ctx, r.session[free.told]); err != nil {
+				return nil, &failure{err: err, refused: true}
+			}
+		}
+		return free, nil
+	}
+}
+
+// joinOne awaits one copy: the first that is through.
+func (r *run) joinOne(ctx context.Context) *failure {
+	through := make(chan int, len(r.copies))
+	for i, c := range r.copies {
+		go func() {
+			<-c.over
+			through <- i
+		}()
+	}
+	i := <-through
+	c := r.copies[i]
+	r.copies = append(r.copies[:i:i], r.copies[i+1:]...)
+	return r.collect(ctx, c)
+}
+
+// join awaits all copies that are under way: what comes next in the script may need them.
+func (r *run) join(ctx context.Context) *failure {
+	var first *failure
+	for len(r.copies) > 0 {
+		if f := r.joinOne(ctx); first == nil {
+			first = f
+		}
+	}
+	return first
+}
+
+// collect counts what a copy has loaded, or says what its refusal means.
+func (r *run) collect(ctx context.Context, c *tableCopy) *failure {
+	if c.err == nil {
+		r.count(ctx, c.table, c.tag.RowsAffected(), c.size(), c.took)
+		return nil
+	}
+	var pe *pgconn.PgError
+	if ctx.Err() == nil && (errors.As(c.err, &pe) || errors.Is(c.err, errAgain)) {
+		return c.failed(c.err)
+	}
+	return &failure{at: r.at, err: fmt.Errorf("table %s: %w", quoteName(c.table...), c.err)}
+}
+
+// closeWorkers ends the other connections, and with them whatever they still do.
+func (r *run) closeWorkers(ctx context.Context) {
+	r.cancelJobs()
+	for _, c := range r.copies {
+		_ = c.pipe.CloseWithError(context.Canceled)
+		<-c.over
+	}
+	r.copies = nil
+	for _, w := range r.workers {
+		w.close(ctx)
+	}
+	r.workers = nil
+}

@@ -19,6 +19,7 @@ type failure struct {
 	at      psql.Position
 	err     error
 	text    []byte                  // the statement as it was sent, nil if none was
+	enc     string                  // client encoding of text
 	rows    *psql.CopyReader        // the rows under way, nil if none
 	locate  func(int) psql.Position // from an offset in text to the script; nil if there is no text
 	refused bool                    // ends the script whatever ON_ERROR_STOP says
@@ -80,13 +81,16 @@ func (f *failure) problem() error {
 func (f *failure) describe(p *problem.Error, pe *pgconn.PgError) {
 	p.What = fmt.Sprintf("%s (SQLSTATE %s)", pe.Message, pe.Code)
 	var lines []string
-	excerpt, offset := psql.Caret(f.text, int(pe.Position))
+	excerpt, offset := psql.Caret(f.text, int(pe.Position), f.enc)
+	internal, _ := psql.Caret([]byte(pe.InternalQuery), int(pe.InternalPosition), "")
 	switch {
 	case offset >= 0 && f.locate != nil:
 		p.Where = f.locate(offset).String()
 		lines = append(lines, excerpt)
 	case f.rows != nil && copyLine(pe.Where) > 0:
 		p.Where = f.rows.Line(copyLine(pe.Where)).String()
+	case internal != "":
+		lines = append(lines, internal)
 	case f.text != nil:
 		lines = append(lines, "STATEMENT: "+firstLine(f.text))
 	}

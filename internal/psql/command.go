@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"strings"
 )
@@ -80,9 +81,9 @@ var why = map[string]string{
 // arguments reads what follows a meta-command's name.
 type arguments struct {
 	s    *Script
-	rest []byte
+	rest lineText
 	eval bool
-	err  error // a shell command in backquotes, or a quote that is not closed
+	err  error // a shell command in backquotes
 }
 
 // next gives the next argument; ok is false at the end of the command.
@@ -93,7 +94,7 @@ func (a *arguments) next(kind argKind) (arg argument, ok bool) {
 	arg, a.rest, ok = a.s.readArgument(a.rest, kind, a.eval)
 	switch {
 	case arg.unterminated:
-		a.err = errors.New("unterminated quoted string")
+		a.s.warn("unterminated quoted string")
 	case arg.shell && a.eval:
 		a.err = errShell
 	}
@@ -133,28 +134,31 @@ func (s *Script) command(lv *level) (item any, err error) {
 	if err != nil {
 		return nil, s.fatal(pos, err)
 	}
+	s.at = pos
 	n := 0
-	for n < len(line) && class[line[n]] != space && line[n] != '\n' && line[n] != '\\' {
+	for n < len(line.masked) && class[line.masked[n]] != space && line.masked[n] != '\n' && line.masked[n] != '\\' {
 		n++
 	}
-	name := string(line[:n])
-	args := &arguments{s: s, rest: line[n:], eval: lv.active()}
+	name := string(line.raw[:n])
+	args := &arguments{s: s, rest: line.from(n), eval: lv.active()}
 	include := ""
 	item, include, err = s.carryOut(lv, pos, name, args)
 	if err == nil {
 		for _, extra := range args.all(normalArg) {
-			_ = extra // psql warns of them and goes on
+			if lv.active() {
+				s.warn(fmt.Sprintf(`\%s: extra argument %q ignored`, name, extra.text))
+			}
 		}
 		err = args.err
 	}
 	if err != nil {
-		args.rest = nil // psql throws the rest of the line away
+		args.rest = args.rest.from(len(args.rest.masked)) // psql throws the rest of the line away
 		err = s.commandError(pos, name, err)
 		item = nil
-	} else {
-		args.rest = bytes.TrimPrefix(args.rest, []byte(`\\`))
+	} else if bytes.HasPrefix(args.rest.masked, []byte(`\\`)) {
+		args.rest = args.rest.from(2)
 	}
-	lv.consume(len(line) - len(args.rest))
+	lv.consume(len(line.masked) - len(args.rest.masked))
 	if err == nil && include != "" {
 		return nil, s.include(lv, pos, include)
 	}
@@ -180,20 +184,22 @@ func (s *Script) commandError(pos Position, name string, err error) error {
 }
 
 // restOfLine gives what the scanner has not read of the line in hand, values of variables included.
-func (lv *level) restOfLine() ([]byte, error) {
-	var line []byte
+func (lv *level) restOfLine() (line lineText, err error) {
+	add := func(src *source, end int) {
+		line.masked = append(line.masked, src.buf[src.r:end]...)
+		line.raw = append(line.raw, src.raw()[src.r:end]...)
+	}
 	for i := len(lv.over) - 1; i >= 0; i-- {
-		o := lv.over[i]
-		line = append(line, o.buf[o.r:o.w]...)
-		if o.rest {
+		add(lv.over[i], lv.over[i].w)
+		if lv.over[i].rest {
 			return line, nil
 		}
 	}
 	end, err := lv.file.fillLine()
-	if err != nil {
-		return nil, err
+	if err == nil {
+		add(lv.file, end)
 	}
-	return append(line, lv.file.buf[lv.file.r:end]...), nil
+	return line, err
 }
 
 // consume moves past n bytes of what restOfLine gave.
@@ -251,12 +257,14 @@ func (s *Script) carryOut(lv *level, pos Position, name string, args *arguments)
 		if !ok {
 			return nil, "", firstErr(args.err, errors.New("missing required argument"))
 		}
-		dir := s.cwd
-		if strings.HasSuffix(name, "r") || name == "include_relative" {
-			dir = path.Dir(lv.file.name)
+		given := file.text
+		if (name == "ir" || name == "include_relative") && !path.IsAbs(given) {
+			given = path.Join(path.Dir(lv.given), given) // relative to the folder that psql is in by now, all the same
 		}
-		include, err = s.resolve(pos, dir, file.text)
-		return nil, include, err
+		if _, err := s.resolve(pos, s.cwd, given); err != nil {
+			return nil, "", err
+		}
+		return nil, given, nil
 	case "copy":
 		item, err = s.parseCopy(pos, args.text(lineArg))
 		return item, "", err
@@ -284,21 +292,26 @@ func (s *Script) simple(lv *level, pos Position, name string, args *arguments) (
 		if !ok {
 			return nil, firstErr(args.err, errors.New("missing required argument"))
 		}
-		return nil, s.vars.Unset(v.text)
+		return nil, firstErr(s.vars.Unset(v.text))
 	case "echo", "qecho", "warn":
 		return s.echo(pos, name, args)
 	case "q", "quit":
-		lv.ended = true
-		lv.clear()
-		lv.conds = nil
+		lv.ended, lv.quit = true, true
 		return nil, nil
 	case "r", "reset":
 		lv.clear()
 		lv.reset()
 		return nil, nil
 	case "cd":
-		dir, err := s.resolve(pos, s.cwd, args.text(nameArg))
+		given, ok := args.next(nameArg)
+		if !ok {
+			return nil, firstErr(args.err, refusal{errors.New(`\cd without a folder leaves the archive`)})
+		}
+		dir, err := s.resolve(pos, s.cwd, given.text)
 		if err == nil {
+			if info, serr := fs.Stat(s.fsys, dir); serr != nil || !info.IsDir() {
+				return nil, fmt.Errorf("could not change directory to %q: No such file or directory", given.text)
+			}
 			s.cwd = dir
 		}
 		return nil, firstErr(args.err, err)
@@ -365,7 +378,11 @@ func (s *Script) branch(lv *level, name string, args *arguments) error {
 		if args.err != nil {
 			return false, args.err
 		}
-		return condition(words)
+		value, ok := condition(words)
+		if !ok {
+			s.warn(fmt.Sprintf(`unrecognized value %q for "\if expression": Boolean expected; it counts as false`, strings.Join(words, " ")))
+		}
+		return value, nil
 	}, ignore)
 }
 
@@ -429,19 +446,21 @@ func (s *Script) send(lv *level, pos Position, name string, args *arguments) (an
 	send := &Send{Pos: pos}
 	switch name {
 	case "g", "gx":
-		for {
-			file, ok := args.next(filePipeArg)
+		file, ok := args.next(filePipeArg)
+		if ok && strings.HasPrefix(file.text, "(") { // display options, up to a word that ends with a parenthesis
+			for ok && !strings.HasSuffix(file.text, ")") {
+				file, ok = args.next(normalArg)
+			}
 			if !ok {
-				break
+				return nil, firstErr(args.err, errors.New("missing right parenthesis"))
 			}
-			if strings.HasPrefix(file.text, "|") {
-				return nil, refusal{fmt.Errorf(`\%s | runs a shell command`, name)}
-			}
-			if !strings.HasPrefix(file.text, "(") { // an option list may hold spaces; a file name ends the command
-				if !strings.HasSuffix(file.text, ")") {
-					return nil, refusal{fmt.Errorf(`\%s %s writes a file`, name, file.text)}
-				}
-			}
+			file, ok = args.next(filePipeArg)
+		}
+		switch {
+		case ok && strings.HasPrefix(file.text, "|"):
+			return nil, refusal{fmt.Errorf(`\%s | runs a shell command`, name)}
+		case ok:
+			return nil, refusal{fmt.Errorf(`\%s %s writes a file`, name, file.text)}
 		}
 	case "gset":
 		send.Kind, send.Prefix = SendGset, args.text(normalArg)
@@ -467,12 +486,13 @@ func (s *Script) send(lv *level, pos Position, name string, args *arguments) (an
 	return s.give(lv, false, send), nil
 }
 
-// include begins to read another file.
-func (s *Script) include(lv *level, pos Position, name string) error {
+// include begins to read another file. given is its name as the script has it.
+func (s *Script) include(lv *level, pos Position, given string) error {
 	if len(s.levels) > maxIncludes {
 		return &Error{Pos: pos, Refused: true, Message: fmt.Sprintf("more than %d files include one another", maxIncludes),
 			Remedy: "A script probably includes itself."}
 	}
+	name := path.Join(s.cwd, given)
 	f, err := s.fsys.Open(name)
 	if err == nil {
 		if info, serr := f.Stat(); serr == nil && info.IsDir() {
@@ -481,9 +501,9 @@ func (s *Script) include(lv *level, pos Position, name string) error {
 		}
 	}
 	if err != nil {
-		return &Error{Pos: pos, Message: fmt.Sprintf("%s: %s", name, reason(err)), Err: err}
+		return &Error{Pos: pos, Message: fmt.Sprintf("%s: %s", given, reason(err)), Err: err}
 	}
-	s.push(name, f, append(append([]Position(nil), lv.via...), Position{File: pos.File, Line: pos.Line, Column: pos.Column, Offset: pos.Offset}))
+	s.push(name, given, f, append(append([]Position(nil), lv.via...), Position{File: pos.File, Line: pos.Line, Column: pos.Column, Offset: pos.Offset}))
 	return nil
 }
 

@@ -108,11 +108,5 @@ func (lv *level) branch(name string, condition func() (bool, error), ignore func
 	return nil
 }
 
-// condition reads the words of an \if as a boolean.
-func condition(words []string) (bool, error) {
-	text := strings.Join(words, " ")
-	if on, ok := parseBool(text); ok {
-		return on, nil
-	}
-	return false, fmt.Errorf(`unrecognized value %q for "\if expression": Boolean expected`, text)
-}
+// condition reads the words of an \if as a boolean; ok is false when they are none.
+func condition(words []string) (value, ok bool) { return parseBool(strings.Join(words, " ")) }

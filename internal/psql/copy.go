@@ -32,71 +32,61 @@ type Copy struct {
 //
 //	{ table [ ( column_list ) ] } from { 'filename' | program 'command' | stdin | pstdin } [ [ with ] ( option [, ...] ) ] [ where condition ]
 //	{ table [ ( column_list ) ] | ( query ) } to { 'filename' | program 'command' | stdout | pstdout } [ [ with ] ( option [, ...] ) ]
+//
+// What stands before FROM or TO is put together again from its tokens with psql's own spacing; what stands after the place
+// goes to the server as it is.
 func (s *Script) parseCopy(pos Position, line string) (*Copy, error) {
-	t := &copyTokens{rest: line}
-	var head []string
-	word := t.next()
-	if strings.EqualFold(word, "binary") {
-		head = append(head, word)
-		word = t.next()
-	}
-	switch {
-	case word == "":
+	t := &copyTokens{rest: line, escapes: s.escapes}
+	if strings.TrimSpace(line) == "" {
 		return nil, errors.New("arguments required")
-	case word == "(":
-		query, ok := t.parens()
-		if !ok {
-			return nil, t.fault("")
-		}
-		head = append(head, query)
-		word = t.next()
-	default:
-		relation := word
-		word = t.next()
-		for word == "." {
-			relation += "." + t.next()
-			word = t.next()
-		}
-		if word == "(" {
-			columns, ok := t.parens()
-			if !ok {
-				return nil, t.fault("")
-			}
-			relation += " " + columns
-			word = t.next()
-		}
-		head = append(head, relation)
 	}
-	var from bool
-	switch {
-	case strings.EqualFold(word, "from"):
-		from = true
-	case strings.EqualFold(word, "to"):
-	default:
+	head := ""
+	word := t.next(".,()", `"`)
+	if strings.EqualFold(word, "binary") {
+		head = word
+		word = t.next(".,()", `"`)
+	}
+	if word == "(" {
+		for depth := 1; depth > 0 && word != ""; {
+			head += " " + word
+			switch word = t.next("()", `"'`); word {
+			case "(":
+				depth++
+			case ")":
+				depth--
+			}
+		}
+	}
+	head += " " + word
+	word = t.next(".,()", `"`)
+	if word == "." {
+		head += word + t.next(".,()", `"`)
+		word = t.next(".,()", `"`)
+	}
+	if word == "(" {
+		for word != "" && word != ")" {
+			head += " " + word
+			word = t.next("()", `"`)
+		}
+		head += " " + word
+		word = t.next(".,()", `"`)
+	}
+	from := strings.EqualFold(word, "from")
+	if !from && !strings.EqualFold(word, "to") {
 		return nil, t.fault(word)
 	}
+	place := t.next(";", "'")
 	c := &Copy{Pos: pos}
-	place := t.place()
 	switch {
 	case place == "":
 		return nil, t.fault("")
 	case strings.EqualFold(place, "program"):
 		return nil, refusal{errors.New(`\copy … program runs a shell command`)}
-	case strings.HasPrefix(place, "'"):
-		name, ok := dequote(place)
-		if !ok {
-			return nil, t.fault(place)
-		}
-		c.From, c.File = FromFile, name
-	case from && strings.EqualFold(place, "stdin"), !from && strings.EqualFold(place, "stdout"):
-	case from && strings.EqualFold(place, "pstdin"), !from && strings.EqualFold(place, "pstdout"):
-		c.From = FromNothing
 	case strings.EqualFold(place, "stdin"), strings.EqualFold(place, "stdout"):
+	case strings.EqualFold(place, "pstdin"), strings.EqualFold(place, "pstdout"):
+		c.From = FromNothing
 	default:
-		c.From, c.File = FromFile, strings.TrimSuffix(place, ";")
-		if strings.HasPrefix(c.File, `"`) {
-			c.File = unquoteIdentifier(c.File)
-		}
+		c.From, c.File = FromFile, dequote(place)
 	}
 	direction := " FROM STDIN "
 	if !from {
@@ -105,13 +95,15 @@ func (s *Script) parseCopy(pos Position, line string) (*Copy, error) {
 		}
 		direction, c.From = " TO STDOUT ", ToNowhere
 	}
-	c.SQL = "COPY " + strings.Join(head, " ") + direction + strings.TrimLeft(t.rest, " \t\r\n")
+	c.SQL = "COPY " + head + direction + t.rest
 	return c, nil
 }
 
-// copyTokens splits a \copy line as psql does: white space separates, the characters . , ( ) stand alone, double quotes keep
-// a name together.
-type copyTokens struct{ rest string }
+// copyTokens splits a \copy line as psql does.
+type copyTokens struct {
+	rest    string
+	escapes bool // backslashes in '…' are escapes
+}
 
 func (t *copyTokens) fault(at string) error {
 	if at == "" {
@@ -120,116 +112,85 @@ func (t *copyTokens) fault(at string) error {
 	return fmt.Errorf("parse error at %q", at)
 }
 
-func (t *copyTokens) next() string {
-	t.rest = strings.TrimLeft(t.rest, " \t\n\r")
+// next gives the next word, "" at the end. Each of the alone characters is a word of its own; the quotes keep a word
+// together. One white space after the word is dropped with it.
+func (t *copyTokens) next(alone, quotes string) string {
+	const white = " \t\n\r"
+	t.rest = strings.TrimLeft(t.rest, white)
 	if t.rest == "" {
 		return ""
 	}
-	end := 0
-	switch c := t.rest[0]; c {
-	case '.', ',', '(', ')':
-		end = 1
-	case '"', '\'':
-		end = quotedEnd(t.rest, c)
+	end, from := 1, 0
+	escapes := false
+	if strings.Contains(quotes, "'") && strings.Contains(quotes, `"`) { // in a query
+		escapes = t.escapes
+		if len(t.rest) > 1 && t.rest[0]|0x20 == 'e' && t.rest[1] == '\'' {
+			from, escapes = 1, true
+		}
+	}
+	switch c := t.rest[from]; {
+	case strings.IndexByte(alone, t.rest[0]) >= 0:
+	case strings.IndexByte(quotes, c) >= 0:
+		end = from + quotedEnd(t.rest[from:], c, escapes)
 	default:
-		for end < len(t.rest) && !strings.ContainsRune(" \t\n\r.,()\"'", rune(t.rest[end])) {
-			end++
+		if end = strings.IndexAny(t.rest, white+alone+quotes); end < 0 {
+			end = len(t.rest)
 		}
 	}
 	word := t.rest[:end]
 	t.rest = t.rest[end:]
-	return word
-}
-
-// place reads where rows come from or go to: a quoted name, or anything up to white space.
-func (t *copyTokens) place() string {
-	t.rest = strings.TrimLeft(t.rest, " \t\n\r")
-	if t.rest == "" {
-		return ""
-	}
-	end := strings.IndexAny(t.rest, " \t\n\r")
-	if c := t.rest[0]; c == '\'' || c == '"' {
-		end = quotedEnd(t.rest, c)
-	} else if end < 0 {
-		end = len(t.rest)
-	}
-	word := t.rest[:end]
-	t.rest = t.rest[end:]
-	if w := strings.TrimSuffix(word, ";"); word != w && word[0] != '\'' && strings.TrimSpace(t.rest) == "" {
-		word = w
+	if t.rest != "" && strings.IndexByte(white, t.rest[0]) >= 0 {
+		t.rest = t.rest[1:]
 	}
 	return word
-}
-
-// parens gives the text up to the closing parenthesis of the one just read, both included.
-func (t *copyTokens) parens() (string, bool) {
-	depth := 1
-	for i := 0; i < len(t.rest); {
-		switch c := t.rest[i]; c {
-		case '(':
-			depth++
-			i++
-		case ')':
-			i++
-			if depth--; depth == 0 {
-				text := "(" + t.rest[:i]
-				t.rest = t.rest[i:]
-				return text, true
-			}
-		case '"', '\'':
-			i += quotedEnd(t.rest[i:], c)
-		default:
-			i++
-		}
-	}
-	return "", false
 }
 
 // quotedEnd gives the length of the quoted text that s begins with; a doubled quote stands for one.
-func quotedEnd(s string, q byte) int {
+func quotedEnd(s string, q byte, escapes bool) int {
 	for i := 1; i < len(s); i++ {
-		if s[i] == q {
-			if i+1 < len(s) && s[i+1] == q {
-				i++
-				continue
-			}
+		switch {
+		case escapes && s[i] == '\\' && i+1 < len(s), s[i] == q && i+1 < len(s) && s[i+1] == q:
+			i++
+		case s[i] == q:
 			return i + 1
 		}
 	}
 	return len(s)
 }
 
-// dequote takes the single quotes of a file name away.
-func dequote(s string) (string, bool) {
-	if len(s) < 2 || s[len(s)-1] != '\'' {
-		return "", false
+// dequote takes the single quotes of a file name away, if it has any.
+func dequote(s string) string {
+	if s[0] != '\'' {
+		return s
 	}
-	return strings.ReplaceAll(s[1:len(s)-1], "''", "'"), true
+	return strings.ReplaceAll(strings.TrimSuffix(s[1:], "'"), "''", "'")
 }
 
-// CopyData gives the rows that follow the command given last, up to the line \. or the end of the file. It must be read to
-// its end before Next is called again.
+// CopyData gives the rows that follow the command given last, up to the line \. or the end of the file. It
+// must be read to its end before Next is called again.
 func (s *Script) CopyData() (*CopyReader, error) {
 	lv := s.top()
-	if len(lv.over) == 0 || !lv.over[len(lv.over)-1].rest { // what is left of the command's line is read after the rows
+	f := lv.file
+	if f.base+int64(f.r) != lv.copied { // what is left of the command's line is read after the rows
 		line, err := lv.restOfLine()
 		if err != nil {
-			return nil, s.fatal(lv.file.position(lv.file.r), err)
+			return nil, s.fatal(f.position(f.r), err)
 		}
-		pos := lv.file.position(lv.file.r)
-		lv.consume(len(line))
+		pos := f.position(f.r)
+		lv.consume(len(line.masked))
 		lv.over = lv.over[:0]
-		if len(bytes.TrimSpace(line)) > 0 {
-			rest := memory(bytes.Clone(line), pos)
+		if len(bytes.TrimSpace(line.masked)) > 0 {
+			rest := memory(bytes.Clone(line.masked), bytes.Clone(line.raw), pos)
 			rest.rest = true
 			lv.over = append(lv.over, rest)
 		}
-		if lv.file.r < lv.file.w {
-			lv.file.r++ // the newline
+		if f.r < f.w {
+			f.r++ // the newline
 		}
 	}
-	lv.ended = false
-	return newCopyReader(lv.file, lv.via, false), nil
+	r := newCopyReader(f, lv.via, false)
+	r.ended = func() { lv.copied = f.base + int64(f.r) }
+	return r, nil
 }
 
 // CopyFile gives the rows in a file of the archive. Like psql it stops at a line \. there too.
@@ -249,6 +210,8 @@ type CopyReader struct {
 	fresh bool // at the beginning of a line
 	done  bool
 	own   bool // closes its file
+	raw   bool // binary rows: no line ends them
+	ended func()
 	n     int64
 }
 
@@ -270,6 +233,9 @@ func (r *CopyReader) Line(n int) Position {
 	p.Column = 1
 	return p
 }
+
+// SetBinary says that the rows are binary: no line ends them, and those in a script go on to the end of the file.
+func (r *CopyReader) SetBinary() { r.raw = true }
 
 // Bytes is how many bytes of rows were read.
 func (r *CopyReader) Bytes() int64 { return r.n }
@@ -331,7 +297,13 @@ func (r *CopyReader) chunk(limit int) ([]byte, error) {
 			return nil, err
 		}
 	}
-	b := src.buf[src.r:src.w]
+	b := src.raw()[src.r:src.w]
+	if r.raw {
+		if len(b) == 0 {
+			return nil, r.finish()
+		}
+		return b[:min(len(b), limit)], nil
+	}
 	if r.fresh {
 		if n := endMarker(b, src.eof); n > 0 {
 			src.r += n
@@ -360,7 +332,7 @@ func (r *CopyReader) chunk(limit int) ([]byte, error) {
 	if !src.eof && len(b) == src.w-src.r {
 		b = b[:len(b)-marker+1] // its end could be the marker's beginning
 		if len(b) == 0 {
-			b = src.buf[src.r : src.r+1]
+			b = src.raw()[src.r : src.r+1]
 		}
 	}
 	return b[:min(len(b), limit)], nil
@@ -369,6 +341,9 @@ func (r *CopyReader) chunk(limit int) ([]byte, error) {
 func (r *CopyReader) finish() error {
 	r.done = true
 	r.src.findNUL()
+	if r.ended != nil {
+		r.ended()
+	}
 	return io.EOF
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 )
 
 // Position is a place in a script.
@@ -56,52 +55,83 @@ func locate(anchors []anchor, text []byte, offset int) Position {
 	return p
 }
 
+// The part of a long line that an excerpt shows, in screen columns, as in libpq.
+const (
+	shownColumns   = 60
+	columnsToRight = 10 // kept to the right of the caret, if there are as many
+)
+
 // Caret gives the line of text that holds the character at position (counted in characters from 1, as the server's error
-// messages count), with a caret under it, in psql's layout:
+// messages count), with a caret under it, just as psql shows it:
 //
 //	LINE 2: SELECT * FROM nowhere;
 //	                      ^
 //
-// Long lines are cut around the caret. It returns the byte offset of that character too, -1 when there is none.
-func Caret(text []byte, position int) (excerpt string, offset int) {
+// It returns the byte offset of that character too, -1 when there is none. The text is in the client encoding.
+func Caret(text []byte, position int, encoding string) (excerpt string, offset int) {
 	if position <= 0 {
 		return "", -1
 	}
+	enc := encodingOf(encoding)
 	offset = 0
-	for n := 1; n < position && offset < len(text); n++ {
-		_, size := utf8.DecodeRune(text[offset:])
-		offset += size
-	}
-	start := bytes.LastIndexByte(text[:offset], '\n') + 1
-	end := len(text)
-	if j := bytes.IndexByte(text[offset:], '\n'); j >= 0 {
-		end = offset + j
-	}
-	const before, width = 40, 76 // characters shown before the caret, and in all
-	line, at := []rune(cut(text[start:end], 4*width+offset-start)), utf8.RuneCount(text[start:offset])
-	prefix := fmt.Sprintf("LINE %d: ", 1+bytes.Count(text[:start], []byte{'\n'}))
-	from := 0
-	if len(line) > width && at > before {
-		from = at - before
-		prefix += "..."
-	}
-	to := min(len(line), from+width)
-	suffix := ""
-	if to < len(line) {
-		suffix = "..."
-	}
-	shown := strings.Map(func(r rune) rune {
-		if r == '\t' || r == '\r' {
-			return ' '
+	for n := 1; n < position; n++ {
+		if offset >= len(text) {
+			return "", -1
 		}
-		return r
-	}, string(line[from:to]))
-	return fmt.Sprintf("%s%s%s\n%s^", prefix, shown, suffix, strings.Repeat(" ", len(prefix)+at-from)), offset
-}
-
-func cut(b []byte, n int) string {
-	if len(b) > n {
-		b = b[:n]
+		offset += enc.length(text[offset:])
 	}
-	return strings.ToValidUTF8(string(b), "?")
+	offset = min(offset, len(text))
+	number, start := 1, 0 // of the line
+	for i := 0; i < offset; i++ {
+		if c := text[i]; c == '\r' || c == '\n' {
+			if c == '\r' || i == 0 || text[i-1] != '\r' {
+				number++
+			}
+			start = i + 1
+		}
+	}
+	line := text[start:]
+	if j := bytes.IndexAny(line[offset-start:], "\r\n"); j >= 0 {
+		line = line[:offset-start+j]
+	}
+	// Characters by their bytes and their screen columns; one more of each for the end.
+	var bytesAt, columnAt []int
+	at, i, column := 0, 0, 0
+	for ; i < len(line); i += enc.length(line[i:]) {
+		if i <= offset-start {
+			at = len(bytesAt)
+		}
+		if column > 1<<14 && i > offset-start+4*shownColumns {
+			line = line[:i]
+			break // more than can be shown
+		}
+		bytesAt, columnAt = append(bytesAt, i), append(columnAt, column)
+		column += enc.columns(line[i:])
+	}
+	bytesAt, columnAt = append(bytesAt, len(line)), append(columnAt, column)
+	if offset-start >= len(line) {
+		at = len(bytesAt) - 1
+	}
+	from, to := 0, len(bytesAt)-1
+	before, after := "", ""
+	if columnAt[to]-columnAt[from] > shownColumns {
+		if columnAt[from]+shownColumns >= columnAt[at]+columnsToRight {
+			for columnAt[to]-columnAt[from] > shownColumns {
+				to--
+			}
+			after = "..."
+		} else {
+			for columnAt[at]+columnsToRight < columnAt[to] {
+				to--
+				after = "..."
+			}
+			for columnAt[to]-columnAt[from] > shownColumns {
+				from++
+				before = "..."
+			}
+		}
+	}
+	prefix := fmt.Sprintf("LINE %d: %s", number, before)
+	shown := strings.ReplaceAll(enc.decode(line[bytesAt[from]:bytesAt[to]]), "\t", " ")
+	return prefix + shown + after + "\n" + strings.Repeat(" ", len(prefix)+columnAt[at]-columnAt[from]) + "^", offset
 }

@@ -130,7 +130,7 @@ func (s *Script) scan() (event, error) {
 		}
 		if !lv.begun {
 			lv.begun = true
-			if bytes.HasPrefix(src.buf[src.r:src.w], []byte("\xef\xbb\xbf")) {
+			if bytes.HasPrefix(src.raw()[src.r:src.w], []byte("\xef\xbb\xbf")) && s.utf8 {
 				src.r += 3 // a byte-order mark
 				continue
 			}
@@ -156,7 +156,7 @@ func (s *Script) scanInside(x *lexer, src *source) {
 		x.stdStrings = want
 	}
 	if !x.dropping {
-		x.text = append(x.text, b[:n]...)
+		x.text = append(x.text, src.raw()[src.r:src.r+n]...)
 	}
 	x.dropping = x.dropping && x.state == inDashes
 	src.r += n
@@ -273,8 +273,9 @@ func (s *Script) scanInitial(lv *level, src *source) (ev event, stop bool, err e
 	}
 	limit = min(limit, src.nul)
 	start := i // b[start:i] is not yet appended to x.text
+	raw := src.raw()
 	keep := func() {
-		x.text = append(x.text, b[start:i]...)
+		x.text = append(x.text, raw[start:i]...)
 		start = i
 	}
 	for i < limit {
@@ -467,7 +468,11 @@ func (s *Script) scanInitial(lv *level, src *source) (ev event, stop bool, err e
 				src.r = i
 				return 0, false, s.grow(src)
 			}
-			value, replaced := s.substitute(v)
+			v.name = string(raw[i+v.from : i+v.from+len(v.name)])
+			value, replaced := "", false
+			if lv.active() {
+				value, replaced = s.substitute(v)
+			}
 			if !replaced || v.form == plainRef && lv.expanding(v.name) {
 				if empty {
 					x.mark(src, i)
@@ -484,7 +489,12 @@ func (s *Script) scanInitial(lv *level, src *source) (ev event, stop bool, err e
 			i += v.length
 			start, src.r = i, i
 			if v.form == plainRef {
-				expansion := memory([]byte(value), at)
+				var expansion *source
+				if s.enc.unsafe {
+					expansion = memory(s.enc.masked([]byte(value)), []byte(value), at)
+				} else {
+					expansion = memory([]byte(value), nil, at)
+				}
 				expansion.variable = v.name
 				lv.over = append(lv.over, expansion)
 				return 0, false, nil

@@ -21,6 +21,10 @@ type Options struct {
 	FragmentSize int
 	// Escapes says that backslashes in '…' are escapes: standard_conforming_strings is off. SetEscapes changes it later.
 	Escapes bool
+	// Encoding is the client encoding, as PostgreSQL calls it; "" means UTF8. SetEncoding changes it later.
+	Encoding string
+	// Warn, if not nil, is told what psql would say without taking it for an error.
+	Warn func(pos Position, text string)
 }
 
 // Script reads one psql script and the files that it includes. It is not safe for use by several goroutines.
@@ -32,8 +36,13 @@ type Script struct {
 	given    *Statement // what Next gave last, if its text is still in the level's buffer
 	fragment int
 	escapes  bool
-	end      error // sticky: io.EOF or a fatal error
-	read     int64 // bytes read of files that were left
+	encoding string
+	enc      clientEncoding
+	utf8     bool
+	warnings func(pos Position, text string)
+	at       Position // of the meta-command in hand
+	end      error    // sticky: io.EOF or a fatal error
+	read     int64    // bytes read of files that were left
 
 	restrictKey string // of \restrict, "" outside
 }
@@ -41,6 +50,7 @@ type Script struct {
 // level is one file being read.
 type level struct {
 	lexer
+	given string // the file's name as the script has it
 	file  *source
 	over  []*source // what is read instead of file for now: values of variables, rests of lines; the last one first
 	prev  []byte    // the statement before, for \g with nothing in the buffer
@@ -49,6 +59,13 @@ type level struct {
 	bind  []string // parameters of the next statement, nil without \bind
 	begun bool     // past a byte-order mark
 	ended bool     // all text was given
+	quit  bool     // by \q
+
+	copied int64 // offset of the line after the rows read last
+
+	// ON_ERROR_STOP counts as it was when the line began.
+	stop, stopBefore bool
+	stopLine         int64 // where the line begins in which it changed from stopBefore to stop
 }
 
 func (lv *level) source() *source {
@@ -66,6 +83,9 @@ func (lv *level) pop() bool {
 	}
 	rest := lv.over[n-1].rest
 	lv.over = lv.over[:n-1]
+	if lv.state == inDashes && !rest {
+		lv.state = inInitial // such a comment ends with the variable's value
+	}
 	if rest && len(lv.text) > 0 {
 		lv.text = append(lv.text, '\n')
 		lv.newlineAt = len(lv.text)
@@ -87,7 +107,8 @@ func (lv *level) expanding(name string) bool {
 // Open begins to read the script called name (a slash-separated path) in fsys. \i and \copy resolve paths as psql does when
 // it is started in fsys's root; nothing outside fsys can be reached.
 func Open(fsys fs.FS, name string, vars *Vars, o Options) (*Script, error) {
-	s := &Script{fsys: fsys, cwd: ".", vars: vars, fragment: o.FragmentSize, escapes: o.Escapes}
+	s := &Script{fsys: fsys, cwd: ".", vars: vars, fragment: o.FragmentSize, escapes: o.Escapes, warnings: o.Warn}
+	s.SetEncoding(o.Encoding)
 	if s.fragment == 0 {
 		s.fragment = math.MaxInt
 	}
@@ -95,13 +116,15 @@ func Open(fsys fs.FS, name string, vars *Vars, o Options) (*Script, error) {
 	if err != nil {
 		return nil, &Error{Pos: Position{File: name, Line: 1, Column: 1}, Message: "cannot be opened: " + reason(err), Fatal: true, Err: err}
 	}
-	s.push(name, f, nil)
+	s.push(name, name, f, nil)
 	return s, nil
 }
 
-func (s *Script) push(name string, f io.ReadCloser, via []Position) {
-	lv := &level{file: newFileSource(name, f), via: via}
+func (s *Script) push(name, given string, f io.ReadCloser, via []Position) {
+	lv := &level{given: given, file: newFileSource(name, f), via: via, copied: -1, stopLine: -1}
 	lv.stdStrings, lv.newlineAt = !s.escapes, -1
+	lv.stop = s.vars.On("ON_ERROR_STOP")
+	lv.file.setEncoding(s.enc)
 	s.levels = append(s.levels, lv)
 }
 
@@ -123,6 +146,66 @@ func (s *Script) Vars() *Vars { return s.vars }
 // SetEscapes says that standard_conforming_strings has changed: on means that backslashes in '…' are escapes. As in psql it
 // takes effect on the next line.
 func (s *Script) SetEscapes(on bool) { s.escapes = on }
+
+// SetEncoding says that the client encoding has changed. As in psql it takes effect on the next line.
+func (s *Script) SetEncoding(name string) {
+	if name == "" {
+		name = "UTF8"
+	}
+	if name == s.encoding {
+		return
+	}
+	s.encoding, s.enc, s.utf8 = name, encodingOf(name), name == "UTF8"
+	for _, lv := range s.levels {
+		lv.file.setEncoding(s.enc)
+	}
+}
+
+// Encoding is the client encoding.
+func (s *Script) Encoding() string { return s.encoding }
+
+func (s *Script) warn(text string) {
+	if s.warnings != nil {
+		s.warnings(s.at, text)
+	}
+}
+
+// Failed must be told when a statement or command has failed. It leaves the files that ON_ERROR_STOP ends, and reports
+// whether that is all of them. As in psql the variable counts as it was when the line in hand began: in a file that
+// another includes, the line with the \i too.
+func (s *Script) Failed() (stop bool) {
+	if s.end != nil {
+		return s.end != io.EOF || s.vars.On("ON_ERROR_STOP")
+	}
+	s.release()
+	for {
+		lv := s.top()
+		s.noteStop(lv)
+		stops := lv.stop
+		if lv.stopLine == lv.file.lineStart() {
+			stops = lv.stopBefore
+		}
+		if !stops {
+			return false
+		}
+		if len(s.levels) == 1 {
+			return true
+		}
+		s.read += lv.file.base + int64(lv.file.r)
+		_ = lv.file.rd.Close()
+		s.levels = s.levels[:len(s.levels)-1]
+	}
+}
+
+// noteStop sees whether the line in hand has changed ON_ERROR_STOP.
+func (s *Script) noteStop(lv *level) {
+	if now := s.vars.On("ON_ERROR_STOP"); now != lv.stop {
+		if at := lv.file.lineStart(); lv.stopLine != at {
+			lv.stopBefore, lv.stopLine = lv.stop, at
+		}
+		lv.stop = now
+	}
+}
 
 // BytesRead is how many bytes of all files were read so far, as far as statements were given.
 func (s *Script) BytesRead() int64 {
@@ -211,8 +294,13 @@ func (s *Script) Next() (any, error) {
 			}
 			return s.give(lv, ev == atFragment, nil), nil
 		case atBackslash:
-			if item, err := s.command(lv); item != nil || err != nil {
+			item, err := s.command(lv)
+			s.noteStop(lv)
+			if item != nil || err != nil {
 				return item, err
+			}
+			if lv.quit && len(lv.text) > 0 && lv.active() {
+				return s.give(lv, false, nil), nil // psql sends what is there
 			}
 		case atEnd:
 			lv.ended = true
@@ -290,8 +378,13 @@ func (s *Script) Rest(st *Statement) (*Statement, error) {
 // leave ends the file in hand and goes back to the one that includes it. done means that there is none.
 func (s *Script) leave() (done bool, err error) {
 	lv := s.top()
-	unclosed := len(lv.conds) > 0
-	pos := lv.file.position(lv.file.r)
+	unclosed := len(lv.conds) > 0 && !lv.quit
+	end := lv.file.r
+	if end > 0 && lv.file.buf[end-1] == '\n' && lv.file.eof {
+		end-- // the last line, not the one after it
+	}
+	pos := lv.file.positionBack(end)
+	pos.Via = lv.via
 	s.read += lv.file.base + int64(lv.file.r)
 	s.levels = s.levels[:len(s.levels)-1]
 	if cerr := lv.file.rd.Close(); cerr != nil {
@@ -300,6 +393,9 @@ func (s *Script) leave() (done bool, err error) {
 	if len(s.levels) == 0 && err == nil {
 		s.end = io.EOF
 		done, err = true, io.EOF
+	}
+	if len(s.levels) > 0 {
+		s.noteStop(s.top())
 	}
 	if unclosed {
 		lv.conds = nil
@@ -354,8 +450,8 @@ func (s *Script) Reread(pos Position) (*Script, error) {
 		_ = f.Close()
 		return nil, s.fatal(pos, err)
 	}
-	again := &Script{fsys: s.fsys, cwd: s.cwd, vars: s.vars, fragment: math.MaxInt, escapes: s.escapes}
-	again.push(pos.File, f, pos.Via)
+	again := &Script{fsys: s.fsys, cwd: s.cwd, vars: s.vars, fragment: math.MaxInt, escapes: s.escapes, encoding: s.encoding, enc: s.enc, utf8: s.utf8}
+	again.push(pos.File, pos.File, f, pos.Via)
 	src := again.top().file
 	again.top().begun = true
 	src.base, src.line, src.lineAt = pos.Offset, pos.Line, pos.Offset-int64(pos.Column-1)

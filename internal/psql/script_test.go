@@ -85,7 +85,7 @@ func TestRead(t *testing.T) {
 		"outside":       {"\\i ../x.sql\n", []string{`error: load.sql:1:1: "../x.sql" is outside the archive`}},
 		"invalid":       {"\\foo bar\nselect 1;", []string{`error: load.sql:1:1: invalid command \foo`, "select 1;"}},
 		"display":       {"\\d t \\x\nselect 1;", []string{`ignored: \d`, `ignored: \x`, "select 1;"}},
-		"\\copy":        {"\\copy s.t (a, b) from 'x.csv' with (format csv)\n", []string{"copy: COPY s.t (a, b) FROM STDIN with (format csv) <- x.csv"}},
+		"\\copy":        {"\\copy s.t (a, b) from 'x.csv' with (format csv)\n", []string{"copy: COPY  s.t ( a, b ) FROM STDIN with (format csv) <- x.csv"}},
 		"\\;":           {"select 1\\; select 2;", []string{"select 1; select 2;"}},
 		"\\g":           {"select 1 \\g\n\\g\n", []string{"select 1 ", "select 1 "}},
 	} {

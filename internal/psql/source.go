@@ -8,9 +8,10 @@ import (
 )
 
 const (
-	windowSize = 256 << 10 // bytes of a file held at once; a token or a command line may make it grow
-	lookahead  = 128       // bytes that the scanner may look ahead without asking
-	maxCommand = 16 << 20  // bytes of one line that holds a meta-command, or of one token
+	windowSize       = 256 << 10 // bytes of a file held at once; a token or a command line may make it grow
+	lookahead        = 128       // bytes that the scanner may look ahead without asking
+	longestCharacter = 4         // bytes, in the unsafe encodings
+	maxCommand       = 16 << 20  // bytes of one line that holds a meta-command, or of one token
 )
 
 // source is text being read: a file through a window, or a piece of memory (a variable's value, the rest of a line).
@@ -20,7 +21,10 @@ type source struct {
 	rd io.ReadCloser // nil for memory
 
 	buf  []byte
-	r, w int   // buf[r:w] is not read yet
+	r, w int    // buf[r:w] is not read yet
+	orig []byte // in an unsafe encoding the text itself, where buf has 0xff for the later bytes of each character; else nil
+	enc  clientEncoding
+	mask int   // buf[:mask] is masked
 	base int64 // offset in the file of buf[0]
 	eof  bool  // nothing after buf[w]
 	nul  int   // index in buf of the first NUL from r on, beyond w when there is none
@@ -46,6 +50,10 @@ func (s *source) fill() (bool, error) {
 	if s.r > 0 {
 		s.countTo(s.r)
 		copy(s.buf, s.buf[s.r:s.w])
+		if s.orig != nil {
+			copy(s.orig, s.orig[s.r:s.w])
+			s.mask -= s.r
+		}
 		s.base += int64(s.r)
 		s.w -= s.r
 		s.r, s.counted = 0, 0
@@ -55,8 +63,17 @@ func (s *source) fill() (bool, error) {
 			return false, fmt.Errorf("a line or name is longer than %d MiB", maxCommand>>20)
 		}
 		s.buf = append(s.buf, make([]byte, len(s.buf))...)
+		if s.orig != nil {
+			s.orig = append(s.orig, make([]byte, len(s.orig))...)
+		}
 	}
 	defer s.findNUL()
+	if s.orig != nil {
+		defer func(from int) {
+			copy(s.orig[from:s.w], s.buf[from:s.w])
+			s.maskCharacters()
+		}(s.w)
+	}
 	for range 100 {
 		n, err := s.rd.Read(s.buf[s.w:])
 		s.w += n
@@ -82,9 +99,89 @@ func (s *source) findNUL() {
 	}
 }
 
-// memory makes a source of text that stands at one place of the script.
-func memory(text []byte, at Position) *source {
-	return &source{buf: text, w: len(text), eof: true, nul: math.MaxInt, at: at}
+// setEncoding changes the encoding from the next line on.
+func (s *source) setEncoding(e clientEncoding) {
+	if s.rd == nil || !e.unsafe && s.orig == nil {
+		return
+	}
+	from := s.r
+	if s.base+int64(s.r) != s.lineStart() {
+		if j := bytes.IndexByte(s.buf[s.r:s.w], '\n'); j >= 0 {
+			from += j
+		} else {
+			from = s.w
+		}
+	}
+	if s.orig != nil {
+		copy(s.buf[from:s.w], s.orig[from:s.w])
+	}
+	if !e.unsafe {
+		s.mask, s.enc = 0, clientEncoding{}
+		if from == s.r {
+			s.orig = nil
+		}
+		return
+	}
+	if s.orig == nil {
+		s.orig = bytes.Clone(s.buf)
+	}
+	s.enc, s.mask = e, from
+	s.maskCharacters()
+}
+
+// lineStart is the offset of the line that buf[r] is in.
+func (s *source) lineStart() int64 {
+	s.countTo(s.r)
+	return s.lineAt
+}
+
+// maskCharacters hides the later bytes of each character, which an unsafe encoding lets look like anything, from the
+// scanner. psql does the same.
+func (s *source) maskCharacters() {
+	if s.enc.length == nil {
+		s.mask = s.w
+		return
+	}
+	for s.mask < s.w {
+		n := 1
+		if s.orig[s.mask] >= 0x80 {
+			if s.w-s.mask < longestCharacter && !s.eof {
+				return
+			}
+			n = s.enc.length(s.orig[s.mask:s.w])
+		}
+		for i := 1; i < n; i++ {
+			if s.orig[s.mask+i] == '\n' { // psql splits into lines first
+				n = i
+				break
+			}
+			s.buf[s.mask+i] = 0xff
+		}
+		s.mask += n
+	}
+}
+
+// raw is the text itself, by the indexes of buf.
+func (s *source) raw() []byte {
+	if s.orig != nil {
+		return s.orig
+	}
+	return s.buf
+}
+
+// memory makes a source of text that stands at one place of the script. raw is text before it was masked.
+func memory(text, raw []byte, at Position) *source {
+	return &source{buf: text, orig: raw, w: len(text), eof: true, nul: math.MaxInt, at: at}
+}
+
+// masked hides the later bytes of characters in an unsafe encoding.
+func (e clientEncoding) masked(text []byte) []byte {
+	if !e.unsafe {
+		return text
+	}
+	s := &source{buf: bytes.Clone(text), orig: text, w: len(text), eof: true, enc: e}
+	s.maskCharacters()
+	return s.buf
 }
 
 // fillLine reads until the window holds the rest of the line, and returns the index just before its end.
@@ -126,4 +223,15 @@ func (s *source) position(i int) Position {
 	s.countTo(i)
 	offset := s.base + int64(i)
 	return Position{File: s.name, Line: s.line, Column: int(offset-s.lineAt) + 1, Offset: offset}
+}
+
+// positionBack is position for the last byte counted.
+func (s *source) positionBack(i int) Position {
+	if i >= s.counted {
+		return s.position(i)
+	}
+	p := s.position(s.counted)
+	p.Line--
+	p.Column = 1
+	return p
 }

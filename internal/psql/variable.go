@@ -1,6 +1,14 @@
 package psql
 
-import "bytes"
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+// lineText is a line, or what is left of it, as the scanner sees it and as it is: they differ in an unsafe encoding.
+type lineText struct{ masked, raw []byte }
+
+func (l lineText) from(i int) lineText { return lineText{l.masked[i:], l.raw[i:]} }
 
 // refForm is how a script refers to a variable.
 type refForm uint8
@@ -16,6 +24,7 @@ const (
 type ref struct {
 	form   refForm
 	name   string
+	from   int // where the name begins
 	length int // of the whole reference in the text
 }
 
@@ -47,7 +56,7 @@ func variableRef(b []byte) (r ref, more bool) {
 	if i == from {
 		return ref{}, more
 	}
-	r = ref{form, string(b[from:i]), i}
+	r = ref{form, string(b[from:i]), from, i}
 	if end == 0 {
 		return r, more
 	}
@@ -70,6 +79,9 @@ func (s *Script) substitute(r ref) (text string, replaced bool) {
 	case r.form == testRef:
 		return "FALSE", true
 	case !set:
+		return "", false
+	case r.form != plainRef && s.utf8 && !utf8.ValidString(value):
+		s.warn("the value of " + r.name + " has an invalid multibyte character and is not put in its place")
 		return "", false
 	case r.form == literalRef:
 		return quoteLiteral(value), true
@@ -101,19 +113,21 @@ const (
 // readArgument reads one argument of a meta-command from line. ok is false when there is no further one. rest is what
 // follows; it begins with a backslash when another command follows on the line. eval is false in a branch not taken, where
 // psql reads arguments without looking at variables.
-func (s *Script) readArgument(line []byte, kind argKind, eval bool) (a argument, rest []byte, ok bool) {
+func (s *Script) readArgument(text lineText, kind argKind, eval bool) (a argument, rest lineText, ok bool) {
+	line, raw := text.masked, text.raw
+	end := text.from(len(line))
 	if kind == lineArg {
-		return argument{text: string(bytes.TrimLeft(line, " \t\r\f\n"))}, nil, true
+		return argument{text: string(bytes.TrimLeft(raw, " \t\r\f\n"))}, end, true
 	}
 	i := 0
 	for i < len(line) && (class[line[i]] == space || line[i] == '\n') {
 		i++
 	}
 	if i == len(line) || line[i] == '\\' {
-		return a, line[i:], false
+		return a, text.from(i), false
 	}
 	if kind == filePipeArg && line[i] == '|' {
-		return argument{text: string(line[i:])}, nil, true
+		return argument{text: string(raw[i:])}, end, true
 	}
 	var out []byte
 	bare := 0 // unquoted bytes at the end, which are the only ones that a trailing semicolon may be stripped from
@@ -126,16 +140,16 @@ func (s *Script) readArgument(line []byte, kind argKind, eval bool) (a argument,
 		case '\'':
 			a.quoted, bare = true, 0
 			var closed bool
-			out, i, closed = unescape(out, line, i+1)
+			out, i, closed = unescape(out, line, raw, i+1)
 			if !closed {
 				a.unterminated = true
-				return a, nil, false
+				return a, end, false
 			}
 		case '`':
 			j := bytes.IndexByte(line[i+1:], '`')
 			if j < 0 {
 				a.unterminated = true
-				return a, nil, false
+				return a, end, false
 			}
 			a.quoted, a.shell, bare = true, true, 0
 			i += j + 2
@@ -143,29 +157,30 @@ func (s *Script) readArgument(line []byte, kind argKind, eval bool) (a argument,
 			j := bytes.IndexByte(line[i+1:], '"')
 			if j < 0 {
 				a.unterminated = true
-				return a, nil, false
+				return a, end, false
 			}
 			a.quoted, bare = true, 0
-			out = append(out, line[i:i+j+2]...)
+			out = append(out, raw[i:i+j+2]...)
 			i += j + 2
 		case ':':
 			r, _ := variableRef(line[i:])
 			if r.form == noRef || !eval && r.form == plainRef {
-				out = append(out, c)
+				out = append(out, raw[i])
 				i++
 				bare++
 				continue
 			}
+			r.name = string(raw[i+r.from : i+r.from+len(r.name)])
 			if text, replaced := s.substitute(r); replaced {
 				out = append(out, text...)
 			} else {
-				out = append(out, line[i:i+r.length]...)
+				out = append(out, raw[i:i+r.length]...)
 			}
 			a.quoted = a.quoted || r.form != testRef
 			bare = 0
 			i += r.length
 		default:
-			out = append(out, c)
+			out = append(out, raw[i])
 			i++
 			bare++
 		}
@@ -180,13 +195,13 @@ func (s *Script) readArgument(line []byte, kind argKind, eval bool) (a argument,
 		a.text = unquoteIdentifier(a.text)
 	}
 	if len(out) == 0 && !a.quoted {
-		return a, line[i:], false
+		return a, text.from(i), false
 	}
-	return a, line[i:], true
+	return a, text.from(i), true
 }
 
 // unescape appends the content of a meta-command's single-quoted string, which line[i] begins, to out.
-func unescape(out, line []byte, i int) (text []byte, next int, closed bool) {
+func unescape(out, line, raw []byte, i int) (text []byte, next int, closed bool) {
 	for i < len(line) {
 		switch c := line[i]; {
 		case c == '\'' && i+1 < len(line) && line[i+1] == '\'':
@@ -216,11 +231,11 @@ func unescape(out, line []byte, i int) (text []byte, next int, closed bool) {
 				}
 				out = append(out, byte(v))
 			default:
-				out = append(out, e)
+				out = append(out, raw[i])
 				i++
 			}
 		default:
-			out = append(out, c)
+			out = append(out, raw[i])
 			i++
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -14,14 +15,55 @@ type Vars struct {
 
 // NewVars gives the variables as psql has them when it starts, without those that describe a connection.
 func NewVars() *Vars {
-	return &Vars{values: map[string]string{
-		"AUTOCOMMIT": "on", "COMP_KEYWORD_CASE": "preserve-upper", "ECHO": "none", "ECHO_HIDDEN": "off", "ERROR": "false",
-		"FETCH_COUNT": "0", "HIDE_TABLEAM": "off", "HIDE_TOAST_COMPRESSION": "off", "HISTCONTROL": "none", "HISTSIZE": "500",
-		"IGNOREEOF": "0", "LASTOID": "0", "LAST_ERROR_MESSAGE": "", "LAST_ERROR_SQLSTATE": "00000",
-		"ON_ERROR_ROLLBACK": "off", "ON_ERROR_STOP": "off", "PROMPT1": "%/%R%x%# ", "PROMPT2": "%/%R%x%# ", "PROMPT3": ">> ",
-		"QUIET": "off", "ROW_COUNT": "0", "SHOW_CONTEXT": "errors", "SHOW_ALL_RESULTS": "on", "SINGLELINE": "off",
-		"SINGLESTEP": "off", "SQLSTATE": "00000", "VERBOSITY": "default",
-	}}
+	v := &Vars{values: map[string]string{"LAST_ERROR_MESSAGE": "", "LAST_ERROR_SQLSTATE": "00000", "PROMPT1": "%/%R%x%# ",
+		"PROMPT2": "%/%R%x%# ", "PROMPT3": ">> "}}
+	for name, sp := range special {
+		v.values[name] = sp.initial
+	}
+	v.values["SHOW_ALL_RESULTS"] = "on"
+	return v
+}
+
+// specialVariable is one that psql acts upon: what it is when a script begins or has unset it, and what it may be.
+type specialVariable struct {
+	initial string
+	kind    specialKind
+	words   []string // what it may be; beside a boolean, for the kind boolean
+}
+
+type specialKind uint8
+
+const (
+	boolean specialKind = iota // nothing means on
+	number
+	oneWord
+)
+
+var special = map[string]specialVariable{
+	"AUTOCOMMIT":             {"on", boolean, nil},
+	"ON_ERROR_STOP":          {"off", boolean, nil},
+	"QUIET":                  {"off", boolean, nil},
+	"SINGLELINE":             {"off", boolean, nil},
+	"SINGLESTEP":             {"off", boolean, nil},
+	"HIDE_TABLEAM":           {"off", boolean, nil},
+	"HIDE_TOAST_COMPRESSION": {"off", boolean, nil},
+	"SHOW_ALL_RESULTS":       {"off", boolean, nil},
+	"ON_ERROR_ROLLBACK":      {"off", boolean, []string{"interactive"}},
+	"ECHO_HIDDEN":            {"off", boolean, []string{"noexec"}},
+	"FETCH_COUNT":            {"0", number, nil},
+	"HISTSIZE":               {"500", number, nil},
+	"IGNOREEOF":              {"0", number, nil},
+	"ECHO":                   {"none", oneWord, []string{"none", "errors", "queries", "all"}},
+	"VERBOSITY":              {"default", oneWord, []string{"default", "verbose", "terse", "sqlstate"}},
+	"SHOW_CONTEXT":           {"errors", oneWord, []string{"never", "errors", "always"}},
+	"COMP_KEYWORD_CASE":      {"preserve-upper", oneWord, []string{"lower", "upper", "preserve-lower", "preserve-upper"}},
+	"HISTCONTROL":            {"none", oneWord, []string{"none", "ignorespace", "ignoredups", "ignoreboth"}},
+}
+
+// Special tells whether psql acts upon the variable, so that \gset must leave it alone.
+func Special(name string) bool {
+	_, ok := special[name]
+	return ok || name == "PROMPT1" || name == "PROMPT2" || name == "PROMPT3"
 }
 
 // Get gives a variable's value and whether it is set.
@@ -47,32 +89,9 @@ func (v *Vars) Set(name, value string) error {
 	if !validName(name) {
 		return fmt.Errorf("invalid variable name: %q", name)
 	}
-	switch name {
-	case "AUTOCOMMIT", "ON_ERROR_STOP", "QUIET", "SINGLELINE", "SINGLESTEP", "HIDE_TABLEAM", "HIDE_TOAST_COMPRESSION",
-		"SHOW_ALL_RESULTS":
-		if value == "" {
-			value = "on"
-		}
-		if _, ok := parseBool(value); !ok {
-			return fmt.Errorf("unrecognized value %q for %q: Boolean expected", value, name)
-		}
-	case "ON_ERROR_ROLLBACK":
-		if value == "" {
-			value = "on"
-		}
-		if _, ok := parseBool(value); !ok && !strings.EqualFold(value, "interactive") {
-			return fmt.Errorf("unrecognized value %q for %q\nAvailable values are: on, off, interactive.", value, name) //nolint:revive // psql's words
-		}
-	case "ECHO":
-		if err := oneOf(name, value, "none", "errors", "queries", "all"); err != nil {
-			return err
-		}
-	case "VERBOSITY":
-		if err := oneOf(name, value, "default", "verbose", "terse", "sqlstate"); err != nil {
-			return err
-		}
-	case "SHOW_CONTEXT":
-		if err := oneOf(name, value, "never", "errors", "always"); err != nil {
+	if sp, ok := special[name]; ok {
+		var err error
+		if value, err = sp.check(name, value); err != nil {
 			return err
 		}
 	}
@@ -85,19 +104,35 @@ func (v *Vars) Unset(name string) error {
 	if !validName(name) {
 		return fmt.Errorf("invalid variable name: %q", name)
 	}
-	switch name {
-	case "AUTOCOMMIT", "ON_ERROR_STOP", "QUIET", "SINGLELINE", "SINGLESTEP", "ON_ERROR_ROLLBACK":
-		v.values[name] = "off"
-	case "ECHO":
-		v.values[name] = "none"
-	case "VERBOSITY":
-		v.values[name] = "default"
-	case "SHOW_CONTEXT":
-		v.values[name] = "errors"
-	default:
+	if sp, ok := special[name]; ok {
+		v.values[name] = sp.initial
+	} else {
 		delete(v.values, name)
 	}
 	return nil
+}
+
+// check gives the value as it is kept, or psql's error.
+func (sp specialVariable) check(name, value string) (string, error) {
+	switch sp.kind {
+	case boolean:
+		if value == "" {
+			value = "on"
+		}
+		if _, ok := parseBool(value); ok {
+			return value, nil
+		}
+		if sp.words == nil {
+			return "", fmt.Errorf("unrecognized value %q for %q: Boolean expected", value, name)
+		}
+		return value, oneOf(name, value, append([]string{"on", "off"}, sp.words...)...)
+	case number:
+		if _, err := strconv.ParseInt(strings.TrimSpace(value), 0, 32); err != nil {
+			return "", fmt.Errorf("invalid value %q for %q: integer expected", value, name)
+		}
+		return value, nil
+	}
+	return value, oneOf(name, value, sp.words...)
 }
 
 func oneOf(name, value string, allowed ...string) error {

@@ -1,0 +1,117 @@
+package psql
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/japanese"
+	"golang.org/x/text/encoding/korean"
+	"golang.org/x/text/encoding/simplifiedchinese"
+	"golang.org/x/text/encoding/traditionalchinese"
+	"golang.org/x/text/width"
+)
+
+// clientEncoding is what the reader must know of an encoding: where its characters end. In all but a few encodings every
+// byte of a character of several bytes has its high bit set, so that none is taken for a quote, a backslash or a letter.
+// In the unsafe ones (which PostgreSQL therefore has for clients only) the later bytes may look like anything.
+type clientEncoding struct {
+	unsafe  bool
+	length  func(b []byte) int // bytes of the character that b begins with; at least 1, at most len(b)
+	decoder encoding.Encoding  // nil: UTF-8 or not known
+}
+
+// encodingOf knows the client encodings by PostgreSQL's names for them, as the parameter client_encoding reports them.
+func encodingOf(name string) clientEncoding {
+	double := func(b []byte) int { // two bytes, the first with its high bit set
+		if b[0] >= 0x80 {
+			return min(2, len(b))
+		}
+		return 1
+	}
+	switch name {
+	case "", "UTF8":
+		return clientEncoding{length: utf8Length}
+	case "SJIS", "SHIFT_JIS_2004":
+		return clientEncoding{unsafe: true, decoder: japanese.ShiftJIS, length: func(b []byte) int {
+			if b[0] >= 0xa1 && b[0] <= 0xdf { // half-width katakana
+				return 1
+			}
+			return double(b)
+		}}
+	case "BIG5":
+		return clientEncoding{unsafe: true, decoder: traditionalchinese.Big5, length: double}
+	case "GBK":
+		return clientEncoding{unsafe: true, decoder: simplifiedchinese.GBK, length: double}
+	case "UHC":
+		return clientEncoding{unsafe: true, decoder: korean.EUCKR, length: double}
+	case "JOHAB":
+		return clientEncoding{unsafe: true, length: eucLength}
+	case "GB18030":
+		return clientEncoding{unsafe: true, decoder: simplifiedchinese.GB18030, length: func(b []byte) int {
+			switch {
+			case b[0] < 0x80:
+				return 1
+			case len(b) > 1 && b[1] >= 0x30 && b[1] <= 0x39:
+				return min(4, len(b))
+			}
+			return min(2, len(b))
+		}}
+	case "EUC_JP", "EUC_JIS_2004", "EUC_KR", "EUC_CN", "EUC_TW":
+		return clientEncoding{length: eucLength}
+	}
+	return clientEncoding{length: func([]byte) int { return 1 }}
+}
+
+func utf8Length(b []byte) int {
+	switch c := b[0]; { // as the server counts: by the first byte alone
+	case c < 0xc0:
+		return 1
+	case c < 0xe0:
+		return min(2, len(b))
+	case c < 0xf0:
+		return min(3, len(b))
+	case c < 0xf8:
+		return min(4, len(b))
+	}
+	return 1
+}
+
+// eucLength is that of EUC_JP, near enough for the others: a three-byte character begins with 0x8f.
+func eucLength(b []byte) int {
+	switch {
+	case b[0] == 0x8f:
+		return min(3, len(b))
+	case b[0] >= 0x80:
+		return min(2, len(b))
+	}
+	return 1
+}
+
+// columns gives how many columns of a screen the character takes that b begins with.
+func (e clientEncoding) columns(b []byte) int {
+	if e.decoder != nil || e.unsafe {
+		return e.length(b)
+	}
+	r, _ := utf8.DecodeRune(b)
+	if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
+		return 2
+	}
+	return 1
+}
+
+// decode gives text as UTF-8, for people to read.
+func (e clientEncoding) decode(b []byte) string {
+	if e.decoder != nil {
+		if s, err := e.decoder.NewDecoder().Bytes(b); err == nil {
+			return string(s)
+		}
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\t' {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(string(b), "?"))
+}

@@ -2,150 +2,161 @@ package load
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
 var errNoRows = pgx.ErrNoRows
 
-// sampleKeys is how many broken keys a warning shows.
-const sampleKeys = 5
+// attempted is the savepoint of statements of our own that may fail without harm to the load.
+const attempted = "fabricate_seed_attempt"
 
-// verify makes the loaded tables ready for an application: sequences, foreign keys, statistics.
+// verify makes the loaded tables ready for an application: statistics, foreign keys, sequences. Sequences come last because
+// no rollback takes them back.
 func (r *run) verify(ctx context.Context) error {
-	oids := r.tally.oids()
-	if len(oids) == 0 {
-		return nil
+	if err := r.endOwnersWay(ctx); err != nil {
+		return err
 	}
-	if !r.o.KeepSequences {
-		if err := r.syncSequences(ctx, oids); err != nil {
-			return (&failure{err: err}).problem()
+	if err := r.lookUpEmptied(ctx); err != nil {
+		return (&failure{err: err}).problem()
+	}
+	reached, err := r.reached(ctx)
+	if err != nil {
+		return (&failure{err: err}).problem()
+	}
+	if len(reached.oids) == 0 {
+		return r.closeOwnersWay(ctx)
+	}
+	if !r.o.SkipAnalyze {
+		if err := r.analyze(ctx, reached.analyze); err != nil {
+			return err
 		}
 	}
 	if r.o.ForeignKeys != Off && r.unguarded {
-		if err := r.checkForeignKeys(ctx, oids); err != nil {
+		if err := r.checkForeignKeys(ctx, reached.oids); err != nil {
+			return err
+		}
+	}
+	if !r.o.KeepSequences {
+		if err := r.syncSequences(ctx, reached.oids); err != nil {
 			return (&failure{err: err}).problem()
 		}
 	}
-	if !r.o.SkipAnalyze {
-		var names []string
-		for _, t := range r.tally.result().Tables {
-			names = append(names, t.Name)
+	return r.closeOwnersWay(ctx)
+}
+
+// reached is what the load has put rows into.
+type reached struct {
+	oids    []uint32 // tables, with the partitioned tables above them and the partitions below
+	analyze []string // tables to ANALYZE, as far as the role may
+}
+
+// reachedQuery asks for the tables that the script named ($1), and in one transaction ($2) also for those that the server's
+// own counters know: rows come through views, rules, triggers and functions as well. ANALYZE of a partitioned table includes
+// its partitions. Who may ANALYZE: the table's owner, the database's, and from PostgreSQL 17 on who has MAINTAIN ($3).
+const reachedQuery = `
+WITH RECURSIVE seen AS (
+	SELECT c.oid FROM pg_catalog.pg_class c
+	WHERE c.oid = ANY ($1::oid[]) OR ($2 AND c.relkind = 'r' AND c.relpersistence <> 't'
+		AND c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) AND pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid) > 0)
+), viewed(oid) AS (
+	SELECT oid FROM seen
+	UNION
+	SELECT d.refobjid FROM viewed JOIN pg_catalog.pg_class v ON v.oid = viewed.oid AND v.relkind = 'v'
+	JOIN pg_catalog.pg_rewrite w ON w.ev_class = v.oid
+	JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass
+), up(oid) AS (
+	SELECT oid FROM viewed
+	UNION
+	SELECT i.inhparent FROM up JOIN pg_catalog.pg_inherits i ON i.inhrelid = up.oid
+), family(oid) AS (
+	SELECT oid FROM up
+	UNION
+	SELECT i.inhrelid FROM family JOIN pg_catalog.pg_inherits i ON i.inhparent = family.oid JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relispartition
+), above(oid, ancestor) AS (
+	SELECT i.inhrelid, i.inhparent FROM viewed JOIN pg_catalog.pg_inherits i ON i.inhrelid = viewed.oid JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relispartition
+	UNION
+	SELECT above.oid, i.inhparent FROM above JOIN pg_catalog.pg_inherits i ON i.inhrelid = above.ancestor
+)
+SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname),
+	c.oid IN (SELECT oid FROM viewed) AND c.relkind IN ('r', 'p')
+	AND NOT EXISTS (SELECT 1 FROM above WHERE above.oid = c.oid AND above.ancestor IN (SELECT oid FROM viewed))
+	AND (pg_catalog.pg_has_role(c.relowner, 'USAGE') OR CASE WHEN $3 THEN pg_catalog.has_table_privilege(c.oid, 'MAINTAIN') ELSE false END
+		OR (SELECT pg_catalog.pg_has_role(b.datdba, 'USAGE') FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database()))
+FROM family JOIN pg_catalog.pg_class c ON c.oid = family.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'f')
+ORDER BY 2`
+
+func (r *run) reached(ctx context.Context) (reached, error) {
+	rows, err := r.conn.Query(ctx, reachedQuery, oidList(append(r.tally.oids(), r.emptied.oids...)), r.began, r.serverAtLeast(170000))
+	if err != nil {
+		return reached{}, err
+	}
+	var all reached
+	var oid uint32
+	var name string
+	var analyze bool
+	_, err = pgx.ForEachRow(rows, []any{&oid, &name, &analyze}, func() error {
+		all.oids = append(all.oids, oid)
+		if analyze {
+			all.analyze = append(all.analyze, name)
 		}
-		if err := r.exec(ctx, "ANALYZE "+strings.Join(names, ", ")); err != nil {
-			return (&failure{err: err}).problem()
-		}
+		return nil
+	})
+	return all, err
+}
+
+// analyze gives the planner statistics of the tables, so that an application's first queries are not planned blindly. That
+// it fails (an index's function can) is no reason to give up the rows.
+func (r *run) analyze(ctx context.Context, tables []string) error {
+	if len(tables) == 0 {
+		return nil
+	}
+	err := r.tryExec(ctx, "ANALYZE "+strings.Join(tables, ", "))
+	if problem := r.ownFault(ctx, err); problem != nil {
+		return problem
+	}
+	if err != nil {
+		r.warn("ANALYZE failed, statistics are as they were: " + shortReason(err))
 	}
 	return nil
 }
 
-// syncSequences moves each sequence that feeds a column of the tables past the column's largest value (smallest, if it
-// counts down), so that the next insert with a default does not collide. A sequence is never moved back.
-func (r *run) syncSequences(ctx context.Context, oids []uint32) error {
-	rows, err := r.conn.Query(ctx, `
-		SELECT DISTINCT format('%I.%I', sn.nspname, s.relname), format('%I.%I', tn.nspname, t.relname), quote_ident(a.attname), q.seqincrement
-		FROM pg_catalog.pg_depend d
-		LEFT JOIN pg_catalog.pg_attrdef ad ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = ad.oid
-		JOIN pg_catalog.pg_class s ON s.relkind = 'S' AND s.oid = CASE WHEN ad.oid IS NULL THEN d.objid ELSE d.refobjid END
-		JOIN pg_catalog.pg_namespace sn ON sn.oid = s.relnamespace
-		JOIN pg_catalog.pg_sequence q ON q.seqrelid = s.oid
-		JOIN pg_catalog.pg_class t ON t.oid = CASE WHEN ad.oid IS NULL THEN d.refobjid ELSE ad.adrelid END
-		JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
-		JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum = CASE WHEN ad.oid IS NULL THEN d.refobjsubid ELSE ad.adnum END
-		WHERE t.oid = ANY ($1::oid[]) AND NOT a.attisdropped AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype)
-			AND ((d.classid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0)
-				OR (ad.oid IS NOT NULL AND d.refclassid = 'pg_catalog.pg_class'::regclass))
-		ORDER BY 1, 2`, oidList(oids))
-	if err != nil {
-		return err
+// tryExec sends a statement of our own whose failure leaves the transaction, if there is one, as it was before.
+func (r *run) tryExec(ctx context.Context, sql string) error {
+	return r.try(ctx, sql, answers{})
+}
+
+func (r *run) try(ctx context.Context, sql string, a answers) error {
+	if !r.began {
+		return r.wire.query(ctx, []byte(sql), a)
 	}
-	type feed struct {
-		sequence, table, column string
-		increment               int64
-	}
-	feeds, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (f feed, err error) {
-		return f, row.Scan(&f.sequence, &f.table, &f.column, &f.increment)
-	})
-	if err != nil {
-		return err
-	}
-	for _, f := range feeds {
-		far, past := "max", ">"
-		if f.increment < 0 {
-			far, past = "min", "<"
+	err := r.wire.query(ctx, []byte("SAVEPOINT "+attempted+"; "+sql+"; RELEASE SAVEPOINT "+attempted), a)
+	if err != nil && r.wire.pg.TxStatus() == 'E' {
+		if back := r.exec(ctx, "ROLLBACK TO SAVEPOINT "+attempted+"; RELEASE SAVEPOINT "+attempted); back != nil {
+			return back
 		}
-		// setval only where the next value would not be past the column's: is_called tells whether last_value was used.
-		if err := r.exec(ctx, fmt.Sprintf(`SELECT pg_catalog.setval('%s', m.v::bigint, true) FROM (SELECT %s(%s) AS v FROM %s) m, %s s
-			WHERE m.v IS NOT NULL AND (m.v %s s.last_value OR (m.v = s.last_value AND NOT s.is_called))`,
-			strings.ReplaceAll(f.sequence, "'", "''"), far, f.column, f.table, f.sequence, past)); err != nil {
-			return err
-		}
+	}
+	return err
+}
+
+// ownFault tells whether err ends the load: the connection or the context has ended, or the transaction cannot go on.
+func (r *run) ownFault(ctx context.Context, err error) error {
+	var lost *lostError
+	if err != nil && (ctx.Err() != nil || errors.As(err, &lost) || r.conn.IsClosed() || r.wire.pg.TxStatus() == 'E') {
+		return (&failure{err: err}).problem()
 	}
 	return nil
 }
 
-// checkForeignKeys looks for rows that break a foreign key of, or to, the tables: the replica role does not check any.
-// Keys marked NOT VALID promise nothing and are left out.
-func (r *run) checkForeignKeys(ctx context.Context, oids []uint32) error {
-	rows, err := r.conn.Query(ctx, `
-		SELECT quote_ident(c.conname), format('%I.%I', fn.nspname, f.relname), format('%I.%I', pn.nspname, p.relname), c.confmatchtype = 'f',
-			array(SELECT quote_ident(a.attname) FROM unnest(c.conkey) WITH ORDINALITY k(n, i) JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.n ORDER BY k.i),
-			array(SELECT quote_ident(a.attname) FROM unnest(c.confkey) WITH ORDINALITY k(n, i) JOIN pg_catalog.pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.n ORDER BY k.i),
-			array(SELECT format('OPERATOR(%I.%s)', onn.nspname, o.oprname) FROM unnest(c.conpfeqop) WITH ORDINALITY k(n, i) JOIN pg_catalog.pg_operator o ON o.oid = k.n JOIN pg_catalog.pg_namespace onn ON onn.oid = o.oprnamespace ORDER BY k.i)
-		FROM pg_catalog.pg_constraint c
-		JOIN pg_catalog.pg_class f ON f.oid = c.conrelid JOIN pg_catalog.pg_namespace fn ON fn.oid = f.relnamespace
-		JOIN pg_catalog.pg_class p ON p.oid = c.confrelid JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
-		WHERE c.contype = 'f' AND c.convalidated AND c.conparentid = 0 AND (c.conrelid = ANY ($1::oid[]) OR c.confrelid = ANY ($1::oid[]))
-		ORDER BY 2, 1`, oidList(oids))
-	if err != nil {
-		return err
-	}
-	type key struct {
-		name, table, parent string
-		full                bool
-		from, to, equal     []string
-	}
-	keys, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (k key, err error) {
-		return k, row.Scan(&k.name, &k.table, &k.parent, &k.full, &k.from, &k.to, &k.equal)
-	})
-	if err != nil {
-		return err
-	}
-	for _, k := range keys {
-		var match, set, null, shown []string
-		for i := range k.from {
-			match = append(match, fmt.Sprintf("p.%s %s f.%s", k.to[i], k.equal[i], k.from[i]))
-			set = append(set, fmt.Sprintf("f.%s IS NOT NULL", k.from[i]))
-			null = append(null, fmt.Sprintf("f.%s IS NULL", k.from[i]))
-			shown = append(shown, fmt.Sprintf("coalesce(f.%s::text, 'NULL')", k.from[i]))
-		}
-		broken := fmt.Sprintf("%s AND NOT EXISTS (SELECT 1 FROM %s p WHERE %s)", strings.Join(set, " AND "), k.parent, strings.Join(match, " AND "))
-		if k.full { // MATCH FULL: all columns null, or none
-			broken = fmt.Sprintf("(%s) OR ((%s) AND NOT (%s))", broken, strings.Join(null, " OR "), strings.Join(null, " AND "))
-		}
-		var count int64
-		var sample []string
-		// The sample is taken while counting, so that the tables are read once.
-		if err := r.conn.QueryRow(ctx, fmt.Sprintf("SELECT count(*), (array_agg(concat_ws(', ', %s)))[1:%d] FROM %s f WHERE %s",
-			strings.Join(shown, ", "), sampleKeys, k.table, broken)).Scan(&count, &sample); err != nil {
-			return err
-		}
-		if count == 0 {
-			continue
-		}
-		text := fmt.Sprintf("foreign key %s: %d rows of %s (%s) have no match in %s (%s), for example %s", k.name, count, k.table,
-			strings.Join(k.from, ", "), k.parent, strings.Join(k.to, ", "), strings.Join(sample, "; "))
-		if r.o.ForeignKeys == Enforce {
-			return &problem.Error{Code: problem.Database, Where: "table " + k.table, What: text,
-				Remedy: "Mend the data in Fabricate, or set foreign-keys to check or off."}
-		}
-		r.warn(text)
-	}
-	return nil
+// serverAtLeast compares the server's version with one such as 150000.
+func (r *run) serverAtLeast(version int) bool {
+	var major int
+	_, _ = fmt.Sscanf(r.wire.pg.ParameterStatus("server_version"), "%d", &major)
+	return major >= version/10000
 }
 
 // oidList writes an array constant: pgx has no encoding for []uint32 as oid[] without asking the server.

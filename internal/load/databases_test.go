@@ -1,0 +1,182 @@
+package load_test
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/fstest"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/load"
+	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
+)
+
+// roles numbers the roles of this process: they belong to the whole server.
+var roles atomic.Int64
+
+// newRole makes a role that may log in and nothing more, and gives the database's URL with it.
+func newRole(t testing.TB, databaseURL string) (role, roleURL string) {
+	t.Helper()
+	role = fmt.Sprintf("role_%d", roles.Add(1))
+	u, err := url.Parse(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Exec(t, databaseURL, fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD 'p w:/@%%'", role))
+	t.Cleanup(func() { // before the database is dropped
+		pgtest.Exec(t, databaseURL, fmt.Sprintf("REASSIGN OWNED BY %s TO postgres; DROP OWNED BY %[1]s; DROP ROLE %[1]s", role))
+	})
+	u.User = url.UserPassword(role, "p w:/@%")
+	return role, u.String()
+}
+
+// script is one script for load.Options.
+func script(text string) load.Script {
+	return load.Script{FS: fstest.MapFS{"load.sql": &fstest.MapFile{Data: []byte(text)}}, Name: "load.sql"}
+}
+
+// loaded runs a script against a database, and gives the warnings.
+func loaded(t testing.TB, databaseURL, text string, change func(*load.Options)) (warnings []string, err error) {
+	t.Helper()
+	o := load.Options{Target: target(t, databaseURL), Script: script(text), Events: events(t)}
+	o.Events.Warn = func(s string) {
+		t.Log("warning:", s)
+		warnings = append(warnings, s)
+	}
+	if change != nil {
+		change(&o)
+	}
+	_, err = load.Run(context.Background(), o)
+	return warnings, err
+}
+
+// value gives the one value of a query as text.
+func value(t testing.TB, databaseURL, query string) string {
+	t.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx) //nolint:errcheck // a test's
+	var text *string
+	if err := conn.QueryRow(ctx, "SELECT ("+query+")::text").Scan(&text); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	if text == nil {
+		return "NULL"
+	}
+	return *text
+}
+
+// TestDatabasesAsPeopleHaveThem loads one export for each schema: by a superuser through psql, and through us by a superuser, by
+// the mere owner of the database, and by an owner with the replica role granted. The dumps are the same but for sequences, and
+// an application's inserts with default ids work.
+func TestDatabasesAsPeopleHaveThem(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Shared(t)
+	files, err := filepath.Glob("testdata/databases/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no fixtures: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			fixture, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			part := map[string]string{}
+			for _, f := range fixture.Files {
+				part[f.Name] = string(f.Data)
+			}
+			dir := t.TempDir()
+			if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // psql may run as another user
+				t.Fatal(err)
+			}
+			path := filepath.Join(dir, "load.sql")
+			if err := os.WriteFile(path, []byte(part["load.sql"]), 0o644); err != nil { //nolint:gosec // likewise
+				t.Fatal(err)
+			}
+			psqlURL := server.NewDatabase(t)
+			prepare(t, psqlURL, part)
+			if _, stderr, code := pgtest.Psql(t, psqlURL, "-v", "ON_ERROR_STOP=1", "-1", "-q", "-f", path); code != 0 {
+				t.Fatalf("psql: %s", stderr)
+			}
+			want := withoutSequences(pgtest.SortedDump(t, psqlURL, "-O", "-x"))
+			for _, as := range []string{"superuser", "owner", "owner verbatim", "granted"} {
+				t.Run(as, func(t *testing.T) {
+					t.Parallel()
+					superURL := server.NewDatabase(t)
+					roleURL := prepare(t, superURL, part)
+					switch as {
+					case "superuser":
+						roleURL = superURL
+					case "granted":
+						u, _ := url.Parse(roleURL)
+						pgtest.Exec(t, superURL, "GRANT SET ON PARAMETER session_replication_role TO "+u.User.Username())
+					}
+					warnings, err := loaded(t, roleURL, part["load.sql"], func(o *load.Options) {
+						o.ForeignKeys = load.Enforce
+						o.Verbatim = as == "owner verbatim"
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+					if len(warnings) > 0 {
+						t.Errorf("warnings: %q", warnings)
+					}
+					if got := withoutSequences(pgtest.SortedDump(t, superURL, "-O", "-x")); got != want {
+						t.Fatalf("dumps differ:\n%s", difference(want, got))
+					}
+					if after := part["application.sql"]; after != "" {
+						pgtest.Exec(t, superURL, after)
+					}
+				})
+			}
+		})
+	}
+}
+
+// prepare makes a fixture's schema as a role that owns the database and all in it.
+func prepare(t testing.TB, databaseURL string, part map[string]string) (roleURL string) {
+	t.Helper()
+	role, roleURL := newRole(t, databaseURL)
+	if s := part["superuser.sql"]; s != "" {
+		pgtest.Exec(t, databaseURL, s)
+	}
+	pgtest.Exec(t, databaseURL, fmt.Sprintf(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %%I OWNER TO %s', current_database()); END $$;
+		ALTER SCHEMA public OWNER TO %[1]s`, role))
+	pgtest.Exec(t, roleURL, part["schema.sql"])
+	return roleURL
+}
+
+// withoutSequences takes the positions of sequences out of a dump.
+func withoutSequences(dump string) string {
+	lines := strings.SplitAfter(dump, "\n")
+	kept := lines[:0]
+	for _, line := range lines {
+		if !strings.HasPrefix(line, "SELECT pg_catalog.setval(") {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "")
+}
+
+// difference shows the first lines that differ.
+func difference(want, got string) string {
+	a, b := strings.Split(want, "\n"), strings.Split(got, "\n")
+	for i := range a {
+		if i >= len(b) || a[i] != b[i] {
+			return fmt.Sprintf("line %d\nwant:\n%s\ngot:\n%s", i+1, strings.Join(a[max(0, i-3):min(len(a), i+6)], "\n"), strings.Join(b[min(len(b), max(0, i-3)):min(len(b), i+6)], "\n"))
+		}
+	}
+	return "the second is longer"
+}

@@ -122,6 +122,10 @@ func (p *parser) loading() {
 		p.find("%s continue needs transaction none: in a single transaction PostgreSQL refuses everything after the first "+
 			"error; set transaction to none, or on-error to stop", p.spell("on-error"))
 	}
+	if s.ForeignKeys == "enforce" && s.Transaction == "none" {
+		p.find("%s enforce needs transaction single: what is committed already cannot be rolled back; set foreign-keys to check, "+
+			"or leave transaction out", p.spell("foreign-keys"))
+	}
 	if s.Jobs > 1 && s.Transaction == "single" {
 		p.find("%s %d needs transaction none: a transaction lives in one connection; set transaction to none, or jobs to 1",
 			p.spell("jobs"), s.Jobs)

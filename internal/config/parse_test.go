@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/nearest"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
@@ -437,7 +438,7 @@ func TestNearest(t *testing.T) {
 		"timeuot": "timeout", "Timeout": "timeout", "pollinterval": "poll-interval", "job": "jobs", "fsat": "fast", "xyz": "", "": "",
 		strings.Repeat("timeout", 1000): "",
 	} {
-		if got := nearest(written, words); got != want {
+		if got := nearest.Word(written, words); got != want {
 			t.Errorf("%.20s: got %q, want %q", written, got, want)
 		}
 	}

@@ -22,7 +22,9 @@ demo: need-postgres ## the whole path on this machine: a simulated API, a throwa
 
 .PHONY: test
 test: need-postgres ## every test, with the race detector, in random order (PACKAGES=./internal/psql/... for some)
-	@go run ./scripts/gotest -race -shuffle=on -timeout 15m $(PACKAGES)
+	@race=-race; if [ "$$(go env CGO_ENABLED)" != 1 ]; then race=; \
+		echo 'Without the race detector, which needs a C compiler (on Debian or Ubuntu: apt-get install gcc libc6-dev)'; fi; \
+		go run ./scripts/gotest $$race -shuffle=on -timeout 15m $(PACKAGES)
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) $(ACTIONLINT) ## golangci-lint, actionlint, and the shell scripts' syntax

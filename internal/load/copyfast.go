@@ -29,12 +29,12 @@ func (r *run) ahead(ctx context.Context, infos []statementInfo, open func() (*ps
 	if err != nil || rows == nil {
 		return nil, err
 	}
-	head, err := io.ReadAll(io.LimitReader(rows, manyRows))
+	head, err := io.ReadAll(io.LimitReader(rows, int64(r.o.thresholds.manyRows)))
 	if err != nil {
 		_ = rows.Close()
 		return nil, err
 	}
-	return &copyAhead{plan, rows, watched{io.MultiReader(bytes.NewReader(head), rows), r.progress}, len(head) == manyRows}, nil
+	return &copyAhead{plan, rows, watched{io.MultiReader(bytes.NewReader(head), rows), r.progress}, len(head) == r.o.thresholds.manyRows}, nil
 }
 
 // sendAlone sends the COPY outside a transaction of the script's.

@@ -22,7 +22,7 @@ const (
 	// few small ones.
 	largeInsert = 8 << 10
 	// manyInserts is how many INSERTs into one table, one after the other, go as COPY whatever their size.
-	manyInserts = 20
+	manyInserts = 5
 	// manyRows is how many bytes of rows must come before indexes are switched off for them.
 	manyRows = 2 << 20
 )
@@ -76,7 +76,7 @@ func (r *run) inserts(ctx context.Context, sc *psql.Script, st *psql.Statement) 
 		r.insertsInto, r.insertsSeen = table, 0
 	}
 	r.insertsSeen++
-	if len(st.Text) < largeInsert && r.insertsSeen < manyInserts && r.o.Jobs <= 1 {
+	if len(st.Text) < r.o.thresholds.largeInsert && r.insertsSeen < r.o.thresholds.manyInserts && r.o.Jobs <= 1 {
 		return false, nil
 	}
 	plan, err := r.plan(ctx, head.table)
@@ -103,7 +103,7 @@ func (r *run) inserts(ctx context.Context, sc *psql.Script, st *psql.Statement) 
 			return false, nil
 		}
 	}
-	for run.more() && len(run.buf) < manyRows {
+	for run.more() && len(run.buf) < r.o.thresholds.manyRows {
 		run.advance()
 	}
 	if err := r.beforeRows(ctx, plan, run.more()); err != nil {

@@ -59,6 +59,14 @@ type Options struct {
 	ForeignKeys    ForeignKeys // "" means Check
 	SkipAnalyze    bool        // do not ANALYZE (the setting analyze, turned off)
 	Events         Events
+
+	thresholds thresholds // for tests
+}
+
+// thresholds say from when on a faster way pays. 0 means the constant of the same name.
+type thresholds struct {
+	fragmentSize, largeInsert, manyInserts, manyRows int
+	noPreflight                                      bool // errors are to be psql's own
 }
 
 // Events are told what happens as it happens. Any may be nil. They are called one at a time.

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -120,6 +121,9 @@ type run struct {
 }
 
 func newRun(o Options) *run {
+	t := &o.thresholds
+	t.fragmentSize, t.largeInsert = cmp.Or(t.fragmentSize, fragmentSize), cmp.Or(t.largeInsert, largeInsert)
+	t.manyInserts, t.manyRows = cmp.Or(t.manyInserts, manyInserts), cmp.Or(t.manyRows, manyRows)
 	return &run{o: o, vars: psql.NewVars(), tally: newTally(), mentioned: map[string]bool{}, plans: map[string]*tablePlan{}}
 }
 
@@ -145,11 +149,9 @@ func (r *run) connect(ctx context.Context, target *pgx.ConnConfig) error {
 
 // load runs the scripts. skipped means that there were rows and Keep was asked for.
 func (r *run) load(ctx context.Context) (skipped bool, err error) {
-	var targets [][]string
-	if r.o.IfNotEmpty == Keep || r.o.IfNotEmpty == Fail {
-		if targets, err = r.targets(ctx); err != nil {
-			return false, err
-		}
+	seen, err := r.lookAhead(ctx)
+	if err != nil {
+		return false, err
 	}
 	if r.o.Transaction != None {
 		if err := r.exec(ctx, "BEGIN"); err != nil {
@@ -157,18 +159,8 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 		}
 		r.began, r.inBlock = true, true
 	}
-	if len(targets) > 0 {
-		table, err := r.notEmpty(ctx, targets)
-		switch {
-		case err != nil:
-			return false, err
-		case table != "" && r.o.IfNotEmpty == Keep:
-			r.notice(fmt.Sprintf("table %s has rows and if-not-empty is keep: nothing was loaded", table))
-			return true, nil
-		case table != "":
-			return false, &problem.Error{Code: problem.Database, Where: "table " + table, What: "it has rows, and if-not-empty is fail: nothing was changed",
-				Remedy: "Empty it, or set if-not-empty to replace or keep."}
-		}
+	if keep, err := r.keepRows(ctx, seen); keep || err != nil {
+		return keep, err
 	}
 	if r.began {
 		if err := r.exec(ctx, "SAVEPOINT "+blockStart); err != nil {

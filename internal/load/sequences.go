@@ -147,8 +147,8 @@ func (r *run) moves(ctx context.Context, sequences []sequence) ([]string, error)
 		if s.increment < 0 {
 			far = "least"
 		}
-		parts = append(parts, fmt.Sprintf("SELECT %d, s.last_value, s.is_called, least(greatest(trunc(%s(%s)::numeric), %d), %d)::bigint FROM %s s",
-			i, far, strings.Join(s.columns, ", "), math.MinInt64, math.MaxInt64, s.name))
+		parts = append(parts, fmt.Sprintf("SELECT %d, s.last_value, s.is_called, CASE WHEN far IS NOT NULL THEN least(greatest(trunc(far), %d), %d)::bigint END FROM %s s, (SELECT %s(%s)::numeric) f(far)",
+			i, math.MinInt64, math.MaxInt64, s.name, far, strings.Join(s.columns, ", ")))
 	}
 	rows, err := r.conn.Query(ctx, strings.Join(parts, " UNION ALL "))
 	if err != nil {

@@ -1,65 +1,84 @@
 package load
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
+	"strings"
 
+	"github.com/jackc/pgx/v5"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 )
 
-// targets reads the script through without running it, for the tables that it fills or empties. Branches that depend on
-// the server's answers are taken as the variables stand now.
-func (r *run) targets(ctx context.Context) ([][]string, error) {
+// foreseenBytes is how much of a script is read ahead to compare it with the catalog, in bytes: 20 ms of reading. An export
+// empties its tables first, so their names at least are among what is seen.
+const foreseenBytes = 16 << 20
+
+// survey is what a script will touch, read without running it. Branches that depend on the server's answers are taken as the
+// variables stand now.
+type survey struct {
+	heads      []*head
+	unforeseen bool // something in the script may make tables or change names, roles or privileges
+}
+
+// head is the beginning of a statement that fills or empties a table.
+type head struct {
+	kind       statementKind
+	parts      []string // the table's name
+	columns    []string // nil if none are named
+	overriding bool     // INSERT … OVERRIDING
+	defaults   bool     // DEFAULT stands in the text: a generated column may be named
+	path       string   // the search_path that the script has set, as set_config takes it; "" for the session's own
+	at         psql.Position
+	relation   *relation // that the name means, nil if none
+}
+
+// survey reads the script, up to a limit in bytes unless that is 0.
+func (r *run) survey(ctx context.Context, limit int64) (*survey, error) {
 	vars := psql.NewVars()
 	for name, value := range r.o.Variables {
 		_ = vars.Set(name, value)
 	}
 	sc, err := psql.Open(r.o.Script.FS, r.o.Script.Name, vars, psql.Options{Escapes: r.escapes(), FragmentSize: 64 << 10})
 	if err != nil {
-		return nil, (&failure{err: err}).problem()
+		return nil, err
 	}
 	defer func() { _ = sc.Close() }()
-	seen := map[string]bool{}
-	var found [][]string
-	note := func(text []byte) statementInfo {
-		info := classify(&tokens{text: text, escapes: r.escapes()})
-		for _, parts := range info.tables {
-			if key := quoteName(parts...); len(parts) > 0 && !seen[key] {
-				seen[key] = true
-				found = append(found, parts)
-			}
-		}
-		return info
-	}
-	for ctx.Err() == nil {
+	s := &surveyor{survey: &survey{}, escapes: r.escapes(), seen: map[string]bool{}}
+	for (limit == 0 || sc.BytesRead() < limit) && ctx.Err() == nil {
 		item, err := sc.Next()
 		var e *psql.Error
 		switch {
 		case errors.Is(err, io.EOF):
-			return found, nil
+			return s.survey, nil
 		case errors.As(err, &e) && !e.Fatal && !e.Refused:
+			s.unforeseen = true
 			continue
 		case err != nil:
-			return nil, (&failure{err: err}).problem()
+			return nil, err
 		}
+		var rows bool
 		switch it := item.(type) {
 		case *psql.Statement:
-			if info := note(it.Text); info.copy != nil && info.copy.from && info.copy.file == "" {
-				if err := skipRows(sc); err != nil {
-					return nil, (&failure{err: err}).problem()
-				}
-			}
+			rows = s.statement(it)
 		case *psql.Copy:
-			note([]byte(it.SQL))
-			if it.From == psql.FromScript {
-				if err := skipRows(sc); err != nil {
-					return nil, (&failure{err: err}).problem()
-				}
+			s.text([]byte(it.SQL), it.Pos)
+			rows = it.From == psql.FromScript
+		case *psql.Connect, *psql.LargeObject:
+			s.unforeseen = true
+		}
+		if rows {
+			if err := skipRows(sc); err != nil {
+				return nil, err
 			}
 		}
 	}
-	return nil, ctx.Err()
+	return s.survey, ctx.Err()
 }
 
 func skipRows(sc *psql.Script) error {
@@ -70,34 +89,303 @@ func skipRows(sc *psql.Script) error {
 	return rows.Close()
 }
 
-// notEmpty gives the first of the tables that exists and has rows. Inside the one transaction it also keeps others from
-// adding any until the end.
-func (r *run) notEmpty(ctx context.Context, targets [][]string) (string, error) {
-	for _, parts := range targets {
-		name := quoteName(parts...)
-		var table string
-		var kind string
-		err := r.conn.QueryRow(ctx, `SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relkind::text
-			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-			WHERE c.oid = pg_catalog.to_regclass($1)`, name).Scan(&table, &kind)
-		if err != nil {
-			if errors.Is(err, errNoRows) {
-				continue // the script makes it
+// surveyor is the state of a survey.
+type surveyor struct {
+	*survey
+	escapes bool
+	seen    map[string]bool
+	last    []byte // the beginning of the last INSERT, up to its rows
+	inside  bool   // the statement before goes on
+	path    string
+}
+
+// statement notes what a statement touches; rows says that rows for COPY follow it.
+func (s *surveyor) statement(st *psql.Statement) (rows bool) {
+	inside := s.inside
+	s.inside = st.More
+	if inside || len(s.last) > 0 && bytes.HasPrefix(st.Text, s.last) {
+		return false
+	}
+	if st.Compound || st.Send != nil {
+		s.unforeseen = true
+	}
+	return s.text(st.Text, st.Pos)
+}
+
+func (s *surveyor) text(text []byte, at psql.Position) (rows bool) {
+	info := classify(&tokens{text: text, escapes: s.escapes})
+	switch info.kind {
+	case insertStatement, copyStatement, truncateStatement:
+		for _, parts := range info.tables {
+			if len(parts) > 0 {
+				s.head(text, &head{kind: info.kind, parts: parts, path: s.path, at: at})
 			}
-			return "", (&failure{err: err}).problem()
 		}
-		if r.began && (kind == "r" || kind == "p") {
-			if err := r.exec(ctx, "LOCK TABLE "+table+" IN SHARE ROW EXCLUSIVE MODE"); err != nil {
-				return "", (&failure{err: err}).problem()
+	case otherStatement:
+		s.other(&tokens{text: text, escapes: s.escapes})
+	case prepareTransaction:
+		s.unforeseen = true
+	}
+	return info.copy != nil && info.copy.from && info.copy.file == ""
+}
+
+func (s *surveyor) head(text []byte, h *head) {
+	t := &tokens{text: text, escapes: s.escapes}
+	t.next()
+	switch h.kind {
+	case insertStatement:
+		t.accept("into")
+		t.relation()
+		if t.accept("as") {
+			t.next()
+		}
+		h.columns = t.names()
+		h.overriding = t.accept("overriding")
+		h.defaults = bytes.Contains(bytes.ToLower(text[t.i:min(len(text), t.i+4<<10)]), []byte("default"))
+		if at := bytes.IndexByte(text[t.i:], '('); at >= 0 {
+			s.last = append(s.last[:0], text[:t.i+at]...)
+		}
+	case copyStatement:
+		t.accept("binary")
+		t.relation()
+		h.columns = t.names()
+	}
+	key := fmt.Sprint(h.kind, quoteName(h.parts...), quoteName(h.columns...), h.path)
+	if !s.seen[key] {
+		s.seen[key] = true
+		s.heads = append(s.heads, h)
+	}
+}
+
+// names reads a list of column names in parentheses; nil if what follows is none.
+func (t *tokens) names() []string {
+	at := t.i
+	var names []string
+	for sep := "("; ; sep = "," {
+		if !t.accept(sep) {
+			if len(names) > 0 && t.accept(")") {
+				return names
 			}
+			t.i = at
+			return nil
 		}
-		var rows bool
-		if err := r.conn.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM "+table+")").Scan(&rows); err != nil {
-			return "", (&failure{err: err}).problem()
+		name := t.next()
+		if name.kind != wordToken && name.kind != quotedToken || name.text == "select" && name.kind == wordToken {
+			t.i = at
+			return nil
 		}
-		if rows {
-			return table, nil
+		names = append(names, name.text)
+	}
+}
+
+// harmless are statements that neither make tables nor change what names mean or who may do what.
+var harmless = []string{"update", "delete", "lock", "analyze", "vacuum", "comment", "show", "checkpoint", "notify", "listen", "values", "table"}
+
+// other looks at a statement that names no table to fill.
+func (s *surveyor) other(t *tokens) {
+	switch first := t.next(); first.text {
+	case "set", "reset":
+		if !t.accept("session") {
+			t.accept("local")
+		}
+		switch setting := t.next(); setting.text {
+		case "search_path", "schema":
+			if setting.text == "search_path" && !t.accept("to") {
+				t.accept("=")
+			}
+			s.path = t.path()
+		case "role", "authorization":
+			s.unforeseen = true
+		case "all":
+			s.path = ""
+		}
+	case "select":
+		if t.accept("pg_catalog") {
+			t.accept(".")
+		}
+		switch name := t.next(); name.text {
+		case "set_config":
+			if t.accept("(") && strings.EqualFold(t.next().text, "search_path") && t.accept(",") {
+				if s.path = t.next().text; s.path == "" {
+					s.path = `""`
+				}
+			}
+		case "setval":
+		default:
+			s.unforeseen = true
+		}
+	case "alter":
+		s.unforeseen = s.unforeseen || !bytes.Contains(bytes.ToLower(t.text), []byte(" trigger "))
+	default:
+		s.unforeseen = s.unforeseen || first.kind != endToken && !slices.Contains(harmless, first.text)
+	}
+}
+
+// path reads the value of SET search_path.
+func (t *tokens) path() string {
+	var names []string
+	for {
+		switch name := t.next(); {
+		case name.kind == wordToken && name.text == "default" && len(names) == 0, name.kind == endToken:
+			return strings.Join(names, ", ")
+		case name.kind == wordToken || name.kind == quotedToken || name.kind == stringToken:
+			names = append(names, quoteName(name.text))
 		}
 	}
-	return "", nil
+}
+
+// relation is a table (or view) that a script will touch, as the catalog knows it.
+type relation struct {
+	oid                                      uint32
+	kind                                     string // pg_class.relkind
+	name                                     string // schema-qualified and quoted
+	owner                                    string
+	owned, usage                             bool
+	mayInsert, mayTruncate, mayLock, mayRead bool
+	columns                                  []string
+	written                                  []string // what each column is: "", "generated" or "identity"
+	insertable                               []bool   // by privilege
+}
+
+// relationQuery finds what names mean: $1 the schemas ("" for none given), $2 the tables.
+const relationQuery = `
+SELECT i, c.oid, c.relkind::text, pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.pg_get_userbyid(c.relowner)::text, pg_catalog.pg_has_role(c.relowner, 'USAGE'),
+	pg_catalog.has_schema_privilege(n.oid, 'USAGE'), pg_catalog.has_table_privilege(c.oid, 'INSERT'), pg_catalog.has_table_privilege(c.oid, 'TRUNCATE'),
+	pg_catalog.has_table_privilege(c.oid, 'UPDATE,DELETE,TRUNCATE'), pg_catalog.has_any_column_privilege(c.oid, 'SELECT'),
+	array(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
+	array(SELECT CASE WHEN a.attgenerated <> '' THEN 'generated' WHEN a.attidentity = 'a' THEN 'identity' ELSE '' END
+		FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
+	array(SELECT pg_catalog.has_column_privilege(c.oid, a.attnum, 'INSERT')
+		FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY asked(nsp, rel, i)
+JOIN pg_catalog.pg_class c ON c.relname = rel::name AND c.relkind IN ('r', 'p', 'v', 'f', 'm')
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND CASE nsp WHEN '' THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = nsp::name END`
+
+// lookUp finds the relations of a survey's heads. It must be called outside a transaction.
+func (r *run) lookUp(ctx context.Context, s *survey) error {
+	byPath := map[string][]*head{}
+	var paths []string
+	for _, h := range s.heads {
+		if byPath[h.path] == nil {
+			paths = append(paths, h.path)
+		}
+		byPath[h.path] = append(byPath[h.path], h)
+	}
+	for _, path := range paths {
+		if err := r.lookUpAlong(ctx, s, path, byPath[path]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) lookUpAlong(ctx context.Context, s *survey, path string, heads []*head) error {
+	if path != "" { // in a transaction of its own, so that a pooler cannot part the two
+		defer func() { _ = r.exec(ctx, "ROLLBACK") }()
+		if err := r.exec(ctx, "BEGIN; SELECT pg_catalog.set_config('search_path', '"+strings.ReplaceAll(path, "'", "''")+"', true)"); err != nil {
+			s.unforeseen = true // the script will come to the same error
+			return nil
+		}
+	}
+	var schemas, tables []string
+	for _, h := range heads {
+		schema := ""
+		if n := len(h.parts); n > 1 {
+			schema = h.parts[n-2]
+		}
+		schemas, tables = append(schemas, clipName(schema)), append(tables, clipName(h.parts[len(h.parts)-1]))
+	}
+	rows, err := r.conn.Query(ctx, relationQuery, schemas, tables)
+	if err != nil {
+		return err
+	}
+	var i int
+	var f relation
+	_, err = pgx.ForEachRow(rows, []any{&i, &f.oid, &f.kind, &f.name, &f.owner, &f.owned, &f.usage, &f.mayInsert, &f.mayTruncate, &f.mayLock, &f.mayRead,
+		&f.columns, &f.written, &f.insertable}, func() error {
+		found := f
+		found.columns, found.written, found.insertable = slices.Clone(f.columns), slices.Clone(f.written), slices.Clone(f.insertable)
+		heads[i-1].relation = &found
+		return nil
+	})
+	return err
+}
+
+// longestName is how many bytes of a name PostgreSQL keeps.
+const longestName = 63
+
+func clipName(name string) string {
+	if len(name) > longestName {
+		return strings.ToValidUTF8(name[:longestName], "")
+	}
+	return name
+}
+
+// lookAhead reads the script before anything is changed: for what if-not-empty asks, and for what the database lacks.
+func (r *run) lookAhead(ctx context.Context) (*survey, error) {
+	guarded := r.o.IfNotEmpty == Keep || r.o.IfNotEmpty == Fail
+	compared := r.comparable()
+	if !guarded && !compared {
+		return &survey{}, nil
+	}
+	limit := int64(foreseenBytes)
+	if guarded {
+		limit = 0
+	}
+	s, err := r.survey(ctx, limit)
+	if err != nil && guarded {
+		return nil, (&failure{err: err}).problem()
+	}
+	if err != nil {
+		return &survey{}, ctx.Err() // the load itself will come to it
+	}
+	if err := r.lookUp(ctx, s); err != nil {
+		return nil, (&failure{err: err}).problem()
+	}
+	if compared && !s.unforeseen {
+		return s, r.preflight(ctx, s)
+	}
+	return s, nil
+}
+
+// keepRows decides what if-not-empty asks: true means that there are rows, and nothing is to be loaded. In the one transaction
+// the tables are locked first, so that nobody adds rows after they were found empty.
+func (r *run) keepRows(ctx context.Context, s *survey) (bool, error) {
+	if r.o.IfNotEmpty != Keep && r.o.IfNotEmpty != Fail {
+		return false, nil
+	}
+	var names, lock []string
+	for _, h := range s.heads {
+		f := h.relation
+		if f == nil || slices.Contains(names, f.name) {
+			continue // the script makes it
+		}
+		names = append(names, f.name)
+		if f.mayLock && (f.kind == "r" || f.kind == "p") {
+			lock = append(lock, f.name)
+		}
+	}
+	if len(names) == 0 {
+		return false, nil
+	}
+	if r.began && len(lock) > 0 {
+		if err := r.exec(ctx, "LOCK TABLE "+strings.Join(lock, ", ")+" IN SHARE ROW EXCLUSIVE MODE"); err != nil {
+			return false, (&failure{err: err}).problem()
+		}
+	}
+	for _, name := range names {
+		var rows bool
+		if err := r.conn.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM "+name+")").Scan(&rows); err != nil {
+			return false, (&failure{err: err}).problem()
+		}
+		switch {
+		case rows && r.o.IfNotEmpty == Keep:
+			r.notice(fmt.Sprintf("table %s has rows and if-not-empty is keep: nothing was loaded", name))
+			return true, nil
+		case rows:
+			return false, &problem.Error{Code: problem.Database, Where: "table " + name, What: "it has rows, and if-not-empty is fail: nothing was changed",
+				Remedy: "Empty it, or set if-not-empty to replace or keep."}
+		}
+	}
+	return false, nil
 }

@@ -155,3 +155,16 @@ func connectProblem(config *pgx.ConnConfig, limit time.Duration, err error) erro
 	}
 	return p
 }
+
+// Reach connects to the target as Run does, and disconnects: to find out that it cannot be done before something costly is done
+// for it. It uses Target, ConnectTimeout and Events of o. The error is a *problem.Error, or that of ctx.
+func Reach(ctx context.Context, o Options) error {
+	conn, err := connect(ctx, o.Target, o.ConnectTimeout, o.Events.Notice)
+	if err != nil {
+		return err
+	}
+	short, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
+	defer cancel()
+	_ = conn.Close(short)
+	return nil
+}

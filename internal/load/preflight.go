@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/nearest"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 )
 
 // shownFindings is how many findings an error lists.
@@ -26,18 +28,22 @@ func (r *run) comparable() bool {
 }
 
 // finding is one thing that the script needs and the database lacks.
-type finding struct{ at, text, state string }
+type finding struct {
+	at          place
+	text, state string
+	statement   []byte
+}
 
 // preflight compares what the script will touch with the catalog, so that a first run shows everything that is missing, not one
 // thing a run.
 func (r *run) preflight(ctx context.Context, s *survey) error {
 	var found []finding
 	said := map[string]bool{}
-	add := func(h *head, state, format string, args ...any) {
+	add := func(h *head, at place, state, format string, args ...any) {
 		text := fmt.Sprintf(format, args...)
 		if !said[text] {
 			said[text] = true
-			found = append(found, finding{h.at.String(), text, state})
+			found = append(found, finding{at, text, state, h.text})
 		}
 	}
 	var tables []namedTable
@@ -50,21 +56,22 @@ func (r *run) preflight(ctx context.Context, s *survey) error {
 					return (&failure{err: err}).problem()
 				}
 			}
-			add(h, "42P01", "there is no table %s%s", quoteName(h.parts...), instead(h, tables))
+			add(h, h.at, "42P01", "there is no table %s%s", quoteName(h.parts...), instead(h, tables))
 			continue
 		}
-		r.compare(h, f, func(state, format string, args ...any) { add(h, state, format, args...) })
+		r.compare(h, f, func(at place, state, format string, args ...any) { add(h, at, state, format, args...) })
 	}
 	if len(found) == 0 {
 		return nil
 	}
-	p := &problem.Error{Code: problem.Database, Where: found[0].at, What: fmt.Sprintf("%s (SQLSTATE %s)", found[0].text, found[0].state),
-		Remedy: "Compare the export with the schema: run your migrations before this step, or change the Fabricate database to match. Nothing was changed."}
+	p := &problem.Error{Code: problem.Database, Where: found[0].at.String(), What: fmt.Sprintf("%s (SQLSTATE %s)", found[0].text, found[0].state),
+		Excerpt: found[0].excerpt(r.wire.pg.ParameterStatus("client_encoding")),
+		Remedy:  "Compare the export with the schema: run your migrations before this step, or change the Fabricate database to match.\nThe database is as it was: nothing was sent."}
 	if len(found) > 1 {
 		p.What = fmt.Sprintf("the database lacks %d things that the script needs (SQLSTATE %s)", len(found), found[0].state)
 		var lines []string
 		for _, f := range found[:min(len(found), shownFindings)] {
-			lines = append(lines, f.at+": "+f.text)
+			lines = append(lines, f.at.String()+": "+f.text)
 		}
 		if more := len(found) - shownFindings; more > 0 {
 			lines = append(lines, fmt.Sprintf("and %d more", more))
@@ -74,29 +81,38 @@ func (r *run) preflight(ctx context.Context, s *survey) error {
 	return p
 }
 
+// excerpt shows the place as the server's errors do.
+func (f finding) excerpt(encoding string) string {
+	if encoding != "UTF8" || f.at.offset > len(f.statement) {
+		return ""
+	}
+	text, _ := psql.Caret(f.statement, utf8.RuneCount(f.statement[:f.at.offset])+1, encoding)
+	return text
+}
+
 // compare looks at one statement's head and the table that it means.
-func (r *run) compare(h *head, f *relation, add func(state, format string, args ...any)) {
+func (r *run) compare(h *head, f *relation, add func(at place, state, format string, args ...any)) {
 	user := quoteName(r.conn.Config().User)
 	if !f.usage {
 		schema, _, _ := strings.Cut(f.name, ".")
-		add("42501", "the role may not look into the schema of %s: GRANT USAGE ON SCHEMA %s TO %s", f.name, schema, user)
+		add(h.at, "42501", "the role may not look into the schema of %s: GRANT USAGE ON SCHEMA %s TO %s", f.name, schema, user)
 		return
 	}
 	if h.kind == truncateStatement {
 		switch {
 		case f.kind != "r" && f.kind != "p" && f.kind != "f":
-			add("42809", "%s is no table, so it cannot be truncated", f.name)
+			add(h.at, "42809", "%s is no table, so it cannot be truncated", f.name)
 		case !f.mayTruncate:
-			add("42501", "the role may not truncate %s (owner %s): GRANT TRUNCATE ON %[1]s TO %s", f.name, f.owner, user)
+			add(h.at, "42501", "the role may not truncate %s (owner %s): GRANT TRUNCATE ON %[1]s TO %[3]s", f.name, f.owner, user)
 		}
 		return
 	}
 	if f.kind == "m" {
-		add("42809", "%s is a materialized view, which takes no rows", f.name)
+		add(h.at, "42809", "%s is a materialized view, which takes no rows", f.name)
 		return
 	}
 	denied := !f.mayInsert && len(h.columns) == 0
-	for _, column := range h.columns {
+	for c, column := range h.columns {
 		i := slices.Index(f.columns, clipName(column))
 		switch {
 		case i < 0:
@@ -104,18 +120,18 @@ func (r *run) compare(h *head, f *relation, add func(state, format string, args 
 			if word := nearest.Word(column, f.columns); word != "" {
 				near = fmt.Sprintf("; did you mean %s?", quoteName(word))
 			}
-			add("42703", "table %s has no column %s%s", f.name, quoteName(column), near)
+			add(h.columnAt[c], "42703", "table %s has no column %s%s", f.name, quoteName(column), near)
 		case h.defaults:
 		case f.written[i] == "generated":
-			add("428C9", "column %s of %s is generated from others and takes no value", quoteName(column), f.name)
+			add(h.columnAt[c], "428C9", "column %s of %s is generated from others and takes no value", quoteName(column), f.name)
 		case f.written[i] == "identity" && !h.overriding && h.kind == insertStatement:
-			add("428C9", "column %s of %s is GENERATED ALWAYS AS IDENTITY and takes no value: make it GENERATED BY DEFAULT", quoteName(column), f.name)
+			add(h.columnAt[c], "428C9", "column %s of %s is GENERATED ALWAYS AS IDENTITY and takes no value: make it GENERATED BY DEFAULT", quoteName(column), f.name)
 		case !f.mayInsert && !f.insertable[i]:
 			denied = true
 		}
 	}
 	if denied {
-		add("42501", "the role may not insert into %s (owner %s): GRANT INSERT ON %[1]s TO %s", f.name, f.owner, user)
+		add(h.at, "42501", "the role may not insert into %s (owner %s): GRANT INSERT ON %[1]s TO %[3]s", f.name, f.owner, user)
 	}
 }
 

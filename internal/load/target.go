@@ -29,14 +29,25 @@ type survey struct {
 // head is the beginning of a statement that fills or empties a table.
 type head struct {
 	kind       statementKind
-	parts      []string // the table's name
-	columns    []string // nil if none are named
-	overriding bool     // INSERT … OVERRIDING
-	defaults   bool     // DEFAULT stands in the text: a generated column may be named
-	path       string   // the search_path that the script has set, as set_config takes it; "" for the session's own
-	at         psql.Position
+	parts      []string  // the table's name
+	columns    []string  // nil if none are named
+	overriding bool      // INSERT … OVERRIDING
+	defaults   bool      // DEFAULT stands in the text: a generated column may be named
+	path       string    // the search_path that the script has set, as set_config takes it; "" for the session's own
+	text       []byte    // its beginning
+	at         place     // of the table's name
+	columnAt   []place   // of the columns' names
 	relation   *relation // that the name means, nil if none
 }
+
+// place is where something stands in the script.
+type place struct {
+	offset int // in the statement's text
+	psql.Position
+}
+
+// shownHead is how much of a statement is kept to be shown, in bytes.
+const shownHead = 4 << 10
 
 // survey reads the script, up to a limit in bytes unless that is 0.
 func (r *run) survey(ctx context.Context, limit int64) (*survey, error) {
@@ -67,7 +78,7 @@ func (r *run) survey(ctx context.Context, limit int64) (*survey, error) {
 		case *psql.Statement:
 			rows = s.statement(it)
 		case *psql.Copy:
-			s.text([]byte(it.SQL), it.Pos)
+			s.text([]byte(it.SQL), func(int) psql.Position { return it.Pos })
 			rows = it.From == psql.FromScript
 		case *psql.Connect, *psql.LargeObject:
 			s.unforeseen = true
@@ -109,16 +120,16 @@ func (s *surveyor) statement(st *psql.Statement) (rows bool) {
 	if st.Compound || st.Send != nil {
 		s.unforeseen = true
 	}
-	return s.text(st.Text, st.Pos)
+	return s.text(st.Text, st.Locate)
 }
 
-func (s *surveyor) text(text []byte, at psql.Position) (rows bool) {
+func (s *surveyor) text(text []byte, locate func(offset int) psql.Position) (rows bool) {
 	info := classify(&tokens{text: text, escapes: s.escapes})
 	switch info.kind {
 	case insertStatement, copyStatement, truncateStatement:
 		for _, parts := range info.tables {
 			if len(parts) > 0 {
-				s.head(text, &head{kind: info.kind, parts: parts, path: s.path, at: at})
+				s.head(text, locate, &head{kind: info.kind, parts: parts, path: s.path})
 			}
 		}
 	case otherStatement:
@@ -129,53 +140,71 @@ func (s *surveyor) text(text []byte, at psql.Position) (rows bool) {
 	return info.copy != nil && info.copy.from && info.copy.file == ""
 }
 
-func (s *surveyor) head(text []byte, h *head) {
+func (s *surveyor) head(text []byte, locate func(offset int) psql.Position, h *head) {
 	t := &tokens{text: text, escapes: s.escapes}
 	t.next()
+	at := t.i
+	var offsets []int
 	switch h.kind {
 	case insertStatement:
 		t.accept("into")
+		at = t.peek().at
 		t.relation()
 		if t.accept("as") {
 			t.next()
 		}
-		h.columns = t.names()
+		h.columns, offsets = t.names()
 		h.overriding = t.accept("overriding")
-		h.defaults = bytes.Contains(bytes.ToLower(text[t.i:min(len(text), t.i+4<<10)]), []byte("default"))
-		if at := bytes.IndexByte(text[t.i:], '('); at >= 0 {
-			s.last = append(s.last[:0], text[:t.i+at]...)
+		h.defaults = bytes.Contains(bytes.ToLower(text[t.i:min(len(text), t.i+shownHead)]), []byte("default"))
+		if rows := bytes.IndexByte(text[t.i:], '('); rows >= 0 {
+			s.last = append(s.last[:0], text[:t.i+rows]...)
 		}
 	case copyStatement:
 		t.accept("binary")
+		at = t.peek().at
 		t.relation()
-		h.columns = t.names()
+		h.columns, offsets = t.names()
+	case truncateStatement:
+		t.accept("table")
+		for at = t.peek().at; t.peek().kind != endToken; t.next() {
+			probe := *t
+			probe.accept("only")
+			if at = probe.peek().at; slices.Equal(probe.relation(), h.parts) {
+				break
+			}
+		}
 	}
 	key := fmt.Sprint(h.kind, quoteName(h.parts...), quoteName(h.columns...), h.path)
-	if !s.seen[key] {
-		s.seen[key] = true
-		s.heads = append(s.heads, h)
+	if s.seen[key] {
+		return
 	}
+	s.seen[key] = true
+	h.at = place{at, locate(at)}
+	for _, offset := range offsets {
+		h.columnAt = append(h.columnAt, place{offset, locate(offset)})
+	}
+	h.text = bytes.Clone(text[:min(len(text), shownHead)])
+	s.heads = append(s.heads, h)
 }
 
-// names reads a list of column names in parentheses; nil if what follows is none.
-func (t *tokens) names() []string {
+// names reads a list of column names in parentheses, with their offsets; nil if what follows is none.
+func (t *tokens) names() (names []string, offsets []int) {
 	at := t.i
-	var names []string
 	for sep := "("; ; sep = "," {
 		if !t.accept(sep) {
 			if len(names) > 0 && t.accept(")") {
-				return names
+				return names, offsets
 			}
-			t.i = at
-			return nil
+			break
 		}
 		name := t.next()
 		if name.kind != wordToken && name.kind != quotedToken || name.text == "select" && name.kind == wordToken {
-			t.i = at
-			return nil
+			break
 		}
-		names = append(names, name.text)
+		names, offsets = append(names, name.text), append(offsets, name.at)
 	}
+	t.i = at
+	return nil, nil
 }
 
 // harmless are statements that neither make tables nor change what names mean or who may do what.

@@ -252,9 +252,9 @@ COPY nothing_like_it (id) FROM stdin;
 	if problem.CodeOf(err) != problem.Database {
 		t.Fatalf("%v", err)
 	}
-	mustContainAll(t, err.Error(), "the database lacks 8 things", "may not truncate public.closed (owner postgres)", `there is no table "Users"; there is "public"."users"`,
+	mustContainAll(t, err.Error(), "the database lacks 8 things", `may not truncate public.closed (owner postgres): GRANT TRUNCATE ON public.closed TO "`+role+`"`, `there is no table "Users"; there is "public"."users"`,
 		`no column "emial"; did you mean "email"?`, `"id" of public.users is GENERATED ALWAYS`, `"up" of public.users is generated`, `there is no table "orders"; there is "app"."orders": set the search_path`,
-		`there is no table "invoice"; did you mean "public"."invoices"?`, `load.sql:7:1: there is no table "nothing_like_it"`)
+		`there is no table "invoice"; did you mean "public"."invoices"?`, `load.sql:7:6: there is no table "nothing_like_it"`)
 	for name, tt := range map[string]string{
 		"makes its tables":    "CREATE TABLE new (id int); INSERT INTO new VALUES (1);",
 		"default for columns": "INSERT INTO users (id, email, up) VALUES (DEFAULT, 'a', DEFAULT);",

@@ -85,6 +85,9 @@ func (r *run) obtain(ctx context.Context) (data, error) {
 	}
 	defer client.Close()
 
+	if err := r.reach(ctx); err != nil {
+		return data{}, err
+	}
 	task, err := r.generate(ctx, client)
 	if err != nil {
 		return data{}, err
@@ -94,6 +97,16 @@ func (r *run) obtain(ctx context.Context) (data, error) {
 		return data{}, nil
 	}
 	return r.download(ctx, client, task)
+}
+
+// reach connects to the database that the rows are for before a task is started: a wrong password must not cost one.
+func (r *run) reach(ctx context.Context) error {
+	if r.TaskID != "" || r.Target == nil || r.Load == config.LoadFalse || r.Connection != nil || r.Format != "" && !config.Loadable(r.Format) {
+		return nil
+	}
+	r.begin("Connect", "connecting to the database", "Nothing was generated.")
+	return load.Reach(ctx, load.Options{Target: r.Target, ConnectTimeout: r.ConnectTimeout,
+		Events: load.Events{Notice: func(text string) { r.report.Info("%s", text) }}})
 }
 
 // generate starts a task, or joins one, and waits until it is complete.

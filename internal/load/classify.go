@@ -32,6 +32,7 @@ type statementInfo struct {
 type copyInfo struct {
 	from    bool
 	program bool
+	binary  bool
 	file    string // server-side file, "" for STDIN and STDOUT
 	fileAt  token  // its place in the text
 }
@@ -102,7 +103,7 @@ func classifyEnd(t *tokens, word string) statementInfo {
 // classifyCopy follows the grammar of COPY, the old one included.
 func classifyCopy(t *tokens) statementInfo {
 	info := statementInfo{kind: copyStatement, copy: &copyInfo{}}
-	t.accept("binary")
+	info.copy.binary = t.accept("binary")
 	if t.parens() == nil {
 		if parts := t.relation(); len(parts) > 0 {
 			info.tables = [][]string{parts}
@@ -118,6 +119,15 @@ func classifyCopy(t *tokens) statementInfo {
 	if tok := t.next(); tok.kind == stringToken {
 		info.copy.file, info.copy.fileAt = tok.text, tok
 	}
+	at := t.i
+	for !info.copy.binary {
+		tok := t.next()
+		if tok.kind == endToken || tok.kind == otherToken && tok.text == ";" {
+			break
+		}
+		info.copy.binary = tok.kind != otherToken && strings.EqualFold(tok.text, "binary")
+	}
+	t.i = at
 	return info
 }
 

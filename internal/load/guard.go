@@ -8,11 +8,18 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 )
 
-// fileFunctions reach files or programs of the server from SQL.
-var fileFunctions = map[string]bool{
-	"pg_read_file": true, "pg_read_binary_file": true, "pg_ls_dir": true, "pg_stat_file": true, "pg_file_write": true,
-	"pg_execute_server_program": true, "lo_import": true, "lo_export": true, "dblink": true, "dblink_connect": true,
-	"dblink_connect_u": true, "dblink_exec": true,
+// reachesOut tells whether a function of that name reaches files, programs or other servers from SQL.
+func reachesOut(name string) bool {
+	switch name {
+	case "pg_stat_file", "lo_import", "lo_export", "pg_execute_server_program":
+		return true
+	}
+	for _, prefix := range []string{"pg_read_file", "pg_read_binary_file", "pg_ls_", "pg_file_", "dblink"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // guard refuses SQL that reaches beyond the database: COPY with a program or with a file of the server (a COPY FROM whose
@@ -49,7 +56,8 @@ func suspicious(text []byte) bool {
 		return false
 	}
 	low := bytes.ToLower(text)
-	for _, word := range []string{"copy", "pg_read_", "pg_ls_dir", "pg_stat_file", "pg_file_", "pg_execute_", "lo_import", "lo_export", "dblink"} {
+	for _, word := range []string{"copy", "pg_read_", "pg_ls_", "pg_stat_file", "pg_file_", "pg_execute_", "lo_import", "lo_export", "dblink",
+		"foreign", `u&"`, `\`} {
 		if bytes.Contains(low, []byte(word)) {
 			return true
 		}
@@ -69,7 +77,12 @@ func search(t *tokens, inside bool) error {
 			if n == 0 && (tok.text == "do" || tok.text == "create") {
 				code = true
 			}
-			if fileFunctions[tok.text] && t.peek().text == "(" {
+			if n > 0 && tok.kind == wordToken && tok.text == "foreign" && t.peek().text == "table" {
+				if err := foreignTable(t); err != nil {
+					return err
+				}
+			}
+			if reachesOut(tok.text) && t.peek().text == "(" {
 				return refuse(tok.text + "() reaches beyond the database")
 			}
 			if code && tok.kind == wordToken && tok.text == "copy" {
@@ -78,6 +91,7 @@ func search(t *tokens, inside bool) error {
 				}
 			}
 		case stringToken:
+			tok.text = t.content(tok)
 			if code && strings.ContainsAny(tok.text, " \t\n") {
 				if err := search(&tokens{text: []byte(tok.text), escapes: t.escapes}, true); err != nil {
 					return err
@@ -102,6 +116,23 @@ func bodyCopy(t *tokens) error {
 				return refuse("COPY … PROGRAM in the body of a function runs a program on the server")
 			case next.kind == stringToken:
 				return refuse("COPY with a file in the body of a function reaches the server's files")
+			}
+		}
+	}
+}
+
+// foreignTable looks at the options of a foreign table for a file or program of the server's, which file_fdw reads.
+func foreignTable(t *tokens) error {
+	at := t.i
+	defer func() { t.i = at }()
+	for {
+		tok := t.next()
+		switch {
+		case tok.kind == endToken, tok.kind == otherToken && tok.text == ";":
+			return nil
+		case (tok.kind == wordToken || tok.kind == quotedToken) && (tok.text == "filename" || tok.text == "program"):
+			if t.peek().kind == stringToken {
+				return refuse("a foreign table with the option " + tok.text + " reaches the server's files or programs")
 			}
 		}
 	}

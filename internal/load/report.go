@@ -89,6 +89,8 @@ func (f *failure) describe(p *problem.Error, pe *pgconn.PgError) {
 		lines = append(lines, excerpt)
 	case f.rows != nil && copyLine(pe.Where) > 0:
 		p.Where = f.rows.Line(copyLine(pe.Where)).String()
+	case offset >= 0:
+		lines = append(lines, excerpt)
 	case internal != "":
 		lines = append(lines, internal)
 	case f.text != nil:

@@ -5,18 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 )
 
 // script runs one script to its end, or to the first failure that stops it.
 func (r *run) script(ctx context.Context, script Script) error {
-	o := psql.Options{Escapes: r.escapes()}
+	o := psql.Options{Escapes: r.escapes(), Encoding: r.encoding(), Warn: func(pos psql.Position, text string) { r.notice(pos.String() + ": " + text) }}
 	if !r.o.Verbatim {
 		o.FragmentSize = r.o.thresholds.fragmentSize
 	}
@@ -46,7 +49,7 @@ func (r *run) script(ctx context.Context, script Script) error {
 				return stop
 			}
 		}
-		sc.SetEscapes(r.escapes())
+		r.follow(sc)
 		r.progress()
 	}
 }
@@ -65,16 +68,31 @@ func (r *run) failed(ctx context.Context, f *failure) error {
 	if r.first == nil {
 		r.first = f
 	}
-	var lost *lostError
 	if errors.Is(f.err, errAgain) || len(r.off) > 0 && f.sqlState() != "" && ctx.Err() == nil {
 		return errAgain // with indexes switched off, an earlier row may have broken a unique key
 	}
-	if ctx.Err() != nil || f.refused || errors.As(f.err, &lost) || r.conn.IsClosed() || r.vars.On("ON_ERROR_STOP") {
-		return f.problem()
+	told := f.problem()
+	if r.ends(ctx, f) || r.reading.Failed() {
+		return told
 	}
 	r.failures++
-	r.warn(f.problem().Error())
+	r.warn(told.Error())
 	return nil
+}
+
+// ends tells whether nothing can follow a failure, whatever ON_ERROR_STOP says.
+func (r *run) ends(ctx context.Context, f *failure) bool {
+	var lost *lostError
+	return ctx.Err() != nil || f.refused || errors.As(f.err, &lost) || r.conn.IsClosed()
+}
+
+// follow tells the reader of settings that the last statement may have changed.
+func (r *run) follow(sc *psql.Script) {
+	sc.SetEscapes(r.escapes())
+	if now := r.encoding(); now != sc.Encoding() {
+		sc.SetEncoding(now)
+		r.vars.Put("ENCODING", now)
+	}
 }
 
 // item does one thing that the script says.
@@ -96,11 +114,15 @@ func (r *run) item(ctx context.Context, sc *psql.Script, item any) *failure {
 			r.notice(fmt.Sprintf("%s:%d: %s is for people who look at a screen; it is skipped wherever it stands", it.Pos.File, it.Pos.Line, it.Command))
 		}
 	case *psql.Encoding:
-		name := strings.ReplaceAll(it.Name, "'", "''")
-		if err := r.exec(ctx, "SET client_encoding TO '"+name+"'"); err != nil {
+		err := r.exec(ctx, "set client_encoding to '"+strings.ReplaceAll(it.Name, "'", "''")+"'")
+		var pe *pgconn.PgError
+		if !r.began && errors.As(err, &pe) { // psql complains of the name and goes on
+			r.notice(fmt.Sprintf(`%s: \encoding: %s`, it.Pos, pe.Message))
+			return nil
+		}
+		if err != nil {
 			return &failure{at: it.Pos, err: err}
 		}
-		r.vars.Put("ENCODING", r.wire.pg.ParameterStatus("client_encoding"))
 	case *psql.Connect:
 		return r.reconnect(ctx, it)
 	case *psql.LargeObject:
@@ -140,7 +162,7 @@ func (r *run) statement(ctx context.Context, sc *psql.Script, st *psql.Statement
 		return &failure{at: st.Pos, err: err}
 	}
 	var rows func() (*psql.CopyReader, error)
-	if err := guard(st.Text, infos, r.escapes()); err != nil {
+	if err := guard(r.readable(st.Text), infos, r.escapes()); err != nil {
 		f.err, f.refused = err, true
 		return f
 	}
@@ -150,37 +172,41 @@ func (r *run) statement(ctx context.Context, sc *psql.Script, st *psql.Statement
 		text = []byte(string(text[:c.fileAt.at]) + "STDIN" + string(text[c.fileAt.end:]))
 		rows = func() (*psql.CopyReader, error) { return sc.CopyFile(st.Pos, c.file) }
 	}
-	if r.began {
-		done, err := r.transactionControl(ctx, infos, st.Compound)
-		if done || err != nil {
-			f.err = err
-			return r.outcome(f, pgconn.CommandTag{})
-		}
-	}
-	if infos[0].unguarded && !st.Compound {
-		if done, failed := r.replicationRole(ctx, text, f); done {
-			return failed
-		}
-	}
-	if st.Send != nil {
-		return r.send(ctx, st, f)
-	}
 	if rows == nil {
 		rows = sc.CopyData
 	}
-	return r.query(ctx, text, infos, rows, f)
+	return r.implicit(ctx, st.Text, f, func() *failure {
+		if r.began {
+			done, err := r.transactionControl(ctx, infos, st.Compound)
+			if done || err != nil {
+				f.err = err
+				return r.outcome(f, pgconn.CommandTag{})
+			}
+		}
+		if infos[0].unguarded && !st.Compound {
+			if done, failed := r.replicationRole(ctx, text, f); done {
+				return failed
+			}
+		}
+		if st.Send != nil && (st.Send.Kind != psql.SendG || st.Send.Bind != nil) {
+			return r.send(ctx, st, rows, f)
+		}
+		return r.query(ctx, text, infos, rows, f)
+	})
 }
 
 // classify reads the heads of the statements in text.
 func (r *run) classify(text []byte, compound bool) []statementInfo {
-	t := &tokens{text: text, escapes: r.escapes()}
-	infos := []statementInfo{classify(t)}
-	for compound {
-		t.skipStatement()
-		if t.peek().kind == endToken {
-			break
+	text = r.readable(text)
+	whole := &tokens{text: text, escapes: r.escapes()}
+	var infos []statementInfo
+	for more := true; more; more = compound && whole.peek().kind != endToken {
+		one := &tokens{text: text, i: whole.i, escapes: whole.escapes}
+		if compound {
+			whole.skipStatement()
+			one.text = text[:whole.i]
 		}
-		infos = append(infos, classify(t))
+		infos = append(infos, classify(one))
 	}
 	for _, info := range infos {
 		r.unguarded = r.unguarded || info.unguarded
@@ -199,6 +225,15 @@ func (r *run) query(ctx context.Context, text []byte, infos []statementInfo, row
 	start := time.Now()
 	size := int64(len(text))
 	var tags []pgconn.CommandTag
+	if given := rows; infos[0].copy != nil && infos[0].copy.binary {
+		rows = func() (*psql.CopyReader, error) {
+			reader, err := given()
+			if reader != nil {
+				reader.SetBinary()
+			}
+			return reader, err
+		}
+	}
 	ahead, err := r.ahead(ctx, infos, rows)
 	var open *psql.CopyReader
 	switch {
@@ -261,6 +296,7 @@ func (r *run) query(ctx context.Context, text []byte, infos []statementInfo, row
 
 // outcome sets the variables that tell a script how its last statement went, and gives f back if it failed.
 func (r *run) outcome(f *failure, tag pgconn.CommandTag) *failure {
+	f.enc = r.encoding()
 	if f.err != nil {
 		state := f.sqlState()
 		r.vars.Put("ERROR", "true")
@@ -273,124 +309,8 @@ func (r *run) outcome(f *failure, tag pgconn.CommandTag) *failure {
 	r.vars.Put("ERROR", "false")
 	r.vars.Put("SQLSTATE", "00000")
 	r.vars.Put("ROW_COUNT", strconv.FormatInt(tag.RowsAffected(), 10))
-	return nil
-}
-
-// send runs a statement that a meta-command, not a semicolon, has sent.
-func (r *run) send(ctx context.Context, st *psql.Statement, f *failure) *failure {
-	if st.Send.Kind == psql.SendGdesc {
-		return nil
-	}
-	var names []string
-	var values [][][]byte
-	var tag pgconn.CommandTag
-	keep := st.Send.Kind == psql.SendGset || st.Send.Kind == psql.SendGexec
-	collect := answers{
-		fields: func(n []string) { names, values = n, nil },
-		row: func(v [][]byte) {
-			if keep {
-				row := make([][]byte, len(v))
-				for i, b := range v {
-					if b != nil {
-						row[i] = append([]byte{}, b...)
-					}
-				}
-				values = append(values, row)
-			}
-		},
-		done: func(t pgconn.CommandTag) { tag = t },
-	}
-	if st.Send.Bind != nil {
-		f.err = r.bound(ctx, st, collect)
-	} else {
-		f.err = r.wire.query(ctx, st.Text, collect)
-	}
-	if f.err == nil && st.Send.Kind == psql.SendGset {
-		if err := r.gset(st.Send.Prefix, names, values); err != nil {
-			return &failure{at: st.Send.Pos, err: &psql.Error{Pos: st.Send.Pos, Message: err.Error()}}
-		}
-	}
-	if out := r.outcome(f, tag); out != nil || st.Send.Kind != psql.SendGexec {
-		return out
-	}
-	return r.gexec(ctx, st, values)
-}
-
-// bound runs a statement with parameters by the extended protocol.
-func (r *run) bound(ctx context.Context, st *psql.Statement, a answers) error {
-	params := make([][]byte, len(st.Send.Bind))
-	for i, p := range st.Send.Bind {
-		params[i] = []byte(p)
-	}
-	res := r.wire.pg.ExecParams(ctx, string(st.Text), params, nil, nil, nil)
-	var names []string
-	for _, d := range res.FieldDescriptions() {
-		names = append(names, d.Name)
-	}
-	a.fields(names)
-	for res.NextRow() {
-		a.row(res.Values())
-	}
-	tag, err := res.Close()
-	a.done(tag)
-	return err
-}
-
-// gset makes variables of the one row of a result.
-func (r *run) gset(prefix string, names []string, rows [][][]byte) error {
-	switch len(rows) {
-	case 0:
-		return errors.New(`no rows returned for \gset`)
-	case 1:
-	default:
-		return errors.New(`more than one row returned for \gset`)
-	}
-	for i, name := range names {
-		var err error
-		if v := rows[0][i]; v != nil {
-			err = r.vars.Set(prefix+name, string(v))
-		} else {
-			err = r.vars.Unset(prefix + name)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// gexec runs each column of each row as a statement.
-func (r *run) gexec(ctx context.Context, st *psql.Statement, rows [][][]byte) *failure {
-	for _, row := range rows {
-		for _, text := range row {
-			if text == nil {
-				continue
-			}
-			f := &failure{at: st.Send.Pos, text: text}
-			infos := r.classify(text, true)
-			if err := guard(text, infos, r.escapes()); err != nil {
-				f.err, f.refused = err, true
-				return f
-			}
-			if r.began {
-				done, err := r.transactionControl(ctx, infos, len(infos) > 1)
-				if done || err != nil {
-					if f.err = err; err != nil {
-						return r.outcome(f, pgconn.CommandTag{})
-					}
-					continue
-				}
-			}
-			nothing := func() (*psql.CopyReader, error) { return nil, errors.New(`COPY FROM STDIN in \gexec has no rows`) }
-			if f := r.query(ctx, text, infos, nothing, f); f != nil {
-				if r.vars.On("ON_ERROR_STOP") {
-					return f
-				}
-				if stop := r.failed(ctx, f); stop != nil {
-					return f
-				}
-			}
-		}
+	if !r.wire.gaveRows || tag.Insert() || tag.Update() || tag.Delete() {
+		r.vars.Put("LASTOID", "0")
 	}
 	return nil
 }
@@ -401,7 +321,10 @@ func (r *run) copy(ctx context.Context, sc *psql.Script, c *psql.Copy) *failure 
 	if err := r.makeWay(ctx, text); err != nil {
 		return &failure{at: c.Pos, err: err}
 	}
-	infos := r.classify(text, false)
+	infos := r.classify(text, true)
+	if err := guard(r.readable(text), infos, r.escapes()); err != nil {
+		return &failure{at: c.Pos, err: err, refused: true}
+	}
 	if err := r.settleIndexes(ctx, infos); err != nil {
 		return &failure{at: c.Pos, err: err}
 	}
@@ -418,7 +341,8 @@ func (r *run) copy(ctx context.Context, sc *psql.Script, c *psql.Copy) *failure 
 	case psql.FromNothing:
 		rows = func() (*psql.CopyReader, error) { return nil, nil } //nolint:nilnil // no rows
 	}
-	return r.query(ctx, text, infos, rows, &failure{at: c.Pos, text: text})
+	f := &failure{at: c.Pos, text: text}
+	return r.implicit(ctx, text, f, func() *failure { return r.query(ctx, text, infos, rows, f) })
 }
 
 // reconnect carries out \connect. Only another database of the same server may be meant, and not inside the one transaction.
@@ -438,13 +362,21 @@ func (r *run) reconnect(ctx context.Context, c *psql.Connect) *failure {
 			f.err = &psql.Error{Pos: c.Pos, Message: `\connect: the connection string cannot be read`}
 			return f
 		}
-		if strings.Contains(name, "host") || strings.Contains(name, "port") || strings.Contains(name, "service") || strings.Contains(name, "://") {
-			c.Host = parsed.Host
-			c.Port = strconv.Itoa(int(parsed.Port))
-		}
 		name = parsed.Database
-		if strings.Contains(c.Database, "user") {
-			c.User = parsed.User
+		for _, key := range connectionKeys(c.Database) {
+			switch key {
+			case "dbname", "application_name":
+			case "user":
+				c.User = parsed.User
+			case "host":
+				c.Host = parsed.Host
+			case "port":
+				c.Port = strconv.Itoa(int(parsed.Port))
+			default:
+				f.err = &psql.Error{Pos: c.Pos, Refused: true, Remedy: "Name the database alone.",
+					Message: fmt.Sprintf(`\connect with %s is never done for a script from outside`, key)}
+				return f
+			}
 		}
 	}
 	if c.Host != "" && c.Host != config.Host || c.Port != "" && c.Port != strconv.Itoa(int(config.Port)) {
@@ -460,7 +392,13 @@ func (r *run) reconnect(ctx context.Context, c *psql.Connect) *failure {
 	}
 	old := r.conn
 	if err := r.connect(ctx, config); err != nil {
-		f.err, f.refused = err, false
+		f.err = err // psql, too, ends here: it has no connection any more
+		var p *problem.Error
+		if errors.As(err, &p) {
+			placed := *p
+			placed.Where, placed.What = c.Pos.String(), `\connect: `+p.Headline()
+			f.err = &placed
+		}
 		return f
 	}
 	r.tally.forgetNames()
@@ -469,6 +407,33 @@ func (r *run) reconnect(ctx context.Context, c *psql.Connect) *failure {
 	_ = old.Close(short)
 	return nil
 }
+
+// connectionKeys gives the names of the parameters in a connection string.
+func connectionKeys(s string) (keys []string) {
+	if u, err := url.Parse(s); err == nil && strings.Contains(s, "://") {
+		for key, set := range map[string]bool{"user": u.User != nil, "host": u.Hostname() != "", "port": u.Port() != ""} {
+			if set {
+				keys = append(keys, key)
+			}
+		}
+		for key := range u.Query() {
+			keys = append(keys, key)
+		}
+		return keys
+	}
+	for _, m := range connectionKey.FindAllStringSubmatch(s, -1) {
+		keys = append(keys, m[1])
+	}
+	return keys
+}
+
+var connectionKey = regexp.MustCompile(`([A-Za-z_]+)\s*=`)
+
+// encoding is the client encoding.
+func (r *run) encoding() string { return r.wire.pg.ParameterStatus("client_encoding") }
+
+// readable is text for the tokens to read: in an encoding whose characters may hold any byte, without those bytes.
+func (r *run) readable(text []byte) []byte { return psql.Masked(text, r.encoding()) }
 
 // escapes tells whether backslashes in '…' are escapes.
 func (r *run) escapes() bool {

@@ -2,6 +2,8 @@ package load
 
 import (
 	"bytes"
+	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -43,8 +45,17 @@ func (t *tokens) next() token {
 	case isWordByte(c) && !isDigit(c):
 		if n := t.prefixedQuote(); n > 0 {
 			t.i += n - 1
-			if b[t.i] == '"' {
-				return made(quotedToken, t.quoted('"', false))
+			if b[t.i] == '"' { // U&"…"
+				text := t.quoted('"', false)
+				end := t.i
+				escape := byte('\\')
+				if t.accept("uescape") {
+					if tok := t.next(); tok.kind == stringToken && len(tok.text) == 1 {
+						escape, end = tok.text[0], t.i
+					}
+				}
+				t.i = end
+				return made(quotedToken, decodeUnicode(text, escape))
 			}
 			return made(stringToken, t.quoted('\'', c|0x20 == 'e' || t.escapes && c|0x20 == 'n'))
 		}
@@ -231,6 +242,75 @@ func (t *tokens) dollar() (string, bool) {
 	}
 	t.i += len(tag) + j + len(tag)
 	return string(b[len(tag) : len(tag)+j]), true
+}
+
+// content gives what a string constant of the E'…' or U&'…' kind stands for, near enough to recognise words in it; the
+// text of any other.
+func (t *tokens) content(tok token) string {
+	if tok.at >= len(t.text) || !strings.Contains(tok.text, `\`) {
+		return tok.text
+	}
+	switch c := t.text[tok.at] | 0x20; {
+	case c == 'u':
+		return decodeUnicode(tok.text, '\\')
+	case c == 'e', t.text[tok.at] == '\'' && t.escapes, c == 'n' && t.escapes:
+		return decodeEscapes(tok.text)
+	}
+	return tok.text
+}
+
+var unicodeEscape = regexp.MustCompile(`^(?:([0-9A-Fa-f]{4})|\+([0-9A-Fa-f]{6}))`)
+
+// decodeUnicode decodes the escapes of U&'…' and U&"…".
+func decodeUnicode(s string, escape byte) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != escape {
+			b.WriteByte(s[i])
+			continue
+		}
+		if m := unicodeEscape.FindStringSubmatch(s[i+1:]); m != nil {
+			v, _ := strconv.ParseUint(m[1]+m[2], 16, 32)
+			b.WriteRune(rune(v)) //nolint:gosec // six hexadecimal digits
+			i += len(m[0])
+			continue
+		}
+		if i+1 < len(s) {
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+var stringEscape = regexp.MustCompile(`^(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8}))`)
+
+// decodeEscapes decodes the escapes of E'…'.
+func decodeEscapes(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' || i+1 == len(s) {
+			b.WriteByte(s[i])
+			continue
+		}
+		if m := stringEscape.FindStringSubmatch(s[i+1:]); m != nil {
+			base := 16
+			if m[1] != "" {
+				base = 8
+			}
+			v, _ := strconv.ParseUint(m[1]+m[2]+m[3]+m[4], base, 32)
+			b.WriteRune(rune(v)) //nolint:gosec // ASCII is what matters
+			i += len(m[0])
+			continue
+		}
+		i++
+		if j := strings.IndexByte("ntbrf", s[i]); j >= 0 {
+			b.WriteByte("\n\t\b\r\f"[j])
+		} else {
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String()
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }

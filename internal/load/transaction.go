@@ -5,11 +5,18 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 )
 
 // blockStart is the savepoint at the place where the script's present transaction block began.
 const blockStart = "fabricate_seed_block"
+
+// movedBlock moves it here.
+const movedBlock = "RELEASE SAVEPOINT " + blockStart + "; SAVEPOINT " + blockStart
+
+var noTag pgconn.CommandTag
 
 // transactionControl lets a script's own BEGIN, COMMIT and ROLLBACK mean inside the one transaction what they mean to
 // psql -1, without ending it. psql sends BEGIN before the script and COMMIT after it, and what the script does in between
@@ -27,7 +34,6 @@ func (r *run) transactionControl(ctx context.Context, infos []statementInfo, com
 		return false, nil
 	}
 	info := infos[0]
-	moved := "RELEASE SAVEPOINT " + blockStart + "; SAVEPOINT " + blockStart
 	switch info.kind {
 	case beginStatement:
 		if r.inBlock {
@@ -35,7 +41,7 @@ func (r *run) transactionControl(ctx context.Context, infos []statementInfo, com
 			return true, nil
 		}
 		r.inBlock = true
-		return true, r.exec(ctx, moved)
+		return true, r.exec(ctx, movedBlock)
 	case commitStatement, rollbackStatement:
 		if !r.inBlock {
 			if info.chain {
@@ -48,7 +54,7 @@ func (r *run) transactionControl(ctx context.Context, infos []statementInfo, com
 		if info.kind == rollbackStatement || r.wire.pg.TxStatus() == 'E' {
 			return true, r.exec(ctx, "ROLLBACK TO SAVEPOINT "+blockStart)
 		}
-		return true, r.exec(ctx, moved)
+		return true, r.exec(ctx, movedBlock)
 	case prepareTransaction:
 		return true, &psql.Error{Pos: r.at, Message: "PREPARE TRANSACTION would end the one transaction of the load", Remedy: "Set transaction to none."}
 	}

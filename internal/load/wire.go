@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -19,8 +20,10 @@ const (
 // wire sends SQL by the simple query protocol, which is psql's, over a connection that pgconn has made. pgconn's own Exec
 // does not serve: it must know before whether the server will ask for COPY rows, and only the server can tell.
 type wire struct {
-	pg  *pgconn.PgConn
-	buf []byte
+	pg       *pgconn.PgConn
+	buf      []byte
+	commands []string // first words of what completed in the last query
+	gaveRows bool     // the last command gave rows
 }
 
 // answers say what to do with what the server sends. Any of them may be nil.
@@ -39,6 +42,7 @@ func (w *wire) query(ctx context.Context, text []byte, a answers) error {
 		return err
 	}
 	defer w.watch(ctx)()
+	w.commands, w.gaveRows = nil, false
 	w.buf = append(w.buf[:0], 'Q')
 	w.buf = binary.BigEndian.AppendUint32(w.buf, uint32(4+len(text)+1)) //nolint:gosec // a statement is far smaller
 	w.buf = append(append(w.buf, text...), 0)
@@ -54,6 +58,7 @@ func (w *wire) query(ctx context.Context, text []byte, a answers) error {
 
 func (w *wire) receive(ctx context.Context, a answers) error {
 	var first error
+	var copyOut, described bool
 	keep := func(err error) {
 		if first == nil {
 			first = err
@@ -70,7 +75,10 @@ func (w *wire) receive(ctx context.Context, a answers) error {
 			}
 		}
 		switch m := msg.(type) {
+		case *pgproto3.CopyOutResponse:
+			copyOut = true
 		case *pgproto3.RowDescription:
+			described = true
 			if a.fields != nil {
 				names := make([]string, len(m.Fields))
 				for i, f := range m.Fields {
@@ -83,8 +91,15 @@ func (w *wire) receive(ctx context.Context, a answers) error {
 				a.row(m.Values)
 			}
 		case *pgproto3.CommandComplete:
+			tag := string(m.CommandTag)
+			word, _, _ := strings.Cut(tag, " ")
+			w.commands, w.gaveRows = append(w.commands, word), described
+			if copyOut {
+				tag = "COPY 0" // psql counts no rows that it was given
+			}
+			copyOut, described = false, false
 			if a.done != nil {
-				a.done(pgconn.NewCommandTag(string(m.CommandTag)))
+				a.done(pgconn.NewCommandTag(tag))
 			}
 		case *pgproto3.ErrorResponse:
 			keep(pgconn.ErrorResponseToPgError(m))

@@ -185,11 +185,20 @@ func (s *Script) CopyData() (*CopyReader, error) {
 			lv.over = append(lv.over, rest)
 		}
 		if f.r < f.w {
-			f.r++ // the newline
+			f.r++                                                        // the newline
+			if s.given == nil && len(lv.text) > 0 && len(lv.over) == 0 { // a statement goes on after a \copy
+				lv.text = append(lv.text, '\n')
+				lv.newlineAt = len(lv.text)
+			}
 		}
 	}
 	r := newCopyReader(f, lv.via, false)
-	r.ended = func() { lv.copied = f.base + int64(f.r) }
+	r.ended = func() {
+		lv.copied = f.base + int64(f.r)
+		if len(lv.text) > 0 && s.given == nil {
+			lv.mark(f, f.r)
+		}
+	}
 	return r, nil
 }
 

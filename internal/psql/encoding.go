@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/japanese"
 	"golang.org/x/text/encoding/korean"
 	"golang.org/x/text/encoding/simplifiedchinese"
@@ -61,7 +62,17 @@ func encodingOf(name string) clientEncoding {
 	case "EUC_JP", "EUC_JIS_2004", "EUC_KR", "EUC_CN", "EUC_TW":
 		return clientEncoding{length: eucLength}
 	}
-	return clientEncoding{length: func([]byte) int { return 1 }}
+	one := clientEncoding{length: func([]byte) int { return 1 }, decoder: singleByte[name]}
+	if one.decoder == nil {
+		one.decoder = charmap.ISO8859_1
+	}
+	return one
+}
+
+// singleByte are the encodings of one byte a character that are met.
+var singleByte = map[string]encoding.Encoding{
+	"LATIN1": charmap.ISO8859_1, "LATIN2": charmap.ISO8859_2, "LATIN9": charmap.ISO8859_15, "WIN1250": charmap.Windows1250,
+	"WIN1251": charmap.Windows1251, "WIN1252": charmap.Windows1252, "KOI8R": charmap.KOI8R,
 }
 
 func utf8Length(b []byte) int {
@@ -115,3 +126,7 @@ func (e clientEncoding) decode(b []byte) string {
 		return r
 	}, strings.ToValidUTF8(string(b), "?"))
 }
+
+// Masked gives text in the client encoding as the scanner sees it: where the later bytes of a character could be taken for
+// something else (in SJIS, BIG5, GBK, UHC, GB18030 and JOHAB) they are replaced by 0xff.
+func Masked(text []byte, encoding string) []byte { return encodingOf(encoding).masked(text) }

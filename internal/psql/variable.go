@@ -84,7 +84,7 @@ func (s *Script) substitute(r ref) (text string, replaced bool) {
 		s.warn("the value of " + r.name + " has an invalid multibyte character and is not put in its place")
 		return "", false
 	case r.form == literalRef:
-		return quoteLiteral(value), true
+		return quoteLiteral(value, s.enc), true
 	case r.form == identRef:
 		return quoteIdentifier(value), true
 	}

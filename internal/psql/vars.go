@@ -106,6 +106,9 @@ func (v *Vars) Unset(name string) error {
 	}
 	if sp, ok := special[name]; ok {
 		v.values[name] = sp.initial
+		if sp.kind == boolean {
+			v.values[name] = "off"
+		}
 	} else {
 		delete(v.values, name)
 	}
@@ -128,6 +131,9 @@ func (sp specialVariable) check(name, value string) (string, error) {
 		return value, oneOf(name, value, append([]string{"on", "off"}, sp.words...)...)
 	case number:
 		if _, err := strconv.ParseInt(strings.TrimSpace(value), 0, 32); err != nil {
+			if name == "IGNOREEOF" {
+				return "10", nil
+			}
 			return "", fmt.Errorf("invalid value %q for %q: integer expected", value, name)
 		}
 		return value, nil
@@ -169,12 +175,25 @@ func parseBool(s string) (value, ok bool) {
 }
 
 // quoteLiteral quotes as libpq's PQescapeLiteral: backslashes make it an E string.
-func quoteLiteral(s string) string {
-	q := strings.ReplaceAll(s, "'", "''")
-	if strings.ContainsRune(s, '\\') {
-		return " E'" + strings.ReplaceAll(q, `\`, `\\`) + "'"
+func quoteLiteral(s string, enc clientEncoding) string {
+	out := make([]byte, 0, len(s)+4)
+	escapes := false
+	for i := 0; i < len(s); {
+		n := 1
+		if s[i] >= 0x80 {
+			n = enc.length([]byte(s[i:min(len(s), i+longestCharacter)]))
+		}
+		if n == 1 && (s[i] == '\'' || s[i] == '\\') {
+			out = append(out, s[i])
+			escapes = escapes || s[i] == '\\'
+		}
+		out = append(out, s[i:i+n]...)
+		i += n
 	}
-	return "'" + q + "'"
+	if escapes {
+		return " E'" + string(out) + "'"
+	}
+	return "'" + string(out) + "'"
 }
 
 func quoteIdentifier(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }

@@ -1,0 +1,67 @@
+package conformance
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// differences are the deliberate ones, each with what it consists of. docs/psql.md gives the reasons.
+var differences = map[string]func(want, got outcome, m mode) bool{
+	"nul": func(_, got outcome, _ mode) bool {
+		return len(got.faults) > 0 && (strings.Contains(got.text, "NUL byte") || strings.Contains(got.text, "0x00"))
+	},
+	// Statements are the same but for those with which psql asks the catalog.
+	"display": func(want, got outcome, m mode) bool {
+		theirs := slices.DeleteFunc(plainStatements(want.statements, m), func(s string) bool {
+			return strings.Contains(s, "pg_catalog.") || strings.Contains(s, "pg_get_")
+		})
+		return want.failed && !got.failed || slices.Equal(theirs, plainStatements(got.statements, m)) && !got.failed
+	},
+	"version":       accepted,
+	"fetch-count":   accepted,
+	"gdesc":         accepted,
+	"crosstabview":  accepted,
+	"newer":         accepted,
+	"end-marker":    accepted,
+	"singleline":    func(_, got outcome, _ mode) bool { return true },
+	"encoding-name": bothFail,
+	"row-place": func(want, got outcome, _ mode) bool {
+		return len(got.faults) == len(want.faults) && got.faults[0].file != want.faults[0].file
+	},
+	"writes-a-file": refused,
+	"home":          func(want, got outcome, _ mode) bool { return len(want.faults) == 1 && len(got.faults) == 1 },
+	"output-file":   accepted,
+	"copy-error-variables": func(want, got outcome, _ mode) bool {
+		return len(want.faults) == len(got.faults) && want.output != got.output
+	},
+	"excerpt-encoding":       sameVerdict,
+	"connect-in-transaction": refused,
+	"joined-transaction":     refused,
+	"prepare-transaction":    refused,
+	"lo-import":              sameVerdict,
+	"lo-unlink":              sameVerdict,
+	"set-local":              accepted,
+	"transaction-modes":      accepted,
+	"own-transaction":        accepted,
+}
+
+func accepted(_, got outcome, _ mode) bool       { return !got.failed && len(got.faults) == 0 }
+func bothFail(want, got outcome, _ mode) bool    { return want.failed && got.failed }
+func sameVerdict(want, got outcome, _ mode) bool { return want.failed == got.failed }
+func refused(_, got outcome, _ mode) bool {
+	return got.failed && len(got.faults) == 1 && got.faults[0].refused
+}
+
+// differ checks that a script differs in the way that its rule says.
+func differ(t *testing.T, s script, want, got outcome, m mode) {
+	t.Helper()
+	check := differences[s.rule.difference]
+	if check == nil {
+		t.Fatalf("there is no difference called %s", s.rule.difference)
+	}
+	if !check(want, got, m) {
+		t.Errorf("%s: it does not differ as %q says\npsql: %q\nours: %q\npsql said: %s\nwe said: %s", m, s.rule.difference,
+			want.statements, got.statements, want.text, got.text)
+	}
+}

@@ -1,0 +1,153 @@
+// Package conformance holds package psql and package load to the real psql: the same script, run by both, must reach the
+// server as the same statements, fail in the same place, and leave the same database.
+package conformance
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
+)
+
+var (
+	seed    = flag.Uint64("seed", 0, "seed of the generated scripts; 0 takes the built-in one")
+	scripts = flag.Int("scripts", 300, "how many scripts to generate")
+)
+
+// server is the one of this package's tests: it writes every statement to its log.
+var server *pgtest.Server
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	var err error
+	server, err = pgtest.Start(context.Background(), pgtest.Options{Settings: map[string]string{
+		"log_statement":             "all",
+		"log_line_prefix":           entryMark + "%a|%e|",
+		"log_error_verbosity":       "terse",
+		"log_min_error_statement":   "panic",
+		"log_min_messages":          "error",
+		"max_connections":           "40",
+		"max_prepared_transactions": "4",
+		// A script must not hang a test.
+		"statement_timeout": "60s",
+	}})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	if err := trustEverybody(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	code := m.Run()
+	if err := server.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+const entryMark = "\x01" // begins every entry of the server's log; its further lines begin with a tab
+
+// runs numbers the runs of this process; the number is the run's application_name.
+var runs atomic.Int64
+
+func newRun() string { return fmt.Sprintf("run_%d", runs.Add(1)) }
+
+// logSize is where the log ends now.
+func logSize(t testing.TB) int64 {
+	t.Helper()
+	info, err := os.Stat(server.Log())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// logged gives what the server wrote of a run since the log had the given size: each statement as it came, each error as
+// "ERROR" with its SQLSTATE.
+func logged(t testing.TB, run string, from int64) []string {
+	t.Helper()
+	f, err := os.Open(server.Log())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	if _, err := f.Seek(from, 0); err != nil {
+		t.Fatal(err)
+	}
+	var entries []string
+	r := bufio.NewReaderSize(f, 1<<20)
+	mine := false
+	for {
+		line, err := r.ReadBytes('\n')
+		if len(line) > 0 {
+			switch head, ok := bytes.CutPrefix(line, []byte(entryMark)); {
+			case ok:
+				var entry string
+				entry, mine = readEntry(string(head), run)
+				if mine {
+					entries = append(entries, entry)
+				}
+			case mine:
+				entries[len(entries)-1] += string(bytes.TrimPrefix(line, []byte("\t")))
+			}
+		}
+		if err != nil {
+			break
+		}
+	}
+	var kept []string
+	for _, e := range entries {
+		if e = strings.TrimSuffix(e, "\n"); e != "" {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+func readEntry(head, run string) (entry string, mine bool) {
+	fields := strings.SplitN(head, "|", 3)
+	if len(fields) != 3 || fields[0] != run {
+		return "", false
+	}
+	text := fields[2]
+	// Scripts are sent by the simple protocol. What we ask the catalog ourselves goes by the extended one, whose entries
+	// begin with "execute".
+	if s, ok := strings.CutPrefix(text, "LOG:  statement: "); ok {
+		return s, true
+	}
+	if strings.HasPrefix(text, "ERROR:  ") || strings.HasPrefix(text, "FATAL:  ") {
+		return "ERROR " + fields[1] + "\n", true
+	}
+	return "", false
+}
+
+// trustEverybody lets everybody in without a password: thousands of connections are made, and each would cost the time of
+// a password's check. The server is reached from this machine only.
+func trustEverybody() error {
+	if err := os.WriteFile(filepath.Join(server.DataDir(), "pg_hba.conf"), []byte("host all all 127.0.0.1/32 trust\n"), 0o600); err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(context.Background(), server.URL("postgres"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	_, err = conn.Exec(context.Background(), "SELECT pg_reload_conf()")
+	return err
+}

@@ -1,0 +1,2 @@
+\cd sub
+\copy t from 'rows.tsv'

@@ -1,0 +1,2 @@
+\copy t from 'sub'
+insert into t values (1, 'a');

@@ -1,0 +1,2 @@
+\copy t from 'nothing.tsv'
+insert into t values (1, 'a');

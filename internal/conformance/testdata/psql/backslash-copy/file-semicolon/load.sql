@@ -1,0 +1,3 @@
+\copy t from 'rows.tsv';
+\copy t from rows.tsv;
+insert into t values (2, 'b');

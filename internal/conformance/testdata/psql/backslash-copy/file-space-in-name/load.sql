@@ -1,0 +1,3 @@
+\copy t from 'my rows.tsv'
+--- my rows.tsv
+1	a

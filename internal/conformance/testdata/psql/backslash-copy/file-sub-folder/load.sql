@@ -1,0 +1,2 @@
+\i sub/x.sql
+\copy t from sub/rows.tsv

@@ -1,0 +1,2 @@
+\copy t from 'rows.tsv'
+insert into t values (2, 'b');

@@ -1,0 +1,2 @@
+\copy
+insert into t values (2, 'b');

@@ -1,0 +1,5 @@
+insert into t values (1, 'a');
+\copy t from stdin
+2	b
+\.
+\g

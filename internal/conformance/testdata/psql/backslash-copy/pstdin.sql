@@ -1,0 +1,2 @@
+\copy t from pstdin
+insert into t values (2, 'b');

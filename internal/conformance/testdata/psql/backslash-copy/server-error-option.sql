@@ -1,0 +1,2 @@
+\copy t from stdin with (nonsense)
+insert into t values (2, 'b');

@@ -1,0 +1,3 @@
+\copy t FROM STDIN
+1	a
+\.

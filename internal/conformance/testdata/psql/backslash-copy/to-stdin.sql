@@ -1,0 +1,2 @@
+\copy t to stdin
+insert into t values (3, 'b');

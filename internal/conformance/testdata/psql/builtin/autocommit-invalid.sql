@@ -1,0 +1,2 @@
+\set AUTOCOMMIT maybe
+\echo :AUTOCOMMIT

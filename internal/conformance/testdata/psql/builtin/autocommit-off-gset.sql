@@ -1,0 +1,4 @@
+\set AUTOCOMMIT off
+select 1 as x \gset
+insert into t values (:x, 'a');
+commit;

@@ -1,0 +1,25 @@
+\set AUTOCOMMIT off
+alter system set work_mem = 'x';
+rollback;
+drop database nothing;
+rollback;
+create tablespace x location 'x';
+rollback;
+prepare transaction 'x';
+rollback;
+drop tablespace nothing;
+rollback;
+reindex table concurrently t;
+rollback;
+reindex index t;
+rollback;
+cluster t;
+rollback;
+cluster verbose;
+rollback;
+vacuumx;
+rollback;
+create database x template nothing;
+rollback;
+discard plans;
+rollback;

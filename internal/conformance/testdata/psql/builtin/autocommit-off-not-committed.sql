@@ -1,0 +1,2 @@
+\set AUTOCOMMIT off
+insert into t values (1, 'a');

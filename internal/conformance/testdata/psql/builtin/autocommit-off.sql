@@ -1,0 +1,7 @@
+\set AUTOCOMMIT off
+insert into t values (1, 'a');
+commit;
+insert into t values (2, 'b');
+rollback;
+insert into t values (3, 'c');
+commit;

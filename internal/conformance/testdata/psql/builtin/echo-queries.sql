@@ -1,0 +1,2 @@
+\set ECHO queries
+insert into t values (1, 'a');

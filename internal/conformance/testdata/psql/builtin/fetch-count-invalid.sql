@@ -1,0 +1,28 @@
+\set FETCH_COUNT x
+\echo :FETCH_COUNT
+\set FETCH_COUNT
+\echo :FETCH_COUNT
+\set HISTSIZE abc
+\echo :HISTSIZE
+\set IGNOREEOF abc
+\echo :IGNOREEOF
+\set HISTCONTROL abc
+\echo :HISTCONTROL
+\set COMP_KEYWORD_CASE abc
+\echo :COMP_KEYWORD_CASE
+\set COMP_KEYWORD_CASE lower
+\echo :COMP_KEYWORD_CASE
+\set ECHO_HIDDEN abc
+\echo :ECHO_HIDDEN
+\set ECHO_HIDDEN noexec
+\echo :ECHO_HIDDEN
+\set ECHO_HIDDEN
+\echo :ECHO_HIDDEN
+\set QUIET abc
+\echo :QUIET
+\set SHOW_ALL_RESULTS abc
+\echo :SHOW_ALL_RESULTS
+\set HISTSIZE 7
+\echo :HISTSIZE
+\set FETCH_COUNT -1
+\echo :FETCH_COUNT

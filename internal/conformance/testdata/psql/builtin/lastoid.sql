@@ -1,0 +1,3 @@
+\echo :LASTOID
+insert into t values (1, 'a');
+\echo :LASTOID

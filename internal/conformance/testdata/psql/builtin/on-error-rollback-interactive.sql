@@ -1,0 +1,6 @@
+\set ON_ERROR_ROLLBACK interactive
+begin;
+insert into t values (1, 'a');
+select 1/0;
+insert into t values (2, 'b');
+commit;

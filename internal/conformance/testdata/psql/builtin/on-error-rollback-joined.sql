@@ -1,0 +1,5 @@
+\set ON_ERROR_ROLLBACK on
+begin;
+insert into t values (1, 'a')\; select 1/0;
+insert into t values (2, 'b')\; commit;
+insert into t values (3, 'b');

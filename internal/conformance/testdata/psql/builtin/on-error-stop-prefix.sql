@@ -1,0 +1,8 @@
+\set ON_ERROR_STOP t
+\echo :ON_ERROR_STOP
+\set ON_ERROR_STOP YE
+\echo :ON_ERROR_STOP
+\set ON_ERROR_STOP o
+\echo :ON_ERROR_STOP
+\set ON_ERROR_STOP of
+\echo :ON_ERROR_STOP

@@ -1,0 +1,7 @@
+\echo :ON_ERROR_STOP
+\set ON_ERROR_STOP 1
+\echo :ON_ERROR_STOP
+\set ON_ERROR_STOP off
+\echo :ON_ERROR_STOP
+\set ON_ERROR_STOP
+\echo :ON_ERROR_STOP

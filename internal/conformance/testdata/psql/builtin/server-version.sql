@@ -1,0 +1,5 @@
+\echo :SERVER_VERSION_NUM
+\echo :SERVER_VERSION_NAME
+\if :{?SERVER_VERSION_NUM}
+insert into t values (:SERVER_VERSION_NUM, :'SERVER_VERSION_NAME');
+\endif

@@ -1,0 +1,3 @@
+\set SHOW_CONTEXT always
+\echo :SHOW_CONTEXT
+\set SHOW_CONTEXT x

@@ -1,0 +1,3 @@
+\set SINGLELINE on
+insert into t values (1, 'a')
+insert into t values (2, 'b')

@@ -1,0 +1,7 @@
+\echo :VERBOSITY
+\set VERBOSITY terse
+\echo :VERBOSITY
+\set VERBOSITY TERSE
+\echo :VERBOSITY
+\set VERBOSITY loud
+\echo :VERBOSITY

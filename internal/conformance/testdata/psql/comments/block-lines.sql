@@ -1,0 +1,5 @@
+/* a
+ ; b
+
+ */
+insert into t values (1, 'a');

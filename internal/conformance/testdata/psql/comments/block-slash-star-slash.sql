@@ -1,0 +1,2 @@
+/*/ a; */ insert into t values (1, 'a');
+/*//* b */*/ insert into t values (2, 'b');

@@ -1,0 +1,1 @@
+/* a *//* b; */ insert into t values (1, 'a');

@@ -1,0 +1,3 @@
+/* a */
+
+insert into t values (1, 'a');

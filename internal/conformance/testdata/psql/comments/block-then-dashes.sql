@@ -1,0 +1,2 @@
+/* a */ -- b
+insert into t values (1, 'a');

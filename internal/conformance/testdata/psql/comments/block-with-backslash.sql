@@ -1,0 +1,2 @@
+/* \echo x
+\i nothing */ insert into t values (1, 'a');

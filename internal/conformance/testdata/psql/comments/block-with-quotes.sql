@@ -1,0 +1,1 @@
+/* it's "one */ insert into t values (1, 'a');

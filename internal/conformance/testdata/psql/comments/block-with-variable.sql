@@ -1,0 +1,2 @@
+\set v 1
+/* :v */ insert into t values (:v, 'a');

@@ -1,0 +1,3 @@
+-- first
+-- second
+insert into t values (1, 'a');

@@ -1,0 +1,3 @@
+insert into t -- the; table
+values (1, -- it's
+'a');

@@ -1,0 +1,2 @@
+# not a comment;
+insert into t values (1, 'a');

@@ -1,0 +1,4 @@
+\if false
+/* \endif */ -- \endif
+\endif
+insert into t values (2, 'b');

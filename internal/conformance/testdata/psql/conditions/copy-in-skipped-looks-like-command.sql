@@ -1,0 +1,6 @@
+\if false
+copy t from stdin;
+\endif	a
+\.
+\endif
+insert into t values (2, 'b');

@@ -1,0 +1,4 @@
+\if false
+do $$ \endif $$;
+\endif
+insert into t values (2, 'b');

@@ -1,0 +1,2 @@
+\elif true
+insert into t values (1, 'a');

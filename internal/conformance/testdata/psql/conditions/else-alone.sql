@@ -1,0 +1,2 @@
+\else
+insert into t values (1, 'a');

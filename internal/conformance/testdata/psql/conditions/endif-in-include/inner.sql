@@ -1,0 +1,2 @@
+\endif
+insert into t values (1, 'a');

@@ -1,0 +1,7 @@
+insert into t values (1,
+\if false
+'yes'
+\else
+'no'
+\endif
+);

@@ -1,0 +1,1 @@
+insert into t values (1, \if 0 'a' \else 'b' \endif );

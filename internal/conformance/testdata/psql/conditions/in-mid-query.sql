@@ -1,0 +1,7 @@
+insert into t values (1,
+\if true
+'yes'
+\else
+'no'
+\endif
+);

@@ -1,0 +1,4 @@
+\if
+insert into t values (1, 'a');
+\endif
+insert into t values (3, 'c');

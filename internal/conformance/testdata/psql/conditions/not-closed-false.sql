@@ -1,0 +1,2 @@
+\if false
+insert into t values (1, 'a');

@@ -1,0 +1,2 @@
+\if true
+insert into t values (1, 'a')

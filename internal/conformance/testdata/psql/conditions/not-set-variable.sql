@@ -1,0 +1,4 @@
+\if :nothing
+insert into t values (1, 'a');
+\endif
+insert into t values (2, 'a');

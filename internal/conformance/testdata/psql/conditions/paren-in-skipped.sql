@@ -1,0 +1,5 @@
+\if false
+select (((
+\endif
+insert into t values (2, 'b');
+insert into t values (3, 'b');

@@ -1,0 +1,4 @@
+\if true
+insert into t
+\endif
+values (1, 'a');

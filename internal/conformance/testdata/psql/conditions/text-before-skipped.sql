@@ -1,0 +1,5 @@
+insert into t values (1, 'a')
+\if false
+garbage
+\endif
+;

@@ -1,0 +1,3 @@
+\if true
+insert into t values (1, 'a');
+\endif

@@ -1,0 +1,2 @@
+\connect nothing_at_all
+insert into t values (1, 'a');

@@ -1,0 +1,2 @@
+\c - - - -
+insert into t values (1, 'a');

@@ -1,0 +1,2 @@
+\connect
+insert into t values (1, 'a');

@@ -1,0 +1,5 @@
+copy t (b) from stdin;
+
+a
+
+\.

@@ -1,0 +1,3 @@
+copy t (b, a) from stdin;
+a	1
+\.

@@ -1,0 +1,4 @@
+copy t from stdin /* c */ -- x
+;
+1	a
+\.

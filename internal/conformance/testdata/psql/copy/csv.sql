@@ -1,0 +1,5 @@
+copy t from stdin (format csv);
+1,"a ""quoted"" one"
+2,
+3,""
+\.

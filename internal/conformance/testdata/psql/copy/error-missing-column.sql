@@ -1,0 +1,4 @@
+copy t from stdin;
+1
+\.
+insert into t values (4, 'd');

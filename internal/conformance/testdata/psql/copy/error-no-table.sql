@@ -1,0 +1,4 @@
+copy nothing from stdin;
+1	a
+\.
+insert into t values (4, 'd');

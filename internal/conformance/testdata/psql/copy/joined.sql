@@ -1,0 +1,6 @@
+copy t from stdin\; copy t from stdin;
+1	a
+\.
+2	b
+\.
+insert into t values (4, 'd');

@@ -1,0 +1,3 @@
+copy t from stdin with (encoding 'LATIN1');
+1	aé
+\.

@@ -1,0 +1,6 @@
+copy t
+(a, b)
+from stdin
+;
+1	a
+\.

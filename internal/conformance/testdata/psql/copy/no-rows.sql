@@ -1,0 +1,3 @@
+copy t from stdin;
+\.
+insert into t values (1, 'a');

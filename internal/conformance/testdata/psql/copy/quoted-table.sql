@@ -1,0 +1,4 @@
+create table "T;x" (a int);
+copy "T;x" from stdin;
+1
+\.

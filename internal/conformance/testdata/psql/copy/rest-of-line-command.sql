@@ -1,0 +1,4 @@
+copy t from stdin; \echo after
+1	a
+\.
+\echo last

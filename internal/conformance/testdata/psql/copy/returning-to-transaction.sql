@@ -1,0 +1,8 @@
+begin;
+copy t from stdin;
+1	a
+\.
+rollback;
+copy t from stdin;
+2	b
+\.

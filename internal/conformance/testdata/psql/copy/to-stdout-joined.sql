@@ -1,0 +1,1 @@
+copy t to stdout\; insert into t values (2, 'b');

@@ -1,0 +1,2 @@
+\conninfo
+insert into t values (1, 'a');

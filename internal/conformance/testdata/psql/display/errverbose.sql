@@ -1,0 +1,4 @@
+\errverbose
+select 1/0;
+\errverbose
+insert into t values (1, 'a');

@@ -1,0 +1,7 @@
+\?
+\h
+\h select
+\help
+\copyright
+\? commands
+insert into t values (1, 'a');

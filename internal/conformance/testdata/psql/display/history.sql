@@ -1,0 +1,2 @@
+\s
+insert into t values (1, 'a');

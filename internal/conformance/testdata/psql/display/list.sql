@@ -1,0 +1,7 @@
+\l
+\list
+\l+
+\z
+\dp
+\lo_list
+insert into t values (1, 'a');

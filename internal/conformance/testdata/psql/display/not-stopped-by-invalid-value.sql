@@ -1,0 +1,2 @@
+\pset border many
+insert into t values (1, 'a');

@@ -1,0 +1,3 @@
+\o
+select 1;
+insert into t values (1, 'a');

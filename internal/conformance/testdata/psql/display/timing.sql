@@ -1,0 +1,4 @@
+\timing on
+insert into t values (1, 'a');
+\timing
+\timing off

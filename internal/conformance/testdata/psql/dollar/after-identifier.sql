@@ -1,0 +1,2 @@
+select a$$b from t;
+insert into t values (1, 'x');

@@ -1,0 +1,2 @@
+select $a b$ ;
+insert into t values (1, 'x');

@@ -1,0 +1,2 @@
+select $;
+insert into t values (1, 'x');

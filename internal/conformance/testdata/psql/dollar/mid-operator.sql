@@ -1,0 +1,2 @@
+select 1+$$2$$::int;
+insert into t values (1+$$2$$::int, 'x');

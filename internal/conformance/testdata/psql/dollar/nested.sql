@@ -1,0 +1,1 @@
+do $outer$ begin execute $inner$ insert into t values (1, $$x$$); $inner$; end $outer$;

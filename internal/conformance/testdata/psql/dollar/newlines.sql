@@ -1,0 +1,6 @@
+insert into t values (1, $$
+
+a
+
+b
+$$);

@@ -1,0 +1,2 @@
+do $$ begin
+insert into t values (1, 'x');

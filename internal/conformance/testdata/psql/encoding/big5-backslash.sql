@@ -1,0 +1,3 @@
+\encoding BIG5
+insert into t values (1, '¥\');
+insert into t values (2, '³\;»\');

@@ -1,0 +1,3 @@
+\encoding LATIN1
+select 'ייי', nothing;
+insert into t values (2, 'b');

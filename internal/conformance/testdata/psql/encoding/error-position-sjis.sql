@@ -1,0 +1,3 @@
+\encoding SJIS
+select '•\•\', nothing;
+insert into t values (2, 'b');

@@ -1,0 +1,2 @@
+\encoding EUC_JP
+insert into t values (1, 'дв');

@@ -1,0 +1,3 @@
+\encoding GBK
+insert into t values (1, 'Õ\');
+insert into t values (2, E'Õ\\'');

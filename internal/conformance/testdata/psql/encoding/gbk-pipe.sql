@@ -1,0 +1,3 @@
+\encoding GBK
+insert into t values (1, '—|');
+select 1 as —|;

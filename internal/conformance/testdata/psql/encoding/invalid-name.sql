@@ -1,0 +1,2 @@
+\encoding nonsense
+insert into t values (1, 'a');

@@ -1,0 +1,2 @@
+\encoding JOHAB
+insert into t values (1, 'ˆa');

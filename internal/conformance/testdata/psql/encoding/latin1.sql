@@ -1,0 +1,3 @@
+\encoding LATIN1
+insert into t values (1, 'café');
+\echo :ENCODING

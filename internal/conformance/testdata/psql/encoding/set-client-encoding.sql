@@ -1,0 +1,3 @@
+set client_encoding = 'LATIN1';
+insert into t values (1, 'café');
+\echo :ENCODING

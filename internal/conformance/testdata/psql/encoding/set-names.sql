@@ -1,0 +1,3 @@
+set names 'WIN1252';
+insert into t values (1, '€');
+\echo :ENCODING

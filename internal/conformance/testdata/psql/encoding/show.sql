@@ -1,0 +1,2 @@
+\encoding
+insert into t values (1, 'a');

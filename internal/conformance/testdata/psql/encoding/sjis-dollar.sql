@@ -1,0 +1,2 @@
+\encoding SJIS
+insert into t values (1, $$•\;$$);

@@ -1,0 +1,3 @@
+\encoding SJIS
+select 1 as •\;
+insert into t values (2, '•\');

@@ -1,0 +1,4 @@
+\encoding SJIS
+\set v '•\'
+insert into t values (1, :'v');
+\echo •\ x

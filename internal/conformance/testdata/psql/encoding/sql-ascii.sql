@@ -1,0 +1,3 @@
+\encoding SQL_ASCII
+insert into t values (1, 'a');
+\echo :ENCODING

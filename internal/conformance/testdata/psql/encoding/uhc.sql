@@ -1,0 +1,2 @@
+\encoding UHC
+insert into t values (1, 'ÅA');

@@ -1,0 +1,2 @@
+select 1a;
+insert into t values (1, 'x');

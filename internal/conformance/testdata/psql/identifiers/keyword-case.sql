@@ -1,0 +1,1 @@
+InSeRt InTo T VaLuEs (1, 'x');

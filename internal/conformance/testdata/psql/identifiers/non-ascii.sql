@@ -1,0 +1,2 @@
+create table żółć (ключ int);
+insert into żółć values (1);

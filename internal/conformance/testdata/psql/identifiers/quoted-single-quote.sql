@@ -1,0 +1,2 @@
+create table "it's" (x int);
+insert into "it's" values (1);

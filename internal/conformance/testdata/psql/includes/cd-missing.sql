@@ -1,0 +1,2 @@
+\cd nothing
+insert into t values (1, 'a');

@@ -1,0 +1,5 @@
+\cd sub
+\i inner.sql
+\ir sub/inner.sql
+\cd ..
+\i sub/inner.sql

@@ -1,0 +1,6 @@
+\if false
+\i inner.sql
+\endif
+\if true
+\i inner.sql
+\endif

@@ -1,0 +1,3 @@
+\i ./inner.sql
+\ir ./inner.sql
+\i .//inner.sql

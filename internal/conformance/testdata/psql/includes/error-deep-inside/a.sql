@@ -1,0 +1,4 @@
+-- first
+
+\i b.sql
+insert into t values (3, 'b');

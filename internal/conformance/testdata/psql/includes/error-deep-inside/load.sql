@@ -1,0 +1,2 @@
+\i a.sql
+insert into t values (2, 'b');

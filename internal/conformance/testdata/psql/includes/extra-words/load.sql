@@ -1,0 +1,2 @@
+\i inner.sql other
+insert into t values (1, 'a');

@@ -1,0 +1,3 @@
+
+
+insert into t values (2, 'a');

@@ -1,0 +1,4 @@
+\i inner.sql
+
+selec;
+insert into t values (1, 'a');

@@ -1,0 +1,2 @@
+\i sub
+insert into t values (1, 'a');

@@ -1,0 +1,3 @@
+\include inner.sql
+\include_relative inner.sql
+insert into t values (2, 'b');

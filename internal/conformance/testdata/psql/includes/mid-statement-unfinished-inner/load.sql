@@ -1,0 +1,3 @@
+insert into t values (1,
+\i inner.sql
+'a');

@@ -1,0 +1,2 @@
+\ir nothing.sql
+insert into t values (1, 'a');

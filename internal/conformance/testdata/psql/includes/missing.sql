@@ -1,0 +1,2 @@
+\i nothing.sql
+insert into t values (1, 'a');

@@ -1,0 +1,3 @@
+\i
+\ir
+insert into t values (1, 'a');

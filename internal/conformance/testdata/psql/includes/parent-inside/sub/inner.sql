@@ -1,0 +1,2 @@
+\ir ../other.sql
+\i sub/../other.sql

@@ -1,0 +1,3 @@
+\i inner.sql;
+\i inner.sql;;;
+insert into t values (2, 'b');

@@ -1,0 +1,2 @@
+\i sub/inner.sql
+insert into t values (3, 'c');

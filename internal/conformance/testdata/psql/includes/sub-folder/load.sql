@@ -1,0 +1,2 @@
+\i sub/inner.sql
+\ir sub/inner.sql

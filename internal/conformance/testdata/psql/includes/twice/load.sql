@@ -1,0 +1,2 @@
+\i inner.sql
+\i inner.sql

@@ -1,0 +1,2 @@
+\set b :a
+\set a 2

@@ -1,0 +1,3 @@
+\set a 1
+\i inner.sql
+insert into t values (:a, :'b');

@@ -1,0 +1,2 @@
+insert into t select 1, 'a' where 2 <>-- ;
+1;

@@ -1,0 +1,2 @@
+insert into t values (3 +-- ;
+2, 'a');

@@ -1,0 +1,2 @@
+\echo 'a\tb\\c\x41' a\\ b
+\echo "a\tb"

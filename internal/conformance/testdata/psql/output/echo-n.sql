@@ -1,0 +1,5 @@
+\echo -n hello
+\echo  world
+\echo -n
+\echo '-n' quoted
+\echo -n -n

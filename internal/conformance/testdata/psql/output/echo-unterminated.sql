@@ -1,0 +1,2 @@
+\echo 'abc
+insert into t values (1, 'x');

@@ -1,0 +1,4 @@
+\echo hello
+\echo 'two  words' three   four
+\echo
+\echo ''

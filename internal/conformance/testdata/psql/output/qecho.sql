@@ -1,0 +1,1 @@
+\qecho hello

@@ -1,0 +1,2 @@
+\warn hello
+\warn -n hello

@@ -1,0 +1,5 @@
+\restrict abc
+\if true
+insert into t values (1, 'a');
+\endif
+\unrestrict abc

@@ -1,0 +1,3 @@
+\restrict
+\unrestrict
+insert into t values (1, 'a');

@@ -1,0 +1,2 @@
+\unrestrict abc
+insert into t values (1, 'a');

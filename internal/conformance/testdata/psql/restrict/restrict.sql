@@ -1,0 +1,4 @@
+\restrict abc
+insert into t values (1, 'a');
+\unrestrict abc
+\echo done

@@ -1,0 +1,4 @@
+\if false
+\restrict abc
+\endif
+\echo x

@@ -1,0 +1,2 @@
+select 1 \crosstabview
+insert into t values (1, 'a');

@@ -1,0 +1,2 @@
+select 1/0 \g
+insert into t values (2, 'b');

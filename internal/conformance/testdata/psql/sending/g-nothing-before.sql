@@ -1,0 +1,2 @@
+\g
+insert into t values (1, 'a');

@@ -1,0 +1,3 @@
+insert into t values (1, 'a') \g
+\g
+\g \g

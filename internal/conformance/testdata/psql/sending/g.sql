@@ -1,0 +1,3 @@
+insert into t values (1, 'a') \g
+insert into t values (2, 'b')
+\g

@@ -1,0 +1,2 @@
+select unnest(array['insert into t values (1, ''a'')', 'select 1/0', 'insert into t values (2, ''b'')']) \gexec
+insert into t values (3, 'c');

@@ -1,0 +1,2 @@
+select '\echo x' \gexec
+insert into t values (3, 'c');

@@ -1,0 +1,2 @@
+select 1/0 \gexec
+insert into t values (3, 'c');

@@ -1,0 +1,1 @@
+select 'insert into t values (1, ''a''); insert into t values (2, ''b'');' \gexec

@@ -1,0 +1,1 @@
+select unnest(array['begin', 'insert into t values (1, ''a'')', 'rollback', 'insert into t values (2, ''b'')']) \gexec

@@ -1,0 +1,2 @@
+select 1 as x, 2 as x \gset
+insert into t values (:x, 'a');

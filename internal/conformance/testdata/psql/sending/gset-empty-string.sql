@@ -1,0 +1,2 @@
+select '' as x \gset
+insert into t values (1, :'x');

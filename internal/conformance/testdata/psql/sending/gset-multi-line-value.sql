@@ -1,0 +1,2 @@
+select E'a\nb''c' as x \gset
+insert into t values (1, :'x');

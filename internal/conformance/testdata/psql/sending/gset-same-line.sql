@@ -1,0 +1,1 @@
+select 1 as x \gset \\ insert into t values (:x, 'a');

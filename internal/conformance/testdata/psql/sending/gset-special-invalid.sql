@@ -1,0 +1,3 @@
+select 'maybe' as "AUTOCOMMIT" \gset
+\echo :AUTOCOMMIT
+insert into t values (1, 'a');

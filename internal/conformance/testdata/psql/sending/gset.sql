@@ -1,0 +1,2 @@
+select 1 as x, 'a b' as y \gset
+insert into t values (:x, :'y');

@@ -1,0 +1,3 @@
+insert into t values (1, 'a');
+\quit
+insert into t values (2, 'b');

@@ -1,0 +1,3 @@
+insert into t values (1, 'a');
+\q
+insert into t values (2, 'b');

@@ -1,0 +1,2 @@
+\set v 1
+insert into t values (1, 'x'); select 'a' \: 'b';

@@ -1,0 +1,2 @@
+create table begin_case (x int);
+insert into begin_case values (1);

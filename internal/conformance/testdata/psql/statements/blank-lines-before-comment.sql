@@ -1,0 +1,7 @@
+insert into t
+
+
+-- x
+
+
+values (1, 'a');

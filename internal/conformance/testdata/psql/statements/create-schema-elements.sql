@@ -1,0 +1,2 @@
+create table x (a int); create view v as select * from x;
+create index on x (a);

@@ -1,0 +1,4 @@
+do $$
+begin
+  insert into t values (1, 'a');
+end $$;

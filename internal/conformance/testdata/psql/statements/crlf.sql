@@ -1,0 +1,4 @@
+insert into t
+values (1, 'a
+b');
+insert into t values (2, 'c');

@@ -1,0 +1,2 @@
+do $$ begin raise exception 'no'; end $$;
+insert into t values (1, 'a');

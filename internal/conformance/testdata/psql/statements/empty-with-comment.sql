@@ -1,0 +1,4 @@
+/* a */;
+insert into t values (1, 'a');
+-- x
+;

@@ -1,0 +1,5 @@
+create table d (x int unique deferrable initially deferred);
+begin;
+insert into d values (1), (1);
+commit;
+insert into t values (1, 'a');

@@ -1,0 +1,2 @@
+explain insert into t values (1, 'a');
+insert into t values (2, 'a');

@@ -1,0 +1,2 @@
+insert into t values (1, 'a')\; select 1/0\; insert into t values (2, 'b');
+insert into t values (3, 'c');

@@ -1,0 +1,12 @@
+insert
+into
+t
+
+values
+(
+1
+,
+'a'
+)
+
+;

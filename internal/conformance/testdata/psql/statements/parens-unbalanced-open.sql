@@ -1,0 +1,4 @@
+select (1;
+insert into t values (1, 'a');
+);
+insert into t values (2, 'a');

@@ -1,0 +1,3 @@
+prepare p (int, text) as insert into t values ($1, $2);
+execute p (1, 'a');
+deallocate p;

@@ -1,0 +1,3 @@
+values (1, 'a'), (2, 'b');
+table t;
+insert into t values (1, 'a');

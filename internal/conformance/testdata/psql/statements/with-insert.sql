@@ -1,0 +1,1 @@
+with x as (select 1 as a) insert into t select a, 'x' from x;

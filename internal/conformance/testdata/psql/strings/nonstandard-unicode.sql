@@ -1,0 +1,3 @@
+set standard_conforming_strings = off;
+insert into t values (1, U&'a\');
+insert into t values (2, 'x');

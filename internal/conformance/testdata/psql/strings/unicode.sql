@@ -1,0 +1,2 @@
+insert into t values (1, U&'d\0061t\+000061');
+insert into t values (2, u&'\\');

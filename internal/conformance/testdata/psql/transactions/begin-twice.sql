@@ -1,0 +1,6 @@
+begin;
+begin;
+insert into t values (1, 'a');
+commit;
+commit;
+insert into t values (2, 'b');

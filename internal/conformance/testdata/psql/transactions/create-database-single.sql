@@ -1,0 +1,1 @@
+create database nothing_at_all;

@@ -1,0 +1,1 @@
+do $$ begin insert into t values (1, 'a'); commit; insert into t values (2, 'b'); rollback; end $$;

@@ -1,0 +1,2 @@
+create procedure p() language plpgsql as $$ begin insert into t values (1, 'a'); commit; insert into t values (2, 'b'); rollback; end $$;
+call p();

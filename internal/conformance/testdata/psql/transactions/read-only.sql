@@ -1,0 +1,4 @@
+begin read only;
+insert into t values (1, 'a');
+rollback;
+insert into t values (2, 'a');

@@ -1,0 +1,3 @@
+insert into t values (1, 'a');
+rollback;
+insert into t values (2, 'b');

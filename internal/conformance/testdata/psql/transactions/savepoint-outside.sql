@@ -1,0 +1,2 @@
+savepoint s;
+insert into t values (2, 'b');

@@ -1,0 +1,2 @@
+vacuum t;
+insert into t values (2, 'b');

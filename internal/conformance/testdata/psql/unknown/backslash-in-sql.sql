@@ -1,0 +1,2 @@
+select \n;
+insert into t values (1, 'a');

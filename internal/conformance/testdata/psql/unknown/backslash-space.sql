@@ -1,0 +1,2 @@
+\ echo x
+insert into t values (1, 'a');

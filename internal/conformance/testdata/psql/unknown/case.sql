@@ -1,0 +1,3 @@
+\ECHO x
+\Q
+insert into t values (1, 'a');

@@ -1,0 +1,2 @@
+\bind 1
+insert into t values (1, 'a');

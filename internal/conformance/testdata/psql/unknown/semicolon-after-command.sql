@@ -1,0 +1,2 @@
+\echo;
+insert into t values (1, 'a');

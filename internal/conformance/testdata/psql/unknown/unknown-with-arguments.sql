@@ -1,0 +1,2 @@
+\nothing a b 'c' \echo not reached
+insert into t values (1, 'a');

@@ -1,0 +1,2 @@
+\nothing
+insert into t values (1, 'a');

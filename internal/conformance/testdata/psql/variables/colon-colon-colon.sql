@@ -1,0 +1,2 @@
+\set v int
+insert into t values ('1':::v, 'a');

@@ -1,0 +1,2 @@
+\set e
+insert into t values (1 :e, 'a':e) :e;

@@ -1,0 +1,2 @@
+\set c '\\g'
+insert into t values (1, 'a') :c

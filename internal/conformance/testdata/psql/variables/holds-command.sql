@@ -1,0 +1,3 @@
+\set c '\\set x 5'
+:c
+insert into t values (:x, 'a');

@@ -1,0 +1,2 @@
+\set d '$$a;b$$'
+insert into t values (1, :d);

@@ -1,0 +1,3 @@
+\set name 'a "b" c'
+create table :"name" (x int);
+insert into :"name" values (1);

@@ -1,0 +1,2 @@
+\set v 9
+select 1 as ":v";

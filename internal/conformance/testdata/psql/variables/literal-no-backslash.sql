@@ -1,0 +1,2 @@
+\set v 'it''s'
+insert into t values (1, :'v');

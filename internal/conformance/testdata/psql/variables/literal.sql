@@ -1,0 +1,2 @@
+\set v 'it''s "a" \\ b'
+insert into t values (1, :'v');

@@ -1,0 +1,3 @@
+select 1 : 2;
+select :;
+insert into t values (1, 'y');

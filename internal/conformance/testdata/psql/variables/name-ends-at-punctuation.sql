@@ -1,0 +1,3 @@
+\set v 1
+insert into t values (:v,:'v');
+insert into t values (:v+:v, 'a');

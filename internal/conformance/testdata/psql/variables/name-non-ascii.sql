@@ -1,0 +1,2 @@
+\set ż 7
+insert into t values (:ż, 'a');

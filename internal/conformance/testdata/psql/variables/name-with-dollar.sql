@@ -1,0 +1,3 @@
+\set v 1
+select :v$ ;
+insert into t values (1, 'a');

@@ -1,0 +1,3 @@
+\set a ':b + 1'
+\set b 41
+insert into t values (:a, 'x');

@@ -1,0 +1,2 @@
+\set n '-- x\n'
+:n insert into t values (1, 'a');

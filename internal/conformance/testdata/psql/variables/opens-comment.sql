@@ -1,0 +1,2 @@
+\set c '/* '
+insert into t values (1, :c x */ 'a');

@@ -1,0 +1,3 @@
+\set c '--'
+insert into t values (1, 'a'); :c insert into t values (2, 'b');
+insert into t values (3, 'c');

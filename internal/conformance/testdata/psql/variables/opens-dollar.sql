@@ -1,0 +1,2 @@
+\set d '$$'
+insert into t values (1, :d a;b $$);

@@ -1,0 +1,2 @@
+\set p '('
+insert into t values :p 1, 'a');

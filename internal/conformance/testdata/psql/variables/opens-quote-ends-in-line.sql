@@ -1,0 +1,2 @@
+\set q ''''
+insert into t values (1, :q abc');

@@ -1,0 +1,2 @@
+\set v 42
+insert into t values (:v, 'a');

@@ -1,0 +1,3 @@
+\set a ':a'
+select :a;
+insert into t values (1, 'x');

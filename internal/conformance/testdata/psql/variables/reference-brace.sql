@@ -1,0 +1,5 @@
+\set v 1
+select :{v};
+select :{?v ;
+select :{;
+insert into t values (1, 'y');

@@ -1,0 +1,2 @@
+\set a 1
+insert into t values (:a, :'a');

@@ -1,0 +1,1 @@
+\set a 1 \\ insert into t values (:a, 'x');

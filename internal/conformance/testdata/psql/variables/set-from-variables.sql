@@ -1,0 +1,3 @@
+\set a 1
+\set b :a :'a' :"a" x:a :{?a} :{?nothing} :nothing
+insert into t values (1, :'b');

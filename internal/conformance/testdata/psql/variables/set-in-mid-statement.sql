@@ -1,0 +1,3 @@
+insert into t values (1,
+\set v 5
+:'v');

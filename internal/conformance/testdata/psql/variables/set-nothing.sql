@@ -1,0 +1,3 @@
+\set a 1
+\set
+insert into t values (1, 'x');

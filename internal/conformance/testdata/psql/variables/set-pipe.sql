@@ -1,0 +1,2 @@
+\set a |b c
+insert into t values (1, :'a');

@@ -1,0 +1,2 @@
+\set    a     1     2   
+insert into t values (1, :'a');

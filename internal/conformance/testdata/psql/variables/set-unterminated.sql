@@ -1,0 +1,2 @@
+\set a 'x
+insert into t values (1, :'a');

@@ -1,0 +1,2 @@
+insert \set v 2
+into t values (:v, 'b');

@@ -1,0 +1,2 @@
+\set s 'insert into t values (1, ''a''); insert into t values (2, ''b'');'
+:s insert into t values (3, 'c');

@@ -1,0 +1,3 @@
+\unset nothing
+\unset
+insert into t values (1, 'a');

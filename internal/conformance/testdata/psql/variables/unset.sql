@@ -1,0 +1,3 @@
+\set a 1
+\unset a
+insert into t values (1, :{?a}::text);

@@ -1,0 +1,2 @@
+\set s 'insert into t values (1, ''a'')'
+:s;

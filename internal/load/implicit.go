@@ -1,0 +1,93 @@
+package load
+
+import (
+	"context"
+	"strings"
+)
+
+// temporarySavepoint is psql's own name for it.
+const temporarySavepoint = "pg_psql_temporary_savepoint"
+
+// implicit does what psql adds to a statement: a BEGIN before it when AUTOCOMMIT is off, and a savepoint around it when
+// ON_ERROR_ROLLBACK is on. (The value interactive means off in a script.)
+func (r *run) implicit(ctx context.Context, text []byte, f *failure, do func() *failure) *failure {
+	if v, _ := r.vars.Get("AUTOCOMMIT"); !r.vars.On("AUTOCOMMIT") && v != "" && !r.inTransaction() && !runsAlone(r.readable(text)) {
+		begin := func() error { return r.exec(ctx, "BEGIN") }
+		if r.began {
+			begin = func() error { r.inBlock = true; return r.exec(ctx, movedBlock) }
+		}
+		if err := begin(); err != nil {
+			f.err = err
+			return r.outcome(f, noTag)
+		}
+	}
+	if !r.vars.On("ON_ERROR_ROLLBACK") || !r.inTransaction() || r.wire.pg.TxStatus() != 'T' {
+		return do()
+	}
+	if err := r.exec(ctx, "SAVEPOINT "+temporarySavepoint); err != nil {
+		f.err = err
+		return r.outcome(f, noTag)
+	}
+	r.wire.commands = nil
+	out := do()
+	after := ""
+	switch {
+	case r.wire.pg.TxStatus() == 'E':
+		after = "ROLLBACK TO " + temporarySavepoint
+	case r.wire.pg.TxStatus() == 'T' && r.inTransaction() && !endsSavepoint(r.wire.commands):
+		after = "RELEASE " + temporarySavepoint
+	}
+	if after == "" || r.conn.IsClosed() {
+		return out
+	}
+	if err := r.exec(ctx, after); err != nil && out == nil {
+		f.err = err
+		return r.outcome(f, noTag)
+	}
+	return out
+}
+
+// inTransaction tells whether the script is in a transaction block as psql would see it.
+func (r *run) inTransaction() bool {
+	if r.began {
+		return r.inBlock
+	}
+	return r.wire.pg.TxStatus() != 'I'
+}
+
+// endsSavepoint tells whether one of the commands may have ended the savepoint.
+func endsSavepoint(commands []string) bool {
+	for _, c := range commands {
+		switch c {
+		case "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK":
+			return true
+		}
+	}
+	return false
+}
+
+// runsAlone tells whether a statement must not, or need not, have a BEGIN before it: psql's own list.
+func runsAlone(text []byte) bool {
+	t := &tokens{text: text}
+	words := make([]string, 0, 4)
+	for len(words) < cap(words) {
+		tok := t.next()
+		if tok.kind != wordToken {
+			break
+		}
+		words = append(words, tok.text)
+	}
+	said := strings.Join(words, " ") + " "
+	for _, alone := range []string{
+		"abort", "begin", "start", "commit", "end", "rollback", "prepare transaction", "vacuum",
+		"create database", "create tablespace", "create index concurrently", "create unique index concurrently",
+		"alter system", "drop database", "drop system", "drop tablespace", "drop index concurrently",
+		"reindex database", "reindex system", "reindex index concurrently", "reindex table concurrently",
+		"reindex schema concurrently", "discard all",
+	} {
+		if strings.HasPrefix(said, alone+" ") {
+			return true
+		}
+	}
+	return said == "cluster "
+}

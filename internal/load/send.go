@@ -1,0 +1,158 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/psql"
+)
+
+// send runs a statement that a meta-command, not a semicolon, has sent.
+func (r *run) send(ctx context.Context, st *psql.Statement, rows func() (*psql.CopyReader, error), f *failure) *failure {
+	if st.Send.Kind == psql.SendGdesc {
+		return nil
+	}
+	var last resultSet
+	collect := answers{
+		fields: func(names []string) { last = resultSet{names: names, given: true} },
+		row: func(v [][]byte) {
+			if st.Send.Kind == psql.SendG {
+				return
+			}
+			row := make([][]byte, len(v))
+			for i, b := range v {
+				if b != nil {
+					row[i] = append([]byte{}, b...)
+				}
+			}
+			last.rows = append(last.rows, row)
+		},
+		done: func(t pgconn.CommandTag) {
+			if last.ended { // a command that gives no rows
+				last = resultSet{}
+			}
+			last.tag, last.ended = t, true
+		},
+		copyIn: func() (io.Reader, error) { return rows() },
+	}
+	if st.Send.Bind != nil {
+		f.err = r.bound(ctx, st, collect)
+	} else {
+		f.err = r.wire.query(ctx, st.Text, collect)
+	}
+	if f.err == nil && last.given && st.Send.Kind == psql.SendGset {
+		if err := r.gset(st.Send, last); err != nil {
+			return &failure{at: st.Send.Pos, err: &psql.Error{Pos: st.Send.Pos, Message: err.Error()}}
+		}
+	}
+	if out := r.outcome(f, last.tag); out != nil || !last.given || st.Send.Kind != psql.SendGexec {
+		return out
+	}
+	return r.gexec(ctx, st, last.rows, rows)
+}
+
+// resultSet is the last result of a statement.
+type resultSet struct {
+	given bool // it has columns
+	ended bool
+	names []string
+	rows  [][][]byte
+	tag   pgconn.CommandTag
+}
+
+// bound runs a statement with parameters by the extended protocol.
+func (r *run) bound(ctx context.Context, st *psql.Statement, a answers) error {
+	params := make([][]byte, len(st.Send.Bind))
+	for i, p := range st.Send.Bind {
+		params[i] = []byte(p)
+	}
+	res := r.wire.pg.ExecParams(ctx, string(st.Text), params, nil, nil, nil)
+	var names []string
+	for _, d := range res.FieldDescriptions() {
+		names = append(names, d.Name)
+	}
+	if names != nil {
+		a.fields(names)
+	}
+	for res.NextRow() {
+		a.row(res.Values())
+	}
+	tag, err := res.Close()
+	a.done(tag)
+	r.wire.gaveRows = names != nil
+	return err
+}
+
+// gset makes variables of the one row of a result. Those that psql acts upon are left alone.
+func (r *run) gset(send *psql.Send, result resultSet) error {
+	switch len(result.rows) {
+	case 0:
+		return errors.New(`no rows returned for \gset`)
+	case 1:
+	default:
+		return errors.New(`more than one row returned for \gset`)
+	}
+	for i, column := range result.names {
+		name := send.Prefix + column
+		if psql.Special(name) {
+			r.notice(fmt.Sprintf(`%s: \gset leaves %s alone, which psql acts upon`, send.Pos, name))
+			continue
+		}
+		var err error
+		if v := result.rows[0][i]; v != nil {
+			err = r.vars.Set(name, string(v))
+		} else {
+			err = r.vars.Unset(name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gexec runs each column of each row as a statement.
+func (r *run) gexec(ctx context.Context, st *psql.Statement, values [][][]byte, rows func() (*psql.CopyReader, error)) *failure {
+	commands := r.wire.commands
+	defer func() { r.wire.commands = commands }()
+	for _, row := range values {
+		for _, text := range row {
+			if text == nil {
+				continue
+			}
+			f := r.generated(ctx, st, text, rows)
+			if f == nil {
+				continue
+			}
+			if r.ends(ctx, f) || r.vars.On("ON_ERROR_STOP") {
+				return f
+			}
+			r.failures++
+			r.warn(f.problem().Error())
+		}
+	}
+	return nil
+}
+
+// generated runs one statement of \gexec.
+func (r *run) generated(ctx context.Context, st *psql.Statement, text []byte, rows func() (*psql.CopyReader, error)) *failure {
+	f := &failure{at: st.Send.Pos, text: text}
+	infos := r.classify(text, true)
+	if err := guard(r.readable(text), infos, r.escapes()); err != nil {
+		f.err, f.refused = err, true
+		return f
+	}
+	return r.implicit(ctx, text, f, func() *failure {
+		if r.began {
+			if done, err := r.transactionControl(ctx, infos, len(infos) > 1); done || err != nil {
+				f.err = err
+				return r.outcome(f, pgconn.CommandTag{})
+			}
+		}
+		return r.query(ctx, text, infos, rows, f)
+	})
+}

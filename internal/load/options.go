@@ -48,6 +48,7 @@ type Options struct {
 	Target         *pgx.ConnConfig
 	ConnectTimeout time.Duration // how long to keep trying to reach the server; 0 means try once
 	Script         Script
+	Rows           *Rows    // instead of Script: files of rows
 	Before, After  []Script // the user's own scripts, in the same transaction; may read their own FS
 	Transaction    Mode     // "" means Single
 	Continue       bool     // go on after an error, as psql without ON_ERROR_STOP; needs Transaction None

@@ -45,8 +45,10 @@ func attempt(ctx context.Context, o Options) (Result, error) {
 	if !o.Continue {
 		r.vars.Put("ON_ERROR_STOP", "on")
 	}
-	if info, err := fs.Stat(o.Script.FS, o.Script.Name); err == nil {
-		r.total = info.Size()
+	if o.Script.FS != nil {
+		if info, err := fs.Stat(o.Script.FS, o.Script.Name); err == nil {
+			r.total = info.Size()
+		}
 	}
 
 	r.phase("connect")
@@ -58,9 +60,12 @@ func attempt(ctx context.Context, o Options) (Result, error) {
 	defer r.closeWorkers(ctx)
 
 	r.phase("load")
+	if err := r.planRows(ctx); err != nil {
+		return Result{}, err
+	}
 	skipped, err := r.load(ctx)
 	if err != nil {
-		return r.result(), r.abandon(ctx, err)
+		return r.result(), r.rows.relocate(r.abandon(ctx, err))
 	}
 	if skipped {
 		r.rollback(ctx)
@@ -114,6 +119,7 @@ type run struct {
 	insertsInto string       // table of the last INSERT
 	insertsSeen int          // INSERTs into it, one after the other
 
+	rows    *rowsFS    // where there is no script, else nil
 	emptied emptied    // what the script has truncated
 	way     *ownersWay // taken where session_replication_role is refused, else nil
 

@@ -453,7 +453,7 @@ func (w watched) Read(p []byte) (int, error) {
 
 func (r *run) progress() {
 	if r.o.Events.Progress != nil && r.tally.counting {
-		r.o.Events.Progress(Progress{Table: r.tally.table, Bytes: r.reading.BytesRead(), Total: r.total, Rows: r.tally.rows})
+		r.o.Events.Progress(Progress{Table: r.tally.table, Bytes: r.bytesRead(), Total: r.total, Rows: r.tally.rows})
 	}
 }
 

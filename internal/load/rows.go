@@ -1,0 +1,560 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/nearest"
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+)
+
+// Rows is an export without a script: files of rows, each for one table. It is loaded as an export's script would: emptied
+// first (with Replace), under the replica role, by COPY.
+//
+// A file belongs to the table of its name without the ending: users.csv, app.users.csv or app/users.csv. Upper and lower case
+// decide only between names that differ in nothing else.
+//
+// In CSV (RFC 4180, a header of column names, UTF-8) an empty field is NULL, and a quoted empty field ("") is the empty text;
+// for types without an empty value (numbers, dates, booleans, arrays, JSON, UUIDs and the like) it is NULL as well. In JSON
+// lines each line is an object: null is NULL, a key that a line lacks is NULL, objects and lists become JSON, lists arrays where
+// the column is one, and a text that holds a JSON object or list becomes that where the column is JSON.
+type Rows struct {
+	FS     fs.FS
+	Files  []string          // slash-separated paths in FS
+	Format string            // "csv" or "jsonl"; "" means by each file's ending
+	Tables map[string]string // file (as in Files, or its base name) -> table, as SQL writes it
+	Table  string            // for a single file: the table, as it is called in Fabricate; "" means by the file's name
+}
+
+// rowsScript is the name of the script that stands for an export without one.
+const rowsScript = "generated.sql"
+
+// rowFile is one file on its way into its table.
+type rowFile struct {
+	name    string
+	json    bool
+	table   rowTable
+	columns []rowColumn // those of the file, in its order
+}
+
+// rowTable is a table that a file may belong to.
+type rowTable struct {
+	oid          uint32
+	schema, name string
+	visible      bool
+}
+
+// rowColumn is one column of a file.
+type rowColumn struct {
+	name      string
+	generated bool // its values are computed by the server; those of the file are left out
+	json      bool
+	hstore    bool
+	array     bool
+	elements  string // type of an array's elements
+	noEmpty   bool   // the type has no empty value
+}
+
+// rowsFS shows the script and the files, as rows in COPY's text format.
+type rowsFS struct {
+	rows   Rows
+	script []byte
+	files  []*rowFile
+	read   atomic.Int64 // bytes of the files
+}
+
+// planRows makes a script of an export without one. Call it when connected, outside a transaction.
+func (r *run) planRows(ctx context.Context) error {
+	if r.o.Rows == nil {
+		return nil
+	}
+	f := &rowsFS{rows: *r.o.Rows}
+	tables, err := r.rowTables(ctx)
+	if err != nil {
+		return (&failure{err: err}).problem()
+	}
+	var missing []string
+	for _, name := range f.rows.Files {
+		file := &rowFile{name: name, json: f.rows.Format == "jsonl" || f.rows.Format == "" && !strings.EqualFold(path.Ext(name), ".csv")}
+		found, wanted := f.rows.tableOf(name, tables)
+		if found == nil {
+			missing = append(missing, fmt.Sprintf("%s: there is no table %s%s", name, wanted, nearTable(wanted, tables)))
+			continue
+		}
+		file.table = *found
+		f.files = append(f.files, file)
+		if info, err := fs.Stat(f.rows.FS, name); err == nil {
+			r.total += info.Size()
+		}
+	}
+	if len(missing) > 0 {
+		return &problem.Error{Code: problem.Database, What: fmt.Sprintf("%d of %d files have no table", len(missing), len(f.rows.Files)), Excerpt: strings.Join(missing, "\n"),
+			Remedy: "Run your migrations before this step, or say which file belongs to which table with the setting table-map (users.csv=app.users).\nThe database is as it is: nothing was sent."}
+	}
+	for _, file := range f.files {
+		if err := r.rowColumns(ctx, f, file); err != nil {
+			return err
+		}
+	}
+	if err := r.orderRows(ctx, f); err != nil {
+		return (&failure{err: err}).problem()
+	}
+	if f.script, err = r.writeRowsScript(ctx, f); err != nil {
+		return (&failure{err: err}).problem()
+	}
+	r.o.Script, r.rows = Script{FS: f, Name: rowsScript}, f
+	return nil
+}
+
+// bytesRead is how much of the export was read.
+func (r *run) bytesRead() int64 {
+	if r.rows != nil {
+		return r.rows.read.Load()
+	}
+	return r.reading.BytesRead()
+}
+
+// rowTables lists the tables that rows can go to.
+func (r *run) rowTables(ctx context.Context) ([]rowTable, error) {
+	rows, err := r.conn.Query(ctx, `SELECT c.oid, n.nspname::text, c.relname::text, pg_catalog.pg_table_is_visible(c.oid)
+		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind IN ('r', 'p', 'v', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 2, 3`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (t rowTable, err error) {
+		return t, row.Scan(&t.oid, &t.schema, &t.name, &t.visible)
+	})
+}
+
+// tableOf finds a file's table; wanted is what was looked for.
+func (rows Rows) tableOf(file string, tables []rowTable) (found *rowTable, wanted string) {
+	base := path.Base(file)
+	if mapped, ok := rows.Tables[file]; ok {
+		return tableCalled((&tokens{text: []byte(mapped)}).relation(), tables), mapped
+	} else if mapped, ok := rows.Tables[base]; ok {
+		return tableCalled((&tokens{text: []byte(mapped)}).relation(), tables), mapped
+	}
+	name := strings.TrimSuffix(base, path.Ext(base))
+	if rows.Table != "" && len(rows.Files) == 1 {
+		name = rows.Table
+	}
+	candidates := [][]string{{name}}
+	if schema, table, ok := strings.Cut(name, "."); ok {
+		candidates = append([][]string{{schema, table}}, candidates...)
+	}
+	if dir := path.Base(path.Dir(file)); dir != "." && rows.Table == "" {
+		candidates = append([][]string{{dir, name}}, candidates...)
+	}
+	for _, parts := range candidates {
+		if t := tableCalled(parts, tables); t != nil {
+			return t, name
+		}
+	}
+	return nil, name
+}
+
+// tableCalled finds the table of a name: as it is written, or else without regard to case if there is only one.
+func tableCalled(parts []string, tables []rowTable) *rowTable {
+	if len(parts) == 0 {
+		return nil
+	}
+	equal := func(same func(a, b string) bool) []rowTable {
+		var all []rowTable
+		for _, t := range tables {
+			if !same(t.name, parts[len(parts)-1]) {
+				continue
+			}
+			if len(parts) > 1 && same(t.schema, parts[len(parts)-2]) || len(parts) == 1 && t.visible {
+				all = append(all, t)
+			}
+		}
+		return all
+	}
+	for _, same := range []func(a, b string) bool{func(a, b string) bool { return a == b }, strings.EqualFold} {
+		if all := equal(same); len(all) == 1 {
+			return &all[0]
+		}
+	}
+	return nil
+}
+
+func nearTable(wanted string, tables []rowTable) string {
+	var names, elsewhere []string
+	for _, t := range tables {
+		names = append(names, t.name)
+		if t.name == wanted {
+			elsewhere = append(elsewhere, quoteName(t.schema, t.name))
+		}
+	}
+	if len(elsewhere) > 0 {
+		return "; there is " + strings.Join(elsewhere[:min(3, len(elsewhere))], ", ") + ": name it in table-map, or set the search_path"
+	}
+	if word := nearest.Word(wanted, names); word != "" {
+		return "; did you mean " + word + "?"
+	}
+	return ""
+}
+
+const rowColumnQuery = `
+SELECT a.attname::text, a.attgenerated <> '', coalesce(b2.typname, b1.typname, t.typname)::text, coalesce(b2.typcategory, b1.typcategory, t.typcategory)::text,
+	coalesce((SELECT e.typname::text FROM pg_catalog.pg_type e WHERE e.typarray = coalesce(b2.oid, b1.oid, t.oid)), '')
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_catalog.pg_type b1 ON t.typtype = 'd' AND b1.oid = t.typbasetype
+LEFT JOIN pg_catalog.pg_type b2 ON b1.typtype = 'd' AND b2.oid = b1.typbasetype
+WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`
+
+// rowColumns reads which columns a file has, and what they are in its table.
+func (r *run) rowColumns(ctx context.Context, f *rowsFS, file *rowFile) error {
+	names, err := f.fileColumns(ctx, file)
+	if err != nil {
+		return err
+	}
+	rows, err := r.conn.Query(ctx, rowColumnQuery, fmt.Sprint(file.table.oid))
+	if err != nil {
+		return (&failure{err: err}).problem()
+	}
+	known, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c rowColumn, err error) {
+		var typname, category string
+		err = row.Scan(&c.name, &c.generated, &typname, &category, &c.elements)
+		c.json, c.hstore, c.array = typname == "json" || typname == "jsonb", typname == "hstore", c.elements != ""
+		c.noEmpty = strings.Contains("NDBTIA", category) || c.json || typname == "uuid"
+		return c, err
+	})
+	if err != nil {
+		return (&failure{err: err}).problem()
+	}
+	var left []string
+	for _, name := range names {
+		i := slices.IndexFunc(known, func(c rowColumn) bool { return c.name == name })
+		if i < 0 {
+			i = slices.IndexFunc(known, func(c rowColumn) bool { return strings.EqualFold(c.name, name) })
+		}
+		column := rowColumn{name: name}
+		if i >= 0 {
+			column = known[i]
+		}
+		if column.generated {
+			left = append(left, column.name)
+		}
+		file.columns = append(file.columns, column)
+	}
+	if len(left) > 0 {
+		r.notice(fmt.Sprintf("%s: the server computes %s itself; the file's values are left out", file.name, strings.Join(left, ", ")))
+	}
+	return nil
+}
+
+// orderRows puts files whose tables are referred to first. Only roles that cannot take foreign keys out of the way need it.
+func (r *run) orderRows(ctx context.Context, f *rowsFS) error {
+	var oids []uint32
+	for _, file := range f.files {
+		oids = append(oids, file.table.oid)
+	}
+	rows, err := r.conn.Query(ctx, `SELECT conrelid, confrelid FROM pg_catalog.pg_constraint
+		WHERE contype = 'f' AND conrelid = ANY ($1::oid[]) AND confrelid = ANY ($1::oid[]) AND conrelid <> confrelid`, oidList(oids))
+	if err != nil {
+		return err
+	}
+	parents := map[uint32][]uint32{}
+	var child, parent uint32
+	if _, err := pgx.ForEachRow(rows, []any{&child, &parent}, func() error {
+		parents[child] = append(parents[child], parent)
+		return nil
+	}); err != nil {
+		return err
+	}
+	slices.SortFunc(f.files, func(a, b *rowFile) int { return strings.Compare(a.name, b.name) })
+	var ordered []*rowFile
+	seen := map[uint32]bool{}
+	var visit func(oid uint32)
+	visit = func(oid uint32) {
+		if seen[oid] {
+			return // also what closes a circle
+		}
+		seen[oid] = true
+		for _, p := range parents[oid] {
+			visit(p)
+		}
+		for _, file := range f.files {
+			if file.table.oid == oid {
+				ordered = append(ordered, file)
+			}
+		}
+	}
+	for _, file := range f.files {
+		visit(file.table.oid)
+	}
+	f.files = ordered
+	return nil
+}
+
+// writeRowsScript writes what a script of the export would say.
+func (r *run) writeRowsScript(ctx context.Context, f *rowsFS) ([]byte, error) {
+	var b bytes.Buffer
+	replica := true
+	if r.o.Transaction == None { // there the owner's way is not open
+		if err := r.exec(ctx, "SET session_replication_role = 'replica'; RESET session_replication_role"); err != nil {
+			replica = false
+			r.notice("session_replication_role is refused: triggers fire, and foreign keys are checked row by row")
+		}
+	}
+	if replica {
+		b.WriteString("SET session_replication_role = 'replica';\n")
+	}
+	if r.o.IfNotEmpty == Replace || r.o.IfNotEmpty == "" {
+		var oids []uint32
+		for _, file := range f.files {
+			oids = append(oids, file.table.oid)
+		}
+		// TRUNCATE would have to take in what refers to the tables from outside: such tables are emptied row by row.
+		rows, err := r.conn.Query(ctx, `SELECT c.oid FROM pg_catalog.pg_class c WHERE c.oid = ANY ($1::oid[]) AND (c.relkind NOT IN ('r', 'p', 'f')
+			OR EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.confrelid = c.oid AND k.conrelid <> ALL ($1::oid[])))`, oidList(oids))
+		if err != nil {
+			return nil, err
+		}
+		deleted, err := pgx.CollectRows(rows, pgx.RowTo[uint32])
+		if err != nil {
+			return nil, err
+		}
+		var truncated []string
+		for _, file := range f.files {
+			name := quoteName(file.table.schema, file.table.name)
+			switch {
+			case slices.Contains(deleted, file.table.oid):
+				fmt.Fprintf(&b, "DELETE FROM %s;\n", name)
+			case !slices.Contains(truncated, name):
+				truncated = append(truncated, name)
+			}
+		}
+		if len(truncated) > 0 {
+			fmt.Fprintf(&b, "TRUNCATE TABLE %s;\n", strings.Join(truncated, ", "))
+		}
+	}
+	for _, file := range f.files {
+		var columns []string
+		for _, c := range file.columns {
+			if !c.generated {
+				columns = append(columns, quoteName(c.name))
+			}
+		}
+		if len(columns) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "COPY %s (%s) FROM '%s';\n", quoteName(file.table.schema, file.table.name), strings.Join(columns, ", "), strings.ReplaceAll(file.name, "'", "''"))
+	}
+	if replica {
+		b.WriteString("SET session_replication_role = 'origin';\n")
+	}
+	return b.Bytes(), nil
+}
+
+// Open implements fs.FS.
+func (f *rowsFS) Open(name string) (fs.File, error) {
+	if name == rowsScript {
+		return &rowsFile{Reader: bytes.NewReader(f.script), info: rowsInfo{rowsScript, int64(len(f.script))}}, nil
+	}
+	for _, file := range f.files {
+		if file.name != name {
+			continue
+		}
+		in, err := f.rows.FS.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		rows, err := f.reader(file, counted{in, &f.read})
+		if err != nil {
+			_ = in.Close()
+			return nil, err
+		}
+		return &rowsFile{Reader: rows, Closer: in, info: rowsInfo{path.Base(name), 0}}, nil
+	}
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+}
+
+// rowReader gives one row after the other, appended to dst in COPY's text format. At the end the error is io.EOF.
+type rowReader interface {
+	next(dst []byte) ([]byte, error)
+}
+
+// reader converts a file.
+func (f *rowsFS) reader(file *rowFile, in io.Reader) (io.Reader, error) {
+	if file.json {
+		return &copyText{rows: newJSONRows(file.name, in, file.columns)}, nil
+	}
+	rows, _, err := newCSVRows(file.name, in, file.columns)
+	return &copyText{rows: rows}, err
+}
+
+// fileColumns reads the names of a file's columns: a header, or the keys of all lines.
+func (f *rowsFS) fileColumns(ctx context.Context, file *rowFile) ([]string, error) {
+	in, err := f.rows.FS.Open(file.name)
+	if err != nil {
+		return nil, &problem.Error{Code: problem.Data, Where: file.name, What: "this cannot be opened: " + err.Error(), Err: err}
+	}
+	defer func() { _ = in.Close() }()
+	if file.json {
+		return jsonKeys(ctx, file.name, in)
+	}
+	_, names, err := newCSVRows(file.name, in, nil)
+	return names, err
+}
+
+// copyText reads rows as COPY's text format.
+type copyText struct {
+	rows rowReader
+	buf  []byte
+	sent int
+	err  error
+}
+
+// readRows is how many bytes of rows are converted at a time.
+const readRows = 64 << 10
+
+// Read implements io.Reader.
+func (c *copyText) Read(p []byte) (int, error) {
+	if c.sent == len(c.buf) {
+		c.buf, c.sent = c.buf[:0], 0
+		for c.err == nil && len(c.buf) < readRows {
+			c.buf, c.err = c.rows.next(c.buf)
+		}
+	}
+	n := copy(p, c.buf[c.sent:])
+	c.sent += n
+	if n == 0 {
+		return 0, c.err
+	}
+	return n, nil
+}
+
+// appendField appends a value as COPY's text format has it.
+func appendField(dst, value []byte) []byte {
+	from := 0
+	for i, c := range value {
+		var escape byte
+		switch c {
+		case '\\':
+			escape = '\\'
+		case '\n':
+			escape = 'n'
+		case '\r':
+			escape = 'r'
+		case '\t':
+			escape = 't'
+		default:
+			continue
+		}
+		dst = append(append(dst, value[from:i]...), '\\', escape)
+		from = i + 1
+	}
+	return append(dst, value[from:]...)
+}
+
+var copyPlace = regexp.MustCompile(`^(.+):(\d+):1$`)
+
+// relocate says in an error which line of the file a row comes from: the server counts rows.
+func (f *rowsFS) relocate(err error) error {
+	var p *problem.Error
+	if f == nil || !errors.As(err, &p) {
+		return err
+	}
+	m := copyPlace.FindStringSubmatch(p.Where)
+	if m == nil {
+		return err
+	}
+	i := slices.IndexFunc(f.files, func(file *rowFile) bool { return file.name == m[1] })
+	row, _ := strconv.Atoi(m[2])
+	if i < 0 || row == 0 {
+		return err
+	}
+	in, ferr := f.rows.FS.Open(m[1])
+	if ferr != nil {
+		return err
+	}
+	defer func() { _ = in.Close() }()
+	line, ferr := f.lineOf(f.files[i], in, row)
+	if ferr != nil {
+		return err
+	}
+	q := *p
+	q.Where = fmt.Sprintf("%s:%d", m[1], line)
+	return &q
+}
+
+// lineOf gives the line that a row begins in.
+func (f *rowsFS) lineOf(file *rowFile, in io.Reader, row int) (int, error) {
+	var rows rowReader
+	var at func() int
+	if file.json {
+		j := newJSONRows(file.name, in, file.columns)
+		rows, at = j, func() int { return j.in.line }
+	} else {
+		c, _, err := newCSVRows(file.name, in, file.columns)
+		if err != nil {
+			return 0, err
+		}
+		rows, at = c, func() int { return c.in.line }
+	}
+	var dst []byte
+	for range row {
+		var err error
+		if dst, err = rows.next(dst[:0]); err != nil {
+			return 0, err
+		}
+	}
+	return at(), nil
+}
+
+// counted counts what is read.
+type counted struct {
+	io.Reader
+	n *atomic.Int64
+}
+
+func (c counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+// rowsFile is a file of rowsFS.
+type rowsFile struct {
+	io.Reader
+	io.Closer
+	info rowsInfo
+}
+
+func (f *rowsFile) Stat() (fs.FileInfo, error) { return f.info, nil }
+
+func (f *rowsFile) Close() error {
+	if f.Closer == nil {
+		return nil
+	}
+	return f.Closer.Close()
+}
+
+// rowsInfo is what is known of a file of rowsFS before it is read.
+type rowsInfo struct {
+	name string
+	size int64
+}
+
+func (i rowsInfo) Name() string     { return i.name }
+func (i rowsInfo) Size() int64      { return i.size }
+func (rowsInfo) Mode() fs.FileMode  { return 0o444 }
+func (rowsInfo) ModTime() time.Time { return time.Time{} }
+func (rowsInfo) IsDir() bool        { return false }
+func (rowsInfo) Sys() any           { return nil }

@@ -182,6 +182,9 @@ func (run *insertRun) advance() {
 	item, err := run.sc.Next()
 	st, ok := item.(*psql.Statement)
 	if inside {
+		if err == nil && ok {
+			run.current = st
+		}
 		if err != nil || !ok || !run.encode(st, 0) {
 			run.err = firstError(err, errAgain) // its first rows are on their way
 		}
@@ -227,6 +230,9 @@ func (run *insertRun) replay(ctx context.Context) *failure {
 		return &failure{at: run.first, err: err, refused: true}
 	}
 	defer func() { _ = again.Close() }()
+	verbatim := r.o.Verbatim
+	r.o.Verbatim = true
+	defer func() { r.o.Verbatim = verbatim }()
 	for {
 		item, err := again.Next()
 		if err != nil {
@@ -244,15 +250,13 @@ func (run *insertRun) replay(ctx context.Context) *failure {
 			return f
 		}
 	}
-	if run.current.More { // the rest of the statement that was given in part has gone with it
-		for run.current.More {
-			item, err := run.sc.Next()
-			st, ok := item.(*psql.Statement)
-			if err != nil || !ok {
-				return &failure{at: run.first, err: firstError(err, errAgain), refused: true}
-			}
-			run.current = st
+	for run.current.More { // the rest of the statement that was given in part has gone with it
+		item, err := run.sc.Next()
+		st, ok := item.(*psql.Statement)
+		if err != nil || !ok {
+			return &failure{at: run.first, err: firstError(err, errAgain), refused: true}
 		}
+		run.current = st
 	}
 	return nil
 }

@@ -38,7 +38,11 @@ func TestRandomLoads(t *testing.T) {
 			name := fmt.Sprintf("c%d", n)
 			schema, script := g.generate(name)
 			shown += fmt.Sprintf("case %d of RANDOM_SEED=%d:\n%s\n%s\n", n, seed, schema, cutText(script))
-			verdict := compareLoads(t, psqlURL, oursURL, schema, script)
+			o := Options{Transaction: Mode(g.pick("single", "single", "none")), Jobs: 1}
+			if o.Transaction == None && g.chance(50) {
+				o.Jobs = 2
+			}
+			verdict := compareLoads(t, psqlURL, oursURL, schema, script, o)
 			if t.Failed() {
 				t.Fatalf("case %d of RANDOM_SEED=%d:\n%s\n%s", n, seed, schema, cutText(script))
 			}
@@ -48,6 +52,10 @@ func TestRandomLoads(t *testing.T) {
 			}
 			failed++
 			undone = append(undone, name)
+			if o.Jobs > 1 { // what stays done depends on how far the other connections came
+				pgtest.Exec(t, psqlURL, "DROP SCHEMA "+name+" CASCADE")
+				pgtest.Exec(t, oursURL, "DROP SCHEMA "+name+" CASCADE")
+			}
 		}
 		want, got := withoutSequences(pgtest.SortedDump(t, psqlURL), undone), withoutSequences(pgtest.SortedDump(t, oursURL), undone)
 		if want != got {
@@ -74,7 +82,7 @@ func fromEnvironment(t *testing.T, name string, fallback int) int {
 var psqlState = regexp.MustCompile(`ERROR:  ([0-9A-Z]{5})`)
 
 // compareLoads gives the SQLSTATE with which psql fails, "" if it succeeds.
-func compareLoads(t *testing.T, psqlURL, oursURL, schema, script string) string {
+func compareLoads(t *testing.T, psqlURL, oursURL, schema, script string, o Options) string {
 	t.Helper()
 	pgtest.Exec(t, psqlURL, schema)
 	pgtest.Exec(t, oursURL, schema)
@@ -82,7 +90,11 @@ func compareLoads(t *testing.T, psqlURL, oursURL, schema, script string) string 
 	must(t, os.Chmod(dir, 0o755)) //nolint:gosec // psql may run as another user
 	path := filepath.Join(dir, "load.sql")
 	must(t, os.WriteFile(path, []byte(script), 0o644)) //nolint:gosec // likewise
-	_, stderr, code := pgtest.Psql(t, psqlURL, "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=sqlstate", "-1", "-q", "-f", path)
+	args := []string{"-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=sqlstate", "-q", "-f", path}
+	if o.Transaction == Single {
+		args = append(args, "-1")
+	}
+	_, stderr, code := pgtest.Psql(t, psqlURL, args...)
 	want := ""
 	if code != 0 {
 		m := psqlState.FindStringSubmatch(stderr)
@@ -93,8 +105,10 @@ func compareLoads(t *testing.T, psqlURL, oursURL, schema, script string) string 
 	}
 	config, err := pgx.ParseConfig(oursURL)
 	must(t, err)
-	_, err = Run(context.Background(), Options{Target: config, Script: Script{FS: os.DirFS(dir), Name: "load.sql"},
-		KeepSequences: true, ForeignKeys: Off, SkipAnalyze: true, thresholds: thresholds{fragmentSize: 4 << 10, largeInsert: 1, manyInserts: 2, manyRows: 1 << 10, noPreflight: true}})
+	o.Target, o.Script = config, Script{FS: os.DirFS(dir), Name: "load.sql"}
+	o.KeepSequences, o.ForeignKeys, o.SkipAnalyze = true, Off, true
+	o.thresholds = thresholds{fragmentSize: 4 << 10, largeInsert: 1, manyInserts: 2, manyRows: 1 << 10, noPreflight: true}
+	_, err = Run(context.Background(), o)
 	got := ""
 	if err != nil {
 		var pe *pgconn.PgError
@@ -104,7 +118,7 @@ func compareLoads(t *testing.T, psqlURL, oursURL, schema, script string) string 
 		got = pe.Code
 	}
 	if got != want {
-		t.Errorf("psql: %q (%s)\nours: %q (%v)", want, stderr, got, err)
+		t.Errorf("%s, %d jobs: psql: %q (%s)\nours: %q (%v)", o.Transaction, o.Jobs, want, stderr, got, err)
 	}
 	return want
 }

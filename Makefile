@@ -26,6 +26,10 @@ test: need-postgres ## every test, with the race detector, in random order (PACK
 		echo 'Without the race detector, which needs a C compiler (on Debian or Ubuntu: apt-get install gcc libc6-dev)'; fi; \
 		go run ./scripts/gotest $$race -shuffle=on -timeout 15m $(PACKAGES)
 
+.PHONY: conformance
+conformance: need-postgres ## thousands of random scripts through psql and through us (SEED=1 SCRIPTS=3000)
+	@go test -count=1 -timeout 60m -run TestGenerated -v ./internal/conformance -seed $(or $(SEED),$(shell date +%s)) -scripts $(or $(SCRIPTS),3000)
+
 .PHONY: lint
 lint: $(GOLANGCI_LINT) $(ACTIONLINT) ## golangci-lint, actionlint, and the shell scripts' syntax
 	@$(GOLANGCI_LINT) run ./...

@@ -52,7 +52,11 @@ func (r *run) send(ctx context.Context, st *psql.Statement, rows func() (*psql.C
 	if out := r.outcome(f, last.tag); out != nil || !last.given || st.Send.Kind != psql.SendGexec {
 		return out
 	}
-	return r.gexec(ctx, st, last.rows, rows)
+	failures := r.failures
+	if out := r.gexec(ctx, st, last.rows, rows); out != nil || r.failures > failures {
+		return out
+	}
+	return r.outcome(f, last.tag) // the variables tell of the query, not of what it made
 }
 
 // resultSet is the last result of a statement.

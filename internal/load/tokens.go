@@ -139,12 +139,18 @@ func (t *tokens) parens() []byte {
 	return bytes.TrimLeft(t.text[at:t.i], " \t\r\n\f")
 }
 
-// skipStatement moves behind the next semicolon, or to the end.
+// skipStatement moves behind the next semicolon that ends a statement, or to the end: those in the body of a BEGIN ATOMIC
+// function do not.
 func (t *tokens) skipStatement() {
-	for {
-		tok := t.next()
-		if tok.kind == endToken || tok.kind == otherToken && tok.text == ";" {
+	for depth := 0; ; {
+		switch tok := t.next(); {
+		case tok.kind == endToken, tok.kind == otherToken && tok.text == ";" && depth == 0:
 			return
+		case tok.kind != wordToken:
+		case tok.text == "begin" && t.peek().text == "atomic", tok.text == "case" && depth > 0:
+			depth++
+		case tok.text == "end" && depth > 0:
+			depth--
 		}
 	}
 }

@@ -131,6 +131,9 @@ func (s *Script) command(lv *level) (item any, err error) {
 	pos.Offset--
 	pos.Via = lv.via
 	line, err := lv.restOfLine()
+	if err == nil && bytes.IndexByte(line.raw, 0) >= 0 {
+		err = errNUL
+	}
 	if err != nil {
 		return nil, s.fatal(pos, err)
 	}

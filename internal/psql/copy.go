@@ -173,6 +173,9 @@ func (s *Script) CopyData() (*CopyReader, error) {
 	f := lv.file
 	if f.base+int64(f.r) != lv.copied { // what is left of the command's line is read after the rows
 		line, err := lv.restOfLine()
+		if err == nil && bytes.IndexByte(line.raw, 0) >= 0 {
+			err = errNUL
+		}
 		if err != nil {
 			return nil, s.fatal(f.position(f.r), err)
 		}
@@ -195,7 +198,18 @@ func (s *Script) CopyData() (*CopyReader, error) {
 	r := newCopyReader(f, lv.via, false)
 	r.ended = func() {
 		lv.copied = f.base + int64(f.r)
-		if len(lv.text) > 0 && s.given == nil {
+		if len(lv.text) > 0 && s.given == nil && len(lv.over) == 0 {
+			for f.r < f.w || !f.eof { // empty lines leave no trace
+				if f.r < f.w && f.buf[f.r] != '\n' {
+					break
+				}
+				if f.r < f.w {
+					f.r++
+				} else if _, err := f.fill(); err != nil {
+					break
+				}
+			}
+			lv.copied = f.base + int64(f.r)
 			lv.mark(f, f.r)
 		}
 	}

@@ -311,7 +311,7 @@ func (g *generator) aside(t randomTable) string {
 	case 0:
 		return fmt.Sprintf("UPDATE %s SET \"id\" = \"id\";\n", t.name)
 	case 1:
-		return fmt.Sprintf("DELETE FROM %s WHERE ctid IN (SELECT ctid FROM %[1]s LIMIT 1);\n", t.name)
+		return fmt.Sprintf("DELETE FROM %s WHERE \"id\"::text IN (SELECT min(\"id\"::text) FROM %[1]s);\n", t.name)
 	case 2:
 		return fmt.Sprintf("SAVEPOINT s; INSERT INTO notes (t) SELECT count(*)::text FROM %s; ROLLBACK TO s;\n", t.name)
 	case 3:

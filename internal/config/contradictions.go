@@ -135,7 +135,7 @@ func (p *parser) loading() {
 // pushed checks a run with a connection, which loads nothing itself. Left alone, these settings would seem to have been
 // obeyed: files there, grants made, rows kept.
 func (p *parser) pushed() {
-	for _, name := range []string{"data-dir", "script", "before", "after", "variables", "if-not-empty"} {
+	for _, name := range []string{"data-dir", "script", "before", "after", "variables", "table-map", "if-not-empty"} {
 		if p.given(name) {
 			p.find("%s has no effect with %s: Fabricate pushes the rows itself, nothing is downloaded or loaded here; "+
 				"leave it out", p.spell(name), p.spell("connection"))
@@ -161,7 +161,7 @@ func (p *parser) wanted() {
 		p.find("%s no database to load into: set database-url", what)
 	}
 	if s.Load == LoadTrue && s.Format != "" && !Loadable(s.Format) {
-		p.find("%s is true, but an export in %s %s cannot be loaded; use sql or postgres-optimized",
+		p.find("%s is true, but an export in %s %s cannot be loaded; use sql, postgres-optimized, csv or jsonl",
 			p.spell("load"), p.spell("format"), s.Format)
 	}
 	if p.noTarget() && s.Load == LoadAuto && !p.given("archive") {

@@ -250,8 +250,8 @@ func TestParseRefuses(t *testing.T) {
 		{"load true and connection", []string{"--connection=prod", "--load=true", target}, nil, "--load is true, but with --connection " +
 			"Fabricate pushes the rows itself and there is nothing to load; leave one out"},
 		{"load true, no target", []string{"--load=true"}, nil, "--load is true, but there is no database to load into: set database-url"},
-		{"load true, csv", []string{"--load=true", "--format=csv", target}, nil,
-			"--load is true, but an export in --format csv cannot be loaded; use sql or postgres-optimized"},
+		{"load true, xml", []string{"--load=true", "--format=xml", target}, nil,
+			"--load is true, but an export in --format xml cannot be loaded; use sql, postgres-optimized, csv or jsonl"},
 		{"task and format", []string{"--task-id=t", "--format=csv"}, nil,
 			"--format cannot change the task that --task-id joins: it is already started; give one"},
 		{"before without a target", []string{"--before=schema.sql"}, []string{ws}, "--before needs a database to load into: set database-url"},

@@ -63,8 +63,9 @@ type Settings struct {
 	Jobs          int    // 1 to 64
 	Fast          bool
 	Variables     map[string]string
-	Before, After []string // absolute paths of files that exist
-	IfNotEmpty    string   // replace, keep or fail
+	TableMap      map[string]string // file of a csv or jsonl export -> table, as SQL writes it
+	Before, After []string          // absolute paths of files that exist
+	IfNotEmpty    string            // replace, keep or fail
 	SyncSequences bool
 	ForeignKeys   string // check, enforce or off
 	Analyze       bool
@@ -231,6 +232,12 @@ func List() []Setting {
 			Name: "variables", Values: "NAME=VALUE", Group: groupLoad, list: true,
 			Help: "Variables for the script, as psql -v; one a line",
 			set:  setVariables,
+		},
+		{
+			Name: "table-map", Values: "FILE=TABLE", Group: groupLoad, list: true,
+			Help: "Which file of a csv or jsonl export belongs to which table, where its name does not say so; one a line, " +
+				"such as users.csv=app.users",
+			set: setTableMap,
 		},
 		{
 			Name: "before", Values: "PATH", Group: groupLoad, list: true,

@@ -145,7 +145,7 @@ func knownFormats() []string {
 
 // Loadable says whether an export in this format is a psql script.
 func Loadable(format string) bool {
-	return slices.Contains([]string{"sql", "postgres-optimized", "postgres"}, format)
+	return slices.Contains([]string{"sql", "postgres-optimized", "postgres", "csv", "jsonl"}, format)
 }
 
 func setFormat(s *Settings, v string) error {
@@ -264,6 +264,26 @@ func setVariables(s *Settings, v string) error {
 			return fmt.Errorf("sets %s twice", name)
 		}
 		s.Variables[name] = value
+	}
+	return nil
+}
+
+// setTableMap takes file=table lines.
+func setTableMap(s *Settings, v string) error {
+	s.TableMap = map[string]string{}
+	for line := range strings.Lines(v) {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		file, table, ok := strings.Cut(line, "=")
+		file, table = strings.TrimSpace(file), strings.TrimSpace(table)
+		if !ok || file == "" || table == "" {
+			return fmt.Errorf("has the line %q; write file=table, such as users.csv=app.users", shorten(line, 40))
+		}
+		if _, twice := s.TableMap[file]; twice {
+			return fmt.Errorf("names the file %s twice", file)
+		}
+		s.TableMap[file] = table
 	}
 	return nil
 }

@@ -51,18 +51,18 @@ func (r *run) story(ctx context.Context) error {
 		return err
 	}
 	defer files.Close()
-	script, why, err := r.scriptToLoad(files, found)
+	source, why, err := r.toLoad(files, found)
 	if err != nil {
 		return err
 	}
-	if err := r.keep(ctx, files, found, script == ""); err != nil {
+	if err := r.keep(ctx, files, found, source.none()); err != nil {
 		return err
 	}
-	if script == "" {
+	if source.none() {
 		r.outcome.Headline = "Data kept in " + r.outcome.DataPath + "; nothing loaded: " + why
 		return nil
 	}
-	return r.load(ctx, files, script)
+	return r.load(ctx, source)
 }
 
 // obtain gives the data: the archive that is here already, or what Fabricate generates.
@@ -166,6 +166,28 @@ func (r *run) download(ctx context.Context, client *fabricate.Client, task fabri
 	return found, nil
 }
 
+// source is what to load: a script, or files of rows.
+type source struct {
+	script load.Script
+	rows   *load.Rows
+}
+
+func (s source) none() bool { return s.script.FS == nil && s.rows == nil }
+
+// toLoad decides whether to load, and what; or nothing, and why.
+func (r *run) toLoad(files *archive.Archive, found data) (s source, why string, err error) {
+	if r.Load != config.LoadFalse && r.Target != nil {
+		if s.rows, err = r.rowsToLoad(files, found); s.rows != nil || err != nil {
+			return s, "", err
+		}
+	}
+	script, why, err := r.scriptToLoad(files, found)
+	if script != "" {
+		s.script = load.Script{FS: files.FS(), Name: script}
+	}
+	return s, why, err
+}
+
 // scriptToLoad decides whether to load, and gives the entry script; or none, and why.
 func (r *run) scriptToLoad(files *archive.Archive, found data) (script, why string, err error) {
 	mustLoad := r.Command == config.Load || r.Load == config.LoadTrue
@@ -225,8 +247,8 @@ func (r *run) keep(ctx context.Context, files *archive.Archive, found data, only
 	return nil
 }
 
-// load runs the script against the database.
-func (r *run) load(ctx context.Context, files *archive.Archive, script string) error {
+// load loads into the database.
+func (r *run) load(ctx context.Context, from source) error {
 	before, err := r.ownScripts(r.Before)
 	if err != nil {
 		return err
@@ -248,7 +270,8 @@ func (r *run) load(ctx context.Context, files *archive.Archive, script string) e
 	result, err := load.Run(ctx, load.Options{
 		Target:         r.Target,
 		ConnectTimeout: r.ConnectTimeout,
-		Script:         load.Script{FS: files.FS(), Name: script},
+		Script:         from.script,
+		Rows:           from.rows,
 		Before:         before.scripts,
 		After:          after.scripts,
 		Transaction:    load.Mode(r.Transaction),

@@ -27,6 +27,9 @@ const (
 	manyRows = 2 << 20
 )
 
+// runStart is the savepoint before a run.
+const runStart = "fabricate_seed_run"
+
 // errAgain says that rows sent as COPY must be sent once more, as the script has them: the server refused one, and only
 // the statement as written says which and why in psql's words (or is accepted after all).
 var errAgain = errors.New("rows must go as written")
@@ -51,6 +54,7 @@ type insertRun struct {
 	plan    *tablePlan
 	current *psql.Statement // the one that was encoded last
 	first   psql.Position   // of the run
+	parts   bool            // it is one statement, given in parts
 	end     int64           // offset in the file behind the last statement
 	rows    int64           // of whole statements
 	last    int64           // rows of the last statement
@@ -86,9 +90,9 @@ func (r *run) inserts(ctx context.Context, sc *psql.Script, st *psql.Statement) 
 	if plan == nil || !plan.asCopy {
 		return false, nil
 	}
-	run := &insertRun{r: r, sc: sc, head: bytes.Clone(st.Text[:head.rows]), plan: plan, first: st.Pos}
+	run := &insertRun{r: r, sc: sc, head: bytes.Clone(st.Text[:head.rows]), plan: plan, first: st.Pos, parts: st.More}
 	names, encoder, ok := plan.encoder(head.columns, countValues(st.Text[head.rows:]))
-	if !ok {
+	if !ok || (st.More || !r.began) && plan.numbers(names) {
 		return false, nil
 	}
 	if st.More {
@@ -128,11 +132,26 @@ func (run *insertRun) send(ctx context.Context, table, columns []string) *failur
 		return r.copyAlone(ctx, &tableCopy{table: table, sql: text, rows: run, many: run.more(), size: func() int64 { return run.size },
 			failed: func(error) *failure { return run.replay(ctx) }}, run.plan)
 	}
+	if run.parts {
+		// Its later rows may not be literals, and are seen only when the first are on their way.
+		if err := r.exec(ctx, "SAVEPOINT "+runStart); err != nil {
+			return &failure{at: run.first, err: err}
+		}
+	}
 	var tag pgconn.CommandTag
 	err := r.wire.query(ctx, []byte(text), answers{
 		copyIn: func() (io.Reader, error) { return run, nil },
 		done:   func(t pgconn.CommandTag) { tag = t },
 	})
+	if run.parts && errors.Is(err, errAgain) {
+		if err := r.exec(ctx, "ROLLBACK TO SAVEPOINT "+runStart+"; RELEASE SAVEPOINT "+runStart); err != nil {
+			return &failure{at: run.first, err: err}
+		}
+		return run.replay(ctx)
+	}
+	if run.parts && err == nil {
+		err = r.exec(ctx, "RELEASE SAVEPOINT "+runStart)
+	}
 	f := &failure{at: run.first, err: err}
 	var pe *pgconn.PgError
 	switch {
@@ -190,7 +209,7 @@ func (run *insertRun) advance() {
 		}
 		return
 	}
-	if err == nil && ok && !(st.More && run.encoder.codecs != nil) && st.Seekable && !st.Compound && st.Send == nil && st.Pos.File == run.first.File &&
+	if err == nil && ok && !st.More && st.Seekable && !st.Compound && st.Send == nil && st.Pos.File == run.first.File &&
 		bytes.HasPrefix(st.Text, run.head) && run.encode(st, len(run.head)) {
 		return
 	}
@@ -224,7 +243,7 @@ func (run *insertRun) encode(st *psql.Statement, offset int) bool {
 // the one that fails stay done, as with psql.
 func (run *insertRun) replay(ctx context.Context) *failure {
 	r := run.r
-	r.notice(fmt.Sprintf("%s:%d: a row was refused; sending the statements from here on as written", run.first.File, run.first.Line))
+	r.notice(fmt.Sprintf("%s:%d: rows that cannot be copied; sending the statements from here on as written", run.first.File, run.first.Line))
 	again, err := run.sc.Reread(run.first)
 	if err != nil {
 		return &failure{at: run.first, err: err, refused: true}

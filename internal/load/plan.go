@@ -25,6 +25,9 @@ type planColumn struct {
 	name   string
 	rule   literalRule
 	binary codec // nil if there is none
+	// numbered says that a sequence gives the value if the INSERT does not. What was taken from a sequence is not given back
+	// when rows are refused.
+	numbered bool
 	// given is false for a column that COPY would take a value for and INSERT would not: GENERATED ALWAYS.
 	given bool
 }
@@ -101,6 +104,8 @@ SELECT c.oid, role.replica,
 		WHEN a.typmod >= 0 AND a.element NOT IN ('varchar', 'bpchar', 'numeric', 'timestamp', 'timestamptz', 'time', 'timetz', 'interval', 'bit', 'varbit') THEN 'modified'
 		WHEN a.nested THEN 'modified'
 		WHEN a.typnamespace = 'pg_catalog'::regnamespace THEN a.typname WHEN a.typtype = 'e' THEN 'enum' ELSE '' END FROM cols a ORDER BY a.attnum),
+	ARRAY(SELECT a.attidentity <> '' OR coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid) LIKE '%nextval(%', false)
+		FROM cols a LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum ORDER BY a.attnum),
 	ARRAY(SELECT CASE WHEN a.element_oid IS NULL THEN '' ELSE a.element END FROM cols a ORDER BY a.attnum),
 	ARRAY(SELECT coalesce(a.element_oid::int8, 0) FROM cols a ORDER BY a.attnum),
 	ARRAY(SELECT pg_catalog.format('%I.%I', n.nspname, i.relname) FROM pg_catalog.pg_index x
@@ -119,9 +124,10 @@ func (r *run) readPlan(ctx context.Context, key string) (*tablePlan, error) {
 	p := &tablePlan{}
 	var names, types, elements []string
 	var elementOIDs []int64
+	var numbered []bool
 	zone := r.wire.pg.ParameterStatus("TimeZone")
 	utc := zone == "UTC" || zone == "Etc/UTC" || zone == "GMT" || zone == "Etc/GMT"
-	err := r.conn.QueryRow(ctx, planQuery, key).Scan(&p.oid, &p.replica, &p.free, &p.superuser, &p.asCopy, &names, &types, &elements, &elementOIDs, &p.indexes)
+	err := r.conn.QueryRow(ctx, planQuery, key).Scan(&p.oid, &p.replica, &p.free, &p.superuser, &p.asCopy, &names, &types, &numbered, &elements, &elementOIDs, &p.indexes)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil //nolint:nilnil // no such table: the server will say so
 	}
@@ -130,7 +136,7 @@ func (r *run) readPlan(ctx context.Context, key string) (*tablePlan, error) {
 	}
 	p.replica = p.replica || r.way != nil && r.way.active
 	for i, name := range names {
-		c := planColumn{name: name, rule: ruleFor(types[i]), given: types[i] != "always", binary: codecFor(types[i], utc)}
+		c := planColumn{name: name, rule: ruleFor(types[i]), given: types[i] != "always", binary: codecFor(types[i], utc), numbered: numbered[i]}
 		switch elements[i] {
 		case "text", "varchar", "int4", "int8", "uuid", "bool":
 			c.binary = arrayCodec(uint32(elementOIDs[i]), codecFor(elements[i], utc)) //nolint:gosec // an OID
@@ -188,4 +194,9 @@ func (p *tablePlan) encoder(named []string, n int) (names []string, e *encoder, 
 		e.codecs = nil
 	}
 	return names, e, len(columns) > 0
+}
+
+// numbers tells whether a sequence gives a value to a column that is not among names.
+func (p *tablePlan) numbers(names []string) bool {
+	return slices.ContainsFunc(p.columns, func(c planColumn) bool { return c.numbered && !slices.Contains(names, c.name) })
 }

@@ -18,7 +18,7 @@ CREATE TABLE parts (k int, v text) PARTITION BY RANGE (k);
 CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10);
 CREATE TABLE parts_d PARTITION OF parts DEFAULT;
 CREATE TABLE base (a int); CREATE TABLE child (b text) INHERITS (base);
-CREATE TABLE "Odd ""schema""; éàü"."a;b 'c'" ("x y" int, "ż""" text);
+CREATE TABLE "Odd ""schema""; éàü"."a;b 'c'" ("x y" int, "ñ""" text);
 CREATE UNLOGGED TABLE fast (a int);
 CREATE INDEX trgm ON people USING gin (name gin_trgm_ops) WHERE age > 3;
 CREATE STATISTICS st ON name, age FROM people;

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -95,18 +96,11 @@ func isTLS(err error) bool {
 		invalid   x509.CertificateInvalidError
 	)
 	return errors.As(err, &record) || errors.As(err, &verify) || errors.As(err, &authority) || errors.As(err, &host) ||
-		errors.As(err, &invalid) || err.Error() == "server refused TLS connection" || errors.Is(err, errRefusedTLS(err))
+		errors.As(err, &invalid) || strings.Contains(err.Error(), refusedTLS)
 }
 
-// errRefusedTLS finds pgconn's own error for a server without TLS, which it does not export.
-func errRefusedTLS(err error) error {
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		if e.Error() == "server refused TLS connection" {
-			return e
-		}
-	}
-	return errors.New("")
-}
+// refusedTLS is the text of pgconn's error for a server without TLS, which it does not export.
+const refusedTLS = "server refused TLS connection"
 
 // shortReason says in a few words why an attempt failed.
 func shortReason(err error) string {
@@ -121,6 +115,9 @@ func shortReason(err error) string {
 	var dns *net.DNSError
 	if errors.As(err, &dns) {
 		return dns.Error()
+	}
+	if strings.Contains(err.Error(), refusedTLS) {
+		return refusedTLS
 	}
 	return err.Error()
 }

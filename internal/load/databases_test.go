@@ -77,16 +77,20 @@ func value(t testing.TB, databaseURL, query string) string {
 }
 
 // TestDatabasesAsPeopleHaveThem loads one export for each schema: by a superuser through psql, and through us by a superuser, by
-// the mere owner of the database, and by an owner with the replica role granted. The dumps are the same but for sequences, and
+// the mere owner of the database, and by an owner with the replica role granted, to the server itself and through PgBouncer. The dumps are the same but for sequences, and
 // an application's inserts with default ids work.
 func TestDatabasesAsPeopleHaveThem(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Shared(t)
+	through := pooler(t, server)
+	if through == nil {
+		t.Log("without the loads through PgBouncer, which is not installed (apt-get install pgbouncer)")
+	}
 	files, err := filepath.Glob("testdata/databases/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no fixtures: %v", err)
 	}
-	for _, file := range files {
+	for number, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			t.Parallel()
 			fixture, err := txtar.ParseFile(file)
@@ -111,17 +115,27 @@ func TestDatabasesAsPeopleHaveThem(t *testing.T) {
 				t.Fatalf("psql: %s", stderr)
 			}
 			want := withoutSequences(pgtest.SortedDump(t, psqlURL, "-O", "-x"))
-			for _, as := range []string{"superuser", "owner", "owner verbatim", "granted"} {
+			for _, as := range waysIn(number) {
 				t.Run(as, func(t *testing.T) {
 					t.Parallel()
+					if strings.HasSuffix(as, "pooled") && through == nil {
+						t.Skip("pgbouncer is not installed")
+					}
 					superURL := server.NewDatabase(t)
 					roleURL := prepare(t, superURL, part)
 					switch as {
 					case "superuser":
 						roleURL = superURL
-					case "granted":
+					case "granted", "granted pooled":
 						u, _ := url.Parse(roleURL)
 						pgtest.Exec(t, superURL, "GRANT SET ON PARAMETER session_replication_role TO "+u.User.Username())
+						if as == "granted pooled" {
+							roleURL = through(roleURL)
+						}
+					case "owner pooled":
+						roleURL = through(roleURL)
+					case "superuser pooled":
+						roleURL = through(superURL)
 					}
 					warnings, err := loaded(t, roleURL, part["load.sql"], func(o *load.Options) {
 						o.ForeignKeys = load.Enforce
@@ -143,6 +157,16 @@ func TestDatabasesAsPeopleHaveThem(t *testing.T) {
 			}
 		})
 	}
+}
+
+// waysIn gives the ways in which a fixture is loaded: those that matter most always, of the others one each in turn, or all with
+// LOAD_EVERY_WAY=1.
+func waysIn(number int) []string {
+	always, others := []string{"superuser", "owner", "granted pooled"}, []string{"owner verbatim", "granted", "owner pooled", "superuser pooled"}
+	if os.Getenv("LOAD_EVERY_WAY") != "" {
+		return append(always, others...)
+	}
+	return append(always, others[number%len(others)])
 }
 
 // prepare makes a fixture's schema as a role that owns the database and all in it.

@@ -231,7 +231,7 @@ func (r *run) commit(ctx context.Context) error {
 	if !r.began {
 		return nil
 	}
-	err := r.exec(ctx, "COMMIT")
+	err := r.exec(ctx, r.commitText(ctx))
 	var lost *lostError
 	switch {
 	case err == nil:

@@ -352,6 +352,7 @@ func clipName(name string) string {
 
 // lookAhead reads the script before anything is changed: for what if-not-empty asks, and for what the database lacks.
 func (r *run) lookAhead(ctx context.Context) (*survey, error) {
+	r.warnOfPooler(ctx)
 	guarded := r.o.IfNotEmpty == Keep || r.o.IfNotEmpty == Fail
 	compared := r.comparable()
 	if !guarded && !compared {

@@ -56,7 +56,7 @@ func codecFor(typname string, utc bool) codec {
 }
 
 func lengthOf(dst []byte, n int) []byte {
-	return binary.BigEndian.AppendUint32(dst, uint32(n)) //nolint:gosec // n is the length of something in memory
+	return binary.BigEndian.AppendUint32(dst, uint32(n))
 }
 
 func bytesCodec(dst, text []byte) ([]byte, bool) {
@@ -105,9 +105,9 @@ func integerCodec(size int) codec {
 		dst = lengthOf(dst, size)
 		switch size {
 		case 2:
-			return binary.BigEndian.AppendUint16(dst, uint16(v)), true //nolint:gosec // checked above
+			return binary.BigEndian.AppendUint16(dst, uint16(v)), true
 		case 4:
-			return binary.BigEndian.AppendUint32(dst, uint32(v)), true //nolint:gosec // checked above
+			return binary.BigEndian.AppendUint32(dst, uint32(v)), true
 		}
 		return binary.BigEndian.AppendUint64(dst, v), true
 	}
@@ -197,11 +197,11 @@ func numericCodec(dst, text []byte) ([]byte, bool) {
 		weight, sign = 0, 0
 	}
 	head := dst[start:]
-	binary.BigEndian.PutUint32(head, uint32(8+2*groups))        //nolint:gosec // small
-	binary.BigEndian.PutUint16(head[4:], uint16(groups))        //nolint:gosec // small
-	binary.BigEndian.PutUint16(head[6:], uint16(int16(weight))) //nolint:gosec // small
+	binary.BigEndian.PutUint32(head, uint32(8+2*groups))
+	binary.BigEndian.PutUint16(head[4:], uint16(groups))
+	binary.BigEndian.PutUint16(head[6:], uint16(int16(weight)))
 	binary.BigEndian.PutUint16(head[8:], sign)
-	binary.BigEndian.PutUint16(head[10:], uint16(len(fraction))) //nolint:gosec // small
+	binary.BigEndian.PutUint16(head[10:], uint16(len(fraction)))
 	return dst, true
 }
 
@@ -256,7 +256,7 @@ func dateCodec(dst, text []byte) ([]byte, bool) {
 	if !ok || len(text) != 10 {
 		return dst, false
 	}
-	return binary.BigEndian.AppendUint32(lengthOf(dst, 4), uint32(int32(days))), true //nolint:gosec // four-digit years
+	return binary.BigEndian.AppendUint32(lengthOf(dst, 4), uint32(int32(days))), true
 }
 
 // timestampCodec takes ISO 8601: a date, T or a space, hours, minutes, seconds with up to six decimals, and for a type with
@@ -297,7 +297,7 @@ func timestampCodec(zoned, utc bool) codec {
 			shift = 0
 		}
 		v := (int64(days)*86400+int64(h*3600+m*60+s-shift))*1_000_000 + micros
-		return binary.BigEndian.AppendUint64(lengthOf(dst, 8), uint64(v)), true //nolint:gosec // its bits
+		return binary.BigEndian.AppendUint64(lengthOf(dst, 8), uint64(v)), true
 	}
 }
 
@@ -418,7 +418,7 @@ func arrayCodec(elementOID uint32, element codec) codec {
 		if count > 0 {
 			binary.BigEndian.PutUint32(dst[at:], count)
 		}
-		binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start-4)) //nolint:gosec // in memory
+		binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start-4))
 		return dst, true
 	}
 }
@@ -431,8 +431,7 @@ func arrayElement(dst, body []byte, i int) ([]byte, int, bool) {
 	if body[i] != '"' {
 		from := i
 		for i < len(body) && body[i] != ',' {
-			switch c := body[i]; {
-			case blank[c] || c == '\v' || c == '{' || c == '}' || c == '"' || c == '\\' || c < ' ':
+			if c := body[i]; blank[c] || c == '\v' || c == '{' || c == '}' || c == '"' || c == '\\' || c < ' ' {
 				return dst, i, false
 			}
 			i++

@@ -29,7 +29,7 @@ func freePort(t testing.TB) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // a test's
+	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port
 }
 
@@ -55,7 +55,7 @@ func pooler(t testing.TB, server *pgtest.Server) func(databaseURL string) string
 		uid, _ := strconv.Atoi(nobody.Uid)
 		gid, _ := strconv.Atoi(nobody.Gid)
 		for d := dir; d != os.TempDir() && d != "/"; d = filepath.Dir(d) {
-			if err := os.Chmod(d, 0o755); err != nil { //nolint:gosec // another user reads it
+			if err := os.Chmod(d, 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -65,7 +65,7 @@ func pooler(t testing.TB, server *pgtest.Server) func(databaseURL string) string
 	}
 	users := filepath.Join(dir, "users")
 	write := func(path, text string) {
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil { //nolint:gosec // another user reads it
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -85,7 +85,7 @@ auth_file = %s
 auth_user = postgres
 %slogfile = %s
 `, server.Port(), port, users, own, filepath.Join(dir, "log")))
-	cmd := exec.CommandContext(context.Background(), program, "-q", ini) //nolint:gosec // the distribution's
+	cmd := exec.CommandContext(context.Background(), program, "-q", ini)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ auth_user = postgres
 			break
 		}
 		if time.Now().After(deadline) {
-			log, _ := os.ReadFile(filepath.Join(dir, "log")) //nolint:gosec // a path of the test's own
+			log, _ := os.ReadFile(filepath.Join(dir, "log"))
 			t.Fatalf("pgbouncer: %v\n%s", err, log)
 		}
 	}

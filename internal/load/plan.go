@@ -139,7 +139,7 @@ func (r *run) readPlan(ctx context.Context, key string) (*tablePlan, error) {
 		c := planColumn{name: name, rule: ruleFor(types[i]), given: types[i] != "always", binary: codecFor(types[i], utc), numbered: numbered[i]}
 		switch elements[i] {
 		case "text", "varchar", "int4", "int8", "uuid", "bool":
-			c.binary = arrayCodec(uint32(elementOIDs[i]), codecFor(elements[i], utc)) //nolint:gosec // an OID
+			c.binary = arrayCodec(uint32(elementOIDs[i]), codecFor(elements[i], utc))
 		}
 		p.columns = append(p.columns, c)
 		p.asCopy = p.asCopy && types[i] != "modified"

@@ -34,7 +34,7 @@ func TestRandomLoads(t *testing.T) {
 		var undone []string // schemas of loads that failed: their sequences went on, as often as rows were tried
 		shown := ""
 		for n := first; n < min(first+batch, cases); n++ {
-			g := &generator{Rand: rand.New(rand.NewPCG(uint64(seed), uint64(n)))} //nolint:gosec // to be repeated from its seed
+			g := &generator{Rand: rand.New(rand.NewPCG(uint64(seed), uint64(n)))}
 			name := fmt.Sprintf("c%d", n)
 			schema, script := g.generate(name)
 			shown += fmt.Sprintf("case %d of RANDOM_SEED=%d:\n%s\n%s\n", n, seed, schema, cutText(script))
@@ -87,9 +87,9 @@ func compareLoads(t *testing.T, psqlURL, oursURL, schema, script string, o Optio
 	pgtest.Exec(t, psqlURL, schema)
 	pgtest.Exec(t, oursURL, schema)
 	dir := t.TempDir()
-	must(t, os.Chmod(dir, 0o755)) //nolint:gosec // psql may run as another user
+	must(t, os.Chmod(dir, 0o755))
 	path := filepath.Join(dir, "load.sql")
-	must(t, os.WriteFile(path, []byte(script), 0o644)) //nolint:gosec // likewise
+	must(t, os.WriteFile(path, []byte(script), 0o644))
 	args := []string{"-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=sqlstate", "-q", "-f", path}
 	if o.Transaction == Single {
 		args = append(args, "-1")

@@ -135,6 +135,9 @@ func (r *run) item(ctx context.Context, sc *psql.Script, item any) *failure {
 
 // statement runs one statement, as psql's SendQuery does.
 func (r *run) statement(ctx context.Context, sc *psql.Script, st *psql.Statement) *failure {
+	if pass, err := r.passStatement(sc, st); pass || err != nil {
+		return failureAt(st.Pos, err)
+	}
 	if err := r.makeWay(ctx, st.Text); err != nil {
 		return &failure{at: st.Pos, err: err}
 	}
@@ -318,6 +321,9 @@ func (r *run) outcome(f *failure, tag pgconn.CommandTag) *failure {
 // copy runs a \copy.
 func (r *run) copy(ctx context.Context, sc *psql.Script, c *psql.Copy) *failure {
 	text := []byte(c.SQL)
+	if pass, err := r.passes(sc, text); pass || err != nil {
+		return failureAt(c.Pos, err)
+	}
 	if err := r.makeWay(ctx, text); err != nil {
 		return &failure{at: c.Pos, err: err}
 	}
@@ -337,7 +343,7 @@ func (r *run) copy(ctx context.Context, sc *psql.Script, c *psql.Copy) *failure 
 			return &failure{at: c.Pos, err: err, refused: errors.As(err, &e) && e.Refused}
 		}
 		defer func() { _ = file.Close() }()
-		rows = func() (*psql.CopyReader, error) { return file, nil }
+		rows = func() (*psql.CopyReader, error) { return file, nil } //nolint:unparam // the others can fail
 	case psql.FromNothing:
 		rows = func() (*psql.CopyReader, error) { return nil, nil } //nolint:nilnil // no rows
 	}

@@ -15,15 +15,15 @@ import (
 func writeExport(t testing.TB, export shop.Export) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // psql may run as another user
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for _, file := range export.Files() {
 		path := filepath.Join(dir, filepath.FromSlash(file.Name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // likewise
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		f, err := os.Create(path) //nolint:gosec // a path of the test's own
+		f, err := os.Create(path)
 		if err != nil {
 			t.Fatal(err)
 		}

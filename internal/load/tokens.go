@@ -62,7 +62,7 @@ func (t *tokens) next() token {
 		for t.i < len(b) && (isWordByte(b[t.i]) || b[t.i] == '$') {
 			t.i++
 		}
-		return made(wordToken, strings.ToLower(string(b[from:t.i])))
+		return made(wordToken, foldCase(b[from:t.i]))
 	case isDigit(c):
 		for t.i < len(b) && (isWordByte(b[t.i]) || b[t.i] == '.') {
 			t.i++
@@ -277,7 +277,7 @@ func decodeUnicode(s string, escape byte) string {
 		}
 		if m := unicodeEscape.FindStringSubmatch(s[i+1:]); m != nil {
 			v, _ := strconv.ParseUint(m[1]+m[2], 16, 32)
-			b.WriteRune(rune(v)) //nolint:gosec // six hexadecimal digits
+			b.WriteRune(rune(v))
 			i += len(m[0])
 			continue
 		}
@@ -305,7 +305,7 @@ func decodeEscapes(s string) string {
 				base = 8
 			}
 			v, _ := strconv.ParseUint(m[1]+m[2]+m[3]+m[4], base, 32)
-			b.WriteRune(rune(v)) //nolint:gosec // ASCII is what matters
+			b.WriteRune(rune(v))
 			i += len(m[0])
 			continue
 		}
@@ -317,6 +317,19 @@ func decodeEscapes(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// foldCase lower-cases ASCII letters, and leaves all other bytes as they are, whatever the encoding: PostgreSQL folds names
+// without quotes so.
+func foldCase(b []byte) string {
+	folded := make([]byte, len(b))
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		folded[i] = c
+	}
+	return string(folded)
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }

@@ -91,7 +91,7 @@ func (e *encoder) rows(dst, text []byte, more bool) (out []byte, rows int, ok bo
 		}
 		i++
 		if e.codecs != nil {
-			dst = binary.BigEndian.AppendUint16(dst, uint16(len(e.codecs))) //nolint:gosec // columns of a table
+			dst = binary.BigEndian.AppendUint16(dst, uint16(len(e.codecs)))
 		}
 		for column, rule := range e.rules {
 			if i = skipBlank(text, i); i == n {

@@ -9,8 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-var errNoRows = pgx.ErrNoRows
-
 // attempted is the savepoint of statements of our own that may fail without harm to the load.
 const attempted = "fabricate_seed_attempt"
 

@@ -44,7 +44,7 @@ func (w *wire) query(ctx context.Context, text []byte, a answers) error {
 	defer w.watch(ctx)()
 	w.commands, w.gaveRows = nil, false
 	w.buf = append(w.buf[:0], 'Q')
-	w.buf = binary.BigEndian.AppendUint32(w.buf, uint32(4+len(text)+1)) //nolint:gosec // a statement is far smaller
+	w.buf = binary.BigEndian.AppendUint32(w.buf, uint32(4+len(text)+1))
 	w.buf = append(append(w.buf, text...), 0)
 	_, err := w.pg.Conn().Write(w.buf)
 	if cap(w.buf) > 4<<20 {
@@ -147,7 +147,7 @@ func (w *wire) copyIn(open func() (io.Reader, error)) (next pgproto3.BackendMess
 			for {
 				n, rerr := readSome(rows, buf[5:])
 				if n > 0 {
-					binary.BigEndian.PutUint32(buf[1:], uint32(4+n)) //nolint:gosec // at most the frame's size
+					binary.BigEndian.PutUint32(buf[1:], uint32(4+n))
 					if _, err := w.pg.Conn().Write(buf[:5+n]); err != nil {
 						rerr = err
 					}
@@ -168,7 +168,7 @@ func (w *wire) copyIn(open func() (io.Reader, error)) (next pgproto3.BackendMess
 	}
 	end := []byte{'c', 0, 0, 0, 4}
 	if failed != nil {
-		end = append(binary.BigEndian.AppendUint32([]byte{'f'}, uint32(4+len(failed.Error())+1)), failed.Error()...) //nolint:gosec // a short text
+		end = append(binary.BigEndian.AppendUint32([]byte{'f'}, uint32(4+len(failed.Error())+1)), failed.Error()...)
 		end = append(end, 0)
 	}
 	if _, werr := w.pg.Conn().Write(end); werr != nil && failed == nil {

@@ -144,8 +144,7 @@ func (s *Script) command(lv *level) (item any, err error) {
 	}
 	name := string(line.raw[:n])
 	args := &arguments{s: s, rest: line.from(n), eval: lv.active()}
-	include := ""
-	item, include, err = s.carryOut(lv, pos, name, args)
+	item, include, err := s.carryOut(lv, pos, name, args)
 	if err == nil {
 		for _, extra := range args.all(normalArg) {
 			if lv.active() {
@@ -500,7 +499,7 @@ func (s *Script) include(lv *level, pos Position, given string) error {
 	if err == nil {
 		if info, serr := f.Stat(); serr == nil && info.IsDir() {
 			_ = f.Close()
-			err = errors.New("Is a directory") //nolint:revive,staticcheck // as the system says it
+			err = errors.New("Is a directory") //nolint:staticcheck // as the system says it
 		}
 	}
 	if err != nil {

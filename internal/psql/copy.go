@@ -205,7 +205,7 @@ func (s *Script) CopyData() (*CopyReader, error) {
 				}
 				if f.r < f.w {
 					f.r++
-				} else if _, err := f.fill(); err != nil {
+				} else if err := f.fill(); err != nil {
 					break
 				}
 			}
@@ -285,7 +285,7 @@ func (r *CopyReader) Read(p []byte) (int, error) {
 func (r *CopyReader) WriteTo(w io.Writer) (total int64, err error) {
 	for {
 		b, err := r.chunk(math.MaxInt)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return total, nil
 		}
 		if err != nil {
@@ -316,7 +316,7 @@ func (r *CopyReader) chunk(limit int) ([]byte, error) {
 	src := r.src
 	const marker = 4 // the longest line that ends the rows: \. and \r\n
 	for src.w-src.r < marker && !src.eof {
-		if _, err := src.fill(); err != nil {
+		if err := src.fill(); err != nil {
 			return nil, err
 		}
 	}

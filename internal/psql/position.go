@@ -82,7 +82,7 @@ func Caret(text []byte, position int, encoding string) (excerpt string, offset i
 	}
 	offset = min(offset, len(text))
 	number, start := 1, 0 // of the line
-	for i := 0; i < offset; i++ {
+	for i := range offset {
 		if c := text[i]; c == '\r' || c == '\n' {
 			if c == '\r' || i == 0 || text[i-1] != '\r' {
 				number++

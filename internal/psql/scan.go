@@ -117,7 +117,7 @@ func (s *Script) scan() (event, error) {
 	for {
 		src := lv.source()
 		if src.w-src.r < lookahead && !src.eof {
-			if _, err := src.fill(); err != nil {
+			if err := src.fill(); err != nil {
 				return atEnd, s.fatal(src.position(src.r), err)
 			}
 			continue
@@ -510,7 +510,7 @@ func (s *Script) scanInitial(lv *level, src *source) (ev event, stop bool, err e
 
 // grow makes the window reach further for a token that does not fit.
 func (s *Script) grow(src *source) error {
-	if _, err := src.fill(); err != nil {
+	if err := src.fill(); err != nil {
 		return s.fatal(src.position(src.r), err)
 	}
 	return nil

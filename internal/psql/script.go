@@ -175,7 +175,7 @@ func (s *Script) warn(text string) {
 // another includes, the line with the \i too.
 func (s *Script) Failed() (stop bool) {
 	if s.end != nil {
-		return s.end != io.EOF || s.vars.On("ON_ERROR_STOP")
+		return !errors.Is(s.end, io.EOF) || s.vars.On("ON_ERROR_STOP")
 	}
 	s.release()
 	for {
@@ -359,20 +359,18 @@ func (s *Script) Rest(st *Statement) (*Statement, error) {
 	lv, fragment := s.top(), s.fragment
 	s.fragment = math.MaxInt
 	defer func() { s.fragment = fragment }()
-	for {
-		ev, err := s.scan()
-		switch {
-		case err != nil:
-			return nil, err
-		case ev == atBackslash:
-			// A meta-command inside an INSERT longer than a fragment: psql allows it, nobody writes it.
-			return nil, s.fatal(lv.file.position(lv.file.r), errors.New("a meta-command inside a very long INSERT statement"))
-		case ev == atEnd:
-			lv.ended = true
-			lv.dropLastNewline()
-		}
-		return s.give(lv, false, nil), nil
+	ev, err := s.scan()
+	switch {
+	case err != nil:
+		return nil, err
+	case ev == atBackslash:
+		// A meta-command inside an INSERT longer than a fragment: psql allows it, nobody writes it.
+		return nil, s.fatal(lv.file.position(lv.file.r), errors.New("a meta-command inside a very long INSERT statement"))
+	case ev == atEnd:
+		lv.ended = true
+		lv.dropLastNewline()
 	}
+	return s.give(lv, false, nil), nil
 }
 
 // leave ends the file in hand and goes back to the one that includes it. done means that there is none.

@@ -42,10 +42,10 @@ func newFileSource(name string, rd io.ReadCloser) *source {
 	return &source{name: name, rd: rd, buf: make([]byte, windowSize), nul: math.MaxInt, line: 1}
 }
 
-// fill makes room and reads at least one more byte, unless the text has ended. It reports whether there is more.
-func (s *source) fill() (bool, error) {
+// fill makes room and reads at least one more byte, unless the text has ended.
+func (s *source) fill() error {
 	if s.eof {
-		return false, nil
+		return nil
 	}
 	if s.r > 0 {
 		s.countTo(s.r)
@@ -60,7 +60,7 @@ func (s *source) fill() (bool, error) {
 	}
 	if s.w == len(s.buf) {
 		if len(s.buf) > maxCommand {
-			return false, fmt.Errorf("a line or name is longer than %d MiB", maxCommand>>20)
+			return fmt.Errorf("a line or name is longer than %d MiB", maxCommand>>20)
 		}
 		s.buf = append(s.buf, make([]byte, len(s.buf))...)
 		if s.orig != nil {
@@ -79,16 +79,16 @@ func (s *source) fill() (bool, error) {
 		s.w += n
 		if err == io.EOF {
 			s.eof = true
-			return n > 0, nil
+			return nil
 		}
 		if err != nil {
-			return n > 0, err
+			return err
 		}
 		if n > 0 {
-			return true, nil
+			return nil
 		}
 	}
-	return false, io.ErrNoProgress
+	return io.ErrNoProgress
 }
 
 // findNUL must be called when r has moved past nul, or w has moved.
@@ -195,7 +195,7 @@ func (s *source) fillLine() (int, error) {
 			return s.w, nil
 		}
 		searched := s.w - s.r
-		if _, err := s.fill(); err != nil {
+		if err := s.fill(); err != nil {
 			return 0, err
 		}
 		from = s.r + searched

@@ -166,10 +166,18 @@ func parseBool(s string) (value, ok bool) {
 	switch {
 	case l == "":
 		return false, false
-	case l == "1", strings.HasPrefix("true", l), strings.HasPrefix("yes", l), l == "on":
+	case l == "on" || l == "1":
 		return true, true
-	case l == "0", strings.HasPrefix("false", l), strings.HasPrefix("no", l), l == "of", l == "off":
+	case l == "of" || l == "off" || l == "0":
 		return false, true
+	}
+	for _, word := range []struct {
+		text  string
+		value bool
+	}{{"true", true}, {"false", false}, {"yes", true}, {"no", false}} {
+		if strings.HasPrefix(word.text, l) {
+			return word.value, true
+		}
 	}
 	return false, false
 }

@@ -251,6 +251,9 @@ func (r *run) clear(ctx context.Context, name, way string) error {
 						reason = "the role lacks REFERENCES on " + other
 					}
 					w.staying = append(w.staying, stayingKey{table, name, reason})
+					if schema := (&tokens{text: v[1]}).relation(); strings.Contains(state, " DEFERRABLE") {
+						statements = append(statements, fmt.Sprintf("SET CONSTRAINTS %s.%s DEFERRED", quoteName(schema[0]), name))
+					}
 					return
 				}
 				if slices.ContainsFunc(w.keys, func(k droppedKey) bool { return k.table == table && k.name == name }) && !w.rewound {

@@ -65,7 +65,7 @@ func attempt(ctx context.Context, o Options) (Result, error) {
 	}
 	skipped, err := r.load(ctx)
 	if err != nil {
-		return r.result(), r.rows.relocate(r.abandon(ctx, err))
+		return r.result(), r.rows.relocate(r.explain(r.abandon(ctx, err)))
 	}
 	if skipped {
 		r.rollback(ctx)
@@ -119,6 +119,7 @@ type run struct {
 	insertsInto string       // table of the last INSERT
 	insertsSeen int          // INSERTs into it, one after the other
 
+	order   *order     // of the rows, where the script's own does not do, else nil
 	rows    *rowsFS    // where there is no script, else nil
 	emptied emptied    // what the script has truncated
 	way     *ownersWay // taken where session_replication_role is refused, else nil
@@ -176,7 +177,11 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 	scripts := append(append(append([]Script(nil), r.o.Before...), r.o.Script), r.o.After...)
 	for i, script := range scripts {
 		r.tally.counting = i == len(r.o.Before)
-		if err := r.script(ctx, script); err != nil {
+		run := r.script
+		if r.tally.counting {
+			run = r.mainScript
+		}
+		if err := run(ctx, script); err != nil {
 			return false, err
 		}
 		if err := r.finish(ctx); err != nil {

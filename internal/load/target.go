@@ -23,6 +23,9 @@ const foreseenBytes = 16 << 20
 // variables stand now.
 type survey struct {
 	heads      []*head
+	complete   bool // it was read to its end
+	replica    bool // it sets session_replication_role
+	mixed      bool // other statements stand between those that give rows
 	unforeseen bool // something in the script may make tables or change names, roles or privileges
 }
 
@@ -66,6 +69,7 @@ func (r *run) survey(ctx context.Context, limit int64) (*survey, error) {
 		var e *psql.Error
 		switch {
 		case errors.Is(err, io.EOF):
+			s.complete = true
 			return s.survey, nil
 		case errors.As(err, &e) && !e.Fatal && !e.Refused:
 			s.unforeseen = true
@@ -108,6 +112,8 @@ type surveyor struct {
 	last    []byte // the beginning of the last INSERT, up to its rows
 	inside  bool   // the statement before goes on
 	path    string
+	rows    bool // rows have come
+	between bool // and something else since
 }
 
 // statement notes what a statement touches; rows says that rows for COPY follow it.
@@ -125,6 +131,12 @@ func (s *surveyor) statement(st *psql.Statement) (rows bool) {
 
 func (s *surveyor) text(text []byte, locate func(offset int) psql.Position) (rows bool) {
 	info := classify(&tokens{text: text, escapes: s.escapes})
+	s.replica = s.replica || info.unguarded
+	if info.kind == insertStatement || info.kind == copyStatement {
+		s.mixed, s.rows = s.mixed || s.between, true
+	} else {
+		s.between = s.rows
+	}
 	switch info.kind {
 	case insertStatement, copyStatement, truncateStatement:
 		for _, parts := range info.tables {
@@ -372,8 +384,23 @@ func (r *run) lookAhead(ctx context.Context) (*survey, error) {
 	if err := r.lookUp(ctx, s); err != nil {
 		return nil, (&failure{err: err}).problem()
 	}
+	if !s.complete && r.wire.pg.ParameterStatus("is_superuser") != "on" && slices.ContainsFunc(s.heads, func(h *head) bool { return h.relation != nil && !h.relation.owned }) {
+		whole, err := r.survey(ctx, 0) // foreign keys may have to stay on, and then the order of all rows matters
+		if err != nil {
+			return s, ctx.Err()
+		}
+		if err := r.lookUp(ctx, whole); err != nil {
+			return nil, (&failure{err: err}).problem()
+		}
+		s = whole
+	}
 	if compared && !s.unforeseen {
-		return s, r.preflight(ctx, s)
+		if err := r.preflight(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.planOrder(ctx, s); err != nil {
+		return nil, (&failure{err: err}).problem()
 	}
 	return s, nil
 }

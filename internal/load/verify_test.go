@@ -168,6 +168,43 @@ func TestOwnersWay(t *testing.T) {
 		}
 		mustContainAll(t, err.Error(), "trigger mine of public.p (owner postgres)", `GRANT SET ON PARAMETER session_replication_role TO "`+role+`"`)
 	})
+	t.Run("order for a role that owns nothing", func(t *testing.T) {
+		t.Parallel()
+		url := server.NewDatabase(t)
+		role, roleURL := newRole(t, url)
+		pgtest.Exec(t, url, schema+`CREATE TABLE g (id serial PRIMARY KEY, c int UNIQUE); ALTER TABLE c ADD g int REFERENCES g; CREATE TABLE d (p int REFERENCES p DEFERRABLE, id int PRIMARY KEY);
+			ALTER TABLE p ADD d int REFERENCES d DEFERRABLE; GRANT SELECT, INSERT, TRUNCATE ON p, c, g, d TO `+role+`; GRANT ALL ON SEQUENCE g_id_seq TO `+role)
+		text := asReplica("TRUNCATE c, p, g, d;\nINSERT INTO c VALUES (1, 2);\nINSERT INTO d VALUES (1, 5);\nCOPY g FROM stdin;\n2\t\\N\n\\.\nINSERT INTO p VALUES (1, 5);\nINSERT INTO c VALUES (1, NULL);")
+		warnings, err := loaded(t, roleURL, text, func(o *load.Options) { o.ForeignKeys = load.Enforce })
+		if err != nil || len(warnings) > 0 {
+			t.Fatalf("%v, %q", err, warnings)
+		}
+		if got := value(t, url, "SELECT count(*) FROM c JOIN p ON p.id = c.p LEFT JOIN g ON g.id = c.g") + value(t, url, "SELECT count(*) FROM d"); got != "21" {
+			t.Errorf("rows: %s", got)
+		}
+	})
+	t.Run("circles for a role that owns nothing", func(t *testing.T) {
+		t.Parallel()
+		url := server.NewDatabase(t)
+		role, roleURL := newRole(t, url)
+		pgtest.Exec(t, url, schema+"ALTER TABLE p ADD c int; ALTER TABLE c ADD PRIMARY KEY (p); ALTER TABLE p ADD CONSTRAINT back FOREIGN KEY (c) REFERENCES c; GRANT ALL ON p, c TO "+role)
+		_, err := loaded(t, roleURL, asReplica("INSERT INTO c VALUES (1);\nINSERT INTO p VALUES (1, 1);"), nil)
+		if err == nil {
+			t.Fatal("loaded")
+		}
+		mustContainAll(t, err.Error(), "circle", `GRANT SET ON PARAMETER session_replication_role TO "`+role+`"`)
+	})
+	t.Run("broken keys for a role that owns nothing", func(t *testing.T) {
+		t.Parallel()
+		url := server.NewDatabase(t)
+		role, roleURL := newRole(t, url)
+		pgtest.Exec(t, url, schema+"GRANT ALL ON p, c TO "+role)
+		_, err := loaded(t, roleURL, asReplica("INSERT INTO c VALUES (1);\nINSERT INTO p VALUES (2);"), nil)
+		if err == nil {
+			t.Fatal("loaded")
+		}
+		mustContainAll(t, err.Error(), "The foreign key k stays on while rows come, because the role does not own public.c", "23503", "as it was")
+	})
 	t.Run("no transaction", func(t *testing.T) {
 		t.Parallel()
 		url := server.NewDatabase(t)

@@ -1,0 +1,178 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+	"github.com/fabricate-seed/fabricate-seed/internal/psql"
+)
+
+// order is the order in which rows go to tables whose foreign keys stay on while they are loaded: where the replica role is
+// refused and the tables belong to another role. The script is read once for each rank and gives the rows of that rank alone.
+// What stands before the first rows runs in the first reading, what stands behind the last in the last.
+type order struct {
+	ranks   map[string]int // by name as the script writes it, quoted: 0 for tables that refer to none of the others
+	last    int
+	present int
+	rows    bool // this reading has come to rows
+}
+
+// orderQuery finds the foreign keys between tables that stay on: keys that can be deferred are, and those of tables that the
+// role owns are dropped. The second column tells a role that may set session_replication_role.
+const orderQuery = `SELECT k.conrelid, k.confrelid, pg_catalog.format('%I of %s', k.conname, k.conrelid::regclass)
+FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+WHERE k.contype = 'f' AND k.conrelid = ANY ($1::oid[]) AND k.confrelid = ANY ($1::oid[]) AND k.conrelid <> k.confrelid
+	AND NOT k.condeferrable AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')`
+
+// planOrder decides whether the script has to be read in another order than its own.
+func (r *run) planOrder(ctx context.Context, s *survey) error {
+	if !s.complete || !s.replica || s.unforeseen || s.mixed || r.o.Transaction == None || r.o.Verbatim || r.wire.pg.ParameterStatus("is_superuser") == "on" {
+		return nil
+	}
+	var oids []uint32
+	names := map[uint32][]string{}
+	for _, h := range s.heads {
+		if f := h.relation; f != nil && h.kind != truncateStatement {
+			oids = append(oids, f.oid)
+			names[f.oid] = append(names[f.oid], quoteName(h.parts...))
+		}
+	}
+	if r.serverAtLeast(150000) {
+		var may bool
+		if err := r.conn.QueryRow(ctx, "SELECT pg_catalog.has_parameter_privilege('session_replication_role', 'SET')").Scan(&may); err != nil || may {
+			return err
+		}
+	}
+	rows, err := r.conn.Query(ctx, orderQuery, oidList(oids))
+	if err != nil {
+		return err
+	}
+	type edge struct {
+		child, parent uint32
+		name          string
+	}
+	edges, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e edge, err error) {
+		return e, row.Scan(&e.child, &e.parent, &e.name)
+	})
+	if err != nil || len(edges) == 0 {
+		return err
+	}
+	rank := map[uint32]int{}
+	for moved, round := true, 0; moved; round++ {
+		moved = false
+		for _, e := range edges {
+			if rank[e.child] > rank[e.parent] {
+				continue
+			}
+			rank[e.child], moved = rank[e.parent]+1, true
+			if round > len(edges) {
+				return &problem.Error{Code: problem.Database, Where: "foreign key " + e.name, What: "tables refer to each other in a circle, and the role may not take this key out of the way",
+					Remedy: r.missingGrant()}
+			}
+		}
+	}
+	o := &order{ranks: map[string]int{}}
+	for oid, all := range names {
+		for _, name := range all {
+			o.ranks[name] = rank[oid]
+		}
+		o.last = max(o.last, rank[oid])
+	}
+	r.order = o
+	r.notice(fmt.Sprintf("foreign keys stay on, as their tables belong to another role: rows go to their tables parents first, in %d readings of the script", o.last+1))
+	return nil
+}
+
+// missingGrant says what would let the role load as it is.
+func (r *run) missingGrant() string {
+	user := quoteName(r.conn.Config().User)
+	return fmt.Sprintf("Load as the tables' owner, or GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later), or make the key DEFERRABLE.", user)
+}
+
+// mainScript runs the export's script, as often as its order asks for.
+func (r *run) mainScript(ctx context.Context, script Script) error {
+	if r.order == nil {
+		return r.script(ctx, script)
+	}
+	for r.order.present = 0; r.order.present <= r.order.last; r.order.present++ {
+		r.order.rows = false
+		if err := r.script(ctx, script); err != nil {
+			return err
+		}
+		if err := r.finish(ctx); err != nil {
+			return err
+		}
+	}
+	r.order = nil
+	return nil
+}
+
+// passes tells whether a statement belongs to another reading of the script; the rows that follow it have been read then.
+func (r *run) passes(sc *psql.Script, text []byte) (bool, error) {
+	o := r.order
+	if o == nil {
+		return false, nil
+	}
+	info := classify(&tokens{text: text, escapes: r.escapes()})
+	rowsFollow := info.copy != nil && info.copy.from && info.copy.file == ""
+	if (info.kind != insertStatement && info.kind != copyStatement) || len(info.tables) != 1 {
+		if o.rows {
+			return o.present != o.last, nil
+		}
+		return o.present != 0, nil
+	}
+	o.rows = true
+	if o.ranks[quoteName(info.tables[0]...)] == o.present {
+		return false, nil
+	}
+	if rowsFollow {
+		return true, skipRows(sc)
+	}
+	return true, nil
+}
+
+// passStatement is passes for a statement that may be given in parts.
+func (r *run) passStatement(sc *psql.Script, st *psql.Statement) (bool, error) {
+	pass, err := r.passes(sc, st.Text)
+	for pass && err == nil && st.More {
+		item, next := sc.Next()
+		part, ok := item.(*psql.Statement)
+		if next != nil || !ok {
+			return true, firstError(next, io.ErrUnexpectedEOF)
+		}
+		st = part
+	}
+	return pass, err
+}
+
+// explain adds to the error of a foreign key that stays on why it does.
+func (r *run) explain(err error) error {
+	var p *problem.Error
+	var pe *pgconn.PgError
+	if r.way == nil || len(r.way.staying) == 0 || !errors.As(err, &p) || !errors.As(err, &pe) || pe.Code != "23503" {
+		return err
+	}
+	i := slices.IndexFunc(r.way.staying, func(k stayingKey) bool { return strings.Trim(k.name, `"`) == pe.ConstraintName })
+	if i < 0 {
+		return err
+	}
+	q := *p
+	q.Remedy = fmt.Sprintf("The foreign key %s stays on while rows come, because %s. %s\n%s", r.way.staying[i].name, r.way.staying[i].reason, r.missingGrant(), p.Remedy)
+	return &q
+}
+
+// failureAt is a failure if there is an error, else nil.
+func failureAt(at psql.Position, err error) *failure {
+	if err == nil {
+		return nil
+	}
+	return &failure{at: at, err: err, refused: true}
+}

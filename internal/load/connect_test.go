@@ -30,7 +30,12 @@ func freePort(t testing.TB) int {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	_, text, _ := net.SplitHostPort(l.Addr().String())
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
 
 // pooler starts PgBouncer in transaction mode before a server, and gives what turns a URL into one through it; nil where it is

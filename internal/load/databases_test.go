@@ -65,7 +65,7 @@ func value(t testing.TB, databaseURL, query string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(ctx) //nolint:errcheck // a test's
+	defer conn.Close(ctx)
 	var text *string
 	if err := conn.QueryRow(ctx, "SELECT ("+query+")::text").Scan(&text); err != nil {
 		t.Fatalf("%s: %v", query, err)
@@ -102,11 +102,11 @@ func TestDatabasesAsPeopleHaveThem(t *testing.T) {
 				part[f.Name] = string(f.Data)
 			}
 			dir := t.TempDir()
-			if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // psql may run as another user
+			if err := os.Chmod(dir, 0o755); err != nil {
 				t.Fatal(err)
 			}
 			path := filepath.Join(dir, "load.sql")
-			if err := os.WriteFile(path, []byte(part["load.sql"]), 0o644); err != nil { //nolint:gosec // likewise
+			if err := os.WriteFile(path, []byte(part["load.sql"]), 0o644); err != nil {
 				t.Fatal(err)
 			}
 			psqlURL := server.NewDatabase(t)

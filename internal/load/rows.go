@@ -231,7 +231,7 @@ func (r *run) rowColumns(ctx context.Context, f *rowsFS, file *rowFile) error {
 		var typname, category string
 		err = row.Scan(&c.name, &c.generated, &typname, &category, &c.elements)
 		c.json, c.hstore, c.array = typname == "json" || typname == "jsonb", typname == "hstore", c.elements != ""
-		c.noEmpty = strings.Contains("NDBTIA", category) || c.json || typname == "uuid"
+		c.noEmpty = slices.Contains([]string{"N", "D", "B", "T", "I", "A"}, category) || c.json || typname == "uuid"
 		return c, err
 	})
 	if err != nil {

@@ -74,10 +74,19 @@ func classify(t *tokens) statementInfo {
 			return statementInfo{kind: prepareTransaction}
 		}
 	case "set", "reset", "select", "alter":
-		session := first.text == "set" && t.peek().text != "constraints" && t.peek().text != "transaction" || first.text == "reset"
+		session := first.text == "set" && t.peek().text != "constraints" && t.peek().text != "transaction" || first.text == "reset" ||
+			first.text == "select" && setsConfig(*t)
 		return statementInfo{unguarded: unguards(t), session: session}
 	}
 	return statementInfo{}
+}
+
+// setsConfig tells whether a SELECT that t stands within is one of set_config, as pg_dump writes it.
+func setsConfig(t tokens) bool {
+	if t.accept("pg_catalog") {
+		t.accept(".")
+	}
+	return t.accept("set_config")
 }
 
 func classifyEnd(t *tokens, word string) statementInfo {
@@ -134,7 +143,7 @@ func classifyCopy(t *tokens) statementInfo {
 // unguards tells whether a statement that t stands within turns foreign keys off: by the replica role, or by disabling
 // triggers.
 func unguards(t *tokens) bool {
-	for n := 0; n < 200; n++ {
+	for range 200 {
 		switch tok := t.next(); tok.kind {
 		case endToken:
 			return false

@@ -209,6 +209,13 @@ func (r *run) collect(ctx context.Context, c *tableCopy) *failure {
 	return &failure{at: r.at, err: fmt.Errorf("table %s: %w", quoteName(c.table...), c.err)}
 }
 
+// resetWorkers is called when the script goes to another database.
+func (r *run) resetWorkers(ctx context.Context) {
+	r.closeWorkers(ctx)
+	r.session = nil
+	r.jobs, r.cancelJobs = context.WithCancel(ctx)
+}
+
 // closeWorkers ends the other connections, and with them whatever they still do.
 func (r *run) closeWorkers(ctx context.Context) {
 	r.cancelJobs()

@@ -114,7 +114,8 @@ func (r *run) item(ctx context.Context, sc *psql.Script, item any) *failure {
 			r.notice(fmt.Sprintf("%s:%d: %s is for people who look at a screen; it is skipped wherever it stands", it.Pos.File, it.Pos.Line, it.Command))
 		}
 	case *psql.Encoding:
-		err := r.exec(ctx, "set client_encoding to '"+strings.ReplaceAll(it.Name, "'", "''")+"'")
+		set := "set client_encoding to '" + strings.ReplaceAll(it.Name, "'", "''") + "'"
+		err := r.exec(ctx, set)
 		var pe *pgconn.PgError
 		if !r.began && errors.As(err, &pe) { // psql complains of the name and goes on
 			r.notice(fmt.Sprintf(`%s: \encoding: %s`, it.Pos, pe.Message))
@@ -123,7 +124,12 @@ func (r *run) item(ctx context.Context, sc *psql.Script, item any) *failure {
 		if err != nil {
 			return &failure{at: it.Pos, err: err}
 		}
+		r.session = append(r.session, set)
 	case *psql.Connect:
+		if f := r.join(ctx); f != nil {
+			return f
+		}
+		r.resetWorkers(ctx)
 		return r.reconnect(ctx, it)
 	case *psql.LargeObject:
 		return r.largeObject(ctx, sc, it)

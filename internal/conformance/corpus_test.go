@@ -211,6 +211,7 @@ func (p pair) sameDump(t testing.TB) {
 // TestCorpus runs every script of testdata/psql, one construct each, by psql and by us, in three modes.
 func TestCorpus(t *testing.T) {
 	t.Parallel()
+	needsOracle(t)
 	all := readCorpus(t)
 	const least = 300
 	if len(all) < least {

@@ -139,6 +139,7 @@ func (g *generator) script(most int) string {
 // TestGenerated compares random scripts. The seed of each is in its name: -seed and -scripts choose others.
 func TestGenerated(t *testing.T) {
 	t.Parallel()
+	needsOracle(t)
 	first := *seed
 	if first == 0 {
 		first = 20250101

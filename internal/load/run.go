@@ -334,6 +334,9 @@ func (r *run) warn(text string) {
 const maxNotices = 50
 
 func (r *run) serverNotice(n *pgconn.Notice) {
+	if n.Severity == "NOTICE" && strings.HasPrefix(n.Message, "truncate cascades to table") {
+		return // an export empties all its tables so, and says it a dozen times
+	}
 	r.notices++
 	switch {
 	case r.notices == maxNotices+1:

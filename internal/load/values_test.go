@@ -70,6 +70,9 @@ func TestLiterals(t *testing.T) {
 			must(t, r.exec(ctx, "SET TIME ZONE '"+zone+"'"))
 			taken := map[string]int{}
 			for i, typ := range literalTypes {
+				if zone != "UTC" && !strings.HasPrefix(typ, "time") { // elsewhere the zone means nothing
+					continue
+				}
 				table := fmt.Sprintf("t%d", i)
 				must(t, r.exec(ctx, fmt.Sprintf("CREATE TABLE %s (v %s DEFAULT NULL)", table, typ)))
 				plan, err := r.plan(ctx, []string{table})
@@ -99,7 +102,7 @@ func TestLiterals(t *testing.T) {
 					}
 				}
 			}
-			if taken["false"] < 5000 || taken["true"] < 1500 {
+			if zone == "UTC" && (taken["false"] < 5000 || taken["true"] < 1500) {
 				t.Errorf("only %v literals were encoded: the fast way is hardly used", taken)
 			}
 		})

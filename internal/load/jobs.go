@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -25,6 +26,7 @@ type tableCopy struct {
 	pipe *io.PipeReader // nil when rows are read where they are sent
 	over chan struct{}  // closed when a worker is through with it
 	by   *run
+	sent atomic.Bool // the rows are in, indexes may still be under way
 }
 
 // run sends the rows over the connection of r. Many rows go in a transaction of their own, for which the table's indexes can
@@ -32,6 +34,7 @@ type tableCopy struct {
 func (c *tableCopy) run(ctx context.Context, r *run) {
 	start := time.Now()
 	send := func() error {
+		defer c.sent.Store(true)
 		return r.wire.query(ctx, []byte(c.sql), answers{
 			copyIn: func() (io.Reader, error) { return c.rows, nil },
 			done:   func(t pgconn.CommandTag) { c.tag = t },
@@ -137,9 +140,12 @@ func (r *run) worker(ctx context.Context, table string) (*run, *failure) {
 	for {
 		var free *run
 		busy := map[*run]bool{}
-		same := false
+		same, loading := false, 0
 		for _, c := range r.copies {
 			busy[c.by] = true
+			if !c.sent.Load() {
+				loading++
+			}
 			same = same || quoteName(c.table...) == table
 		}
 		for _, w := range r.workers {
@@ -148,7 +154,7 @@ func (r *run) worker(ctx context.Context, table string) (*run, *failure) {
 			}
 		}
 		switch {
-		case same || free == nil && len(r.workers) >= r.o.Jobs:
+		case same || loading >= r.o.Jobs || free == nil && len(r.workers) > r.o.Jobs: // one more than jobs, for indexes
 			if f := r.joinOne(ctx); f != nil {
 				return nil, f
 			}
@@ -207,6 +213,31 @@ func (r *run) collect(ctx context.Context, c *tableCopy) *failure {
 		return c.failed(c.err)
 	}
 	return &failure{at: r.at, err: fmt.Errorf("table %s: %w", quoteName(c.table...), c.err)}
+}
+
+// spread runs a statement for each of the names, over all connections at once. All are run; the first error is given.
+func (r *run) spread(ctx context.Context, statement string, names []string) error {
+	next := make(chan string, len(names))
+	for _, name := range names {
+		next <- name
+	}
+	close(next)
+	sessions := append([]*run{r}, r.workers...)
+	failed := make(chan error, len(sessions))
+	for _, s := range sessions {
+		go func() {
+			var first error
+			for name := range next {
+				first = firstError(first, s.exec(ctx, statement+name))
+			}
+			failed <- first
+		}()
+	}
+	var first error
+	for range sessions {
+		first = firstError(first, <-failed)
+	}
+	return first
 }
 
 // resetWorkers is called when the script goes to another database.

@@ -113,7 +113,12 @@ func (r *run) analyze(ctx context.Context, tables []string) error {
 	if len(tables) == 0 {
 		return nil
 	}
-	err := r.tryExec(ctx, "ANALYZE "+strings.Join(tables, ", "))
+	var err error
+	if len(r.workers) > 0 && !r.began {
+		err = r.spread(ctx, "ANALYZE ", tables)
+	} else {
+		err = r.tryExec(ctx, "ANALYZE "+strings.Join(tables, ", "))
+	}
 	if problem := r.ownFault(ctx, err); problem != nil {
 		return problem
 	}

@@ -152,7 +152,7 @@ func List() []Setting {
 		},
 		{
 			Name: "format", Note: "sql when neither format nor connection is given", Values: "FORMAT", Group: groupGenerate,
-			Help: "Export format: sql and postgres-optimized can be loaded; sqlite, csv, jsonl and others are downloaded. " +
+			Help: "Export format: sql, postgres-optimized, csv and jsonl can be loaded; sqlite and others are downloaded. " +
 				"Excludes connection",
 			set: setFormat,
 		},

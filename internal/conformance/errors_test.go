@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"golang.org/x/tools/txtar"
@@ -43,7 +44,7 @@ func TestErrors(t *testing.T) {
 		}
 		got := byUs(t, p.ours, "errors", dir, single).text + "\n"
 		if *update {
-			archive.Files = append(files, txtar.File{Name: "error", Data: []byte(got)})
+			archive.Files = slices.Concat(files, []txtar.File{{Name: "error", Data: []byte(got)}})
 			if err := os.WriteFile(name, txtar.Format(archive), 0o600); err != nil {
 				t.Fatal(err)
 			}

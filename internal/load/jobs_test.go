@@ -31,10 +31,10 @@ func TestJobsKeepTheSession(t *testing.T) {
 		rows("a", 2000) + rows("b", 3000) + rows("a", 500) +
 		"INSERT INTO counts SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM b);\nSET search_path = public;\n" + rows("b", 100)
 	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // psql may run as another user
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "load.sql"), []byte(script), 0o644); err != nil { //nolint:gosec // likewise
+	if err := os.WriteFile(filepath.Join(dir, "load.sql"), []byte(script), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	psqlURL, oursURL := server.NewDatabase(t), server.NewDatabase(t)

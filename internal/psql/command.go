@@ -499,7 +499,7 @@ func (s *Script) include(lv *level, pos Position, given string) error {
 	if err == nil {
 		if info, serr := f.Stat(); serr == nil && info.IsDir() {
 			_ = f.Close()
-			err = errors.New("Is a directory") //nolint:staticcheck // as the system says it
+			err = errors.New("Is a directory")
 		}
 	}
 	if err != nil {

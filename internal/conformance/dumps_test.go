@@ -47,7 +47,7 @@ func TestDumps(t *testing.T) {
 					continue
 				}
 				dir := t.TempDir()
-				out, err := exec.Command(bin, append([]string{"-d", server.URL(source), "-f", filepath.Join(dir, "load.sql")}, args...)...).CombinedOutput() //nolint:noctx // the test's own
+				out, err := exec.Command(bin, append([]string{"-d", server.URL(source), "-f", filepath.Join(dir, "load.sql")}, args...)...).CombinedOutput()
 				if err != nil {
 					t.Fatalf("%s: %s", name, out)
 				}

@@ -112,8 +112,14 @@ func (r *run) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan) *fai
 		c.run(r.jobs, worker)
 	}()
 	_, err := io.CopyBuffer(pw, struct{ io.Reader }{rows}, make([]byte, copyFrameSize))
-	_ = pw.CloseWithError(err) // a refusal is found when the copy is collected
-	return nil
+	_ = pw.CloseWithError(err)
+	if err == nil {
+		return nil // whether all is well is found when the copy is collected
+	}
+	// The rows were not read to their end: what becomes of them must be settled before the script is read on.
+	<-c.over
+	r.copies = r.copies[:len(r.copies)-1]
+	return r.collect(ctx, c)
 }
 
 // settleCopies is called before a statement goes over the script's own connection: what it could depend on is awaited. SET

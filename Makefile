@@ -14,7 +14,7 @@ BENCH ?=
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: need-postgres ## the whole path on this machine: a simulated API, a throwaway PostgreSQL, the real binary
@@ -29,6 +29,11 @@ test: need-postgres ## every test, with the race detector, in random order (PACK
 .PHONY: conformance
 conformance: need-postgres ## thousands of random scripts through psql and through us (SEED=1 SCRIPTS=3000)
 	@go test -count=1 -timeout 60m -run TestGenerated -v ./internal/conformance -seed $(or $(SEED),$(shell date +%s)) -scripts $(or $(SCRIPTS),3000)
+
+.PHONY: random-loads
+random-loads: need-postgres ## thousands of random schemas and loads, the fast way against psql (SEED=1 LOADS=3000)
+	@RANDOM_SEED=$(or $(SEED),$(shell date +%s)) RANDOM_LOADS=$(or $(LOADS),3000) \
+		go test -count=1 -timeout 60m -run TestRandomLoads -v ./internal/load
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) $(ACTIONLINT) ## golangci-lint, actionlint, and the shell scripts' syntax

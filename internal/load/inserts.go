@@ -56,7 +56,6 @@ type insertRun struct {
 	first   psql.Position   // of the run
 	parts   bool            // it is one statement, given in parts
 	end     int64           // offset in the file behind the last statement
-	rows    int64           // of whole statements
 	last    int64           // rows of the last statement
 	size    int64           // bytes of script
 	buf     []byte          // rows to be sent
@@ -169,7 +168,7 @@ func (run *insertRun) send(ctx context.Context, table, columns []string) *failur
 // more tells whether the run may go on.
 func (run *insertRun) more() bool { return !run.over && run.err == nil }
 
-// Read implements io.Reader: the rows in COPY's text format.
+// Read implements io.Reader: the rows in the format that the COPY names.
 func (run *insertRun) Read(p []byte) (int, error) {
 	for run.sent == len(run.buf) {
 		if run.err != nil {
@@ -234,7 +233,6 @@ func (run *insertRun) encode(st *psql.Statement, offset int) bool {
 	}
 	run.current, run.end = st, st.End
 	run.last += int64(rows)
-	run.rows += int64(rows)
 	run.size += int64(len(st.Text))
 	return true
 }

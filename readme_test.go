@@ -30,7 +30,7 @@ func TestReadme(t *testing.T) {
 	}
 
 	linked := map[string]bool{}
-	for _, link := range regexp.MustCompile(`\]\(([^)#:]+)\)`).FindAllStringSubmatch(readme, -1) {
+	for _, link := range regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`).FindAllStringSubmatch(readme, -1) {
 		linked[link[1]] = true
 		if _, err := os.Stat(link[1]); err != nil {
 			t.Error(err)

@@ -2,29 +2,30 @@ package load
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
+	"net/netip"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
 const (
 	attemptTimeout = 10 * time.Second // one attempt to connect, unless the target says otherwise
 	firstWait      = 200 * time.Millisecond
 	longestWait    = 3 * time.Second // between two attempts
+
+	// gatewayTimeout is how long to try where neither this machine nor its gateway has the port open. A published port is open from
+	// its container's start on, long before the server in it is.
+	gatewayTimeout = 10 * time.Second
 )
 
-// connect opens a connection, trying again for as long as limit says while the server may still be starting.
-func connect(ctx context.Context, target *pgx.ConnConfig, limit time.Duration, notice func(string)) (*pgx.Conn, error) {
+// connect opens a connection, trying again for as long as ConnectTimeout of o says while the server may still be starting. It
+// uses HostGateway and Events of o as well.
+func connect(ctx context.Context, target *pgx.ConnConfig, o Options) (*pgx.Conn, error) {
 	config := target.Copy()
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "fabricate-seed"
@@ -36,20 +37,34 @@ func connect(ctx context.Context, target *pgx.ConnConfig, limit time.Duration, n
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	config.StatementCacheCapacity, config.DescriptionCacheCapacity = 0, 0
 
+	detour := around(config, o.HostGateway)
+	start, limit := time.Now(), o.ConnectTimeout
+	detoured := false // the last attempt reached something by the gateway
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval, waits.MaxInterval = firstWait, longestWait
 	said := false
 	conn, err := backoff.Retry(ctx, func() (*pgx.Conn, error) {
 		conn, err := pgx.ConnectConfig(ctx, config)
+		detoured = false
+		if err != nil && detour != nil && errors.Is(err, syscall.ECONNREFUSED) {
+			var second error
+			conn, second = pgx.ConnectConfig(ctx, detour)
+			switch {
+			case second == nil || !notReached(second):
+				err, detoured = second, true
+			case time.Since(start) > gatewayTimeout:
+				return nil, backoff.Permanent(err)
+			}
+		}
 		if err != nil && !mayStillStart(err) {
 			err = backoff.Permanent(err)
 		}
 		return conn, err
 	}, backoff.WithBackOff(waits), backoff.WithMaxElapsedTime(limit), backoff.WithMaxTries(tries(limit)),
 		backoff.WithNotify(func(err error, _ time.Duration) {
-			if !said && notice != nil {
+			if !said && o.Events.Notice != nil {
 				said = true
-				notice(fmt.Sprintf("waiting up to %s for the database: %s", limit, shortReason(err)))
+				o.Events.Notice(fmt.Sprintf("waiting up to %s for the database: %s", limit, shortReason(err)))
 			}
 		}))
 	var permanent *backoff.PermanentError
@@ -57,12 +72,38 @@ func connect(ctx context.Context, target *pgx.ConnConfig, limit time.Duration, n
 		err = permanent.Unwrap()
 	}
 	if err == nil {
+		if detoured && o.Events.Warn != nil {
+			o.Events.Warn(wentAround(config, o.HostGateway))
+		}
 		return conn, nil
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	return nil, connectProblem(config, limit, err)
+	return nil, connectProblem(config, o, detoured, err)
+}
+
+// around gives a target that leads to the same port of the gateway, or nil where the target is not this machine itself. Names
+// stay as they are, for certificates and password files.
+func around(target *pgx.ConnConfig, gateway netip.Addr) *pgx.ConnConfig {
+	if !gateway.IsValid() || !isLoopback(target.Host) {
+		return nil
+	}
+	for _, other := range target.Fallbacks {
+		if !isLoopback(other.Host) {
+			return nil
+		}
+	}
+	config := target.Copy()
+	config.LookupFunc = func(context.Context, string) ([]string, error) { return []string{gateway.String()}, nil }
+	return config
+}
+
+func isLoopback(host string) bool {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.IsLoopback() || ip.IsUnspecified()
+	}
+	return strings.EqualFold(host, "localhost")
 }
 
 // tries is 1 when there is no time for more, else no limit.
@@ -73,90 +114,10 @@ func tries(limit time.Duration) uint {
 	return 0
 }
 
-// mayStillStart tells a server that is not there yet from one that says no.
-func mayStillStart(err error) bool {
-	var pe *pgconn.PgError
-	if errors.As(err, &pe) {
-		switch pe.Code {
-		case "57P03", // cannot_connect_now: starting up, shutting down, in recovery
-			"53300": // too_many_connections
-			return true
-		}
-		return false
-	}
-	return !isTLS(err)
-}
-
-func isTLS(err error) bool {
-	var (
-		record    tls.RecordHeaderError
-		verify    *tls.CertificateVerificationError
-		authority x509.UnknownAuthorityError
-		host      x509.HostnameError
-		invalid   x509.CertificateInvalidError
-	)
-	return errors.As(err, &record) || errors.As(err, &verify) || errors.As(err, &authority) || errors.As(err, &host) ||
-		errors.As(err, &invalid) || strings.Contains(err.Error(), refusedTLS)
-}
-
-// refusedTLS is the text of pgconn's error for a server without TLS, which it does not export.
-const refusedTLS = "server refused TLS connection"
-
-// shortReason says in a few words why an attempt failed.
-func shortReason(err error) string {
-	var pe *pgconn.PgError
-	if errors.As(err, &pe) {
-		return pe.Message
-	}
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Err.Error()
-	}
-	var dns *net.DNSError
-	if errors.As(err, &dns) {
-		return dns.Error()
-	}
-	if strings.Contains(err.Error(), refusedTLS) {
-		return refusedTLS
-	}
-	return err.Error()
-}
-
-func connectProblem(config *pgx.ConnConfig, limit time.Duration, err error) error {
-	p := &problem.Error{
-		Code:  problem.Database,
-		Where: fmt.Sprintf("database %q on %s:%d", config.Database, config.Host, config.Port),
-		What:  "cannot connect: " + shortReason(err),
-		Err:   err,
-	}
-	var pe *pgconn.PgError
-	var dns *net.DNSError
-	switch {
-	case errors.As(err, &pe):
-		p.What += fmt.Sprintf(" (SQLSTATE %s)", pe.Code)
-		switch pe.Code {
-		case "28P01", "28000":
-			p.Remedy = "Check user and password in database-url, and what the server's pg_hba.conf allows for this host."
-		case "3D000":
-			p.Remedy = "Create the database first, or correct its name in database-url."
-		case "57P03", "53300":
-			p.Remedy = fmt.Sprintf("The server did not accept a connection within %s; a longer connect-timeout gives it more time.", limit)
-		}
-	case isTLS(err):
-		p.Remedy = "Check sslmode (and sslrootcert) in database-url against what the server offers."
-	case errors.As(err, &dns):
-		p.Remedy = "Check the host in database-url. In a workflow it is the service's label when the job or the action runs in a container."
-	default:
-		p.Remedy = fmt.Sprintf("Nothing answered within %s. Check host and port in database-url; inside a container, localhost is the container itself, "+
-			"and a service is reached by its label.", limit)
-	}
-	return p
-}
-
 // Reach connects to the target as Run does, and disconnects: to find out that it cannot be done before something costly is done
-// for it. It uses Target, ConnectTimeout and Events of o. The error is a *problem.Error, or that of ctx.
+// for it. It uses Target, ConnectTimeout, HostGateway and Events of o. The error is a *problem.Error, or that of ctx.
 func Reach(ctx context.Context, o Options) error {
-	conn, err := connect(ctx, o.Target, o.ConnectTimeout, o.Events.Notice)
+	conn, err := connect(ctx, o.Target, o)
 	if err != nil {
 		return err
 	}

@@ -2,20 +2,27 @@ package load_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/load"
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
@@ -220,7 +227,7 @@ func TestConnectionForms(t *testing.T) {
 	}
 }
 
-// TestReach holds that each way not to get in is told apart, and that it is found out without a load.
+// TestReach holds that each way not to get in is told apart with what to change, and that it is found out without a load.
 func TestReach(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Shared(t)
@@ -236,24 +243,200 @@ func TestReach(t *testing.T) {
 	if err := load.Reach(context.Background(), load.Options{Target: target(t, good.String())}); err != nil {
 		t.Fatal(err)
 	}
-	for name, tt := range map[string]struct{ url, want string }{
-		"password": {with(func(u *url.URL) { u.User = url.UserPassword("postgres", "wrong") }), "28P01"},
-		"database": {with(func(u *url.URL) { u.Path = "/nowhere" }), "3D000"},
-		"nobody":   {with(func(u *url.URL) { u.Host = fmt.Sprintf("127.0.0.1:%d", freePort(t)) }), "Nothing answered"},
-		"no TLS":   {with(func(u *url.URL) { u.RawQuery = "sslmode=require" }), "cannot connect: server refused TLS connection\nCheck sslmode"},
-		"binding":  {with(func(u *url.URL) { u.RawQuery = "sslmode=disable&channel_binding=require" }), "channel"},
-	} {
-		config, err := pgx.ParseConfig(tt.url)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		err = load.Reach(context.Background(), load.Options{Target: config})
-		var p *problem.Error
-		if !errors.As(err, &p) || p.Code != problem.Database {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		mustContainAll(t, err.Error(), tt.want)
+	saying := func(code, message string) string {
+		port := answering(t, func(conn net.Conn) { refuse(conn, code, message) })
+		return fmt.Sprintf("postgres://app:pw@127.0.0.1:%d/shop?sslmode=disable", port)
 	}
+	silent := answering(t, func(net.Conn) {})
+	encrypted := answering(t, func(conn net.Conn) { startTLS(t, conn) })
+	for name, tt := range map[string]struct{ url, want string }{
+		"wrong password":   {with(func(u *url.URL) { u.User = url.UserPassword("postgres", "wrong") }), `(SQLSTATE 28P01)` + "\n" + `Check the password of user "postgres"`},
+		"no password":      {with(func(u *url.URL) { u.User = url.User("postgres") }), "database-url holds no password"},
+		"missing database": {with(func(u *url.URL) { u.Path = "/nowhere" }), "(SQLSTATE 3D000)\nCorrect the database's name in database-url, or make database \"nowhere\" first"},
+		"nobody":           {with(func(u *url.URL) { u.Host = fmt.Sprintf("127.0.0.1:%d", freePort(t)) }), "connection refused\nNothing answered within 0s: is the server running"},
+		"TLS refused":      {with(func(u *url.URL) { u.RawQuery = "sslmode=require" }), "cannot connect: the server offers no TLS\nThe sslmode of database-url asks for TLS"},
+		"binding":          {with(func(u *url.URL) { u.RawQuery = "sslmode=disable&channel_binding=require" }), "channel"},
+		"TLS required": {
+			saying("28000", `no pg_hba.conf entry for host "10.0.0.1", user "app", database "shop", no encryption`),
+			"(SQLSTATE 28000)\nThe server takes encrypted connections only: write sslmode=require",
+		},
+		"TLS required by a pooler": {saying("08P01", "SSL required"), "(SQLSTATE 08P01)\nThe server takes encrypted connections only"},
+		"TLS with another authority": {
+			fmt.Sprintf("postgres://app:pw@127.0.0.1:%d/shop?sslmode=verify-full", encrypted), "\nThe server's certificate is not trusted",
+		},
+		"not in pg_hba.conf": {
+			saying("28000", `no pg_hba.conf entry for host "10.0.0.1", user "app", database "shop", SSL encryption`), "\nCheck that user \"app\" exists and may log in",
+		},
+		"starting":   {saying("57P03", "the database system is starting up"), "starting up (SQLSTATE 57P03)\nThe server was not ready within 0s. Give the service a health check"},
+		"full":       {saying("53300", "sorry, too many clients already"), "(SQLSTATE 53300)\nNo connection became free within 0s"},
+		"not heard":  {fmt.Sprintf("postgres://app:pw@127.0.0.1:%d/shop", silent), "the connection was closed without an answer\nSomething is there but has not spoken as PostgreSQL"},
+		"no address": {"postgres://app:pw@nowhere.invalid/shop", "\nCheck the host in database-url."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := load.Reach(context.Background(), load.Options{Target: target(t, tt.url)})
+			var p *problem.Error
+			if !errors.As(err, &p) || p.Code != problem.Database {
+				t.Fatal(err)
+			}
+			mustContainAll(t, err.Error(), tt.want, "cannot connect: ")
+		})
+	}
+}
+
+// answering listens on a free port and lets answer speak to each connection before it is closed.
+func answering(t *testing.T, answer func(net.Conn)) (port int) {
+	t.Helper()
+	return listening(t, "127.0.0.1:0", func(conn net.Conn) {
+		defer conn.Close()
+		answer(conn)
+	})
+}
+
+func listening(t *testing.T, address string, answer func(net.Conn)) (port int) {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() { answer(conn) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		all.Wait()
+	})
+	bound, err := netip.ParseAddrPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(bound.Port())
+}
+
+// refuse is a server that offers no TLS and says no to everybody.
+func refuse(conn net.Conn, code, message string) {
+	backend := pgproto3.NewBackend(conn, conn)
+	for {
+		first, err := backend.ReceiveStartupMessage()
+		if err != nil {
+			return
+		}
+		if _, ok := first.(*pgproto3.SSLRequest); !ok {
+			break
+		}
+		if _, err := conn.Write([]byte("N")); err != nil {
+			return
+		}
+	}
+	backend.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: code, Message: message})
+	_ = backend.Flush()
+}
+
+// startTLS is a server with a certificate that nobody knows.
+func startTLS(t *testing.T, conn net.Conn) {
+	t.Helper()
+	unknown := httptest.NewTLSServer(nil)
+	defer unknown.Close()
+	if _, err := pgproto3.NewBackend(conn, conn).ReceiveStartupMessage(); err != nil {
+		return
+	}
+	if _, err := conn.Write([]byte("S")); err == nil {
+		_ = tls.Server(conn, unknown.TLS).HandshakeContext(t.Context())
+	}
+}
+
+// TestLocalhostInAContainer holds that where nothing listens on localhost, the port that is published on the machine around the
+// container is taken, and that one line says so; here that machine is 127.0.0.2.
+func TestLocalhostInAContainer(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("127.0.0.2 is an address of this machine on Linux alone")
+	}
+	gateway := netip.MustParseAddr("127.0.0.2")
+	direct, err := url.Parse(pgtest.Shared(t).NewDatabase(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	relayed := listening(t, "127.0.0.2:0", func(conn net.Conn) { relay(t, conn, direct.Host) })
+	unready := listening(t, "127.0.0.2:0", func(conn net.Conn) {
+		defer conn.Close()
+		refuse(conn, "57P03", "the database system is starting up")
+	})
+	at := func(host string, port int) *pgx.ConnConfig {
+		u := *direct
+		u.Host = net.JoinHostPort(host, strconv.Itoa(port))
+		return target(t, u.String())
+	}
+	database := strings.TrimPrefix(direct.Path, "/")
+	said := fmt.Sprintf("nothing listens on localhost:%d in this container, so port %[1]d published on the job's machine (127.0.0.2) was used; write the service's "+
+		"label and the port inside its container instead, such as postgresql://postgres:…@postgres:5432/%s", relayed, database)
+	for name, tt := range map[string]struct {
+		target  *pgx.ConnConfig
+		gateway netip.Addr
+		want    string // of the error; "" means that it is reached
+		said    string // the warning
+	}{
+		"published":             {target: at("localhost", relayed), gateway: gateway, said: said},
+		"published, by number":  {target: at("127.0.0.1", relayed), gateway: gateway, said: strings.Replace(said, "localhost", "127.0.0.1", 1)},
+		"what listens is taken": {target: target(t, direct.String()), gateway: gateway},
+		"not in a container":    {target: at("localhost", relayed), want: "connection refused\nNothing answered within 0s: is the server running"},
+		"published, still starting": {
+			target: at("localhost", unready), gateway: gateway,
+			want: fmt.Sprintf("on localhost:%d (by the port published on 127.0.0.2): cannot connect: the database system is starting up (SQLSTATE 57P03)\n"+
+				"The server was not ready within 0s.", unready),
+		},
+		"not published": {
+			target: at("localhost", 1), gateway: gateway,
+			want: "on localhost:1: cannot connect: nothing listens on localhost:1 in this container, and port 1 is not published on the job's machine (127.0.0.2)\n" +
+				"In a container, localhost is the container itself. For a service that stands below services: as postgres:, write " +
+				"database-url: postgresql://postgres:…@postgres:5432/" + database,
+		},
+		"no such label": {
+			target: at("postgress.invalid", 5432), gateway: gateway,
+			want: "cannot connect: there is no host \"postgress.invalid\" on the job's network\nThe host is the label of the service",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var warnings []string
+			o := load.Options{Target: tt.target, HostGateway: tt.gateway, Script: script("SELECT 1;"), Transaction: load.None,
+				Events: load.Events{Warn: func(s string) { warnings = append(warnings, s) }}}
+			_, err := load.Run(context.Background(), o)
+			if tt.want == "" && err != nil || tt.want != "" && err == nil {
+				t.Fatalf("got error %v", err)
+			}
+			if err != nil {
+				mustContainAll(t, err.Error(), tt.want)
+			}
+			if got := strings.Join(warnings, "\n"); got != tt.said {
+				t.Errorf("said %q, want %q", got, tt.said)
+			}
+		})
+	}
+}
+
+// relay passes on what comes in both directions until one side closes.
+func relay(t *testing.T, conn net.Conn, address string) {
+	defer conn.Close()
+	server, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", address)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer server.Close()
+	done := make(chan struct{}, 2)
+	pass := func(to, from net.Conn) {
+		_, _ = io.Copy(to, from)
+		done <- struct{}{}
+	}
+	go pass(server, conn)
+	go pass(conn, server)
+	<-done
 }

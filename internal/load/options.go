@@ -3,6 +3,7 @@ package load
 
 import (
 	"io/fs"
+	"net/netip"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -47,6 +48,7 @@ type Script struct {
 type Options struct {
 	Target         *pgx.ConnConfig
 	ConnectTimeout time.Duration // how long to keep trying to reach the server; 0 means try once
+	HostGateway    netip.Addr    // of a container of a workflow: where the machine around it is, whose ports are tried for localhost
 	Script         Script
 	Rows           *Rows    // instead of Script: files of rows
 	Before, After  []Script // the user's own scripts, in the same transaction; may read their own FS

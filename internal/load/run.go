@@ -138,7 +138,7 @@ func newRun(o Options) *run {
 func (r *run) connect(ctx context.Context, target *pgx.ConnConfig) error {
 	config := target.Copy()
 	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { r.serverNotice(n) }
-	conn, err := connect(ctx, config, r.o.ConnectTimeout, r.notice)
+	conn, err := connect(ctx, config, r.o)
 	if err != nil {
 		return err
 	}

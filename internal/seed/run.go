@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -51,7 +52,9 @@ func Main(ctx context.Context, p Process) problem.Code {
 	for _, warning := range settings.Warnings {
 		rep.Warn(warning)
 	}
-	r := &run{Settings: settings, version: version(p.Version), report: rep, stage: "starting"}
+	r := &run{
+		Settings: settings, version: version(p.Version), gateway: hostGateway(getenv(p.Environ), os.DirFS("/")), report: rep, stage: "starting",
+	}
 	for _, used := range settings.Used {
 		r.outcome.Settings = append(r.outcome.Settings, report.Fact{Name: used.Name, Value: used.Value})
 	}

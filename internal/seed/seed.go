@@ -5,6 +5,7 @@ package seed
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,6 +24,7 @@ import (
 type run struct {
 	config.Settings
 	version string
+	gateway netip.Addr // of a container of a workflow; see hostGateway
 	report  *report.Report
 	outcome report.Outcome
 
@@ -105,8 +107,8 @@ func (r *run) reach(ctx context.Context) error {
 		return nil
 	}
 	r.begin("Connect", "connecting to the database", "Nothing was generated.")
-	return load.Reach(ctx, load.Options{Target: r.Target, ConnectTimeout: r.ConnectTimeout,
-		Events: load.Events{Notice: func(text string) { r.report.Info("%s", text) }}})
+	return load.Reach(ctx, load.Options{Target: r.Target, ConnectTimeout: r.ConnectTimeout, HostGateway: r.gateway,
+		Events: load.Events{Notice: func(text string) { r.report.Info("%s", text) }, Warn: r.report.Warn}})
 }
 
 // generate starts a task, or joins one, and waits until it is complete.
@@ -270,6 +272,7 @@ func (r *run) load(ctx context.Context, from source) error {
 	result, err := load.Run(ctx, load.Options{
 		Target:         r.Target,
 		ConnectTimeout: r.ConnectTimeout,
+		HostGateway:    r.gateway,
 		Script:         from.script,
 		Rows:           from.rows,
 		Before:         before.scripts,

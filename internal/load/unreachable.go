@@ -1,0 +1,213 @@
+package load
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+)
+
+// The SQLSTATEs of a server that does not let us in.
+const (
+	wrongPassword      = "28P01"
+	notAuthorized      = "28000" // by pg_hba.conf, or no such role
+	noSuchDatabase     = "3D000"
+	cannotConnectNow   = "57P03" // starting up, shutting down, in recovery
+	tooManyConnections = "53300"
+)
+
+// mayStillStart tells a server that is not there yet from one that says no.
+func mayStillStart(err error) bool {
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) {
+		return pe.Code == cannotConnectNow || pe.Code == tooManyConnections
+	}
+	return !isTLS(err)
+}
+
+// lastAttempt gives the error of the last of the attempts that pgconn made: it tries each address of each host, and with
+// sslmode=prefer each with and without TLS.
+func lastAttempt(err error) error {
+	var failed *pgconn.ConnectError
+	if errors.As(err, &failed) {
+		if all, ok := failed.Unwrap().(interface{ Unwrap() []error }); ok && len(all.Unwrap()) > 0 {
+			return all.Unwrap()[len(all.Unwrap())-1]
+		}
+	}
+	return err
+}
+
+// notReached says whether no connection came about at all.
+func notReached(err error) bool {
+	var op *net.OpError
+	return errors.As(lastAttempt(err), &op) && op.Op == "dial"
+}
+
+// closedAtOnce says whether something took the connection and closed it without a word, as the proxy of a published port does
+// while nothing listens in the container.
+func closedAtOnce(err error) bool {
+	err = lastAttempt(err)
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// refusedTLS is the text of pgconn's error for a server without TLS, which it does not export.
+const refusedTLS = "server refused TLS connection"
+
+func isRefusedTLS(err error) bool { return strings.Contains(lastAttempt(err).Error(), refusedTLS) }
+
+func isTLS(err error) bool {
+	var (
+		record    tls.RecordHeaderError
+		verify    *tls.CertificateVerificationError
+		authority x509.UnknownAuthorityError
+		host      x509.HostnameError
+		invalid   x509.CertificateInvalidError
+	)
+	err = lastAttempt(err)
+	return isRefusedTLS(err) || errors.As(err, &record) || errors.As(err, &verify) || errors.As(err, &authority) || errors.As(err, &host) ||
+		errors.As(err, &invalid)
+}
+
+// shortReason says in a few words why an attempt failed.
+func shortReason(err error) string {
+	var (
+		pe  *pgconn.PgError
+		op  *net.OpError
+		dns *net.DNSError
+	)
+	last := lastAttempt(err)
+	switch {
+	case errors.As(err, &pe):
+		return pe.Message
+	case closedAtOnce(err):
+		return "the connection was closed without an answer"
+	case isRefusedTLS(err):
+		return "the server offers no TLS"
+	case errors.As(last, &op):
+		return op.Err.Error()
+	case errors.As(last, &dns):
+		return dns.Error()
+	}
+	return last.Error()
+}
+
+// wantsTLS matches what servers and poolers say to a client without TLS.
+var wantsTLS = regexp.MustCompile(`(?i)no encryption|SSL off|(SSL|TLS)( connection)? (is )?required|insecure|sslmode=require`)
+
+// withoutTLS says whether no attempt is made with TLS.
+func withoutTLS(config *pgx.ConnConfig) bool {
+	return config.TLSConfig == nil && !slices.ContainsFunc(config.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.TLSConfig != nil })
+}
+
+// connectProblem words why there is no connection, and what to change. detoured means that the last attempt was by the gateway.
+func connectProblem(config *pgx.ConnConfig, o Options, detoured bool, err error) error {
+	p := &problem.Error{
+		Code:  problem.Database,
+		Where: fmt.Sprintf("database %q on %s", config.Database, hostPort(config)),
+		What:  "cannot connect: " + shortReason(err),
+		Err:   err,
+	}
+	if detoured {
+		p.Where += fmt.Sprintf(" (by the port published on %s)", o.HostGateway)
+	}
+	workflow := o.HostGateway.IsValid()
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) {
+		p.What += fmt.Sprintf(" (SQLSTATE %s)", pe.Code)
+		p.Remedy = refusedRemedy(config, o, pe)
+		return p
+	}
+	var (
+		dns  *net.DNSError
+		last = lastAttempt(err)
+	)
+	switch {
+	case isRefusedTLS(err):
+		p.Remedy = "The sslmode of database-url asks for TLS. If no TLS is meant to be there, as in a service container, write sslmode=disable; " +
+			"otherwise turn it on in the server (ssl = on)."
+	case isTLS(err):
+		p.Remedy = "The server's certificate is not trusted, or is not for this host. Name the authority's file with sslrootcert in database-url, and the host " +
+			"as it is in the certificate."
+	case errors.As(last, &dns) && workflow:
+		p.What = fmt.Sprintf("cannot connect: there is no host %q on the job's network", config.Host)
+		p.Remedy = "The host is the label of the service, as it stands below services: in the job. " + howToNameIt(config)
+	case errors.As(last, &dns):
+		p.Remedy = "Check the host in database-url. In a container it must be a name that is known there: another container's or service's name."
+	case closedAtOnce(err):
+		p.Remedy = fmt.Sprintf("Something is there but has not spoken as PostgreSQL within %s: the server may still be starting (a health check of the service makes "+
+			"the job wait for it; connect-timeout gives it more time), or the port belongs to something else.", o.ConnectTimeout)
+	case isLoopback(config.Host) && workflow && notReached(err):
+		p.What = fmt.Sprintf("cannot connect: nothing listens on %s in this container, and port %d is not published on the job's machine (%s)",
+			hostPort(config), config.Port, o.HostGateway)
+		p.Remedy = "In a container, localhost is the container itself. " + howToNameIt(config)
+	case isLoopback(config.Host):
+		p.Remedy = fmt.Sprintf("Nothing answered within %s: is the server running, and on this port? In a container, localhost is the container itself: "+
+			"there, the host is the name of the server's container or service.", o.ConnectTimeout)
+	default:
+		p.Remedy = fmt.Sprintf("Nothing answered within %s. Check host and port in database-url, that the server runs, and that no firewall is in between.", o.ConnectTimeout)
+	}
+	return p
+}
+
+// refusedRemedy says what to change where the server itself says no.
+func refusedRemedy(config *pgx.ConnConfig, o Options, pe *pgconn.PgError) string {
+	switch {
+	case withoutTLS(config) && wantsTLS.MatchString(pe.Message):
+		return "The server takes encrypted connections only: write sslmode=require in database-url, or verify-full with sslrootcert to be sure of the server."
+	case pe.Code == wrongPassword && config.Password == "":
+		return fmt.Sprintf("database-url holds no password, and the server wants one for user %q: write it there or in PGPASSWORD.", config.User)
+	case pe.Code == wrongPassword:
+		return fmt.Sprintf("Check the password of user %q in database-url; a service container has it from POSTGRES_PASSWORD. In a URL, special characters are "+
+			"percent-encoded (@ is %%40, / is %%2F, # is %%23, %% is %%25).", config.User)
+	case pe.Code == notAuthorized:
+		return fmt.Sprintf("Check that user %q exists and may log in, and what the server's pg_hba.conf allows for this host, user, database and sslmode.", config.User)
+	case pe.Code == noSuchDatabase:
+		return fmt.Sprintf("Correct the database's name in database-url, or make database %q first; in a service container, POSTGRES_DB names it.", config.Database)
+	case pe.Code == cannotConnectNow:
+		return fmt.Sprintf("The server was not ready within %s. Give the service a health check (options: --health-cmd pg_isready), so that the job waits for it, "+
+			"or set a longer connect-timeout.", o.ConnectTimeout)
+	case pe.Code == tooManyConnections:
+		return fmt.Sprintf("No connection became free within %s: end others, raise the server's max_connections, or set a longer connect-timeout.", o.ConnectTimeout)
+	}
+	return ""
+}
+
+// hostPort gives host and port as they were written.
+func hostPort(config *pgx.ConnConfig) string {
+	if strings.HasPrefix(config.Host, "/") {
+		return config.Host
+	}
+	return net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port)))
+}
+
+// howToNameIt says how a container of a workflow names a service, with the user's own values.
+func howToNameIt(config *pgx.ConnConfig) string {
+	return fmt.Sprintf("For a service that stands below services: as postgres:, write database-url: %s, with the port inside its container, not the published one.",
+		ideal(config))
+}
+
+// ideal is the target with a label for its host; the password is left out.
+func ideal(config *pgx.ConnConfig) string {
+	user := url.User(config.User).String()
+	return fmt.Sprintf("postgresql://%s:…@postgres:5432/%s", user, url.PathEscape(config.Database))
+}
+
+// wentAround tells that localhost was taken for the machine around the container, and how to write what was meant.
+func wentAround(config *pgx.ConnConfig, gateway netip.Addr) string {
+	return fmt.Sprintf("nothing listens on %s in this container, so port %d published on the job's machine (%s) was used; write the service's label and the port "+
+		"inside its container instead, such as %s", hostPort(config), config.Port, gateway, ideal(config))
+}

@@ -53,14 +53,14 @@ func (a *copyAhead) sendAlone(ctx context.Context, r *run, text []byte, table []
 }
 
 // beforeRows readies the indexes for rows into a table, inside the one transaction.
-func (r *run) beforeRows(ctx context.Context, plan *tablePlan, many bool) error {
+func (r *run) beforeRows(ctx context.Context, table []string, plan *tablePlan, many bool) error {
 	if len(r.off) > 0 && !plan.replica && !plan.off { // foreign keys are looked up in the tables before
 		if err := r.rebuild(ctx); err != nil {
 			return r.refused(err)
 		}
 	}
 	if many && r.began {
-		return r.switchOff(ctx, plan)
+		return r.switchOff(ctx, table, plan)
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/fabricate-seed/fabricate-seed/internal/load"
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
+	"github.com/fabricate-seed/fabricate-seed/internal/simulator/shop"
 )
 
 // roles numbers the roles of this process: they belong to the whole server.
@@ -203,4 +204,29 @@ func difference(want, got string) string {
 		}
 	}
 	return "the second is longer"
+}
+
+// BenchmarkRoles loads one export as each kind of role: an owner's load is to take no more than 1.3 times the superuser's.
+func BenchmarkRoles(b *testing.B) {
+	server := pgtest.Shared(b)
+	dir := writeExport(b, shop.Export{Format: shop.SQL, Size: shop.Rows(400_000)})
+	for _, as := range []string{"superuser", "owner", "granted"} {
+		b.Run(as, func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				url := server.NewDatabase(b)
+				roleURL := prepare(b, url, map[string]string{"schema.sql": shop.Schema()})
+				switch as {
+				case "superuser":
+					roleURL = url
+				case "granted":
+					pgtest.Exec(b, url, "GRANT SET ON PARAMETER session_replication_role TO "+target(b, roleURL).User)
+				}
+				b.StartTimer()
+				if _, err := load.Run(context.Background(), load.Options{Target: target(b, roleURL), Script: load.Script{FS: os.DirFS(dir), Name: "load.sql"}}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

@@ -2,30 +2,122 @@ package load
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Sorting for a new index in memory instead of in files is most of what makes one fast; two such sorts may run at once.
 const maintenanceMemory = "256MB"
 
-// switchOff makes the server leave a table's indexes alone while rows come, until rebuild. The catalog marks them as not
-// ready, as CREATE INDEX CONCURRENTLY does before it has filled one, and REINDEX both fills them and sets the mark back. So
-// nothing about them has to be remembered and put back: name, options, constraints, comments and all that depends on them
-// stay where they are. It is done only where nobody else can see the table until the transaction ends (it holds the table's
-// exclusive lock), where the table is empty, and where the role may (the plan has seen to all three).
-func (r *run) switchOff(ctx context.Context, plan *tablePlan) error {
+// switchOff makes the server leave a table's indexes alone while rows come, until rebuild. It is done only where nobody else
+// can see the table until the transaction ends (it holds the table's exclusive lock), where the table is empty, and where the
+// role may (the plan has seen to all three).
+//
+// For a superuser the catalog marks them as not ready, as CREATE INDEX CONCURRENTLY does before it has filled one, and REINDEX
+// both fills them and sets the mark back. So nothing about them has to be remembered and put back: name, options, constraints,
+// comments and all that depends on them stay where they are. Others may not write to the catalog: see dropIndexes.
+func (r *run) switchOff(ctx context.Context, table []string, plan *tablePlan) error {
 	if plan.off || len(plan.indexes) == 0 || !r.began {
 		return nil
+	}
+	if !plan.superuser {
+		return r.dropIndexes(ctx, table, plan)
 	}
 	if err := r.exec(ctx, fmt.Sprintf("UPDATE pg_catalog.pg_index SET indisready = false, indisvalid = false WHERE indexrelid IN ('%s'::regclass)",
 		strings.Join(quoteLiterals(plan.indexes), "'::regclass, '"))); err != nil {
 		return err
 	}
+	for _, index := range plan.indexes {
+		plan.rebuild = append(plan.rebuild, "REINDEX INDEX "+index)
+	}
 	plan.off = true
 	r.off = append(r.off, plan)
 	return nil
+}
+
+// dropQuery lists those of the indexes %[1]s that their owner can drop and make again exactly as they were: the statement that
+// drops one, and those that make it again. It runs under an empty search_path, so that definitions come with qualified names.
+//
+// Left alone are indexes of partitioned tables, those of exclusion constraints (whose definition does not show their storage
+// parameters), those that anything else depends on (a foreign key that stays, a view that groups by a primary key), those that
+// belong to an extension, and those that the role could not make again: that takes CREATE on the schema and on the tablespace, and
+// that no deferred check of the table waits for the commit.
+const dropQuery = `
+SELECT CASE WHEN k.oid IS NULL THEN format('DROP INDEX %%I.%%I', n.nspname, i.relname)
+		ELSE format('ALTER TABLE %%I.%%I DROP CONSTRAINT %%I', n.nspname, t.relname, k.conname) END,
+	concat_ws('; ', format('SET LOCAL default_tablespace = %%L', coalesce(s.spcname, '')), pg_get_indexdef(i.oid),
+		CASE WHEN k.oid IS NOT NULL THEN format('ALTER TABLE %%I.%%I ADD CONSTRAINT %%I %%s USING INDEX %%I', n.nspname, t.relname, k.conname,
+			CASE k.contype WHEN 'p' THEN 'PRIMARY KEY' ELSE 'UNIQUE' END, i.relname) END,
+		format('COMMENT ON INDEX %%I.%%I IS ', n.nspname, i.relname) || quote_literal(obj_description(i.oid, 'pg_class')),
+		CASE WHEN k.oid IS NOT NULL THEN format('COMMENT ON CONSTRAINT %%I ON %%I.%%I IS ', k.conname, n.nspname, t.relname) || quote_literal(obj_description(k.oid, 'pg_constraint')) END,
+		(SELECT string_agg(format('ALTER INDEX %%I.%%I ALTER COLUMN %%s SET STATISTICS %%s', n.nspname, i.relname, a.attnum, a.attstattarget), '; ')
+			FROM pg_attribute a WHERE a.attrelid = i.oid AND a.attstattarget >= 0),
+		CASE WHEN x.indisclustered THEN format('ALTER TABLE %%I.%%I CLUSTER ON %%I', n.nspname, t.relname, i.relname) END,
+		CASE WHEN x.indisreplident THEN format('ALTER TABLE %%I.%%I REPLICA IDENTITY USING INDEX %%I', n.nspname, t.relname, i.relname) END)
+FROM pg_index x
+JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_am am ON am.oid = i.relam
+JOIN pg_class t ON t.oid = x.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace
+LEFT JOIN pg_tablespace s ON s.oid = i.reltablespace
+LEFT JOIN pg_constraint k ON k.conindid = i.oid AND k.conrelid = t.oid AND k.contype IN ('p', 'u', 'x')
+WHERE i.oid IN (%[1]s) AND NOT i.relispartition AND pg_has_role(t.relowner, 'USAGE')
+	AND (k.oid IS NULL OR k.contype IN ('p', 'u') AND am.amname = 'btree')
+	AND has_schema_privilege(n.oid, 'CREATE') AND (s.oid IS NULL OR has_tablespace_privilege(s.oid, 'CREATE'))
+	AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = i.oid)
+	AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.refclassid = 'pg_constraint'::regclass AND d.refobjid = k.oid AND d.objid <> i.oid)
+	AND (current_setting('session_replication_role') = 'replica'
+		OR NOT EXISTS (SELECT 1 FROM pg_constraint f WHERE f.contype = 'f' AND f.conrelid = t.oid AND f.condeferrable))
+	AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.deptype IN ('e', 'x')
+		AND (d.classid = 'pg_class'::regclass AND d.objid = i.oid OR d.classid = 'pg_constraint'::regclass AND d.objid = k.oid))
+ORDER BY i.oid`
+
+// dropIndexes is switchOff for a table's owner: indexes, and the constraints that are made of them, are dropped and made again.
+func (r *run) dropIndexes(ctx context.Context, table []string, plan *tablePlan) error {
+	if w := r.way; w != nil && w.active && !w.granted { // keys that point at the table hold its primary key
+		if err := r.clear(ctx, quoteName(table...), wayForChanges); err != nil {
+			return err
+		}
+	}
+	var drop, create []string
+	if err := r.qualified(ctx, fmt.Sprintf(dropQuery, "'"+strings.Join(quoteLiterals(plan.indexes), "'::regclass, '")+"'::regclass"),
+		func(v [][]byte) { drop, create = append(drop, string(v[0])), append(create, string(v[1])) }); err != nil {
+		return err
+	}
+	plan.indexes = nil
+	if len(drop) == 0 {
+		return nil
+	}
+	err := r.alter(ctx, strings.Join(drop, "; "))
+	if fault := r.ownFault(ctx, err); fault != nil {
+		return fault
+	}
+	if err != nil { // something of the database's own forbids it: the indexes stay, which takes longer and is no harm
+		return nil //nolint:nilerr // as said
+	}
+	plan.rebuild, plan.off = create, true
+	r.off = append(r.off, plan)
+	r.plans[quoteName(table...)] = plan // clear may have forgotten it
+	return nil
+}
+
+// qualified runs a query under an empty search_path, so that definitions are given with qualified names.
+func (r *run) qualified(ctx context.Context, query string, row func(v [][]byte)) error {
+	return r.wire.query(ctx, []byte("SAVEPOINT "+attempted+"; SET LOCAL search_path = ''; "+query+"; ROLLBACK TO SAVEPOINT "+attempted+
+		"; RELEASE SAVEPOINT "+attempted), answers{row: row})
+}
+
+// tune gives the server memory for building indexes and checking keys, once in the transaction.
+func (r *run) tune(ctx context.Context) error {
+	if r.tuned {
+		return nil
+	}
+	r.tuned = true
+	return r.exec(ctx, fmt.Sprintf(`SELECT pg_catalog.set_config('maintenance_work_mem', '%s', true)
+		WHERE pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem')) < pg_catalog.pg_size_bytes('%[1]s')`, maintenanceMemory))
 }
 
 // rebuild fills the indexes that are switched off.
@@ -33,10 +125,13 @@ func (r *run) rebuild(ctx context.Context) error {
 	if len(r.off) == 0 {
 		return nil
 	}
-	if !r.tuned {
-		r.tuned = true
-		if err := r.exec(ctx, fmt.Sprintf(`SELECT pg_catalog.set_config('maintenance_work_mem', '%s', true)
-			WHERE pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem')) < pg_catalog.pg_size_bytes('%[1]s')`, maintenanceMemory)); err != nil {
+	if err := r.tune(ctx); err != nil {
+		return err
+	}
+	tablespace, dropped := "", slices.ContainsFunc(r.off, func(p *tablePlan) bool { return !p.superuser })
+	if dropped {
+		if err := r.wire.query(ctx, []byte("SELECT pg_catalog.current_setting('default_tablespace')"), answers{
+			row: func(v [][]byte) { tablespace = string(v[0]) }}); err != nil {
 			return err
 		}
 	}
@@ -44,17 +139,34 @@ func (r *run) rebuild(ctx context.Context) error {
 	r.off = nil
 	for _, plan := range plans {
 		start := time.Now()
-		for _, index := range plan.indexes {
-			if err := r.exec(ctx, "REINDEX INDEX "+index); err != nil {
-				return err
+		for _, statement := range plan.rebuild {
+			if err := r.exec(ctx, statement); err != nil {
+				return plan.unbuilt(err)
 			}
 		}
-		plan.off, plan.indexes = false, nil
+		plan.off, plan.indexes, plan.rebuild = false, nil, nil
 		if e := r.tally.byOID[plan.oid]; e != nil {
 			e.Elapsed += time.Since(start)
 		}
 	}
+	if dropped {
+		return r.exec(ctx, "SET LOCAL default_tablespace = '"+strings.ReplaceAll(tablespace, "'", "''")+"'")
+	}
 	return nil
+}
+
+// unbuilt is the error of an index that cannot be made again. Where the server objects to it, the load is done once more with
+// the indexes left where they are. Where it lacks something or is to stop, that would help nobody.
+func (p *tablePlan) unbuilt(err error) error {
+	var pe *pgconn.PgError
+	if p.superuser || !errors.As(err, &pe) {
+		return err
+	}
+	switch pe.Code[:min(2, len(pe.Code))] {
+	case "40", "53", "57", "58", "XX": // a deadlock, no more space, cancelled, broken
+		return err
+	}
+	return errAgain
 }
 
 // settleIndexes is called before statements go as written: whatever could need an index that is switched off finds it in

@@ -109,7 +109,7 @@ func (r *run) inserts(ctx context.Context, sc *psql.Script, st *psql.Statement) 
 	for run.more() && len(run.buf) < r.o.thresholds.manyRows {
 		run.advance()
 	}
-	if err := r.beforeRows(ctx, plan, run.more()); err != nil {
+	if err := r.beforeRows(ctx, head.table, plan, run.more()); err != nil {
 		return true, &failure{at: st.Pos, err: err}
 	}
 	return true, run.send(ctx, head.table, names)

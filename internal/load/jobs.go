@@ -56,7 +56,7 @@ func (r *run) alone(ctx context.Context, table []string, many bool, send func() 
 	if err != nil {
 		return err
 	}
-	if plan == nil || !plan.superuser {
+	if plan == nil || !plan.owned {
 		return send()
 	}
 	if err := r.exec(ctx, "BEGIN"); err != nil {
@@ -72,7 +72,7 @@ func (r *run) alone(ctx context.Context, table []string, many bool, send func() 
 	if plan, err = r.plan(ctx, table); err != nil {
 		return err
 	}
-	if err := r.switchOff(ctx, plan); err != nil {
+	if err := r.switchOff(ctx, table, plan); err != nil {
 		return err
 	}
 	if err := send(); err != nil {

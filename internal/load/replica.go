@@ -66,7 +66,7 @@ func (r *run) replicationRole(ctx context.Context, text []byte, f *failure) (don
 	}
 	if !r.way.granted && !r.way.active && value == "replica" {
 		r.notice(fmt.Sprintf("session_replication_role is refused to %s: triggers of the tables to load are disabled, and their foreign keys "+
-			"dropped, until the rows are in; then all are put back as they were", r.conn.Config().User))
+			"(and indexes, where many rows come) dropped, until the rows are in; then all are put back as they were", r.conn.Config().User))
 	}
 	if value == "replica" {
 		r.way.active = true
@@ -132,6 +132,9 @@ func (r *run) makeWay(ctx context.Context, text []byte) error {
 			return err
 		}
 		if t.way == wayForTruncate && len(w.keys) > 0 {
+			if err := r.rebuild(ctx); err != nil { // what the keys refer to
+				return r.refused(err)
+			}
 			if err := r.putKeysBack(ctx); err != nil {
 				return err
 			}
@@ -207,62 +210,60 @@ func (r *run) clear(ctx context.Context, name, way string) error {
 	var statements []string
 	var forbidden []string
 	query := fmt.Sprintf(wayQuery, oid, way == wayForTruncate, way == wayForChanges)
-	err := r.wire.query(ctx, []byte("SAVEPOINT "+attempted+"; SET LOCAL search_path = ''; "+query+"; ROLLBACK TO SAVEPOINT "+attempted+"; RELEASE SAVEPOINT "+attempted), answers{
-		row: func(v [][]byte) {
-			what, table, name, state, comment := string(v[0]), string(v[1]), string(v[2]), string(v[3]), string(v[4])
-			allowed, other := string(v[5]) == "t", string(v[6])
-			switch what {
-			case "trigger", "rule":
-				if w.granted {
-					return
-				}
-				kind := strings.ToUpper(what)
-				only := ""
-				if what == "trigger" {
-					only = "ONLY "
-				}
-				if !allowed {
-					forbidden = append(forbidden, fmt.Sprintf("%s %s of %s (owner %s)", what, name, table, other))
-					return
-				}
-				was, known := w.states[kind+table+name]
-				if known {
-					state = was // seen before, and changed since
-				}
-				w.states[kind+table+name] = state
-				on, off := "ENABLE", "DISABLE"
-				if state == "R" { // it fires in the replica role and in no other
-					on, off = "ENABLE REPLICA", "ENABLE"
-				}
-				statements = append(statements, fmt.Sprintf("ALTER TABLE %s%s %s %s %s", only, table, off, kind, name))
-				if !known {
-					w.undo = append(w.undo, fmt.Sprintf("ALTER TABLE %s%s %s %s %s", only, table, on, kind, name))
-				}
-			case "security":
-				statements = append(statements, "ALTER TABLE "+table+" NO FORCE ROW LEVEL SECURITY")
-				w.last = append(w.last, "ALTER TABLE "+table+" FORCE ROW LEVEL SECURITY")
-			default:
-				if w.granted {
-					return
-				}
-				if !allowed {
-					reason := "the role does not own " + table
-					if other != "" {
-						reason = "the role lacks REFERENCES on " + other
-					}
-					w.staying = append(w.staying, stayingKey{table, name, reason})
-					if schema := (&tokens{text: v[1]}).relation(); strings.Contains(state, " DEFERRABLE") {
-						statements = append(statements, fmt.Sprintf("SET CONSTRAINTS %s.%s DEFERRED", quoteName(schema[0]), name))
-					}
-					return
-				}
-				if slices.ContainsFunc(w.keys, func(k droppedKey) bool { return k.table == table && k.name == name }) && !w.rewound {
-					return
-				}
-				statements = append(statements, fmt.Sprintf("ALTER TABLE %s DROP CONSTRAINT %s", table, name))
-				w.keys = append(w.keys, droppedKey{table: table, name: name, definition: state, comment: comment, partitioned: what != "key"})
+	err := r.qualified(ctx, query, func(v [][]byte) {
+		what, table, name, state, comment := string(v[0]), string(v[1]), string(v[2]), string(v[3]), string(v[4])
+		allowed, other := string(v[5]) == "t", string(v[6])
+		switch what {
+		case "trigger", "rule":
+			if w.granted {
+				return
 			}
-		},
+			kind := strings.ToUpper(what)
+			only := ""
+			if what == "trigger" {
+				only = "ONLY "
+			}
+			if !allowed {
+				forbidden = append(forbidden, fmt.Sprintf("%s %s of %s (owner %s)", what, name, table, other))
+				return
+			}
+			was, known := w.states[kind+table+name]
+			if known {
+				state = was // seen before, and changed since
+			}
+			w.states[kind+table+name] = state
+			on, off := "ENABLE", "DISABLE"
+			if state == "R" { // it fires in the replica role and in no other
+				on, off = "ENABLE REPLICA", "ENABLE"
+			}
+			statements = append(statements, fmt.Sprintf("ALTER TABLE %s%s %s %s %s", only, table, off, kind, name))
+			if !known {
+				w.undo = append(w.undo, fmt.Sprintf("ALTER TABLE %s%s %s %s %s", only, table, on, kind, name))
+			}
+		case "security":
+			statements = append(statements, "ALTER TABLE "+table+" NO FORCE ROW LEVEL SECURITY")
+			w.last = append(w.last, "ALTER TABLE "+table+" FORCE ROW LEVEL SECURITY")
+		default:
+			if w.granted {
+				return
+			}
+			if !allowed {
+				reason := "the role does not own " + table
+				if other != "" {
+					reason = "the role lacks REFERENCES on " + other
+				}
+				w.staying = append(w.staying, stayingKey{table, name, reason})
+				if schema := (&tokens{text: v[1]}).relation(); strings.Contains(state, " DEFERRABLE") {
+					statements = append(statements, fmt.Sprintf("SET CONSTRAINTS %s.%s DEFERRED", quoteName(schema[0]), name))
+				}
+				return
+			}
+			if slices.ContainsFunc(w.keys, func(k droppedKey) bool { return k.table == table && k.name == name }) && !w.rewound {
+				return
+			}
+			statements = append(statements, fmt.Sprintf("ALTER TABLE %s DROP CONSTRAINT %s", table, name))
+			w.keys = append(w.keys, droppedKey{table: table, name: name, definition: state, comment: comment, partitioned: what != "key"})
+		}
 	})
 	if err != nil {
 		return err
@@ -345,6 +346,11 @@ func (r *run) putKeysBack(ctx context.Context) error {
 			}
 		}
 		keys = kept
+	}
+	if len(keys) > 0 {
+		if err := r.tune(ctx); err != nil { // the server checks keys with the memory for maintenance
+			return (&failure{err: err}).problem()
+		}
 	}
 	for _, k := range keys {
 		if err := r.putKeyBack(ctx, k); err != nil {

@@ -205,7 +205,7 @@ func (r *run) finish(ctx context.Context) error {
 // refused is the error for indexes that cannot be built: rows break a unique key, and which is found by loading as written.
 func (r *run) refused(err error) error {
 	var pe *pgconn.PgError
-	if errors.As(err, &pe) && strings.HasPrefix(pe.Code, "23") {
+	if errors.Is(err, errAgain) || errors.As(err, &pe) && strings.HasPrefix(pe.Code, "23") {
 		return errAgain
 	}
 	return (&failure{err: err}).problem()

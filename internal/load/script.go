@@ -256,7 +256,7 @@ func (r *run) query(ctx context.Context, text []byte, infos []statementInfo, row
 		return nil
 	case ahead != nil:
 		open = ahead.rows
-		if err := r.beforeRows(ctx, ahead.plan, ahead.many); err != nil {
+		if err := r.beforeRows(ctx, infos[0].tables[0], ahead.plan, ahead.many); err != nil {
 			_ = open.Close()
 			f.err = err
 			return f

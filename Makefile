@@ -21,7 +21,7 @@ demo: need-postgres ## the whole path on this machine: a simulated API, a throwa
 	@go run . demo
 
 .PHONY: test
-test: need-postgres ## every test, with the race detector, in random order (PACKAGES=./internal/psql/... for some)
+test: need-pgbouncer ## every test, with the race detector, in random order (PACKAGES=./internal/psql/... for some)
 	@race=-race; if [ "$$(go env CGO_ENABLED)" != 1 ]; then race=; \
 		echo 'Without the race detector, which needs a C compiler (on Debian or Ubuntu: apt-get install gcc libc6-dev)'; fi; \
 		go run ./scripts/gotest $$race -shuffle=on -timeout 15m $(PACKAGES)
@@ -76,6 +76,10 @@ clean: ## remove what the other targets made
 .PHONY: need-postgres
 need-postgres:
 	@scripts/need-postgres.sh
+
+.PHONY: need-pgbouncer
+need-pgbouncer:
+	@scripts/need-postgres.sh pgbouncer
 
 $(GOLANGCI_LINT): tools/golangci-lint/go.mod
 	@mkdir -p bin

@@ -257,6 +257,12 @@ func TestParseRefuses(t *testing.T) {
 		{"before without a target", []string{"--before=schema.sql"}, []string{ws}, "--before needs a database to load into: set database-url"},
 		{"polls too rarely", []string{"--poll-interval=2m", "--timeout=1m"}, nil,
 			"--poll-interval is longer than --timeout (1m0s): the task would never be looked at"},
+		{"requirepeer", []string{"--database-url=host=h requirepeer=postgres"}, nil, "--database-url has requirepeer, which is not supported here: leave it out"},
+		{"revoked certificates", []string{"--database-url=postgres://h/d?sslcrl=%2Fx"}, nil, "--database-url has sslcrl, which is not supported here: leave it out"},
+		{"gssencmode", []string{"--database-url=host=h gssencmode=require"}, nil, "--database-url has gssencmode=require, which is not supported here: use TLS (sslmode)"},
+		{"several addresses", []string{"--database-url=hostaddr=10.0.0.1,10.0.0.2"}, nil, "--database-url has several addresses in hostaddr, which is not supported here: give them as host"},
+		{"version of TLS", []string{"--database-url=host=h ssl_min_protocol_version=SSLv3"}, nil,
+			"--database-url has an unknown version of TLS: they are TLSv1, TLSv1.1, TLSv1.2 and TLSv1.3"},
 		{"mysql", []string{"--database-url=mysql://u:hunter22@h/d"}, nil,
 			"--database-url is the address of a mysql database; only PostgreSQL can be loaded"},
 	}

@@ -130,11 +130,15 @@ func (s script) folder(t testing.TB) string {
 	return writeScript(t, string(text))
 }
 
-func writeScript(t testing.TB, text string) string {
+// writeScript gives a folder with the text as load.sql, and with further files: their names and texts.
+func writeScript(t testing.TB, text string, files ...string) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "load.sql"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+	files = append(files, "load.sql", text)
+	for i := 0; i < len(files); i += 2 {
+		if err := os.WriteFile(filepath.Join(dir, files[i]), []byte(files[i+1]), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return dir
 }

@@ -59,7 +59,7 @@ const limit = 20 * time.Second // for one run
 var psqlFault = regexp.MustCompile(`^psql:([^:\n]+):(?:(\d+):)? (ERROR:|FATAL:|error:) *(.*)`)
 
 // onlySaid are complaints that psql does not take for failures.
-var onlySaid = regexp.MustCompile(`^(unterminated quoted string|unrecognized value ".*" for "\\if expression"|ERROR: .*|.*: invalid encoding name or conversion procedure not found)`)
+var onlySaid = regexp.MustCompile(`^(unterminated quoted string|unrecognized value ".*" for "\\(el)?if expression"|ERROR: .*|.*: invalid encoding name or conversion procedure not found)`)
 
 // byPsql runs dir/load.sql by the real psql. The database's search_path is the schema.
 func byPsql(t testing.TB, database, schema, dir string, m mode, extra ...string) outcome {

@@ -99,7 +99,7 @@ type run struct {
 	began     bool  // our own transaction is open
 	inBlock   bool  // Single: the script is where psql -1 would be in a transaction block
 	unguarded bool  // foreign keys were not enforced all the time
-	first     *failure
+	first     error // what was told of the first failure
 	failures  int
 	mentioned map[string]bool // commands that were said to be skipped
 	notices   int
@@ -216,7 +216,7 @@ func (r *run) settle(ctx context.Context) error {
 	switch status := r.wire.pg.TxStatus(); {
 	case r.began && status == 'E':
 		if r.first != nil {
-			return r.first.problem()
+			return r.first
 		}
 		return &problem.Error{Code: problem.Database, What: "the script left its transaction failed"}
 	case !r.began && status != 'I':

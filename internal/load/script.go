@@ -65,13 +65,13 @@ func (r *run) next(sc *psql.Script) (any, error) {
 
 // failed decides what a failure means: an error ends the script, nil goes on with it.
 func (r *run) failed(ctx context.Context, f *failure) error {
-	if r.first == nil {
-		r.first = f
-	}
 	if errors.Is(f.err, errAgain) || len(r.off) > 0 && f.sqlState() != "" && ctx.Err() == nil {
 		return errAgain // with indexes switched off, an earlier row may have broken a unique key
 	}
 	told := f.problem()
+	if r.first == nil {
+		r.first = told
+	}
 	if r.ends(ctx, f) || r.reading.Failed() {
 		return told
 	}
@@ -186,7 +186,7 @@ func (r *run) statement(ctx context.Context, sc *psql.Script, st *psql.Statement
 	}
 	return r.implicit(ctx, st.Text, f, func() *failure {
 		if r.began {
-			done, err := r.transactionControl(ctx, infos, st.Compound)
+			done, err := r.transactionControl(ctx, infos, st.Compound || st.Send != nil && st.Send.Kind == psql.SendParse)
 			if done || err != nil {
 				f.err = err
 				return r.outcome(f, pgconn.CommandTag{})

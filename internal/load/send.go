@@ -40,7 +40,7 @@ func (r *run) send(ctx context.Context, st *psql.Statement, rows func() (*psql.C
 		copyIn: func() (io.Reader, error) { return rows() },
 	}
 	if st.Send.Bind != nil {
-		f.err = r.bound(ctx, st, collect)
+		f.err = r.wire.extended(ctx, st, collect)
 	} else {
 		f.err = r.wire.query(ctx, st.Text, collect)
 	}
@@ -66,29 +66,6 @@ type resultSet struct {
 	names []string
 	rows  [][][]byte
 	tag   pgconn.CommandTag
-}
-
-// bound runs a statement with parameters by the extended protocol.
-func (r *run) bound(ctx context.Context, st *psql.Statement, a answers) error {
-	params := make([][]byte, len(st.Send.Bind))
-	for i, p := range st.Send.Bind {
-		params[i] = []byte(p)
-	}
-	res := r.wire.pg.ExecParams(ctx, string(st.Text), params, nil, nil, nil)
-	var names []string
-	for _, d := range res.FieldDescriptions() {
-		names = append(names, d.Name)
-	}
-	if names != nil {
-		a.fields(names)
-	}
-	for res.NextRow() {
-		a.row(res.Values())
-	}
-	tag, err := res.Close()
-	a.done(tag)
-	r.wire.gaveRows = names != nil
-	return err
 }
 
 // gset makes variables of the one row of a result. Those that psql acts upon are left alone.

@@ -21,13 +21,14 @@ var noTag pgconn.CommandTag
 // transactionControl lets a script's own BEGIN, COMMIT and ROLLBACK mean inside the one transaction what they mean to
 // psql -1, without ending it. psql sends BEGIN before the script and COMMIT after it, and what the script does in between
 // ends that transaction; here a savepoint stands where the block in question began, ROLLBACK goes back to it, and COMMIT
-// moves it forward. done means that the statement has been dealt with.
+// moves it forward. done means that the statement has been dealt with. compound says that it is not sent by itself: it is joined to
+// others, or prepared.
 func (r *run) transactionControl(ctx context.Context, infos []statementInfo, compound bool) (done bool, err error) {
 	if compound {
 		for _, info := range infos {
 			switch info.kind {
 			case beginStatement, commitStatement, rollbackStatement, prepareTransaction:
-				return true, &psql.Error{Pos: r.at, Message: `BEGIN, COMMIT and ROLLBACK joined to other statements cannot be carried out inside one transaction`,
+				return true, &psql.Error{Pos: r.at, Message: `BEGIN, COMMIT and ROLLBACK that are joined to other statements or prepared cannot be carried out inside one transaction`,
 					Remedy: "Set transaction to none."}
 			}
 		}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 )
 
 const (
@@ -24,6 +26,7 @@ type wire struct {
 	buf      []byte
 	commands []string // first words of what completed in the last query
 	gaveRows bool     // the last command gave rows
+	syncs    bool     // the query under way goes by the extended protocol
 }
 
 // answers say what to do with what the server sends. Any of them may be nil.
@@ -38,14 +41,51 @@ type answers struct {
 // reports one (the first, if several), the copyIn reader's own error if that failed, or that of the connection. When ctx
 // ends, the server is asked to cancel.
 func (w *wire) query(ctx context.Context, text []byte, a answers) error {
+	w.buf = append(w.buf[:0], 'Q')
+	w.buf = binary.BigEndian.AppendUint32(w.buf, uint32(4+len(text)+1))
+	w.buf = append(append(w.buf, text...), 0)
+	return w.send(ctx, a)
+}
+
+// extended does what \bind, \bind_named, \parse and \close_prepared ask for, by the extended query protocol. It is as query
+// otherwise.
+func (w *wire) extended(ctx context.Context, st *psql.Statement, a answers) error {
+	bind := st.Send.Bind
+	var messages []pgproto3.FrontendMessage
+	if st.Send.Kind == psql.SendClose {
+		messages = append(messages, &pgproto3.Close{ObjectType: 'S', Name: bind.Name})
+	} else {
+		if !bind.Prepared {
+			messages = append(messages, &pgproto3.Parse{Name: bind.Name, Query: string(st.Text)})
+		}
+		if st.Send.Kind != psql.SendParse {
+			params := make([][]byte, len(bind.Params))
+			for i, p := range bind.Params {
+				params[i] = []byte(p)
+			}
+			messages = append(messages, &pgproto3.Bind{PreparedStatement: bind.Name, Parameters: params},
+				&pgproto3.Describe{ObjectType: 'P'}, &pgproto3.Execute{})
+		}
+	}
+	w.buf = w.buf[:0]
+	for _, m := range append(messages, &pgproto3.Sync{}) {
+		var err error
+		if w.buf, err = m.Encode(w.buf); err != nil {
+			return err
+		}
+	}
+	w.syncs = true
+	defer func() { w.syncs = false }()
+	return w.send(ctx, a)
+}
+
+// send sends what is in the buffer and handles the answers.
+func (w *wire) send(ctx context.Context, a answers) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	defer w.watch(ctx)()
 	w.commands, w.gaveRows = nil, false
-	w.buf = append(w.buf[:0], 'Q')
-	w.buf = binary.BigEndian.AppendUint32(w.buf, uint32(4+len(text)+1))
-	w.buf = append(append(w.buf, text...), 0)
 	_, err := w.pg.Conn().Write(w.buf)
 	if cap(w.buf) > 4<<20 {
 		w.buf = nil // one huge statement must not cost its size for good
@@ -170,6 +210,9 @@ func (w *wire) copyIn(open func() (io.Reader, error)) (next pgproto3.BackendMess
 	if failed != nil {
 		end = append(binary.BigEndian.AppendUint32([]byte{'f'}, uint32(4+len(failed.Error())+1)), failed.Error()...)
 		end = append(end, 0)
+	}
+	if w.syncs { // the one before was for nothing: a COPY under way ignores it
+		end = append(end, 'S', 0, 0, 0, 4)
 	}
 	if _, werr := w.pg.Conn().Write(end); werr != nil && failed == nil {
 		failed = werr

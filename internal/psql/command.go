@@ -63,7 +63,7 @@ var commands = map[string]commandKind{
 	"!": refusedLine, "e": refused, "edit": refused, "ef": refusedLine, "ev": refusedLine, "getenv": refused, "setenv": refused,
 	"lo_export": refused, "o": handled, "out": handled, "password": refused, "prompt": refused, "w": refused, "write": refused,
 
-	"bind": handled, "c": handled, "connect": handled, "cd": handled, "copy": handled, "crosstabview": handled, "echo": handled,
+	"bind": handled, "bind_named": handled, "close_prepared": handled, "parse": handled, "c": handled, "connect": handled, "cd": handled, "copy": handled, "crosstabview": handled, "echo": handled,
 	"elif": handled, "else": handled, "endif": handled, "g": handled, "gdesc": handled, "gexec": handled, "gset": handled,
 	"gx": handled, "i": handled, "if": handled, "include": handled, "include_relative": handled, "ir": handled,
 	"lo_import": handled, "lo_unlink": handled, "q": handled, "qecho": handled, "quit": handled, "r": handled, "reset": handled,
@@ -268,20 +268,37 @@ func (s *Script) carryOut(lv *level, pos Position, name string, args *arguments)
 		}
 		return nil, given, nil
 	case "copy":
+		s.bind = nil
 		item, err = s.parseCopy(pos, args.text(lineArg))
 		return item, "", err
-	case "g", "gx", "gset", "gexec", "gdesc", "crosstabview", "watch":
+	case "g", "gx", "gset", "gexec", "gdesc", "crosstabview", "watch", "parse", "close_prepared":
 		item, err = s.send(lv, pos, name, args)
 		return item, "", err
-	case "bind":
-		lv.bind = []string{}
-		for _, a := range args.all(normalArg) {
-			lv.bind = append(lv.bind, a.text)
-		}
-		return nil, "", args.err
+	case "bind", "bind_named":
+		return nil, "", s.bindTo(name == "bind_named", args)
 	}
 	item, err = s.simple(lv, pos, name, args)
 	return item, "", err
+}
+
+// bindTo carries out \bind and \bind_named.
+func (s *Script) bindTo(prepared bool, args *arguments) error {
+	s.bind = nil
+	bind := &Bind{Prepared: prepared}
+	if prepared {
+		name, ok := args.next(normalArg)
+		if !ok {
+			return firstErr(args.err, errors.New("missing required argument"))
+		}
+		bind.Name = name.text
+	}
+	for _, a := range args.all(normalArg) {
+		bind.Params = append(bind.Params, a.text)
+	}
+	if args.err == nil {
+		s.bind = bind
+	}
+	return args.err
 }
 
 // simple carries out the commands that neither read a file nor send the query buffer.
@@ -382,7 +399,7 @@ func (s *Script) branch(lv *level, name string, args *arguments) error {
 		}
 		value, ok := condition(words)
 		if !ok {
-			s.warn(fmt.Sprintf(`unrecognized value %q for "\if expression": Boolean expected; it counts as false`, strings.Join(words, " ")))
+			s.warn(fmt.Sprintf(`unrecognized value "%s" for "\%s expression": Boolean expected; it counts as false`, strings.Join(words, " "), name))
 		}
 		return value, nil
 	}, ignore)
@@ -470,22 +487,32 @@ func (s *Script) send(lv *level, pos Position, name string, args *arguments) (an
 		send.Kind = SendGexec
 	case "gdesc":
 		send.Kind = SendGdesc
+	case "parse", "close_prepared":
+		s.bind = nil
+		statement, ok := args.next(normalArg)
+		if !ok {
+			return nil, firstErr(args.err, errors.New("missing required argument"))
+		}
+		send.Kind, s.bind = SendParse, &Bind{Name: statement.text}
+		if name == "close_prepared" {
+			send.Kind = SendClose
+		}
 	default:
 		args.all(normalArg)
 	}
 	if args.err != nil {
 		return nil, args.err
 	}
-	send.Bind, lv.bind = lv.bind, nil
-	if len(lv.text) == 0 {
-		if len(lv.prev) == 0 {
-			return nil, nil // psql runs an empty query, which does nothing
-		}
+	send.Bind, s.bind = s.bind, nil
+	again := len(lv.text) == 0
+	if again {
 		lv.text = append(lv.text, lv.prev...)
 		lv.anchors = append(lv.anchors[:0], anchor{0, pos})
 	}
 	lv.reset()
-	return s.give(lv, false, send), nil
+	st := s.give(lv, false, send)
+	st.again = again
+	return st, nil
 }
 
 // include begins to read another file. given is its name as the script has it.

@@ -3,10 +3,13 @@ package psql
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"testing/iotest"
 )
 
 // FuzzScript reads anything. Nothing panics; a script without meta-commands and variables comes out as it went in, but for
@@ -58,6 +61,95 @@ func FuzzScript(f *testing.F) {
 			t.Fatalf("%q came out as %q", text, out.String())
 		}
 	})
+}
+
+// FuzzWindow reads anything twice: from a file that gives all at once, and from one that gives a byte at a time. What comes
+// out, places included, must not depend on how much of the file happened to be in hand.
+func FuzzWindow(f *testing.F) {
+	for _, s := range []string{
+		"select 1; -- c\nselect 'a''b' /* x /* y */ */ from t;\n", "select $tag$;$tag$, :v, :'v', E'\\'' \\g\n", "copy t from stdin;\n1\ta\n\\.\nselect 1;",
+		"\\copy t from stdin csv\n\"a\n\\.\n\"\n\\.\n", "\\if 0\n'\n\\else\nselect 1;\n\\endif\n", "select\n\\copy t from stdin\n1\n\\.\n\n2;\n",
+		"\\if 0\n" + strings.Repeat("'x\n", 60), "select '" + strings.Repeat("long;", 60) + "\n", "\xef\xbb\xbfselect 1\\;;\r\n",
+	} {
+		f.Add(s, "UTF8", false)
+		f.Add(s, "SJIS", true)
+	}
+	f.Fuzz(func(t *testing.T, text, encoding string, escapes bool) {
+		files := fstest.MapFS{"load.sql": {Data: []byte(text)}, "a.sql": {Data: []byte("select 1")}}
+		o := Options{Encoding: encoding, Escapes: escapes}
+		if whole, bit := trace(t, files, o), trace(t, dribble{files}, o); whole != bit {
+			t.Fatalf("%q\nat once:\n%s\nbyte by byte:\n%s", text, whole, bit)
+		}
+	})
+}
+
+// dribble is a file system whose files give one byte a read.
+type dribble struct{ fs.FS }
+
+func (d dribble) Open(name string) (fs.File, error) {
+	f, err := d.FS.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return slowFile{f, iotest.OneByteReader(f)}, nil
+}
+
+type slowFile struct {
+	fs.File
+	rd io.Reader
+}
+
+func (f slowFile) Read(p []byte) (int, error) { return f.rd.Read(p) }
+
+// trace writes down everything that a script gives. Every other \copy and COPY has its rows read.
+func trace(t *testing.T, files fs.FS, o Options) string {
+	t.Helper()
+	var said strings.Builder
+	o.Warn = func(pos Position, text string) { fmt.Fprintf(&said, "warning %s: %s\n", pos, text) }
+	s, err := Open(files, "load.sql", NewVars(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	for range 1 << 16 {
+		item, err := s.Next()
+		rows := false
+		var e *Error
+		switch {
+		case errors.As(err, &e):
+			fmt.Fprintf(&said, "%#v %s\n", e.Pos, e.Message)
+			if e.Fatal || e.Refused {
+				return said.String()
+			}
+			continue
+		case err != nil:
+			return said.String()
+		}
+		switch it := item.(type) {
+		case *Statement:
+			fmt.Fprintf(&said, "%q %q %d %v %v %v", it.Text, it.First, it.End, it.Seekable, it.Compound, it.Send)
+			for i := range it.Text {
+				fmt.Fprintf(&said, " %s", it.Locate(i))
+			}
+			rows = it.First == "copy" && it.Send == nil
+		case *Copy:
+			fmt.Fprintf(&said, "%#v", *it)
+			rows = it.From == FromScript
+		default:
+			fmt.Fprintf(&said, "%#v", item)
+		}
+		said.WriteByte('\n')
+		if rows {
+			r, err := s.CopyData()
+			if err != nil {
+				return said.String() + err.Error()
+			}
+			b, err := io.ReadAll(r)
+			fmt.Fprintf(&said, "rows at %s: %q %v\n", r.Start(), b, err)
+		}
+	}
+	t.Fatal("it does not end")
+	return ""
 }
 
 // squeeze takes out all white space.

@@ -425,7 +425,7 @@ func (s *Script) scanInitial(lv *level, src *source) (ev event, stop bool, err e
 			i++
 		case comma:
 			i++
-			if x.paren == 0 && len(x.text)+i-start >= s.fragment && string(x.first) == "insert" {
+			if x.paren == 0 && len(x.text)+i-start >= s.fragment && s.bind == nil && string(x.first) == "insert" {
 				keep()
 				src.r = i
 				return atFragment, true, nil

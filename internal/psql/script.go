@@ -45,6 +45,7 @@ type Script struct {
 	read     int64    // bytes read of files that were left
 
 	restrictKey string // of \restrict, "" outside
+	bind        *Bind  // of \bind and \bind_named: how the next query is sent, nil if simply
 }
 
 // level is one file being read.
@@ -56,16 +57,15 @@ type level struct {
 	prev  []byte    // the statement before, for \g with nothing in the buffer
 	conds []cond
 	via   []Position
-	bind  []string // parameters of the next statement, nil without \bind
-	begun bool     // past a byte-order mark
-	ended bool     // all text was given
-	quit  bool     // by \q
+	begun bool // past a byte-order mark
+	ended bool // all text was given
+	quit  bool // by \q
 
 	copied int64 // offset of the line after the rows read last
 
 	// ON_ERROR_STOP counts as it was when the line began.
 	stop, stopBefore bool
-	stopLine         int64 // where the line begins in which it changed from stopBefore to stop
+	stopLine         int // the line in which it changed from stopBefore to stop, 0 for none
 }
 
 func (lv *level) source() *source {
@@ -121,7 +121,7 @@ func Open(fsys fs.FS, name string, vars *Vars, o Options) (*Script, error) {
 }
 
 func (s *Script) push(name, given string, f io.ReadCloser, via []Position) {
-	lv := &level{given: given, file: newFileSource(name, f), via: via, copied: -1, stopLine: -1}
+	lv := &level{given: given, file: newFileSource(name, f), via: via, copied: -1}
 	lv.stdStrings, lv.newlineAt = !s.escapes, -1
 	lv.stop = s.vars.On("ON_ERROR_STOP")
 	lv.file.setEncoding(s.enc)
@@ -182,7 +182,7 @@ func (s *Script) Failed() (stop bool) {
 		lv := s.top()
 		s.noteStop(lv)
 		stops := lv.stop
-		if lv.stopLine == lv.file.lineStart() {
+		if lv.stopLine == lv.lineNumber() {
 			stops = lv.stopBefore
 		}
 		if !stops {
@@ -197,10 +197,19 @@ func (s *Script) Failed() (stop bool) {
 	}
 }
 
+// lineNumber is that of the line in hand: at the end of the file its last one.
+func (lv *level) lineNumber() int {
+	p := lv.file.position(lv.file.r)
+	if lv.ended && p.Column == 1 && p.Line > 1 {
+		return p.Line - 1
+	}
+	return p.Line
+}
+
 // noteStop sees whether the line in hand has changed ON_ERROR_STOP.
 func (s *Script) noteStop(lv *level) {
 	if now := s.vars.On("ON_ERROR_STOP"); now != lv.stop {
-		if at := lv.file.lineStart(); lv.stopLine != at {
+		if at := lv.lineNumber(); lv.stopLine != at {
 			lv.stopBefore, lv.stopLine = lv.stop, at
 		}
 		lv.stop = now
@@ -237,10 +246,14 @@ type Statement struct {
 
 	anchors []anchor
 	via     []Position
+	again   bool // the one before, sent once more: all of it is where the command is
 }
 
 // Locate gives the place in the script of the byte at offset in Text.
 func (st *Statement) Locate(offset int) Position {
+	if st.again {
+		offset = 0
+	}
 	p := locate(st.anchors, st.Text, offset)
 	p.Via = st.via
 	return p
@@ -255,14 +268,23 @@ const (
 	SendGset                  // \gset: the one row's columns become variables
 	SendGexec                 // \gexec: each column of each row is a statement to run
 	SendGdesc                 // \gdesc: describe it, do not run it
+	SendParse                 // \parse: make a prepared statement of it
+	SendClose                 // \close_prepared: drop a prepared statement; there is no text
 )
 
 // Send is how a meta-command sends the query buffer.
 type Send struct {
 	Kind   SendKind
-	Prefix string   // \gset: before each column's name
-	Bind   []string // \bind: parameters, sent as text by the extended protocol; nil without \bind
+	Prefix string // \gset: before each column's name
+	Bind   *Bind  // of the extended protocol, nil to send it simply
 	Pos    Position
+}
+
+// Bind is what the extended protocol needs beside the text.
+type Bind struct {
+	Prepared bool     // run the prepared statement called Name (\bind_named); there is no text then
+	Name     string   // of the prepared statement that is made, run or dropped; "" is the unnamed one
+	Params   []string // sent as text
 }
 
 // Next gives the next thing to do: a *Statement, *Copy, *Connect, *Encoding, *Print, *Ignored or *LargeObject. At the end the
@@ -292,7 +314,7 @@ func (s *Script) Next() (any, error) {
 				lv.discard()
 				continue
 			}
-			return s.give(lv, ev == atFragment, nil), nil
+			return s.give(lv, ev == atFragment, s.bound(lv)), nil
 		case atBackslash:
 			item, err := s.command(lv)
 			s.noteStop(lv)
@@ -300,21 +322,31 @@ func (s *Script) Next() (any, error) {
 				return item, err
 			}
 			if lv.quit && len(lv.text) > 0 && lv.active() {
-				return s.give(lv, false, nil), nil // psql sends what is there
+				return s.give(lv, false, s.bound(lv)), nil // psql sends what is there
 			}
 		case atEnd:
 			lv.ended = true
 			lv.dropLastNewline()
 			if len(lv.text) > 0 && lv.active() {
-				return s.give(lv, false, nil), nil
+				return s.give(lv, false, s.bound(lv)), nil
 			}
 		}
 	}
 }
 
+// bound gives how a statement that no meta-command sends is sent: simply (nil), but after a \bind.
+func (s *Script) bound(lv *level) *Send {
+	if s.bind == nil {
+		return nil
+	}
+	send := &Send{Bind: s.bind, Pos: lv.file.position(lv.file.r)}
+	send.Pos.Via, s.bind = lv.via, nil
+	return send
+}
+
 // dropLastNewline takes back the newline at the file's end: psql joins lines only when another follows.
 func (lv *level) dropLastNewline() {
-	if n := len(lv.text); n > 0 && lv.text[n-1] == '\n' && lv.file.r > 0 && lv.file.buf[lv.file.r-1] == '\n' {
+	if n := len(lv.text); n > 0 && lv.text[n-1] == '\n' && lv.file.position(lv.file.r).Column == 1 {
 		lv.text = lv.text[:n-1]
 	}
 }
@@ -324,6 +356,9 @@ func (s *Script) give(lv *level, more bool, send *Send) *Statement {
 	st := &Statement{Text: lv.text, More: more, Send: send, Compound: lv.joined, anchors: lv.anchors, via: lv.via, First: string(lv.first)}
 	if len(lv.anchors) > 0 {
 		st.Pos = st.Locate(0)
+	}
+	if send != nil && send.Bind != nil && (send.Bind.Prepared || send.Kind == SendClose) {
+		st.Text, st.First, st.Pos = nil, "", send.Pos
 	}
 	src := lv.source()
 	st.Seekable = len(lv.over) == 0 && send == nil && src.rd != nil
@@ -376,13 +411,12 @@ func (s *Script) Rest(st *Statement) (*Statement, error) {
 // leave ends the file in hand and goes back to the one that includes it. done means that there is none.
 func (s *Script) leave() (done bool, err error) {
 	lv := s.top()
-	unclosed := len(lv.conds) > 0 && !lv.quit
-	end := lv.file.r
-	if end > 0 && lv.file.buf[end-1] == '\n' && lv.file.eof {
-		end-- // the last line, not the one after it
+	pos := lv.file.position(lv.file.r)
+	pos.Line, pos.Via = lv.lineNumber(), lv.via
+	if len(lv.conds) > 0 && !lv.quit {
+		lv.conds = nil
+		return false, &Error{Pos: pos, Message: `reached EOF without finding closing \endif(s)`}
 	}
-	pos := lv.file.positionBack(end)
-	pos.Via = lv.via
 	s.read += lv.file.base + int64(lv.file.r)
 	s.levels = s.levels[:len(s.levels)-1]
 	if cerr := lv.file.rd.Close(); cerr != nil {
@@ -394,10 +428,6 @@ func (s *Script) leave() (done bool, err error) {
 	}
 	if len(s.levels) > 0 {
 		s.noteStop(s.top())
-	}
-	if unclosed {
-		lv.conds = nil
-		err = &Error{Pos: pos, Message: `reached EOF without finding closing \endif(s)`}
 	}
 	return done, err
 }

@@ -224,14 +224,3 @@ func (s *source) position(i int) Position {
 	offset := s.base + int64(i)
 	return Position{File: s.name, Line: s.line, Column: int(offset-s.lineAt) + 1, Offset: offset}
 }
-
-// positionBack is position for the last byte counted.
-func (s *source) positionBack(i int) Position {
-	if i >= s.counted {
-		return s.position(i)
-	}
-	p := s.position(s.counted)
-	p.Line--
-	p.Column = 1
-	return p
-}

@@ -1,0 +1,2 @@
+\i inner.sql
+insert into t values (1, 'a');

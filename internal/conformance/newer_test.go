@@ -83,8 +83,8 @@ func TestNewer(t *testing.T) {
 				continue
 			}
 			p.schema(t, schema+"_n", setup)
-			if real := byPsql(t, p.psql, schema+"_n", ours, mode); real.output != got.output || real.failed != got.failed {
-				t.Errorf("%s, %s: psql %d says %q, we say %q\n%s\n%s", tt.name, m, installed, real.output, got.output, real.text, got.text)
+			if theirs := byPsql(t, p.psql, schema+"_n", ours, mode); theirs.output != got.output || theirs.failed != got.failed {
+				t.Errorf("%s, %s: psql %d says %q, we say %q\n%s\n%s", tt.name, m, installed, theirs.output, got.output, theirs.text, got.text)
 			}
 			byUs(t, p.ours, schema+"_n", ours, mode)
 		}

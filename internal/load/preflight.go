@@ -32,6 +32,7 @@ type finding struct {
 	at          place
 	text, state string
 	statement   []byte
+	encoding    string // of the statement
 }
 
 // preflight compares what the script will touch with the catalog, so that a first run shows everything that is missing, not one
@@ -43,7 +44,7 @@ func (r *run) preflight(ctx context.Context, s *survey) error {
 		text := fmt.Sprintf(format, args...)
 		if !said[text] {
 			said[text] = true
-			found = append(found, finding{at, text, state, h.text})
+			found = append(found, finding{at, text, state, h.text, h.encoding})
 		}
 	}
 	var tables []namedTable
@@ -65,7 +66,7 @@ func (r *run) preflight(ctx context.Context, s *survey) error {
 		return nil
 	}
 	p := &problem.Error{Code: problem.Database, Where: found[0].at.String(), What: fmt.Sprintf("%s (SQLSTATE %s)", found[0].text, found[0].state),
-		Excerpt: found[0].excerpt(r.wire.pg.ParameterStatus("client_encoding")),
+		Excerpt: found[0].excerpt(),
 		Remedy:  "Compare the export with the schema: run your migrations before this step, or change the Fabricate database to match.\nThe database is as it was: nothing was sent."}
 	if len(found) > 1 {
 		p.What = fmt.Sprintf("the database lacks %d things that the script needs (SQLSTATE %s)", len(found), found[0].state)
@@ -82,11 +83,11 @@ func (r *run) preflight(ctx context.Context, s *survey) error {
 }
 
 // excerpt shows the place as the server's errors do.
-func (f finding) excerpt(encoding string) string {
-	if encoding != "UTF8" || f.at.offset > len(f.statement) {
+func (f finding) excerpt() string {
+	if f.encoding != "UTF8" || f.at.offset > len(f.statement) {
 		return ""
 	}
-	text, _ := psql.Caret(f.statement, utf8.RuneCount(f.statement[:f.at.offset])+1, encoding)
+	text, _ := psql.Caret(f.statement, utf8.RuneCount(f.statement[:f.at.offset])+1, f.encoding)
 	return text
 }
 

@@ -36,6 +36,7 @@ type head struct {
 	columns    []string  // nil if none are named
 	overriding bool      // INSERT … OVERRIDING
 	defaults   bool      // DEFAULT stands in the text: a generated column may be named
+	encoding   string    // of its text
 	path       string    // the search_path that the script has set, as set_config takes it; "" for the session's own
 	text       []byte    // its beginning
 	at         place     // of the table's name
@@ -58,12 +59,12 @@ func (r *run) survey(ctx context.Context, limit int64) (*survey, error) {
 	for name, value := range r.o.Variables {
 		_ = vars.Set(name, value)
 	}
-	sc, err := psql.Open(r.o.Script.FS, r.o.Script.Name, vars, psql.Options{Escapes: r.escapes(), FragmentSize: 64 << 10})
+	sc, err := psql.Open(r.o.Script.FS, r.o.Script.Name, vars, psql.Options{Escapes: r.escapes(), Encoding: r.encoding(), FragmentSize: 64 << 10})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = sc.Close() }()
-	s := &surveyor{survey: &survey{}, escapes: r.escapes(), seen: map[string]bool{}}
+	s := &surveyor{survey: &survey{}, sc: sc, session: r.encoding(), escapes: r.escapes(), seen: map[string]bool{}}
 	for (limit == 0 || sc.BytesRead() < limit) && ctx.Err() == nil {
 		item, err := sc.Next()
 		var e *psql.Error
@@ -84,6 +85,8 @@ func (r *run) survey(ctx context.Context, limit int64) (*survey, error) {
 		case *psql.Copy:
 			s.text([]byte(it.SQL), func(int) psql.Position { return it.Pos })
 			rows = it.From == psql.FromScript
+		case *psql.Encoding:
+			sc.SetEncoding(psql.EncodingName(it.Name))
 		case *psql.Connect, *psql.LargeObject:
 			s.unforeseen = true
 		}
@@ -107,6 +110,8 @@ func skipRows(sc *psql.Script) error {
 // surveyor is the state of a survey.
 type surveyor struct {
 	*survey
+	sc      *psql.Script
+	session string // client encoding of the connection, in which the catalog is asked
 	escapes bool
 	seen    map[string]bool
 	last    []byte // the beginning of the last INSERT, up to its rows
@@ -186,6 +191,10 @@ func (s *surveyor) head(text []byte, locate func(offset int) psql.Position, h *h
 			}
 		}
 	}
+	if !s.readNames(h) {
+		s.unforeseen = true
+		return
+	}
 	key := fmt.Sprint(h.kind, quoteName(h.parts...), quoteName(h.columns...), h.path)
 	if s.seen[key] {
 		return
@@ -197,6 +206,24 @@ func (s *surveyor) head(text []byte, locate func(offset int) psql.Position, h *h
 	}
 	h.text = bytes.Clone(text[:min(len(text), shownHead)])
 	s.heads = append(s.heads, h)
+}
+
+// readNames gives the head's names in the encoding in which the catalog is asked. It reports false if that cannot be done.
+func (s *surveyor) readNames(h *head) bool {
+	if h.encoding = s.sc.Encoding(); h.encoding == s.session {
+		return true
+	}
+	h.parts = slices.Clone(h.parts)
+	for _, names := range [][]string{h.parts, h.columns} {
+		for i, name := range names {
+			read, ok := psql.ToUTF8(name, h.encoding)
+			if !ok || s.session != "UTF8" && read != name {
+				return false
+			}
+			names[i] = read
+		}
+	}
+	return true
 }
 
 // names reads a list of column names in parentheses, with their offsets; nil if what follows is none.
@@ -237,6 +264,13 @@ func (s *surveyor) other(t *tokens) {
 			s.path = t.path()
 		case "role", "authorization":
 			s.unforeseen = true
+		case "names":
+			s.sc.SetEncoding(psql.EncodingName(t.next().text))
+		case "client_encoding":
+			if !t.accept("to") {
+				t.accept("=")
+			}
+			s.sc.SetEncoding(psql.EncodingName(t.next().text))
 		case "all":
 			s.path = ""
 		}

@@ -127,6 +127,50 @@ func (e clientEncoding) decode(b []byte) string {
 	}, strings.ToValidUTF8(string(b), "?"))
 }
 
+// EncodingName gives PostgreSQL's name for an encoding as a script may write it, as in SET client_encoding: in any case, with or
+// without punctuation, by an older name.
+func EncodingName(written string) string {
+	name := strings.ToUpper(strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return -1
+	}, written))
+	if canonical := otherNames[name]; canonical != "" {
+		return canonical
+	}
+	if page, ok := strings.CutPrefix(name, "WINDOWS"); ok {
+		return "WIN" + page
+	}
+	return name
+}
+
+var otherNames = map[string]string{
+	"UNICODE": "UTF8", "ISO88591": "LATIN1", "ISO88592": "LATIN2", "ISO885915": "LATIN9", "KOI8": "KOI8R", "SQLASCII": "SQL_ASCII",
+	"MSKANJI": "SJIS", "SHIFTJIS": "SJIS", "WIN932": "SJIS", "WINDOWS932": "SJIS", "SHIFTJIS2004": "SHIFT_JIS_2004",
+	"EUCJP": "EUC_JP", "EUCJIS2004": "EUC_JIS_2004", "EUCKR": "EUC_KR", "EUCCN": "EUC_CN", "EUCTW": "EUC_TW", "WIN949": "UHC", "WINDOWS949": "UHC",
+	"WIN936": "GBK", "WINDOWS936": "GBK", "WIN950": "BIG5", "WINDOWS950": "BIG5",
+}
+
+// ToUTF8 gives text in the client encoding as UTF-8. It reports false where the encoding is not known well enough for that, or the
+// text is none of it.
+func ToUTF8(text, encoding string) (string, bool) {
+	decoder := singleByte[encoding]
+	switch {
+	case !strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }):
+		return text, true
+	case encoding == "UTF8":
+		return text, utf8.ValidString(text)
+	case encodingOf(encoding).unsafe:
+		decoder = encodingOf(encoding).decoder
+	}
+	if decoder == nil {
+		return "", false
+	}
+	s, err := decoder.NewDecoder().String(text)
+	return s, err == nil && !strings.ContainsRune(s, utf8.RuneError)
+}
+
 // Masked gives text in the client encoding as the scanner sees it: where the later bytes of a character could be taken for
 // something else (in SJIS, BIG5, GBK, UHC, GB18030 and JOHAB) they are replaced by 0xff.
 func Masked(text []byte, encoding string) []byte { return encodingOf(encoding).masked(text) }

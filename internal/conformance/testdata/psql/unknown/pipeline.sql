@@ -1,0 +1,2 @@
+\startpipeline
+insert into t values (1, 'a');

@@ -1,2 +1,1 @@
-\bind 1
-insert into t values (1, 'a');
+insert into t values (1, $1) \bind a \g

@@ -8,12 +8,13 @@ COPY main.go ./
 COPY internal ./internal
 ARG VERSION=
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=${VERSION}" -o /out/fabricate-seed . \
-    && mkdir -m 1777 /out/tmp
+    && mkdir -m 1777 /out/tmp && touch -d @0 /out/* /out
 
 FROM scratch
 LABEL org.opencontainers.image.title="fabricate-seed" \
       org.opencontainers.image.description="Generates a Fabricate database and loads it into PostgreSQL" \
-      org.opencontainers.image.source="https://github.com/fabricate-seed/fabricate-seed"
+      org.opencontainers.image.source="https://github.com/fabricate-seed/fabricate-seed" \
+      org.opencontainers.image.licenses="MIT"
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 # The download goes to /tmp, so there has to be one. Copying a folder's parent keeps the folder's mode.
 COPY --from=build /out/ /

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -20,11 +22,20 @@ const limit = 8 * time.Minute
 
 // result is what came of one workflow.
 type result struct {
-	failed  bool
-	outputs map[string]string // of the step with id seed
-	summary string            // of all steps
-	log     string            // act's messages and the steps' output
-	said    string            // what the action itself produced: its output, its outputs, its summary
+	failed bool
+	steps  map[string]*outcome // by the steps' ids
+	log    string              // act's messages and the steps' output
+}
+
+// outcome is what came of one step.
+type outcome struct {
+	result   string // "success" or "failure", of the last job that has it
+	exit     int    // exit code of the container, if act tells it
+	outputs  map[string]string
+	errors   []string // annotations
+	warnings []string
+	summary  string
+	said     string // all that the step produced: its output, commands other than add-mask, outputs, summary
 }
 
 func (w *world) run(t *testing.T, s scenario) result {
@@ -52,7 +63,7 @@ func (w *world) run(t *testing.T, s scenario) result {
 			"--env", "FABRICATE_API_URL=http://"+w.api+"/api/v1",
 			"--secret", "PREVIEW_SERVER_URL="+server,
 			"--secret", "STAGING_DATABASE_URL="+server+"/staging",
-			"--local-repository", "fabricate-seed/fabricate-seed@v1="+w.source,
+			"--local-repository", "fabricate-seed/fabricate-seed@v1="+w.released,
 		)
 		for _, name := range []string{"upload-artifact", "download-artifact"} {
 			args = append(args, "--local-repository", pinned(t, filepath.Join(w.root, s.workflow), "actions/"+name)+
@@ -69,17 +80,37 @@ func (w *world) run(t *testing.T, s scenario) result {
 	cmd := exec.CommandContext(ctx, filepath.Join(w.root, "bin/act"), args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "DOCKER_HOST=unix://"+os.Getenv("E2E_SOCKET"), "XDG_CONFIG_HOME="+t.TempDir())
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // then act removes its containers
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // as cancelling the workflow; always() steps go on
 	cmd.WaitDelay = 30 * time.Second
-	out, err := cmd.CombinedOutput()
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := false
+	defer func() {
+		if !ended { // it is to take its containers away, and their ports, before the next one begins
+			cancel()
+			_ = cmd.Wait()
+		}
+	}()
+	if s.during != nil {
+		s.during(t, w, func() {
+			if err := cmd.Process.Signal(os.Interrupt); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	err := cmd.Wait()
+	ended = true
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		t.Fatalf("act: %v\n%s", err, out)
+		t.Fatalf("act: %v\n%s", err, out.Bytes())
 	}
 	if ctx.Err() != nil {
 		t.Errorf("not done within %s", limit)
 	}
-	r := read(out)
+	r := read(out.Bytes())
 	r.failed = err != nil
 	return r
 }
@@ -99,37 +130,62 @@ func pinned(t *testing.T, workflow, action string) string {
 	return action + "@" + commit
 }
 
+// exitCode is how act tells a container's.
+var exitCode = regexp.MustCompile("exit with `FAILURE`: ([0-9]+)")
+
 // read gathers what is wanted from the lines of `act --json`.
 func read(out []byte) result {
-	r := result{outputs: map[string]string{}}
-	var log, said strings.Builder
+	r := result{steps: map[string]*outcome{}}
+	var log strings.Builder
 	for line := range bytes.Lines(out) {
 		var e struct {
-			Msg     string
-			Command string
-			Name    string // of an output
-			Arg     string // value of an output
-			Content string // of a summary
-			StepID  []string
-			Raw     bool `json:"raw_output"`
+			Msg        string
+			Command    string
+			Name       string // of an output
+			Arg        string // value of an output, text of an annotation
+			Content    string // of a summary
+			StepID     []string
+			StepResult string
+			Stage      string
+			Raw        bool `json:"raw_output"`
 		}
 		if json.Unmarshal(line, &e) != nil {
 			log.Write(line)
 			continue
 		}
 		log.WriteString(strings.TrimRight(e.Msg, "\n") + "\n")
-		seed := len(e.StepID) > 0 && e.StepID[0] == "seed"
+		if len(e.StepID) == 0 {
+			continue
+		}
+		step := r.steps[e.StepID[0]]
+		if step == nil {
+			step = &outcome{outputs: map[string]string{}}
+			r.steps[e.StepID[0]] = step
+		}
+		if m := exitCode.FindStringSubmatch(e.Msg); m != nil {
+			step.exit, _ = strconv.Atoi(m[1])
+		}
+		if e.StepResult != "" && e.Stage == "Main" {
+			step.result = e.StepResult
+		}
 		switch {
-		case e.Command == "set-output" && seed:
-			r.outputs[e.Name] = e.Arg
-			said.WriteString(e.Arg + "\n")
+		case e.Command == "add-mask":
+		case e.Command == "set-output":
+			step.outputs[e.Name] = e.Arg
+			step.said += e.Arg + "\n"
 		case e.Command == "summary":
-			r.summary += e.Content
-			said.WriteString(e.Content + "\n")
-		case e.Raw && seed && !strings.HasPrefix(e.Msg, "::add-mask::"):
-			said.WriteString(e.Msg)
+			step.summary += e.Content
+			step.said += e.Content + "\n"
+		case e.Command == "error":
+			step.errors = append(step.errors, e.Arg)
+			step.said += e.Msg + "\n"
+		case e.Command == "warning":
+			step.warnings = append(step.warnings, e.Arg)
+			step.said += e.Msg + "\n"
+		case e.Command != "", e.Raw:
+			step.said += e.Msg
 		}
 	}
-	r.log, r.said = log.String(), said.String()
+	r.log = log.String()
 	return r
 }

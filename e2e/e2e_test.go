@@ -7,12 +7,14 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/simulator"
 )
@@ -21,20 +23,32 @@ import (
 const (
 	apiKey   = simulator.DefaultKey
 	password = "pg-s3cret"
+
+	// releaseImage is the image that run.sh makes as a release does.
+	releaseImage = "ghcr.io/fabricate-seed/fabricate-seed:1"
 )
 
 // scenario is one workflow, and what is to come of it.
 type scenario struct {
 	name     string
-	workflow string            // file, from the repository's root
-	event    string            // "" means push
-	payload  string            // the event's JSON; "" means none
-	asUser   bool              // run in a user's repository, which has the action from ours as fabricate-seed@v1
-	fails    bool              // the run is to fail
-	outputs  map[string]string // of the step with id seed: patterns that match the whole value
-	summary  []string          // texts in the job summary
-	log      []string          // texts in the log
-	after    func(t *testing.T, w *world)
+	workflow string          // file, from the repository's root
+	event    string          // "" means push
+	payload  string          // the event's JSON; "" means none
+	asUser   bool            // run in a user's repository, which has the action from ours as fabricate-seed@v1
+	fails    bool            // the run is to fail
+	steps    map[string]step // by id
+	log      []string        // texts in the log: what the workflow's own steps found in the database
+	during   func(t *testing.T, w *world, cancel func())
+	after    func(t *testing.T, w *world, r result)
+}
+
+// step is what is to come of one step with the action.
+type step struct {
+	exit     int               // exit code; what is not 0 is told in one annotation and in the summary
+	outputs  map[string]string // patterns that match the whole value
+	error    []string          // texts in that annotation
+	warnings []string          // texts, each in exactly one warning
+	summary  []string          // texts
 }
 
 func TestWorkflows(t *testing.T) {
@@ -45,26 +59,59 @@ func TestWorkflows(t *testing.T) {
 			if r.failed != s.fails {
 				t.Errorf("failed: %v, want %v", r.failed, s.fails)
 			}
-			for name, pattern := range s.outputs {
-				if got := r.outputs[name]; !regexp.MustCompile(`^(?:` + pattern + `)$`).MatchString(got) {
-					t.Errorf("output %s: %q does not match %s", name, got, pattern)
-				}
-			}
-			contains(t, "summary", r.summary, s.summary)
 			contains(t, "log", r.log, s.log)
-			for _, secret := range []string{apiKey, password} {
-				if strings.Contains(r.said, secret) {
-					t.Errorf("the action printed the secret %q", secret)
+			for id, want := range s.steps {
+				check(t, id, r.steps[id], want)
+			}
+			for id, got := range r.steps {
+				for _, secret := range []string{apiKey, password} {
+					if s.steps[id].outputs != nil && strings.Contains(got.said, secret) {
+						t.Errorf("step %s told the secret %q", id, secret)
+					}
 				}
 			}
 			if s.after != nil {
-				s.after(t, w)
+				s.after(t, w, r)
 			}
 			if t.Failed() {
 				t.Logf("the whole log:\n%s", r.log)
 			}
 		})
 	}
+}
+
+func check(t *testing.T, id string, got *outcome, want step) {
+	t.Helper()
+	if got == nil {
+		t.Errorf("step %s did not run", id)
+		return
+	}
+	for name, pattern := range want.outputs {
+		if value := got.outputs[name]; !regexp.MustCompile(`^(?:` + pattern + `)$`).MatchString(value) {
+			t.Errorf("step %s: output %s: %q does not match %s", id, name, value, pattern)
+		}
+	}
+	contains(t, "summary of step "+id, got.summary, want.summary)
+	for _, text := range want.warnings {
+		if n := strings.Count(strings.Join(got.warnings, "\n"), text); n != 1 {
+			t.Errorf("step %s: %d warnings with %q in %q", id, n, text, got.warnings)
+		}
+	}
+	if want.exit == 0 {
+		if got.result != "success" || len(got.errors) > 0 {
+			t.Errorf("step %s: %s, errors %q", id, got.result, got.errors)
+		}
+		contains(t, "summary of step "+id, got.summary, []string{"### ✅ "})
+		return
+	}
+	if got.result != "failure" || got.exit != 0 && got.exit != want.exit {
+		t.Errorf("step %s: %s, exit code %d", id, got.result, got.exit)
+	}
+	contains(t, "summary of step "+id, got.summary, []string{"### ❌ Failed", fmt.Sprintf("Exit code %d", want.exit)})
+	if len(got.errors) != 1 {
+		t.Errorf("step %s: %d error annotations, want 1: %q", id, len(got.errors), got.errors)
+	}
+	contains(t, "annotation of step "+id, strings.Join(got.errors, "\n"), want.error)
 }
 
 func contains(t *testing.T, what, text string, wanted []string) {
@@ -80,6 +127,7 @@ func contains(t *testing.T, what, text string, wanted []string) {
 type world struct {
 	root     string // of this repository
 	source   string // a copy of what is in this repository, without what was built
+	released string // the same with action.yml as a release has it: pointing at an image
 	user     string // a user's repository
 	database string // address of a database server, host:port
 	api      string // address of a simulator, host:port
@@ -91,13 +139,18 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{root: root, source: t.TempDir(), user: t.TempDir()}
+	w := &world{root: root, source: t.TempDir(), released: t.TempDir(), user: t.TempDir()}
 	shell(t, root, `git ls-files -co --exclude-standard -z | xargs -0 tar -c | tar -x -C "$1"`, w.source)
+	shell(t, root, `cp action.yml "$1" && release/point.sh "$1/action.yml" "$2"`, w.released, releaseImage)
 	shell(t, w.user, `git init -q . && mkdir db && cp "$1" db/schema.sql && git add . &&
 		git -c user.name=user -c user.email=user@example.org commit -qm 'A schema'`,
 		filepath.Join(root, "internal/simulator/shop/schema.sql"))
 	w.database = serve(t, "5432", "-e", "POSTGRES_PASSWORD="+password, "postgres:17")
 	w.api = serve(t, "8080", "fabricate-seed-e2e/simulator")
+	wait(t, "the database server", func() bool {
+		_, err := output(`docker run --rm --network host fabricate-seed-e2e/runner pg_isready -q -d "$1"`, "postgresql://"+w.database)
+		return err == nil
+	})
 	return w
 }
 
@@ -124,11 +177,34 @@ func (w *world) psql(t *testing.T, database, query string) string {
 // shell runs a script and gives its standard output without the last newline. The script's arguments are $1 and so on.
 func shell(t *testing.T, dir, script string, args ...string) string {
 	t.Helper()
-	cmd := exec.Command("bash", append([]string{"-euo", "pipefail", "-c", script, "shell"}, args...)...)
+	cmd := bash(script, args...)
 	cmd.Dir, cmd.Stderr = dir, os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("%s: %v", script, err)
 	}
 	return strings.TrimRight(string(out), "\n")
+}
+
+// output is shell for what may fail.
+func output(script string, args ...string) (string, error) {
+	out, err := bash(script, args...).Output()
+	return strings.TrimRight(string(out), "\n"), err
+}
+
+func bash(script string, args ...string) *exec.Cmd {
+	return exec.Command("bash", append([]string{"-euo", "pipefail", "-c", script, "shell"}, args...)...)
+}
+
+// patience is for what a workflow comes to within seconds.
+const patience = 2 * time.Minute
+
+// wait waits until something is so.
+func wait(t *testing.T, what string, isSo func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !isSo(); time.Sleep(200 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %s for %s", patience, what)
+		}
+	}
 }

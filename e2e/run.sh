@@ -23,6 +23,14 @@ e2e/images.sh
 e2e/simulator.sh
 
 tmp=$(mktemp -d)
+# The image as a release makes it, under the name that examples have.
+arch=$(go env GOARCH)
+release/build.sh v1.0.0 "$tmp/dist" "linux/$arch"
+SOURCE_DATE_EPOCH=1 release/context.sh "$tmp/dist" "$tmp/context"
+DOCKER_BUILDKIT=0 docker build -q --label fabricate-seed.e2e=true -f release/Dockerfile \
+	--build-arg "TARGETARCH=$arch" --build-arg VERSION=1.0.0 --build-arg REVISION=none \
+	-t ghcr.io/fabricate-seed/fabricate-seed:1 "$tmp/context" >/dev/null
+
 go build -o "$tmp/jobnetwork" ./e2e/jobnetwork
 mkfifo "$tmp/lifeline" # jobnetwork ends when this is closed
 "$tmp/jobnetwork" "$tmp/docker.sock" "$engine" <"$tmp/lifeline" &
@@ -40,12 +48,4 @@ for _ in $(seq 100); do
 	[ -S "$tmp/docker.sock" ] && break
 	sleep 0.1
 done
-E2E_ENGINE=$engine E2E_SOCKET=$tmp/docker.sock go test -tags e2e -count=1 -v -timeout 60m ./e2e "$@"
-
-# Under act, `uses: ./` becomes this image.
-if docker image inspect act-dockeraction >/dev/null 2>&1; then
-	start=$(date +%s%N)
-	docker run --rm --read-only --user 12345:12345 act-dockeraction version
-	printf 'image: %d KiB; from docker run to its end: %d ms\n' \
-		$(($(docker image inspect act-dockeraction --format '{{.Size}}') / 1024)) $((($(date +%s%N) - start) / 1000000))
-fi
+E2E_ENGINE=$engine E2E_SOCKET=$tmp/docker.sock E2E_CONTEXT=$tmp/context go test -tags e2e -count=1 -v -timeout 60m ./e2e "$@"

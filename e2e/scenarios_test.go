@@ -2,61 +2,105 @@
 
 package e2e
 
-import "testing"
+import (
+	"strings"
+	"testing"
+	"time"
+)
 
 // scenarios gives every run, in order. The patterns and texts are what a user relies on, not wording for its own sake.
 func scenarios() []scenario {
 	const (
 		positive  = `[1-9][0-9]*`
+		uuid      = `[0-9a-f-]{36}`
 		unchanged = "the database is as before"
 		loaded    = "the rows are there"
 	)
+	seeded := map[string]step{"seed": {outputs: map[string]string{"rows": positive}}}
+	nothing := func(task string) map[string]string {
+		return map[string]string{"task-id": task, "rows": `0`, "tables": `\[\]`, "data-path": ``, "skipped": `false`, "duration-ms": positive}
+	}
 	return []scenario{
 		{
 			name:     "step",
 			workflow: "e2e/workflows/step.yml",
-			outputs: map[string]string{
-				"task-id":      `[0-9a-f-]{36}`,
-				"data-path":    `seed-data`,
-				"content-type": `application/zip`,
-				"sha256":       `[0-9a-f]{64}`,
-				"rows":         positive,
-				"tables":       `\[\{"table":"public\..*\}\]`,
-				"skipped":      `false`,
-				"duration-ms":  positive,
-			},
-			summary: []string{"public.users"},
-			log:     []string{loaded},
+			steps: map[string]step{"seed": {
+				outputs: map[string]string{
+					"task-id":      uuid,
+					"data-path":    `seed-data`,
+					"content-type": `application/zip`,
+					"sha256":       `[0-9a-f]{64}`,
+					"rows":         positive,
+					"tables":       `\[\{"table":"public\..*\}\]`,
+					"skipped":      `false`,
+					"duration-ms":  positive,
+				},
+				summary: []string{"| public.users |", "```mermaid", "| workspace | shop |"},
+			}},
+			log: []string{loaded},
 		},
 		{
 			name:     "container job",
 			workflow: "e2e/workflows/container-job.yml",
-			outputs:  map[string]string{"rows": positive},
+			steps:    seeded,
 			log:      []string{loaded},
 		},
 		{
-			name:     "wrong key",
-			workflow: "e2e/workflows/wrong-key.yml",
-			fails:    true,
-			log:      []string{"401", unchanged},
+			name:     "localhost",
+			workflow: "e2e/workflows/localhost.yml",
+			steps: map[string]step{
+				"seed": {
+					outputs:  map[string]string{"rows": positive},
+					warnings: []string{"nothing listens on localhost:5433 in this container, so port 5433 published on the job's machine (1"},
+					summary:  []string{"write the service's label and the port inside its container instead, such as postgresql://app:…"},
+				},
+				"unpublished": {
+					exit:    6,
+					outputs: map[string]string{"rows": `0`, "task-id": ``, "duration-ms": `[0-9]{1,5}`}, // long before connect-timeout
+					error: []string{"nothing listens on localhost:5499 in this container, and port 5499 is not published on the job's machine (1",
+						"database-url: postgresql://app:…@postgres:5432/shop"},
+				},
+			},
+			log: []string{loaded},
 		},
 		{
-			name:     "no such label",
-			workflow: "e2e/workflows/no-such-label.yml",
+			name:     "failures",
+			workflow: "e2e/workflows/failures.yml",
 			fails:    true,
-			log:      []string{"postgress", unchanged},
+			steps: map[string]step{
+				"wrong-key": {
+					exit: 3, outputs: nothing(``), error: []string{"401", "Check the setting api-key"}, summary: []string{"401"},
+				},
+				"no-such-label": {
+					exit: 6, outputs: nothing(``), error: []string{`there is no host "postgress"`, "The host is the label of the service"},
+				},
+				"script-error": {
+					exit: 6, outputs: nothing(``), error: []string{"no-such-column.sql:3:", `column "nick"`},
+					summary: []string{"INSERT INTO users (id, nick)"},
+				},
+				"task-error": {
+					exit: 3, outputs: nothing(uuid), error: []string{"the column users.email has no generator"},
+				},
+			},
+			log: []string{unchanged},
 		},
 		{
-			name:     "task error",
-			workflow: "e2e/workflows/task-error.yml",
+			name:     "cancelled",
+			workflow: "e2e/workflows/cancelled.yml",
 			fails:    true,
-			log:      []string{"the column users.email has no generator", unchanged},
+			during:   cancelWhileLoading,
+			steps: map[string]step{"seed": {
+				exit: 130, outputs: map[string]string{"task-id": uuid, "rows": `0`, "sha256": `[0-9a-f]{64}`},
+				error:   []string{"interrupted while loading", "The database is as it was"},
+				summary: []string{"interrupted while loading"},
+			}},
+			log: []string{unchanged},
 		},
 		{
 			name:     "example: workflow step",
 			workflow: "examples/workflow-step.yml",
 			asUser:   true,
-			outputs:  map[string]string{"rows": positive},
+			steps:    seeded,
 		},
 		{
 			name:     "example: preview of a pull request",
@@ -64,8 +108,8 @@ func scenarios() []scenario {
 			event:    "pull_request",
 			payload:  pullRequest("opened"),
 			asUser:   true,
-			outputs:  map[string]string{"rows": positive},
-			after: func(t *testing.T, w *world) {
+			steps:    seeded,
+			after: func(t *testing.T, w *world, _ result) {
 				if users := w.psql(t, "preview_7", "SELECT count(*) > 0 FROM users"); users != "t" {
 					t.Errorf("users in the preview: %s", users)
 				}
@@ -77,7 +121,7 @@ func scenarios() []scenario {
 			event:    "pull_request",
 			payload:  pullRequest("closed"),
 			asUser:   true,
-			after: func(t *testing.T, w *world) {
+			after: func(t *testing.T, w *world, _ result) {
 				left := w.psql(t, "postgres", "SELECT count(*) FROM pg_database WHERE datname LIKE 'preview%'")
 				if left != "0" {
 					t.Errorf("databases left: %s", left)
@@ -93,8 +137,8 @@ func scenarios() []scenario {
 			workflow: "examples/scheduled-refresh.yml",
 			event:    "schedule",
 			asUser:   true,
-			outputs:  map[string]string{"rows": positive},
-			after: func(t *testing.T, w *world) {
+			steps:    seeded,
+			after: func(t *testing.T, w *world, _ result) {
 				if users := w.psql(t, "staging", "SELECT count(*) > 0 FROM users"); users != "t" {
 					t.Errorf("users in staging: %s", users)
 				}
@@ -104,7 +148,7 @@ func scenarios() []scenario {
 			name:     "example: generate once",
 			workflow: "examples/generate-once.yml",
 			asUser:   true,
-			outputs:  map[string]string{"rows": positive},
+			steps:    seeded,
 			log:      []string{"shard 1 tests with", "shard 2 tests with"},
 		},
 	}
@@ -114,4 +158,31 @@ func scenarios() []scenario {
 func pullRequest(action string) string {
 	return `{"action": "` + action + `", "number": 7,
 		"pull_request": {"number": 7, "head": {"ref": "feature", "repo": {"fork": false}}, "base": {"ref": "main"}}}`
+}
+
+// cancelWhileLoading cancels the workflow when the load is in its midst, after a look at what others can see of the action.
+func cancelWhileLoading(t *testing.T, w *world, cancel func()) {
+	t.Helper()
+	service := "postgresql://app:" + password + "@localhost:5432/shop" // as it is published
+	wait(t, "the load", func() bool {
+		out, err := output(`docker run --rm --network host fabricate-seed-e2e/runner psql -AtX "$1" -c "$2"`, service,
+			"SELECT count(*) FROM pg_stat_activity WHERE application_name = 'fabricate-seed' AND wait_event = 'PgSleep'")
+		return err == nil && out == "1"
+	})
+	id := shell(t, ".", `docker ps -q --filter ancestor=act-dockeraction`)
+	seen := shell(t, ".", `docker inspect "$1" --format '{{json .Path}} {{json .Args}} {{json .Config.Cmd}} {{json .Config.Entrypoint}} {{json .Config.Labels}}'
+		docker top "$1" -eo pid,args`, id)
+	for _, secret := range []string{apiKey, password} {
+		if strings.Contains(seen, secret) {
+			t.Errorf("the secret %q can be seen from outside: %s", secret, seen)
+		}
+	}
+	start := time.Now()
+	cancel()
+	if code := shell(t, ".", `docker wait "$1"`, id); code != "130" {
+		t.Errorf("exit code %s, want 130", code)
+	}
+	if took := time.Since(start); took > 7*time.Second { // GitHub's runner sends the next signal after 7.5 s
+		t.Errorf("ended %s after it was cancelled", took)
+	}
 }

@@ -1,0 +1,4 @@
+-- A script of another version of the schema: users have no column nick.
+TRUNCATE users CASCADE;
+INSERT INTO users (id, nick) VALUES
+(1, 'ana');

@@ -1,0 +1,190 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"crypto/sha256"
+	"debug/buildinfo"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestImage uses the image by docker run, outside any workflow, as a release has it.
+func TestImage(t *testing.T) {
+	w := newWorld(t)
+	w.psql(t, "postgres", "CREATE DATABASE plain")
+	service := "postgresql://postgres:" + password + "@" + w.database + "/plain"
+	shell(t, w.user, `docker run --rm -i --network host fabricate-seed-e2e/runner psql -qX -v ON_ERROR_STOP=1 "$1" <db/schema.sql`, service)
+	// Everything is in the environment, which Docker takes from a file. No privileges, and a user that nobody knows.
+	env := filepath.Join(t.TempDir(), "env")
+	if err := os.WriteFile(env, []byte("FABRICATE_API_URL=http://"+w.api+"/api/v1\nFABRICATE_API_KEY="+apiKey+
+		"\nFABRICATE_WORKSPACE=shop\nFABRICATE_DATABASE=shop\nFABRICATE_POLL_INTERVAL=100ms\nDATABASE_URL="+service+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := func(options string) string {
+		return `docker run ` + options + ` --user 12345:23456 --cap-drop ALL --security-opt no-new-privileges --env-file ` + env + ` ` + releaseImage
+	}
+
+	t.Run("size, labels and start", func(t *testing.T) {
+		var image []struct {
+			Size   int64
+			Config struct {
+				Labels map[string]string
+				User   string
+			}
+		}
+		decode(t, shell(t, ".", `docker image inspect "$1"`, releaseImage), &image)
+		if size := image[0].Size; size > 15_000_000 {
+			t.Errorf("%d bytes", size)
+		}
+		for _, label := range []string{"title", "description", "source", "licenses", "version", "revision"} {
+			if image[0].Config.Labels["org.opencontainers.image."+label] == "" {
+				t.Errorf("no label %s in %v", label, image[0].Config.Labels)
+			}
+		}
+		var took []time.Duration
+		for range 5 {
+			start := time.Now()
+			shell(t, ".", `docker run --rm "$1" version`, releaseImage)
+			took = append(took, time.Since(start))
+		}
+		slices.Sort(took)
+		fmt.Printf("image: %.1f MB; from docker run to its end, the middle one of five: %d ms\n", float64(image[0].Size)/1e6, took[2].Milliseconds())
+	})
+
+	t.Run("any user", func(t *testing.T) {
+		wantRows(t, shell(t, ".", run("--rm")+` --output=json`))
+	})
+
+	t.Run("read-only root", func(t *testing.T) {
+		wantRows(t, shell(t, ".", run("--rm --read-only --tmpfs /tmp")+` --output=json`))
+	})
+
+	t.Run("read-only root without a temporary folder", func(t *testing.T) {
+		out, _ := output(run("--rm --read-only") + ` 2>&1 || echo "exit $?"`)
+		contains(t, "log", out, []string{"no temporary folder can be made", "mount one at /tmp", "exit 5"})
+		// What is here already needs none.
+		data := t.TempDir()
+		write(t, filepath.Join(data, "load.sql"), "INSERT INTO categories (name, slug) VALUES ('x', 'from-a-folder');\n")
+		wantRows(t, shell(t, ".", `chmod -R a+rX "$1"; `+strings.Replace(run(`--rm --read-only -v "$1:/data:ro"`), "--env-file "+env, `-e DATABASE_URL="$2"`, 1)+
+			` load /data --output=json`, data, service))
+	})
+
+	t.Run("docker stop", func(t *testing.T) {
+		before := w.psql(t, "plain", "SELECT count(*), max(id) FROM users")
+		shell(t, w.source, `docker run --rm -i --network host fabricate-seed-e2e/runner psql -qX -v ON_ERROR_STOP=1 "$1" <e2e/data/endless.sql`, service)
+		id := shell(t, ".", run("-d --read-only --tmpfs /tmp"))
+		defer func() { shell(t, ".", `docker rm -f "$1"`, id) }()
+		const ours = " FROM pg_stat_activity WHERE application_name = 'fabricate-seed' AND datname = 'plain'"
+		wait(t, "the load", func() bool { return w.psql(t, "plain", "SELECT max(wait_event)"+ours) == "PgSleep" })
+		// Secrets are in the environment alone, not where every user of the machine sees them.
+		seen := shell(t, ".", `docker inspect "$1" --format '{{json .Path}} {{json .Args}} {{json .Config.Cmd}} {{json .Config.Labels}}'
+			docker top "$1" -eo pid,args; cat /proc/*/cmdline 2>/dev/null | tr '\0' ' ' || true`, id)
+		start := time.Now()
+		shell(t, ".", `docker stop "$1"`, id)
+		took := time.Since(start)
+		code := shell(t, ".", `docker inspect "$1" --format '{{.State.ExitCode}}'`, id)
+		log := shell(t, ".", `docker logs "$1" 2>&1`, id)
+		fmt.Printf("docker stop in mid-load: exit code %s after %d ms\n", code, took.Milliseconds())
+		if code != "130" || took > 8*time.Second {
+			t.Errorf("exit code %s after %s", code, took)
+		}
+		contains(t, "log", log, []string{"interrupted while loading", "The database is as it was"})
+		if after := w.psql(t, "plain", "SELECT count(*), max(id) FROM users"); after != before {
+			t.Errorf("users were %s and are %s", before, after)
+		}
+		if left := w.psql(t, "plain", "SELECT count(*)"+ours); left != "0" {
+			t.Errorf("%s sessions are left", left)
+		}
+		for _, secret := range []string{apiKey, password} {
+			if strings.Contains(seen+log, secret) {
+				t.Errorf("the secret %q can be seen from outside", secret)
+			}
+		}
+	})
+
+	t.Run("reproducible", func(t *testing.T) { reproducible(t, w) })
+}
+
+// reproducible builds the binary once more, from a copy in another folder, and the image twice from the same files.
+func reproducible(t *testing.T, w *world) {
+	context := os.Getenv("E2E_CONTEXT")
+	again := t.TempDir()
+	shell(t, w.source, `release/build.sh v1.0.0 "$1" linux/"$2"`, again, runtime.GOARCH)
+	first, second := filepath.Join(context, runtime.GOARCH, "fabricate-seed"), filepath.Join(again, "fabricate-seed-linux-"+runtime.GOARCH)
+	if a, b := sum(t, first), sum(t, second); a != b {
+		t.Errorf("the same source in two folders makes binaries with SHA-256 %s and %s", a, b)
+	}
+
+	var layers []string
+	for range 2 {
+		// The engine may keep no layer of the build before, or this would show nothing.
+		id := shell(t, ".", `DOCKER_BUILDKIT=0 docker build -q --no-cache --build-arg TARGETARCH="$1" -f "$2/release/Dockerfile" "$3" 2>/dev/null`,
+			runtime.GOARCH, w.source, context)
+		layers = append(layers, shell(t, ".", `docker image inspect "$1" --format '{{.RootFS.Layers}}'`, id))
+		shell(t, ".", `docker rmi -f "$1"`, id)
+	}
+	if layers[0] != layers[1] {
+		t.Errorf("the same files make images with layers %s and %s", layers[0], layers[1])
+	}
+	fmt.Printf("the same binary from two folders, the same layer from two builds: %s\n", layers[0])
+
+	// The Dockerfile compiles the same source with the toolchain of its own image: where that is this one, the bytes are the same.
+	inImage, here := filepath.Join(again, "in-image"), filepath.Join(again, "here")
+	shell(t, w.source, `id=$(docker create act-dockeraction); docker cp -q "$id:/fabricate-seed" "$1" 2>/dev/null || docker cp "$id:/fabricate-seed" "$1"; docker rm "$id"
+		CGO_ENABLED=0 GOFLAGS= go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=" -o "$2" .`, inImage, here)
+	theirs, err := buildinfo.ReadFile(inImage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if theirs.GoVersion != runtime.Version() {
+		t.Skipf("the image was built with %s, and here is %s", theirs.GoVersion, runtime.Version())
+	}
+	if a, b := sum(t, inImage), sum(t, here); a != b {
+		t.Errorf("the binary of the Dockerfile has SHA-256 %s, the same source here makes %s", a, b)
+	}
+}
+
+func sum(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(data))
+}
+
+func decode(t *testing.T, text string, into any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantRows wants the JSON line of a run that loaded rows.
+func wantRows(t *testing.T, line string) {
+	t.Helper()
+	var result struct {
+		Rows     int64 `json:"rows"`
+		ExitCode int   `json:"exit-code"`
+	}
+	decode(t, line, &result)
+	if result.Rows == 0 || result.ExitCode != 0 {
+		t.Error("got " + line + " with " + strconv.FormatInt(result.Rows, 10) + " rows")
+	}
+}

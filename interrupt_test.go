@@ -105,12 +105,13 @@ func TestInterrupted(t *testing.T) {
 					"RUNNER_TEMP="+temp, "FABRICATE_API_URL="+server.URL+simulator.Path, "FABRICATE_API_KEY="+api.Key(),
 					"DATABASE_URL="+db)
 				p.start(t)
+				want := test.want
 				if test.active == "" {
 					eventually(t, func() bool { return len(api.Requests(test.asked)) > 0 }, func() string {
 						return "the run did not come so far:\n" + p.output.String()
 					})
 				} else {
-					test.want = "interrupted while loading"
+					want = "interrupted while loading"
 					eventually(t, func() bool {
 						return strings.Contains(answer(t, db, "SELECT wait_event FROM pg_stat_activity WHERE "+ours), test.active)
 					}, func() string { return "the load did not come to its statement:\n" + p.output.String() })
@@ -123,8 +124,8 @@ func TestInterrupted(t *testing.T) {
 				if took := time.Since(sent); took > 5*time.Second {
 					t.Errorf("left after %s", took)
 				}
-				if !strings.Contains(p.output.String(), test.want) {
-					t.Errorf("no %q in:\n%s", test.want, p.output.String())
+				if !strings.Contains(p.output.String(), want) {
+					t.Errorf("no %q in:\n%s", want, p.output.String())
 				}
 				wantEmpty(t, temp)
 				eventually(t, func() bool { return answer(t, db, "SELECT count(*) FROM pg_stat_activity WHERE "+ours) == "0" },

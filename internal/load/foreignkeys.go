@@ -3,6 +3,8 @@ package load
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -68,21 +70,70 @@ func (r *run) checkForeignKeys(ctx context.Context, oids []uint32) error {
 	if err != nil {
 		return (&failure{err: err}).problem()
 	}
-	if r.began && len(keys) > 0 {
-		if err := r.exec(ctx, fmt.Sprintf(`SELECT pg_catalog.set_config('work_mem', '%s', true)
-			WHERE pg_catalog.pg_size_bytes(pg_catalog.current_setting('work_mem')) < pg_catalog.pg_size_bytes('%[1]s')`, checkMemory)); err != nil {
-			return (&failure{err: err}).problem()
-		}
+	keys = slices.DeleteFunc(keys, r.way.checked)
+	suspects, err := r.suspects(ctx, keys)
+	if err != nil {
+		return err
 	}
-	for _, k := range keys {
-		if r.way.checked(k) {
-			continue
-		}
+	for _, k := range suspects {
 		if err := r.checkForeignKey(ctx, k, ""); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// suspects gives the keys that need a closer look: rows break them, or it could not be seen whether any do. All are counted in
+// one message to the server, or over all connections at once.
+func (r *run) suspects(ctx context.Context, keys []foreignKey) ([]foreignKey, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	left := make([]int, len(keys)) // conditions of each that are not known to be met by no row
+	count := func(i int) string {
+		var text strings.Builder
+		for _, condition := range keys[i].broken() {
+			fmt.Fprintf(&text, "SELECT %d, count(*) FROM %s f WHERE %s; ", i, keys[i].table, condition)
+		}
+		return text.String()
+	}
+	note := answers{row: func(v [][]byte) {
+		if len(v) != 2 || string(v[1]) != "0" {
+			return
+		}
+		if i, err := strconv.Atoi(string(v[0])); err == nil {
+			left[i]--
+		}
+	}}
+	var text strings.Builder
+	if r.began {
+		fmt.Fprintf(&text, `SELECT pg_catalog.set_config('work_mem', '%s', true)
+			WHERE pg_catalog.pg_size_bytes(pg_catalog.current_setting('work_mem')) < pg_catalog.pg_size_bytes('%[1]s'); `, checkMemory)
+	}
+	var visible []int
+	for i, k := range keys {
+		left[i] = len(k.broken())
+		if !k.hidden {
+			visible = append(visible, i)
+			text.WriteString(count(i))
+		}
+	}
+	var err error
+	if len(r.workers) > 0 && !r.began {
+		err = r.spread(len(visible), func(s *run, i int) error { return s.wire.query(ctx, []byte(count(visible[i])), note) })
+	} else {
+		err = r.try(ctx, text.String(), note)
+	}
+	if problem := r.ownFault(ctx, err); problem != nil {
+		return nil, problem
+	}
+	var suspects []foreignKey
+	for i, k := range keys {
+		if left[i] > 0 {
+			suspects = append(suspects, k)
+		}
+	}
+	return suspects, nil
 }
 
 // checkForeignKey warns of rows that break a key, or fails if it is to be enforced. also is added to the warning.
@@ -108,26 +159,34 @@ func (r *run) checkForeignKey(ctx context.Context, k foreignKey, also string) er
 func (k foreignKey) tableName() string  { return strings.TrimPrefix(k.table, "ONLY ") }
 func (k foreignKey) parentName() string { return strings.TrimPrefix(k.parent, "ONLY ") }
 
+// broken gives the conditions that rows f of the table meet if they break the key, each row at most one of them.
+func (k foreignKey) broken() []string {
+	var match, set, null []string
+	for i := range k.from {
+		match = append(match, fmt.Sprintf("p.%s %s f.%s%s", k.to[i], k.equal[i], k.from[i], k.collate[i]))
+		set = append(set, fmt.Sprintf("f.%s IS NOT NULL", k.from[i]))
+		null = append(null, fmt.Sprintf("f.%s IS NULL", k.from[i]))
+	}
+	conditions := []string{fmt.Sprintf("%s AND NOT EXISTS (SELECT 1 FROM %s p WHERE %s)", strings.Join(set, " AND "), k.parent, strings.Join(match, " AND "))}
+	if k.full && len(k.from) > 1 { // all columns are null, or none
+		conditions = append(conditions, fmt.Sprintf("(%s) AND (%s)", strings.Join(null, " OR "), strings.Join(set, " OR ")))
+	}
+	return conditions
+}
+
 // brokenKeys says which rows break the key, "" if none does. Counting is one pass over both tables, a hash anti join, which
 // several processes may share; examples are looked for only when there are any.
 func (r *run) brokenKeys(ctx context.Context, k foreignKey) (string, error) {
 	if k.hidden {
 		return "", fmt.Errorf("the role does not see all rows of %s and %s: grant it SELECT on both, and BYPASSRLS where row security is on", k.tableName(), k.parentName())
 	}
-	var match, set, null, shown []string
+	var shown []string
 	for i := range k.from {
-		match = append(match, fmt.Sprintf("p.%s %s f.%s%s", k.to[i], k.equal[i], k.from[i], k.collate[i]))
-		set = append(set, fmt.Sprintf("f.%s IS NOT NULL", k.from[i]))
-		null = append(null, fmt.Sprintf("f.%s IS NULL", k.from[i]))
 		shown = append(shown, fmt.Sprintf("coalesce(f.%s::text, 'NULL')", k.from[i]))
-	}
-	conditions := []string{fmt.Sprintf("%s AND NOT EXISTS (SELECT 1 FROM %s p WHERE %s)", strings.Join(set, " AND "), k.parent, strings.Join(match, " AND "))}
-	if k.full && len(k.from) > 1 { // all columns are null, or none
-		conditions = append(conditions, fmt.Sprintf("(%s) AND (%s)", strings.Join(null, " OR "), strings.Join(set, " OR ")))
 	}
 	var total int64
 	var samples []string
-	for _, condition := range conditions {
+	for _, condition := range k.broken() {
 		count := int64(0)
 		if err := r.try(ctx, fmt.Sprintf("SELECT count(*) FROM %s f WHERE %s", k.table, condition), answers{
 			row: func(v [][]byte) { _, _ = fmt.Sscan(string(v[0]), &count) }}); err != nil {

@@ -145,9 +145,7 @@ func (r *run) rebuild(ctx context.Context) error {
 			}
 		}
 		plan.off, plan.indexes, plan.rebuild = false, nil, nil
-		if e := r.tally.byOID[plan.oid]; e != nil {
-			e.Elapsed += time.Since(start)
-		}
+		r.tally.building[plan.oid] += time.Since(start)
 	}
 	if dropped {
 		return r.exec(ctx, "SET LOCAL default_tablespace = '"+strings.ReplaceAll(tablespace, "'", "''")+"'")

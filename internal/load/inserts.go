@@ -155,7 +155,7 @@ func (run *insertRun) send(ctx context.Context, table, columns []string) *failur
 	var pe *pgconn.PgError
 	switch {
 	case err == nil:
-		r.count(ctx, table, tag.RowsAffected(), run.size, time.Since(start))
+		r.tally.count(table, tag.RowsAffected(), run.size, time.Since(start))
 		_ = r.outcome(f, pgconn.NewCommandTag(fmt.Sprintf("INSERT 0 %d", run.last)))
 		return nil
 	case ctx.Err() != nil, !errors.Is(err, errAgain) && !errors.As(err, &pe), r.conn.IsClosed():

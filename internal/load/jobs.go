@@ -211,7 +211,7 @@ func (r *run) join(ctx context.Context) *failure {
 // collect counts what a copy has loaded, or says what its refusal means.
 func (r *run) collect(ctx context.Context, c *tableCopy) *failure {
 	if c.err == nil {
-		r.count(ctx, c.table, c.tag.RowsAffected(), c.size(), c.took)
+		r.tally.count(c.table, c.tag.RowsAffected(), c.size(), c.took)
 		return nil
 	}
 	var pe *pgconn.PgError
@@ -221,11 +221,11 @@ func (r *run) collect(ctx context.Context, c *tableCopy) *failure {
 	return &failure{at: r.at, err: fmt.Errorf("table %s: %w", quoteName(c.table...), c.err)}
 }
 
-// spread runs a statement for each of the names, over all connections at once. All are run; the first error is given.
-func (r *run) spread(ctx context.Context, statement string, names []string) error {
-	next := make(chan string, len(names))
-	for _, name := range names {
-		next <- name
+// spread does n things over all connections at once, in order. All are done; the first error is given.
+func (r *run) spread(n int, do func(session *run, i int) error) error {
+	next := make(chan int, n)
+	for i := range n {
+		next <- i
 	}
 	close(next)
 	sessions := append([]*run{r}, r.workers...)
@@ -233,8 +233,8 @@ func (r *run) spread(ctx context.Context, statement string, names []string) erro
 	for _, s := range sessions {
 		go func() {
 			var first error
-			for name := range next {
-				first = firstError(first, s.exec(ctx, statement+name))
+			for i := range next {
+				first = firstError(first, do(s, i))
 			}
 			failed <- first
 		}()

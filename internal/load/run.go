@@ -97,6 +97,7 @@ type run struct {
 
 	total     int64 // bytes of the entry script
 	began     bool  // our own transaction is open
+	pooled    bool  // something between us and the server shares its connections
 	inBlock   bool  // Single: the script is where psql -1 would be in a transaction block
 	unguarded bool  // foreign keys were not enforced all the time
 	first     error // what was told of the first failure
@@ -161,10 +162,9 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 		return false, err
 	}
 	if r.o.Transaction != None {
-		if err := r.exec(ctx, "BEGIN"); err != nil {
+		if err := r.begin(ctx); err != nil {
 			return false, (&failure{err: err}).problem()
 		}
-		r.began, r.inBlock = true, true
 	}
 	if keep, err := r.keepRows(ctx, seen); keep || err != nil {
 		return keep, err
@@ -189,6 +189,14 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 		}
 	}
 	return false, r.settle(ctx)
+}
+
+// begin begins the one transaction.
+func (r *run) begin(ctx context.Context) error {
+	err := r.wire.query(ctx, []byte("BEGIN; "+backendPID), answers{row: func(v [][]byte) { r.pooled = r.isPooled(v) }})
+	r.began = err == nil
+	r.inBlock = r.began
+	return err
 }
 
 // finish awaits what a script has set going.
@@ -236,7 +244,7 @@ func (r *run) commit(ctx context.Context) error {
 	if !r.began {
 		return nil
 	}
-	err := r.exec(ctx, r.commitText(ctx))
+	err := r.exec(ctx, r.commitText())
 	var lost *lostError
 	switch {
 	case err == nil:

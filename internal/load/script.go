@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -163,6 +164,10 @@ func (r *run) statement(ctx context.Context, sc *psql.Script, st *psql.Statement
 	if out := r.settleCopies(ctx, infos, st.Text); out != nil {
 		return out
 	}
+	if err := r.forget(ctx, infos); err != nil {
+		f.err = err
+		return f
+	}
 	if err := r.settleIndexes(ctx, infos); err != nil {
 		f.err = err
 		return f
@@ -219,14 +224,19 @@ func (r *run) classify(text []byte, compound bool) []statementInfo {
 	}
 	for _, info := range infos {
 		r.unguarded = r.unguarded || info.unguarded
-		switch info.kind {
-		case insertStatement, copyStatement:
-		default:
-			r.tally.forgetNames()
-			r.forgetPlans()
-		}
 	}
 	return infos
+}
+
+// forget is called before statements are sent: what is known of names and of the catalog may be true no longer after them.
+func (r *run) forget(ctx context.Context, infos []statementInfo) error {
+	if !slices.ContainsFunc(infos, func(i statementInfo) bool { return i.kind != insertStatement && i.kind != copyStatement }) {
+		return nil
+	}
+	err := r.settleNames(ctx)
+	r.tally.forgetNames()
+	r.forgetPlans()
+	return err
 }
 
 // query sends text and counts what it loads. It gives nil when all went well.
@@ -291,7 +301,7 @@ func (r *run) query(ctx context.Context, text []byte, infos []statementInfo, row
 	}
 	for i, tag := range tags {
 		if i < len(infos) && len(infos[i].tables) == 1 && (infos[i].kind == insertStatement || infos[i].kind == copyStatement) && err == nil {
-			r.count(ctx, infos[i].tables[0], tag.RowsAffected(), size, time.Since(start))
+			r.tally.count(infos[i].tables[0], tag.RowsAffected(), size, time.Since(start))
 			size, start = 0, time.Now()
 		}
 	}
@@ -334,6 +344,9 @@ func (r *run) copy(ctx context.Context, sc *psql.Script, c *psql.Copy) *failure 
 		return &failure{at: c.Pos, err: err}
 	}
 	infos := r.classify(text, true)
+	if err := r.forget(ctx, infos); err != nil {
+		return &failure{at: c.Pos, err: err}
+	}
 	if err := guard(r.readable(text), infos, r.escapes()); err != nil {
 		return &failure{at: c.Pos, err: err, refused: true}
 	}
@@ -403,6 +416,10 @@ func (r *run) reconnect(ctx context.Context, c *psql.Connect) *failure {
 		config.User = c.User
 	}
 	old := r.conn
+	if err := r.settleNames(ctx); err != nil {
+		f.err = err
+		return f
+	}
 	if err := r.connect(ctx, config); err != nil {
 		f.err = err // psql, too, ends here: it has no connection any more
 		var p *problem.Error
@@ -413,7 +430,7 @@ func (r *run) reconnect(ctx context.Context, c *psql.Connect) *failure {
 		}
 		return f
 	}
-	r.tally.forgetNames()
+	r.tally.leave()
 	short, cancel := context.WithTimeout(ctx, rollbackTimeout)
 	defer cancel()
 	_ = old.Close(short)

@@ -123,6 +123,9 @@ func (r *run) gexec(ctx context.Context, st *psql.Statement, values [][][]byte, 
 func (r *run) generated(ctx context.Context, st *psql.Statement, text []byte, rows func() (*psql.CopyReader, error)) *failure {
 	f := &failure{at: st.Send.Pos, text: text}
 	infos := r.classify(text, true)
+	if f.err = r.forget(ctx, infos); f.err != nil {
+		return f
+	}
 	if err := guard(r.readable(text), infos, r.escapes()); err != nil {
 		f.err, f.refused = err, true
 		return f

@@ -15,21 +15,22 @@ import (
 // that name it as text (nextval(('s'::text)::regclass), as old dumps have it), and columns of a domain with such a default.
 const fedQuery = `
 WITH fed AS (
-	SELECT d.objid AS seq, d.refobjid AS rel, d.refobjsubid::int AS att FROM pg_catalog.pg_depend d
-	WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0
+	SELECT d.objid AS seq, d.refobjid AS rel, d.refobjsubid::int AS att FROM pg_catalog.pg_sequence q
+	JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = q.seqrelid
+		AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0
 	UNION
-	SELECT d.refobjid, ad.adrelid, ad.adnum::int FROM pg_catalog.pg_depend d
-	JOIN pg_catalog.pg_attrdef ad ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = ad.oid
-	WHERE d.refclassid = 'pg_catalog.pg_class'::regclass
+	SELECT d.refobjid, taker.rel, taker.att FROM pg_catalog.pg_sequence q
+	JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = q.seqrelid
+	CROSS JOIN LATERAL (
+		SELECT ad.adrelid, ad.adnum::int FROM pg_catalog.pg_attrdef ad WHERE d.classid = 'pg_catalog.pg_attrdef'::regclass AND ad.oid = d.objid
+		UNION ALL
+		SELECT a.attrelid, a.attnum::int FROM pg_catalog.pg_type dom JOIN pg_catalog.pg_attribute a ON a.atttypid = dom.oid AND a.attnum > 0
+		WHERE d.classid = 'pg_catalog.pg_type'::regclass AND dom.oid = d.objid AND dom.typtype = 'd'
+	) taker(rel, att)
 	UNION
 	SELECT pg_catalog.to_regclass(replace(substring(pg_catalog.pg_get_expr(ad.adbin, ad.adrelid) FROM 'nextval\(\(''((?:[^'']|'''')+)''::text\)::regclass\)'), '''''', ''''))::oid,
 		ad.adrelid, ad.adnum::int
 	FROM pg_catalog.pg_attrdef ad WHERE ad.adrelid = ANY ($1::oid[])
-	UNION
-	SELECT d.refobjid, a.attrelid, a.attnum::int FROM pg_catalog.pg_depend d
-	JOIN pg_catalog.pg_type dom ON d.classid = 'pg_catalog.pg_type'::regclass AND d.objid = dom.oid AND dom.typtype = 'd'
-	JOIN pg_catalog.pg_attribute a ON a.atttypid = dom.oid AND a.attnum > 0
-	WHERE d.refclassid = 'pg_catalog.pg_class'::regclass
 )
 SELECT s.oid, pg_catalog.format('%I.%I', sn.nspname, s.relname), q.seqincrement, q.seqmin, q.seqmax, q.seqstart, q.seqcycle,
 	pg_catalog.has_sequence_privilege(s.oid, 'SELECT') AND pg_catalog.has_sequence_privilege(s.oid, 'UPDATE'), pg_catalog.pg_has_role(s.relowner, 'USAGE'),

@@ -5,13 +5,18 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
-// tally counts rows a table.
+// tally counts rows a table. What a name means is asked for many names at once, before anything that could change it.
 type tally struct {
 	counting bool              // false while the user's own scripts run: their rows are not the load's
 	byName   map[string]*entry // as the script writes the name, its parts quoted
+	asked    []*entry          // those of byName whose table is not known yet
 	byOID    map[uint32]*entry
+	lost     []*entry                 // whose table could not be found, or is in another database
+	building map[uint32]time.Duration // indexes, by table
 	rows     int64
 	table    string // the last one
 }
@@ -21,46 +26,94 @@ type entry struct {
 	oid uint32
 }
 
-func newTally() *tally { return &tally{byName: map[string]*entry{}, byOID: map[uint32]*entry{}} }
-
-// forgetNames must be called when names may have come to mean other tables.
-func (t *tally) forgetNames() { clear(t.byName) }
-
-// count adds rows to the table that the script calls parts.
-func (r *run) count(ctx context.Context, parts []string, rows, bytes int64, elapsed time.Duration) {
-	if !r.tally.counting || rows == 0 || len(parts) == 0 {
-		return
-	}
-	e := r.resolve(ctx, parts)
-	e.Rows += rows
-	e.Bytes += bytes
-	e.Elapsed += elapsed
-	r.tally.rows += rows
-	r.tally.table = e.Name
+func newTally() *tally {
+	return &tally{byName: map[string]*entry{}, byOID: map[uint32]*entry{}, building: map[uint32]time.Duration{}}
 }
 
-// resolve finds the table that a name means now. One that cannot be found keeps the name that the script gives it.
-func (r *run) resolve(ctx context.Context, parts []string) *entry {
+// count adds rows to the table that the script calls parts.
+func (t *tally) count(parts []string, rows, bytes int64, elapsed time.Duration) {
+	if !t.counting || rows == 0 || len(parts) == 0 {
+		return
+	}
 	key := quoteName(parts...)
-	if e := r.tally.byName[key]; e != nil {
-		return e
+	e := t.byName[key]
+	if e == nil {
+		e = &entry{Table: Table{Name: key}}
+		t.byName[key] = e
+		t.asked = append(t.asked, e)
 	}
-	e := &entry{Table: Table{Name: key}}
-	if r.wire.pg.TxStatus() != 'E' {
-		_ = r.conn.QueryRow(ctx, `SELECT c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname)
-			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-			WHERE c.oid = pg_catalog.to_regclass($1)`, key).Scan(&e.oid, &e.Name)
+	e.add(Table{Rows: rows, Bytes: bytes, Elapsed: elapsed})
+	t.rows += rows
+	t.table = e.Name
+}
+
+func (e *entry) add(t Table) {
+	e.Rows += t.Rows
+	e.Bytes += t.Bytes
+	e.Elapsed += t.Elapsed
+}
+
+// settleNames finds the tables that the names counted so far mean. It must be called before names may come to mean others.
+// One that cannot be found keeps the name that the script gives it.
+func (r *run) settleNames(ctx context.Context) error {
+	t := r.tally
+	if len(t.asked) == 0 || r.wire.pg.TxStatus() == 'E' {
+		return nil
 	}
-	if known := r.tally.byOID[e.oid]; known != nil {
-		e = known
-	} else {
-		if e.oid == 0 {
-			e.oid = ^uint32(len(r.tally.byOID))
+	asked := t.asked
+	t.asked = nil
+	names := make([]string, len(asked))
+	for i, e := range asked {
+		names[i] = e.Name
+	}
+	rows, err := r.conn.Query(ctx, `SELECT asked.i, c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname)
+		FROM unnest($1::text[]) WITH ORDINALITY asked(name, i) JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(asked.name)
+		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`, names)
+	if err != nil {
+		return err
+	}
+	var i int
+	var oid uint32
+	var name string
+	_, err = pgx.ForEachRow(rows, []any{&i, &oid, &name}, func() error {
+		e := asked[i-1]
+		e.oid, e.Name = oid, name
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i, e := range asked {
+		known := t.byOID[e.oid]
+		switch {
+		case e.oid == 0:
+			t.lost = append(t.lost, e)
+		case known != nil:
+			known.add(e.Table)
+			t.byName[names[i]] = known
+		default:
+			t.byOID[e.oid] = e
 		}
-		r.tally.byOID[e.oid] = e
 	}
-	r.tally.byName[key] = e
-	return e
+	return nil
+}
+
+// forgetNames is called when names may have come to mean other tables. Those that could not be asked for are given up.
+func (t *tally) forgetNames() {
+	t.lost = append(t.lost, t.asked...)
+	t.asked = nil
+	clear(t.byName)
+}
+
+// leave is called when the script goes to another database.
+func (t *tally) leave() {
+	t.forgetNames()
+	for _, e := range t.byOID {
+		e.Elapsed += t.building[e.oid]
+		t.lost = append(t.lost, e)
+	}
+	clear(t.byOID)
+	clear(t.building)
 }
 
 // oids are those of the loaded tables that exist.
@@ -74,9 +127,21 @@ func (t *tally) oids() []uint32 {
 }
 
 func (t *tally) result() Result {
-	res := Result{Rows: t.rows}
+	byName := map[string]Table{}
+	add := func(e Table) {
+		have := byName[e.Name]
+		byName[e.Name] = Table{Name: e.Name, Rows: have.Rows + e.Rows, Bytes: have.Bytes + e.Bytes, Elapsed: have.Elapsed + e.Elapsed}
+	}
 	for _, e := range t.byOID {
-		res.Tables = append(res.Tables, e.Table)
+		add(e.Table)
+		add(Table{Name: e.Name, Elapsed: t.building[e.oid]})
+	}
+	for _, e := range slices.Concat(t.asked, t.lost) {
+		add(e.Table)
+	}
+	res := Result{Rows: t.rows}
+	for _, e := range byName {
+		res.Tables = append(res.Tables, e)
 	}
 	slices.SortFunc(res.Tables, func(a, b Table) int { return cmp.Compare(a.Name, b.Name) })
 	return res

@@ -3,6 +3,7 @@ package load
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
@@ -22,6 +23,11 @@ func reachesOut(name string) bool {
 	return false
 }
 
+// runsText tells whether a function of that name runs a query that it is given as text.
+func runsText(name string) bool {
+	return strings.HasPrefix(name, "query_to_xml") || name == "ts_stat" || name == "ts_rewrite"
+}
+
 // guard refuses SQL that reaches beyond the database: COPY with a program or with a file of the server (a COPY FROM whose
 // file is in the archive is read from there, so the caller sees to it), and functions that read or write the server's files.
 // Bodies of functions and DO blocks are searched too, as far as the text shows it: SQL that is put together at run time
@@ -38,10 +44,16 @@ func guard(text []byte, infos []statementInfo, escapes bool) error {
 			return refuse(fmt.Sprintf("COPY … FROM %q reads a file of the server", c.file))
 		}
 	}
-	if !suspicious(text) {
+	t := &tokens{text: text, escapes: escapes}
+	if len(infos) == 1 && !holdsCode(t.peek()) && !suspicious(text) {
 		return nil
 	}
-	return search(&tokens{text: text, escapes: escapes}, false)
+	return search(t, false)
+}
+
+// holdsCode tells by its first word whether a statement's string constants can be code: bodies of functions and DO blocks.
+func holdsCode(first token) bool {
+	return first.kind == wordToken && (first.text == "do" || first.text == "create")
 }
 
 func refuse(what string) error {
@@ -49,35 +61,57 @@ func refuse(what string) error {
 		Remedy: "Remove the statement from the script, or load a script without it."}
 }
 
-// suspicious is a quick look that spares most statements the search.
+// suspicious is a quick look that spares most statements the search, those of many rows above all: is there anything that
+// looks like a name that reaches out, or like a name in disguise?
 func suspicious(text []byte) bool {
-	const limit = 4 << 20 // bytes; longer statements hold rows, and COPY inside of quotes there does nothing
-	if len(text) > limit {
-		return false
-	}
-	low := bytes.ToLower(text)
-	for _, word := range []string{"copy", "pg_read_", "pg_ls_", "pg_stat_file", "pg_file_", "pg_execute_", "lo_import", "lo_export", "dblink",
-		"foreign", `u&"`, `\`} {
-		if bytes.Contains(low, []byte(word)) {
+	for i, c := range text {
+		if !telling[c] {
+			continue
+		}
+		before, after := text[:i], text[i+1:]
+		switch {
+		case c == '"':
+			if endsIn(before, "u&") {
+				return true
+			}
+		case c == '_' && endsIn(before, "pg"):
+			if beginsWith(after, "read_", "ls_", "stat_file", "file_", "execute_") {
+				return true
+			}
+		case c == '_' && endsIn(before, "lo"):
+			if beginsWith(after, "import", "export") {
+				return true
+			}
+		case endsIn(before, "dblin") || endsIn(before, "forei"): // k, g
 			return true
 		}
 	}
 	return false
 }
 
+// telling are the bytes that suspicious stops at: one in each name, and those rare in text where there is a choice.
+var telling = [256]bool{'_': true, '"': true, 'k': true, 'K': true, 'g': true, 'G': true}
+
+// endsIn and beginsWith compare without regard to the case of ASCII letters, as PostgreSQL reads names.
+func endsIn(text []byte, word string) bool {
+	return len(text) >= len(word) && bytes.EqualFold(text[len(text)-len(word):], []byte(word))
+}
+
+func beginsWith(text []byte, words ...string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return len(text) >= len(w) && bytes.EqualFold(text[:len(w)], []byte(w)) })
+}
+
 // search looks through tokens, and through string constants as through SQL: the body of a function or DO block is one.
 func search(t *tokens, inside bool) error {
 	code := inside // a string constant holds code in these statements only
-	for n := 0; ; n++ {
+	for start := true; ; {
 		tok := t.next()
+		code, start = code || start && holdsCode(tok), tok.kind == otherToken && tok.text == ";"
 		switch tok.kind {
 		case endToken:
 			return nil
 		case wordToken, quotedToken:
-			if n == 0 && (tok.text == "do" || tok.text == "create") {
-				code = true
-			}
-			if n > 0 && tok.kind == wordToken && tok.text == "foreign" && t.peek().text == "table" {
+			if tok.kind == wordToken && tok.text == "foreign" && t.peek().text == "table" {
 				if err := foreignTable(t); err != nil {
 					return err
 				}
@@ -85,6 +119,7 @@ func search(t *tokens, inside bool) error {
 			if reachesOut(tok.text) && t.peek().text == "(" {
 				return refuse(tok.text + "() reaches beyond the database")
 			}
+			code = code || runsText(tok.text)
 			if code && tok.kind == wordToken && tok.text == "copy" {
 				if err := bodyCopy(t); err != nil {
 					return err

@@ -26,6 +26,10 @@ test: need-pgbouncer ## every test, with the race detector, in random order (PAC
 		echo 'Without the race detector, which needs a C compiler (on Debian or Ubuntu: apt-get install gcc libc6-dev)'; fi; \
 		go run ./scripts/gotest $$race -shuffle=on -timeout 15m $(PACKAGES)
 
+.PHONY: examples
+examples: ## Kubernetes manifests, Compose file and GitLab pipeline of examples/, decoded strictly
+	@go -C tools/examples test -count=1 ./... # never cached: Go does not see that files outside the module change
+
 .PHONY: conformance
 conformance: need-postgres ## thousands of random scripts through psql and through us (SEED=1 SCRIPTS=3000)
 	@go test -count=1 -timeout 60m -run TestGenerated -v ./internal/conformance -seed $(or $(SEED),$(shell date +%s)) -scripts $(or $(SCRIPTS),3000)
@@ -38,6 +42,8 @@ random-loads: need-postgres ## thousands of random schemas and loads, the fast w
 .PHONY: lint
 lint: $(GOLANGCI_LINT) $(ACTIONLINT) ## golangci-lint, actionlint, and the shell scripts' syntax
 	@$(GOLANGCI_LINT) run ./...
+	@$(GOLANGCI_LINT) run --build-tags e2e ./e2e/...
+	@for module in tools/examples; do (cd $$module && ../../$(GOLANGCI_LINT) run ./...); done
 	@$(ACTIONLINT) .github/workflows/*.yml e2e/workflows/*.yml $$(grep -l runs-on: examples/*.yml)
 	@for script in .ci/run $$(git ls-files '*.sh'); do bash -n "$$script"; done
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run $$(git ls-files '*.sh'); fi

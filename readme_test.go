@@ -40,9 +40,13 @@ func TestReadme(t *testing.T) {
 	if err != nil || len(examples) == 0 {
 		t.Fatalf("no examples (%v)", err)
 	}
+	list := read(t, "examples/README.md")
 	for _, example := range examples {
 		if !linked[filepath.ToSlash(example)] {
 			t.Errorf("%s is not linked", example)
+		}
+		if name := filepath.Base(example); name != "README.md" && !strings.Contains(list, "]("+name+")") {
+			t.Errorf("%s is not in examples/README.md", name)
 		}
 	}
 

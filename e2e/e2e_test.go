@@ -181,7 +181,7 @@ func shell(t *testing.T, dir, script string, args ...string) string {
 	cmd.Dir, cmd.Stderr = dir, os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%s: %v", script, err)
+		t.Fatalf("%s: %v\n%s", script, err, out)
 	}
 	return strings.TrimRight(string(out), "\n")
 }

@@ -178,7 +178,7 @@ func refusedRemedy(config *pgx.ConnConfig, o Options, pe *pgconn.PgError) string
 	case pe.Code == noSuchDatabase:
 		return fmt.Sprintf("Correct the database's name in database-url, or make database %q first; in a service container, POSTGRES_DB names it.", config.Database)
 	case pe.Code == cannotConnectNow:
-		return fmt.Sprintf("The server was not ready within %s. Give the service a health check (options: --health-cmd pg_isready), so that the job waits for it, "+
+		return fmt.Sprintf("The server was not ready within %s. Give the service a health check (options: --health-cmd \"pg_isready -h localhost\"), so that the job waits for it, "+
 			"or set a longer connect-timeout.", o.ConnectTimeout)
 	case pe.Code == tooManyConnections:
 		return fmt.Sprintf("No connection became free within %s: end others, raise the server's max_connections, or set a longer connect-timeout.", o.ConnectTimeout)

@@ -1,0 +1,272 @@
+// Package examples holds the examples that are no workflows to the types that read them: manifests to the Kubernetes API's,
+// the Compose file to Compose's own loader, the pipeline to GitLab's keywords. What they set has to be settings of the
+// program, and what they say of exit codes has to be true.
+package examples
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	batch "k8s.io/api/batch/v1"
+	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	kubeyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/config"
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+)
+
+const folder = "../../examples"
+
+// manifests decodes every manifest of the example: unknown and doubled fields are errors.
+func manifests(t *testing.T) (secrets map[string]*core.Secret, jobs map[string]batch.JobSpec) {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{core.AddToScheme, batch.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	decoder := serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer()
+	files, err := filepath.Glob(folder + "/kubernetes/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no manifests (%v)", err)
+	}
+	secrets, jobs = map[string]*core.Secret{}, map[string]batch.JobSpec{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents := kubeyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
+		for {
+			text, err := documents.Read()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			object, _, err := decoder.Decode(text, nil, nil)
+			if err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			switch object := object.(type) {
+			case *core.Secret:
+				secrets[object.Name] = object
+			case *batch.Job:
+				jobs[filepath.Base(file)] = object.Spec
+			case *batch.CronJob:
+				if object.Spec.ConcurrencyPolicy != batch.ForbidConcurrent {
+					t.Errorf("%s: two refreshes may run at once", file)
+				}
+				jobs[filepath.Base(file)] = object.Spec.JobTemplate.Spec
+			default:
+				t.Errorf("%s: %T is not looked at", file, object)
+			}
+		}
+	}
+	return secrets, jobs
+}
+
+func TestKubernetes(t *testing.T) {
+	t.Parallel()
+	secrets, jobs := manifests(t)
+	if len(jobs) != 2 || len(secrets) != 1 {
+		t.Fatalf("%d jobs and %d secrets", len(jobs), len(secrets))
+	}
+	for file, job := range jobs {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			if job.ActiveDeadlineSeconds == nil || job.BackoffLimit == nil {
+				t.Error("no deadline or no limit of attempts")
+			}
+			pod := job.Template.Spec
+			if pod.RestartPolicy != core.RestartPolicyNever { // the failure policy needs it
+				t.Errorf("restart policy %s", pod.RestartPolicy)
+			}
+			if s := pod.SecurityContext; s == nil || s.RunAsNonRoot == nil || !*s.RunAsNonRoot || s.RunAsUser == nil || *s.RunAsUser == 0 {
+				t.Error("the pod may run as root")
+			}
+			if len(pod.Containers) != 1 {
+				t.Fatalf("%d containers", len(pod.Containers))
+			}
+			container := pod.Containers[0]
+			privileges(t, container)
+			if !slices.ContainsFunc(container.VolumeMounts, func(m core.VolumeMount) bool {
+				return m.MountPath == "/tmp" && slices.ContainsFunc(pod.Volumes, func(v core.Volume) bool { return v.Name == m.Name && v.EmptyDir != nil })
+			}) {
+				t.Error("nothing can be written to /tmp")
+			}
+			if container.Resources.Requests.Memory().IsZero() || container.Resources.Limits.Memory().IsZero() {
+				t.Error("no resources")
+			}
+			settings(t, environment(t, container, secrets))
+			exitCodes(t, job.PodFailurePolicy, container.Name)
+		})
+	}
+}
+
+func privileges(t *testing.T, container core.Container) {
+	t.Helper()
+	s := container.SecurityContext
+	switch {
+	case s == nil, s.ReadOnlyRootFilesystem == nil || !*s.ReadOnlyRootFilesystem:
+		t.Error("the root file system can be written")
+	case s.AllowPrivilegeEscalation == nil || *s.AllowPrivilegeEscalation, s.Privileged != nil && *s.Privileged:
+		t.Error("privileges can be had")
+	case s.Capabilities == nil || !slices.Contains(s.Capabilities.Drop, "ALL") || len(s.Capabilities.Add) > 0:
+		t.Error("capabilities are left")
+	}
+}
+
+// environment gives what the container is started with, secrets looked up.
+func environment(t *testing.T, container core.Container, secrets map[string]*core.Secret) (environ []string) {
+	t.Helper()
+	for _, variable := range container.Env {
+		value := variable.Value
+		if from := variable.ValueFrom; from != nil {
+			if from.SecretKeyRef == nil {
+				t.Fatalf("%s does not come from a secret", variable.Name)
+			}
+			secret := secrets[from.SecretKeyRef.Name]
+			if secret == nil || secret.StringData[from.SecretKeyRef.Key] == "" {
+				t.Fatalf("%s: no secret %s with the key %s", variable.Name, from.SecretKeyRef.Name, from.SecretKeyRef.Key)
+			}
+			value = secret.StringData[from.SecretKeyRef.Key]
+		}
+		environ = append(environ, variable.Name+"="+value)
+	}
+	return environ
+}
+
+// settings wants the program to take this environment, for the whole path into a database.
+func settings(t *testing.T, environ []string) {
+	t.Helper()
+	got, err := config.Parse(nil, environ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Target == nil || got.APIKey == "" || len(got.Warnings) > 0 {
+		t.Errorf("no database, no key, or warnings %q", got.Warnings)
+	}
+}
+
+// exitCodes wants a rule for every exit code that is a failure, in the one container.
+func exitCodes(t *testing.T, policy *batch.PodFailurePolicy, container string) {
+	t.Helper()
+	if policy == nil {
+		t.Fatal("no pod failure policy")
+	}
+	actions := map[problem.Code]batch.PodFailurePolicyAction{}
+	for _, rule := range policy.Rules {
+		if rule.OnExitCodes == nil {
+			continue
+		}
+		if name := rule.OnExitCodes.ContainerName; name == nil || *name != container {
+			t.Errorf("a rule for another container than %s", container)
+		}
+		for _, code := range rule.OnExitCodes.Values {
+			actions[problem.Code(code)] = rule.Action
+		}
+	}
+	for code, want := range map[problem.Code]batch.PodFailurePolicyAction{
+		problem.Unexpected: batch.PodFailurePolicyActionFailJob, problem.Settings: batch.PodFailurePolicyActionFailJob,
+		problem.API: batch.PodFailurePolicyActionFailJob, problem.Data: batch.PodFailurePolicyActionFailJob,
+		problem.Timeout: batch.PodFailurePolicyActionCount, problem.Database: batch.PodFailurePolicyActionCount,
+		problem.Interrupted: batch.PodFailurePolicyActionCount,
+	} {
+		if actions[code] != want {
+			t.Errorf("exit code %d: %q, want %q", code, actions[code], want)
+		}
+		delete(actions, code)
+	}
+	if len(actions) > 0 {
+		t.Errorf("codes that the program has not: %v", actions)
+	}
+}
+
+// TestCompose loads the file as Compose does, which knows every field.
+func TestCompose(t *testing.T) {
+	t.Parallel()
+	options, err := cli.NewProjectOptions([]string{folder + "/compose.yml"}, cli.WithName("seed"), cli.WithEnv([]string{"FABRICATE_API_KEY=k"}),
+		cli.WithResolvedPaths(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	project, err := options.LoadProject(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed, err := project.GetService("seed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var environ []string
+	for name, value := range seed.Environment {
+		if value != nil {
+			environ = append(environ, name+"="+*value)
+		}
+	}
+	settings(t, environ)
+	if !seed.ReadOnly || seed.User == "" || strings.HasPrefix(seed.User, "0") || seed.Privileged || !slices.Contains(seed.CapDrop, "ALL") {
+		t.Error("the seed has more rights than it needs")
+	}
+}
+
+// TestGitLab holds the pipeline to the keywords that it may use (https://docs.gitlab.com/ci/yaml/), and to our exit codes.
+func TestGitLab(t *testing.T) {
+	t.Parallel()
+	var jobs map[string]struct {
+		Stage    string `json:"stage"`
+		Image    string `json:"image"`
+		Services []struct {
+			Name      string            `json:"name"`
+			Alias     string            `json:"alias"`
+			Variables map[string]string `json:"variables"`
+		} `json:"services"`
+		Variables map[string]string `json:"variables"`
+		Timeout   string            `json:"timeout"`
+		Retry     struct {
+			Max       int            `json:"max"`
+			ExitCodes []problem.Code `json:"exit_codes"`
+		} `json:"retry"`
+		BeforeScript []string `json:"before_script"`
+		Script       []string `json:"script"`
+	}
+	text, err := os.ReadFile(folder + "/gitlab-ci.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.UnmarshalStrict(text, &jobs); err != nil {
+		t.Fatal(err)
+	}
+	job, ok := jobs["test"]
+	if !ok || len(job.Script) == 0 || len(job.Services) != 1 {
+		t.Fatalf("got %+v", jobs)
+	}
+	if !slices.Equal(job.Retry.ExitCodes, []problem.Code{problem.Timeout, problem.Database}) {
+		t.Errorf("tried again after %v", job.Retry.ExitCodes)
+	}
+	settings(t, []string{"FABRICATE_API_KEY=k", "FABRICATE_WORKSPACE=shop", "FABRICATE_DATABASE=shop", "DATABASE_URL=" + job.Variables["DATABASE_URL"]})
+	for _, line := range job.Script {
+		if arguments, ok := strings.CutPrefix(line, "fabricate-seed "); ok {
+			if _, err := config.Parse(strings.Fields(arguments), []string{"FABRICATE_API_KEY=k", "DATABASE_URL=" + job.Variables["DATABASE_URL"]}); err != nil {
+				t.Error(err)
+			}
+			return
+		}
+	}
+	t.Error("the script does not call the program")
+}

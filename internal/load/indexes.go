@@ -78,7 +78,7 @@ ORDER BY i.oid`
 // dropIndexes is switchOff for a table's owner: indexes, and the constraints that are made of them, are dropped and made again.
 func (r *run) dropIndexes(ctx context.Context, table []string, plan *tablePlan) error {
 	if w := r.way; w != nil && w.active && !w.granted { // keys that point at the table hold its primary key
-		if err := r.clear(ctx, quoteName(table...), wayForChanges); err != nil {
+		if err := r.clear(ctx, quoteName(table...), wayForChanges, false); err != nil {
 			return err
 		}
 	}

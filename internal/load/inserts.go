@@ -79,14 +79,15 @@ func (r *run) inserts(ctx context.Context, sc *psql.Script, st *psql.Statement) 
 		r.insertsInto, r.insertsSeen = table, 0
 	}
 	r.insertsSeen++
-	if len(st.Text) < r.o.thresholds.largeInsert && r.insertsSeen < r.o.thresholds.manyInserts && r.o.Jobs <= 1 {
+	few := len(st.Text) < r.o.thresholds.largeInsert && r.insertsSeen < r.o.thresholds.manyInserts && r.o.Jobs <= 1
+	if few && !r.way.keysStay() {
 		return false, nil
 	}
 	plan, err := r.plan(ctx, head.table)
 	if err != nil {
 		return true, &failure{at: st.Pos, err: err}
 	}
-	if plan == nil || !plan.asCopy {
+	if plan == nil || !plan.asCopy || few && !plan.together {
 		return false, nil
 	}
 	run := &insertRun{r: r, sc: sc, head: bytes.Clone(st.Text[:head.rows]), plan: plan, first: st.Pos, parts: st.More}

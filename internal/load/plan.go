@@ -16,6 +16,7 @@ type tablePlan struct {
 	superuser bool
 	owned     bool // the role may do what the table's owner may
 	asCopy    bool // INSERTs of literals may go as COPY
+	together  bool // its rows refer to each other, and are checked at the end of each statement: they must come in one, however few
 	text      bool // some value was not one that the binary format is sure of: COPY in text from now on
 	columns   []planColumn
 	indexes   []string // those that may be switched off while rows come, as REINDEX takes them; empty when that may not be
@@ -94,14 +95,14 @@ SELECT c.oid, role.replica,
 	AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite w JOIN rels ON rels.oid = w.ev_class WHERE w.ev_type = '3')
 	AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t JOIN rels ON rels.oid = t.tgrelid, role
 		WHERE NOT t.tgisinternal AND t.tgtype & 4 <> 0 AND (t.tgenabled = 'A' OR t.tgenabled = CASE WHEN role.replica THEN 'R' ELSE 'O' END))
-	AND (role.replica OR NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k
-		WHERE k.contype = 'f' AND k.conrelid IN (SELECT oid FROM rels) AND k.confrelid IN (SELECT oid FROM rels)))
 	AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_proc p ON d.refclassid = 'pg_catalog.pg_proc'::regclass AND d.refobjid = p.oid
 		WHERE p.provolatile <> 'i' AND (
 			(d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid IN (SELECT a.oid FROM pg_catalog.pg_attrdef a JOIN rels ON rels.oid = a.adrelid))
 			OR (d.classid = 'pg_catalog.pg_constraint'::regclass AND d.objid IN (SELECT k.oid FROM pg_catalog.pg_constraint k
 				WHERE k.conrelid IN (SELECT oid FROM rels) OR k.contypid IN (SELECT a.atttypid FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid)))
 		)),
+	NOT role.replica AND EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k
+		WHERE k.contype = 'f' AND k.conrelid IN (SELECT oid FROM rels) AND k.confrelid IN (SELECT oid FROM rels)),
 	ARRAY(SELECT a.attname::text FROM cols a ORDER BY a.attnum),
 	ARRAY(SELECT CASE WHEN a.attidentity = 'a' OR a.attgenerated <> '' THEN 'always'
 		WHEN a.typmod >= 0 AND a.element NOT IN ('varchar', 'bpchar', 'numeric', 'timestamp', 'timestamptz', 'time', 'timetz', 'interval', 'bit', 'varbit') THEN 'modified'
@@ -130,14 +131,16 @@ func (r *run) readPlan(ctx context.Context, key string) (*tablePlan, error) {
 	var numbered []bool
 	zone := r.wire.pg.ParameterStatus("TimeZone")
 	utc := zone == "UTC" || zone == "Etc/UTC" || zone == "GMT" || zone == "Etc/GMT"
-	err := r.conn.QueryRow(ctx, planQuery, key).Scan(&p.oid, &p.replica, &p.free, &p.superuser, &p.owned, &p.asCopy, &names, &types, &numbered, &elements, &elementOIDs, &p.indexes)
+	err := r.conn.QueryRow(ctx, planQuery, key).Scan(&p.oid, &p.replica, &p.free, &p.superuser, &p.owned, &p.asCopy, &p.together, &names, &types, &numbered, &elements, &elementOIDs, &p.indexes)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil //nolint:nilnil // no such table: the server will say so
 	}
 	if err != nil {
 		return nil, err
 	}
-	p.replica = p.replica || r.way != nil && r.way.active
+	owners := r.way != nil && r.way.active
+	p.replica = p.replica || owners
+	p.asCopy = p.asCopy && (!p.together || owners) // there a key of its own stays on that the replica role would not check
 	for i, name := range names {
 		c := planColumn{name: name, rule: ruleFor(types[i]), given: types[i] != "always", binary: codecFor(types[i], utc), numbered: numbered[i]}
 		switch elements[i] {

@@ -140,7 +140,7 @@ func (r *run) makeWay(ctx context.Context, text []byte) error {
 			}
 			w.names, w.done = map[string]bool{}, map[string]bool{}
 		}
-		if err := r.clear(ctx, name, t.way); err != nil {
+		if err := r.clear(ctx, name, t.way, t.copied); err != nil {
 			return err
 		}
 		w.names[t.way+name] = true
@@ -168,6 +168,10 @@ WITH RECURSIVE named AS (SELECT %[1]s::oid AS oid
 		SELECT i.inhrelid AS oid FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhrelid WHERE i.inhparent = reached.oid AND (p.relispartition OR %[2]t)
 		UNION ALL
 		SELECT k.conrelid FROM pg_constraint k WHERE %[2]t AND k.contype = 'f' AND k.confrelid = reached.oid
+		UNION ALL
+		SELECT d.refobjid FROM pg_class v JOIN pg_rewrite w ON w.ev_class = v.oid AND w.ev_type = '1'
+		JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
+		WHERE v.oid = reached.oid AND v.relkind = 'v'
 	) next ON true
 ), rels AS (
 	SELECT c.oid, c.relkind, format('%%I.%%I', n.nspname, c.relname) AS name, pg_has_role(c.relowner, 'USAGE') AS owned, c.relowner::regrole::text AS owner,
@@ -187,6 +191,16 @@ SELECT 'rule', rels.name, quote_ident(w.rulename), w.ev_enabled::text, '', rels.
 FROM pg_rewrite w JOIN rels ON rels.oid = w.ev_class
 WHERE w.ev_type <> '1' AND w.ev_enabled IN ('O', 'R') AND rels.relkind IN ('r', 'p') AND NOT %[2]t
 UNION ALL
+SELECT 'view rule', rels.name, quote_ident(w.rulename), overlay(pg_get_ruledef(w.oid) PLACING 'CREATE OR REPLACE' FROM 1 FOR 6),
+	coalesce(quote_literal(obj_description(w.oid, 'pg_rewrite')), ''), rels.owned, rels.owner
+FROM pg_rewrite w JOIN rels ON rels.oid = w.ev_class
+WHERE w.ev_type <> '1' AND rels.relkind = 'v' AND w.rulename NOT LIKE 'fabricate\_seed\_%%'
+UNION ALL
+SELECT 'view trigger', rels.name, lower(event), event, '', rels.owned, rels.owner
+FROM rels JOIN (VALUES (4, 'INSERT'), (8, 'DELETE'), (16, 'UPDATE')) e(bit, event)
+	ON EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = rels.oid AND t.tgtype & 64 <> 0 AND t.tgtype & e.bit <> 0)
+WHERE rels.relkind = 'v'
+UNION ALL
 SELECT 'security', rels.name, '', '', '', rels.owned, rels.owner FROM rels WHERE rels.forced AND rels.owned
 UNION ALL
 SELECT CASE c.relkind WHEN 'p' THEN 'partitioned key' ELSE 'key' END, format('%%I.%%I', n.nspname, c.relname), quote_ident(k.conname),
@@ -198,8 +212,8 @@ FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n O
 WHERE k.oid IN (SELECT oid FROM keys WHERE parent = 0)
 ORDER BY 1, 2, 3`
 
-// clear does it for one table.
-func (r *run) clear(ctx context.Context, name, way string) error {
+// clear does it for one table; copied says that rows come by COPY.
+func (r *run) clear(ctx context.Context, name, way string, copied bool) error {
 	w := r.way
 	var oid string
 	if err := r.try(ctx, fmt.Sprintf("SELECT pg_catalog.to_regclass('%s')::oid", strings.ReplaceAll(name, "'", "''")), answers{
@@ -239,6 +253,32 @@ func (r *run) clear(ctx context.Context, name, way string) error {
 			statements = append(statements, fmt.Sprintf("ALTER TABLE %s%s %s %s %s", only, table, off, kind, name))
 			if !known {
 				w.undo = append(w.undo, fmt.Sprintf("ALTER TABLE %s%s %s %s %s", only, table, on, kind, name))
+			}
+		case "view rule", "view trigger": // which cannot be disabled
+			if w.granted {
+				return
+			}
+			if !allowed || copied && what == "view trigger" { // COPY knows no rules
+				called := "rule " + name
+				if what == "view trigger" {
+					called = "INSTEAD OF " + state + " triggers"
+				}
+				forbidden = append(forbidden, fmt.Sprintf("%s of %s (owner %s)", called, table, other))
+				return
+			}
+			off, on := fmt.Sprintf("DROP RULE %s ON %s", name, table), state
+			if comment != "" {
+				on += fmt.Sprintf("; COMMENT ON RULE %s ON %s IS %s", name, table, comment)
+			}
+			if what == "view trigger" { // its rows go nowhere then, as under the replica role
+				name = "fabricate_seed_" + name
+				off = fmt.Sprintf("CREATE OR REPLACE RULE %s AS ON %s TO %s DO INSTEAD NOTHING", name, state, table)
+				on = fmt.Sprintf("DROP RULE IF EXISTS %s ON %s", name, table)
+			}
+			statements = append(statements, off)
+			if key := what + table + name; w.states[key] == "" {
+				w.states[key] = state
+				w.undo = append(w.undo, on)
 			}
 		case "security":
 			statements = append(statements, "ALTER TABLE "+table+" NO FORCE ROW LEVEL SECURITY")
@@ -407,6 +447,9 @@ func (r *run) putKeyBack(ctx context.Context, k droppedKey) error {
 	return nil
 }
 
+// keysStay tells whether some foreign key checks rows as they come.
+func (w *ownersWay) keysStay() bool { return w != nil && w.active && len(w.staying) > 0 }
+
 // checked tells whether the server has checked a key of late.
 func (w *ownersWay) checked(k foreignKey) bool {
 	return w != nil && w.valid[k.tableName()+" "+k.name]
@@ -414,8 +457,9 @@ func (w *ownersWay) checked(k foreignKey) bool {
 
 // touched is a table that a statement changes, and what must be out of the way for that.
 type touched struct {
-	parts []string
-	way   string
+	parts  []string
+	way    string
+	copied bool // its rows come by COPY
 }
 
 // readForTables is how much of a statement that is no plain INSERT, COPY or TRUNCATE is searched for tables, in bytes.
@@ -428,11 +472,11 @@ func touchedTables(text []byte, escapes bool) []touched {
 	switch info.kind {
 	case insertStatement, copyStatement:
 		for _, parts := range info.tables {
-			all = append(all, touched{parts, wayForRows})
+			all = append(all, touched{parts, wayForRows, info.kind == copyStatement})
 		}
 	case truncateStatement:
 		for _, parts := range info.tables {
-			all = append(all, touched{parts, wayForTruncate})
+			all = append(all, touched{parts: parts, way: wayForTruncate})
 		}
 	}
 	if info.kind != otherStatement && !slices.Contains([]statementKind{insertStatement}, info.kind) {
@@ -465,7 +509,7 @@ func touchedTables(text []byte, escapes bool) []touched {
 		}
 		t.accept("only")
 		if parts := t.relation(); len(parts) > 0 && parts[0] != "set" { // ON CONFLICT DO UPDATE SET
-			all = append(all, touched{parts, way})
+			all = append(all, touched{parts: parts, way: way})
 		}
 	}
 	return all

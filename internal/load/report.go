@@ -112,6 +112,8 @@ func remedy(pe *pgconn.PgError) string {
 	switch {
 	case pe.Code == "42501" && strings.Contains(pe.Message, "session_replication_role"):
 		return "Load as a superuser, or let one run: GRANT SET ON PARAMETER session_replication_role TO the role (PostgreSQL 15 and later)."
+	case pe.Code == "42501" && strings.Contains(pe.Message, "row-level security"):
+		return "Row security holds the role's rows to the table's policies: load as the table's owner, or ALTER ROLE the role BYPASSRLS."
 	case pe.Code == "42P01" || pe.Code == "3F000":
 		return "A data export needs its tables first: run your migrations before this step, or give a schema script with the setting before."
 	case pe.Code == "25001":

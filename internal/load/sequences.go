@@ -35,7 +35,7 @@ WITH fed AS (
 SELECT s.oid, pg_catalog.format('%I.%I', sn.nspname, s.relname), q.seqincrement, q.seqmin, q.seqmax, q.seqstart, q.seqcycle,
 	pg_catalog.has_sequence_privilege(s.oid, 'SELECT') AND pg_catalog.has_sequence_privilege(s.oid, 'UPDATE'), pg_catalog.pg_has_role(s.relowner, 'USAGE'),
 	t.oid, pg_catalog.format('%I.%I', tn.nspname, t.relname), quote_ident(a.attname), base.oid = 'numeric'::regtype,
-	t.oid = ANY ($1::oid[]) AND pg_catalog.has_column_privilege(t.oid, a.attnum, 'SELECT')
+	t.oid = ANY ($1::oid[]) AND pg_catalog.has_column_privilege(t.oid, a.attnum, 'SELECT'), pg_catalog.row_security_active(t.oid)
 FROM fed
 JOIN pg_catalog.pg_class s ON s.oid = fed.seq AND s.relkind = 'S'
 JOIN pg_catalog.pg_namespace sn ON sn.oid = s.relnamespace
@@ -116,15 +116,19 @@ func (r *run) fedSequences(ctx context.Context, oids []uint32) ([]sequence, erro
 	var s sequence
 	var table uint32
 	var tableName, column string
-	var numeric, loaded bool
+	var numeric, loaded, hidden bool
 	_, err = pgx.ForEachRow(rows, []any{&s.oid, &s.name, &s.increment, &s.min, &s.max, &s.start, &s.cycle, &s.allowed, &s.owned,
-		&table, &tableName, &column, &numeric, &loaded}, func() error {
+		&table, &tableName, &column, &numeric, &loaded, &hidden}, func() error {
 		if n := len(found); n == 0 || found[n-1].oid != s.oid {
 			s.replaced = true
 			found = append(found, s)
 		}
 		last := &found[len(found)-1]
 		last.replaced = last.replaced && slices.Contains(r.emptied.oids, table)
+		if loaded && hidden {
+			r.warn(fmt.Sprintf("row security hides rows of %s from the role, so the sequence %s may not be past the largest of them: ALTER ROLE %s BYPASSRLS, or load as the table's owner",
+				tableName, s.name, quoteName(r.conn.Config().User)))
+		}
 		if loaded {
 			far, filter := "max", ""
 			if s.increment < 0 {

@@ -316,6 +316,8 @@ type relation struct {
 	name                                     string // schema-qualified and quoted
 	owner                                    string
 	owned, usage                             bool
+	instead                                  bool // a view that INSTEAD OF triggers write for
+	hidden                                   bool // row security applies to the role
 	mayInsert, mayTruncate, mayLock, mayRead bool
 	columns                                  []string
 	written                                  []string // what each column is: "", "generated" or "identity"
@@ -327,6 +329,8 @@ const relationQuery = `
 SELECT i, c.oid, c.relkind::text, pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.pg_get_userbyid(c.relowner)::text, pg_catalog.pg_has_role(c.relowner, 'USAGE'),
 	pg_catalog.has_schema_privilege(n.oid, 'USAGE'), pg_catalog.has_table_privilege(c.oid, 'INSERT'), pg_catalog.has_table_privilege(c.oid, 'TRUNCATE'),
 	pg_catalog.has_table_privilege(c.oid, 'UPDATE,DELETE,TRUNCATE'), pg_catalog.has_any_column_privilege(c.oid, 'SELECT'),
+	c.relkind = 'v' AND EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgtype & 64 <> 0 AND t.tgtype & 4 <> 0),
+	pg_catalog.row_security_active(c.oid),
 	array(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
 	array(SELECT CASE WHEN a.attgenerated <> '' THEN 'generated' WHEN a.attidentity = 'a' THEN 'identity' ELSE '' END
 		FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
@@ -376,7 +380,7 @@ func (r *run) lookUpAlong(ctx context.Context, s *survey, path string, heads []*
 	}
 	var i int
 	var f relation
-	_, err = pgx.ForEachRow(rows, []any{&i, &f.oid, &f.kind, &f.name, &f.owner, &f.owned, &f.usage, &f.mayInsert, &f.mayTruncate, &f.mayLock, &f.mayRead,
+	_, err = pgx.ForEachRow(rows, []any{&i, &f.oid, &f.kind, &f.name, &f.owner, &f.owned, &f.usage, &f.mayInsert, &f.mayTruncate, &f.mayLock, &f.mayRead, &f.instead, &f.hidden,
 		&f.columns, &f.written, &f.insertable}, func() error {
 		found := f
 		found.columns, found.written, found.insertable = slices.Clone(f.columns), slices.Clone(f.written), slices.Clone(f.insertable)
@@ -433,11 +437,26 @@ func (r *run) lookAhead(ctx context.Context) (*survey, error) {
 			return nil, err
 		}
 	}
+	r.warnOfViews(s)
 	if err := r.planOrder(ctx, s); err != nil {
 		return nil, (&failure{err: err}).problem()
 	}
 	return s, nil
 }
+
+// warnOfViews tells of rows that are lost, as they are with psql.
+func (r *run) warnOfViews(s *survey) {
+	said := map[string]bool{}
+	for _, h := range s.heads {
+		if f := h.relation; f != nil && f.instead && s.replica && r.rows == nil && !said[f.name] {
+			said[f.name] = true
+			r.warn(fmt.Sprintf("rows for the view %s go nowhere: its INSTEAD OF triggers do not fire while session_replication_role is replica; export the tables behind it", f.name))
+		}
+	}
+}
+
+// loadsLock is the first half of the number of an advisory lock, by which loads keep each other out.
+const loadsLock = 0x5EED
 
 // keepRows decides what if-not-empty asks: true means that there are rows, and nothing is to be loaded. In the one transaction
 // the tables are locked first, so that nobody adds rows after they were found empty.
@@ -446,6 +465,7 @@ func (r *run) keepRows(ctx context.Context, s *survey) (bool, error) {
 		return false, nil
 	}
 	var names, lock []string
+	var others []uint32 // those that the role may not lock
 	for _, h := range s.heads {
 		f := h.relation
 		if f == nil || slices.Contains(names, f.name) {
@@ -454,19 +474,35 @@ func (r *run) keepRows(ctx context.Context, s *survey) (bool, error) {
 		names = append(names, f.name)
 		if f.mayLock && (f.kind == "r" || f.kind == "p") {
 			lock = append(lock, f.name)
+		} else {
+			others = append(others, f.oid)
 		}
 	}
 	if len(names) == 0 {
 		return false, nil
 	}
+	slices.Sort(lock) // two loads that wait for each other would be a deadlock
+	slices.Sort(others)
 	if r.began && len(lock) > 0 {
 		if err := r.exec(ctx, "LOCK TABLE "+strings.Join(lock, ", ")+" IN SHARE ROW EXCLUSIVE MODE"); err != nil {
 			return false, (&failure{err: err}).problem()
 		}
 	}
+	for _, oid := range others { // which keeps out other loads at least
+		if !r.began {
+			break
+		}
+		if err := r.exec(ctx, fmt.Sprintf("SELECT pg_catalog.pg_advisory_xact_lock(%d, %d)", loadsLock, int32(oid))); err != nil {
+			return false, (&failure{err: err}).problem()
+		}
+	}
 	for _, name := range names {
 		var rows bool
-		if err := r.conn.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM "+name+")").Scan(&rows); err != nil {
+		ask := "SET LOCAL row_security = off; SELECT EXISTS (SELECT 1 FROM " + name + ")" // an error where policies hide rows
+		if r.began {
+			ask = "SAVEPOINT " + attempted + "; " + ask + "; ROLLBACK TO SAVEPOINT " + attempted + "; RELEASE SAVEPOINT " + attempted
+		}
+		if err := r.wire.query(ctx, []byte(ask), answers{row: func(v [][]byte) { rows = string(v[0]) == "t" }}); err != nil {
 			return false, (&failure{err: err}).problem()
 		}
 		switch {

@@ -205,6 +205,64 @@ func TestOwnersWay(t *testing.T) {
 		}
 		mustContainAll(t, err.Error(), "The foreign key k stays on while rows come, because the role does not own public.c", "23503", "as it was")
 	})
+	t.Run("rows that refer to each other for a role that owns nothing", func(t *testing.T) {
+		t.Parallel()
+		url := server.NewDatabase(t)
+		role, roleURL := newRole(t, url)
+		pgtest.Exec(t, url, "CREATE TABLE node (id int PRIMARY KEY, up int REFERENCES node); GRANT SELECT, INSERT, TRUNCATE ON node TO "+role)
+		text := asReplica("TRUNCATE node;\nINSERT INTO node VALUES (1, 2);\nINSERT INTO node VALUES (2, 4), (3, 1);\nINSERT INTO node VALUES (4, 3);")
+		if warnings, err := loaded(t, roleURL, text, func(o *load.Options) { o.ForeignKeys = load.Enforce }); err != nil || len(warnings) > 0 {
+			t.Fatalf("%v, %q", err, warnings)
+		}
+		if got := value(t, url, "SELECT count(*) FROM node"); got != "4" {
+			t.Errorf("%s rows", got)
+		}
+		_, err := loaded(t, roleURL, asReplica("INSERT INTO node VALUES (5, 6);\nINSERT INTO node VALUES (7, 5);"), nil)
+		if err == nil {
+			t.Fatal("loaded")
+		}
+		mustContainAll(t, err.Error(), "load.sql:2", "23503", "stays on while rows come, because the role does not own public.node")
+	})
+	t.Run("row security for a role that owns nothing", func(t *testing.T) {
+		t.Parallel()
+		url := server.NewDatabase(t)
+		role, roleURL := newRole(t, url)
+		pgtest.Exec(t, url, "CREATE TABLE doc (id serial PRIMARY KEY, tenant int); ALTER TABLE doc ENABLE ROW LEVEL SECURITY; CREATE POLICY one ON doc USING (tenant = 1);"+
+			"GRANT SELECT, INSERT, TRUNCATE ON doc TO "+role+"; GRANT ALL ON SEQUENCE doc_id_seq TO "+role)
+		warnings, err := loaded(t, roleURL, asReplica("INSERT INTO doc VALUES (5, 1), (6, 1);"), nil)
+		if err != nil || len(warnings) != 1 {
+			t.Fatalf("%v, %q", err, warnings)
+		}
+		mustContainAll(t, warnings[0], "row security hides rows of public.doc", "public.doc_id_seq", "BYPASSRLS")
+		for text, want := range map[string]string{
+			"INSERT INTO doc VALUES (7, 2);":               "BYPASSRLS",
+			"COPY doc (id, tenant) FROM stdin;\n7\t1\n\\.": "takes none by COPY then: load as \"postgres\", or ALTER ROLE \"" + role + "\" BYPASSRLS",
+		} {
+			before := pgtest.Dump(t, url)
+			_, err := loaded(t, roleURL, asReplica(text), nil)
+			if err == nil || pgtest.Dump(t, url) != before {
+				t.Fatalf("%v, or the database has changed", err)
+			}
+			mustContainAll(t, err.Error(), want)
+		}
+		_, err = loaded(t, roleURL, "INSERT INTO doc VALUES (9, 1);", func(o *load.Options) { o.IfNotEmpty = load.Keep })
+		if err == nil {
+			t.Fatal("whether there are rows was told by what a policy shows")
+		}
+		mustContainAll(t, err.Error(), "row-level security", "BYPASSRLS")
+	})
+	t.Run("triggers of a view", func(t *testing.T) {
+		t.Parallel()
+		url := server.NewDatabase(t)
+		roleURL := prepare(t, url, map[string]string{"schema.sql": `CREATE TABLE base (id int); CREATE VIEW v AS SELECT id FROM base;
+			CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO base VALUES (NEW.id); RETURN NEW; END $$;
+			CREATE TRIGGER writes INSTEAD OF INSERT ON v FOR EACH ROW EXECUTE FUNCTION f()`})
+		_, err := loaded(t, roleURL, asReplica("COPY v FROM stdin;\n1\n\\."), nil)
+		if err == nil {
+			t.Fatal("loaded")
+		}
+		mustContainAll(t, err.Error(), "nor disable INSTEAD OF INSERT triggers of public.v", "GRANT SET ON PARAMETER")
+	})
 	t.Run("no transaction", func(t *testing.T) {
 		t.Parallel()
 		url := server.NewDatabase(t)
@@ -244,13 +302,23 @@ func TestIfNotEmpty(t *testing.T) {
 			t.Errorf("%s: changed %t", tt.mode, changed)
 		}
 	}
+	for _, privileges := range []string{"SELECT, INSERT, TRUNCATE", "SELECT, INSERT"} { // with the second the role may not lock the tables
+		ifNotEmptyTogether(t, server, privileges)
+	}
+}
+
+// ifNotEmptyTogether has several loads find out at once whether there are rows.
+func ifNotEmptyTogether(t *testing.T, server *pgtest.Server, privileges string) {
+	t.Helper()
 	url := server.NewDatabase(t)
-	pgtest.Exec(t, url, "CREATE TABLE a (id int); CREATE TABLE b (id int)")
+	role, roleURL := newRole(t, url)
+	pgtest.Exec(t, url, "CREATE TABLE a (id int); CREATE TABLE b (id int); GRANT "+privileges+" ON a, b TO "+role)
+	const text = "INSERT INTO a VALUES (1); INSERT INTO b SELECT count(*) FROM a, pg_sleep(0.2);"
 	const together = 4
 	outcomes := make(chan bool, together)
 	for range together {
 		go func() {
-			result, err := load.Run(context.Background(), load.Options{Target: target(t, url), Script: script(text), IfNotEmpty: load.Keep})
+			result, err := load.Run(context.Background(), load.Options{Target: target(t, roleURL), Script: script(text), IfNotEmpty: load.Keep})
 			if err != nil {
 				t.Error(err)
 			}
@@ -263,8 +331,8 @@ func TestIfNotEmpty(t *testing.T) {
 			ran++
 		}
 	}
-	if ran != 1 {
-		t.Errorf("%d of %d loads at once found the tables empty", ran, together)
+	if ran != 1 || value(t, url, "SELECT count(*) FROM a") != "1" {
+		t.Errorf("%s: %d of %d loads at once found the tables empty", privileges, ran, together)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 )
 
 // jsonRows reads JSON lines: an object a line.
@@ -100,10 +101,7 @@ func (j *jsonRows) column(key string, guess int) int {
 	if guess < len(j.columns) && j.columns[guess].name == key {
 		return guess
 	}
-	if i := slices.IndexFunc(j.columns, func(c rowColumn) bool { return c.name == key }); i >= 0 {
-		return i
-	}
-	return slices.IndexFunc(j.columns, func(c rowColumn) bool { return bytes.EqualFold([]byte(c.name), []byte(key)) })
+	return columnCalled(j.columns, key)
 }
 
 // object reads the next line that is not blank.
@@ -163,28 +161,33 @@ func (l *lines) ended(rest []byte) error {
 	return nil
 }
 
-// value appends a JSON value as a column of its type takes it.
+// value appends a JSON value as COPY takes it for a column.
 func (l *lines) value(dst, raw []byte, c rowColumn) ([]byte, error) {
-	switch {
-	case raw == nil || raw[0] == 'n':
+	if raw == nil || raw[0] == 'n' {
 		return append(dst, `\N`...), nil
+	}
+	text, err := l.constant(raw, &c.rowType)
+	return appendField(dst, text), err
+}
+
+// constant gives a JSON value, other than null, as the constant of a type.
+func (l *lines) constant(raw []byte, t *rowType) ([]byte, error) {
+	switch {
 	case raw[0] == '"':
 		text, err := l.text(raw)
-		if err != nil {
-			return dst, err
+		if err == nil && t.json && !holdsJSON(text) {
+			return raw, nil
 		}
-		if c.json && !holdsJSON(text) {
-			return appendField(dst, raw), nil
-		}
-		return appendField(dst, text), nil
-	case raw[0] == '[' && c.array:
-		list, err := l.array(nil, raw, c.elements == "json" || c.elements == "jsonb")
-		return appendField(dst, list), err
-	case raw[0] == '{' && c.hstore:
-		pairs, err := l.hstore(raw)
-		return appendField(dst, pairs), err
+		return text, err
+	case t.json:
+	case raw[0] == '[' && t.element != nil:
+		return l.array(nil, raw, t.element)
+	case raw[0] == '{' && t.hstore:
+		return l.hstore(raw)
+	case raw[0] == '{' && t.fields != nil:
+		return l.composite(raw, t.fields)
 	}
-	return appendField(dst, raw), nil
+	return raw, nil
 }
 
 // holdsJSON tells whether a text is a JSON object or list: exports write JSON columns in either way.
@@ -194,7 +197,7 @@ func holdsJSON(text []byte) bool {
 }
 
 // array appends a JSON list as an array constant.
-func (l *lines) array(dst, raw []byte, asJSON bool) ([]byte, error) {
+func (l *lines) array(dst, raw []byte, of *rowType) ([]byte, error) {
 	dst = append(dst, '{')
 	rest := skipJSONSpace(raw[1:])
 	for first := true; len(rest) > 0 && rest[0] != ']'; first = false {
@@ -210,17 +213,15 @@ func (l *lines) array(dst, raw []byte, asJSON bool) ([]byte, error) {
 			return dst, l.fault("a list is not well formed: %.40q", raw)
 		}
 		element, err := rest[:n], error(nil)
-		switch c := element[0]; {
-		case c == 'n':
+		switch {
+		case element[0] == 'n':
 			dst = append(dst, "NULL"...)
-		case c == '[' && !asJSON:
-			dst, err = l.array(dst, element, false)
-		case c == '"' && !asJSON:
-			var text []byte
-			text, err = l.text(element)
-			dst = appendElement(dst, text)
+		case element[0] == '[' && !of.json:
+			dst, err = l.array(dst, element, of)
 		default:
-			dst = appendElement(dst, element)
+			var text []byte
+			text, err = l.constant(element, of)
+			dst = appendElement(dst, text)
 		}
 		if err != nil {
 			return dst, err
@@ -228,6 +229,48 @@ func (l *lines) array(dst, raw []byte, asJSON bool) ([]byte, error) {
 		rest = skipJSONSpace(rest[n:])
 	}
 	return append(dst, '}'), nil
+}
+
+// composite gives an object as the constant of a composite type. A field that the object lacks is NULL.
+func (l *lines) composite(raw []byte, fields []rowColumn) ([]byte, error) {
+	values := make([][]byte, len(fields))
+	if err := l.members(raw, func(key, value []byte) error {
+		name, err := l.text(key)
+		if err != nil {
+			return err
+		}
+		i := columnCalled(fields, string(name))
+		if i < 0 {
+			return l.fault("the column's type has no field %q", name)
+		}
+		values[i] = value
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	dst := []byte{'('}
+	for i := range fields {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if values[i] == nil || values[i][0] == 'n' {
+			continue // nothing at all is NULL
+		}
+		text, err := l.constant(values[i], &fields[i].rowType)
+		if err != nil {
+			return nil, err
+		}
+		dst = appendElement(dst, text)
+	}
+	return append(dst, ')'), nil
+}
+
+// columnCalled finds a column by its name, whose upper and lower case may differ.
+func columnCalled(columns []rowColumn, name string) int {
+	if i := slices.IndexFunc(columns, func(c rowColumn) bool { return c.name == name }); i >= 0 {
+		return i
+	}
+	return slices.IndexFunc(columns, func(c rowColumn) bool { return strings.EqualFold(c.name, name) })
 }
 
 // hstore gives an object as an hstore constant. Values that are no text become their JSON.

@@ -55,17 +55,22 @@ type rowTable struct {
 	oid          uint32
 	schema, name string
 	visible      bool
+	view         bool
 }
 
-// rowColumn is one column of a file.
+// rowColumn is one column of a file, or one field of a composite type.
 type rowColumn struct {
 	name      string
 	generated bool // its values are computed by the server; those of the file are left out
-	json      bool
-	hstore    bool
-	array     bool
-	elements  string // type of an array's elements
-	noEmpty   bool   // the type has no empty value
+	noEmpty   bool // the type has no empty value
+	rowType
+}
+
+// rowType is what of a column's type decides how JSON is written for it.
+type rowType struct {
+	json, hstore bool
+	element      *rowType    // of an array
+	fields       []rowColumn // of a composite type
 }
 
 // rowsFS shows the script and the files, as rows in COPY's text format.
@@ -129,14 +134,14 @@ func (r *run) bytesRead() int64 {
 
 // rowTables lists the tables that rows can go to.
 func (r *run) rowTables(ctx context.Context) ([]rowTable, error) {
-	rows, err := r.conn.Query(ctx, `SELECT c.oid, n.nspname::text, c.relname::text, pg_catalog.pg_table_is_visible(c.oid)
+	rows, err := r.conn.Query(ctx, `SELECT c.oid, n.nspname::text, c.relname::text, pg_catalog.pg_table_is_visible(c.oid), c.relkind = 'v'
 		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'p', 'v', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 2, 3`)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (t rowTable, err error) {
-		return t, row.Scan(&t.oid, &t.schema, &t.name, &t.visible)
+		return t, row.Scan(&t.oid, &t.schema, &t.name, &t.visible, &t.view)
 	})
 }
 
@@ -210,12 +215,61 @@ func nearTable(wanted string, tables []rowTable) string {
 }
 
 const rowColumnQuery = `
-SELECT a.attname::text, a.attgenerated <> '', coalesce(b2.typname, b1.typname, t.typname)::text, coalesce(b2.typcategory, b1.typcategory, t.typcategory)::text,
-	coalesce((SELECT e.typname::text FROM pg_catalog.pg_type e WHERE e.typarray = coalesce(b2.oid, b1.oid, t.oid)), '')
+SELECT a.attname::text, a.attgenerated <> '', base.typname::text, base.typcategory::text, base.typrelid, e.oid IS NOT NULL, coalesce(e.typname::text, ''), coalesce(e.typrelid, 0)
 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_type b1 ON t.typtype = 'd' AND b1.oid = t.typbasetype
 LEFT JOIN pg_catalog.pg_type b2 ON b1.typtype = 'd' AND b2.oid = b1.typbasetype
+JOIN pg_catalog.pg_type base ON base.oid = coalesce(b2.oid, b1.oid, t.oid)
+LEFT JOIN pg_catalog.pg_type e ON e.typarray = base.oid
 WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`
+
+// columnsOf reads the columns of a table, or the fields of the composite type that has that relation.
+func (r *run) columnsOf(ctx context.Context, relation uint32) ([]rowColumn, error) {
+	rows, err := r.conn.Query(ctx, rowColumnQuery, fmt.Sprint(relation))
+	if err != nil {
+		return nil, err
+	}
+	type composite struct {
+		relation uint32
+		of       *rowType
+	}
+	type found struct {
+		rowColumn
+		own, elements uint32 // relations of composite types
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c found, err error) {
+		var typname, category, element string
+		var array bool
+		err = row.Scan(&c.name, &c.generated, &typname, &category, &c.own, &array, &element, &c.elements)
+		c.rowType = typeCalled(typname)
+		if array {
+			of := typeCalled(element)
+			c.element = &of
+		}
+		c.noEmpty = slices.Contains([]string{"N", "D", "B", "T", "I", "A", "C", "R", "G"}, category) || c.json || typname == "uuid"
+		return c, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	columns := make([]rowColumn, len(all))
+	for i, c := range all {
+		columns[i] = c.rowColumn
+		for _, inner := range []composite{{c.own, &columns[i].rowType}, {c.elements, columns[i].element}} {
+			if inner.relation == 0 {
+				continue
+			}
+			if inner.of.fields, err = r.columnsOf(ctx, inner.relation); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return columns, nil
+}
+
+func typeCalled(name string) rowType {
+	return rowType{json: name == "json" || name == "jsonb", hstore: name == "hstore"}
+}
 
 // rowColumns reads which columns a file has, and what they are in its table.
 func (r *run) rowColumns(ctx context.Context, f *rowsFS, file *rowFile) error {
@@ -223,26 +277,13 @@ func (r *run) rowColumns(ctx context.Context, f *rowsFS, file *rowFile) error {
 	if err != nil {
 		return err
 	}
-	rows, err := r.conn.Query(ctx, rowColumnQuery, fmt.Sprint(file.table.oid))
-	if err != nil {
-		return (&failure{err: err}).problem()
-	}
-	known, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c rowColumn, err error) {
-		var typname, category string
-		err = row.Scan(&c.name, &c.generated, &typname, &category, &c.elements)
-		c.json, c.hstore, c.array = typname == "json" || typname == "jsonb", typname == "hstore", c.elements != ""
-		c.noEmpty = slices.Contains([]string{"N", "D", "B", "T", "I", "A"}, category) || c.json || typname == "uuid"
-		return c, err
-	})
+	known, err := r.columnsOf(ctx, file.table.oid)
 	if err != nil {
 		return (&failure{err: err}).problem()
 	}
 	var left []string
 	for _, name := range names {
-		i := slices.IndexFunc(known, func(c rowColumn) bool { return c.name == name })
-		if i < 0 {
-			i = slices.IndexFunc(known, func(c rowColumn) bool { return strings.EqualFold(c.name, name) })
-		}
+		i := columnCalled(known, name)
 		column := rowColumn{name: name}
 		if i >= 0 {
 			column = known[i]
@@ -345,21 +386,32 @@ func (r *run) writeRowsScript(ctx context.Context, f *rowsFS) ([]byte, error) {
 		}
 	}
 	for _, file := range f.files {
-		var columns []string
-		for _, c := range file.columns {
-			if !c.generated {
-				columns = append(columns, quoteName(c.name))
-			}
+		if !file.table.view {
+			file.writeCopy(&b)
 		}
-		if len(columns) == 0 {
-			continue
-		}
-		fmt.Fprintf(&b, "COPY %s (%s) FROM '%s';\n", quoteName(file.table.schema, file.table.name), strings.Join(columns, ", "), strings.ReplaceAll(file.name, "'", "''"))
 	}
 	if replica {
 		b.WriteString("SET session_replication_role = 'origin';\n")
 	}
+	for _, file := range f.files {
+		if file.table.view { // COPY into a view is what its triggers do
+			file.writeCopy(&b)
+		}
+	}
 	return b.Bytes(), nil
+}
+
+// writeCopy writes the statement that loads the file.
+func (file *rowFile) writeCopy(b *bytes.Buffer) {
+	var columns []string
+	for _, c := range file.columns {
+		if !c.generated {
+			columns = append(columns, quoteName(c.name))
+		}
+	}
+	if len(columns) > 0 {
+		fmt.Fprintf(b, "COPY %s (%s) FROM '%s';\n", quoteName(file.table.schema, file.table.name), strings.Join(columns, ", "), strings.ReplaceAll(file.name, "'", "''"))
+	}
 }
 
 // Open implements fs.FS.

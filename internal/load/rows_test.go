@@ -101,6 +101,15 @@ func TestRows(t *testing.T) {
 				`{"j":"{\"held\": true}","late":null,"s":""}`}, load.Rows{}, "SELECT NULL", ""},
 		"keys that are missing or late": {"CREATE TABLE t (a int, b text, c text)", map[string]string{"t.jsonl": "{\"a\":1}\n{\"b\":\"x\",\"a\":2}\n{}\n{\"c\":\"y\"}\n"}, load.Rows{},
 			"SELECT string_agg(t::text, ' ' ORDER BY a, c) FROM t", "(1,,) (2,x,) (,,y) (,,)"},
+		"composite types": {`CREATE TYPE place AS (street text, "No" int, tags text[]); CREATE TYPE stay AS (at place, since date, doc jsonb); CREATE DOMAIN home AS place;
+			CREATE TABLE t (id int, p place, l stay[], h home)`,
+			map[string]string{"t.jsonl": `{"id":1,"p":{"street":"a \"b\", (c)\\","no":5,"tags":["x,y",null]},"l":[{"at":{"street":"","tags":[]},"doc":{"k":[1]}},null,{"since":"2024-01-02","doc":"text"}],"h":{"No":1}}` + "\n" +
+				`{"id":2,"p":"(s,2,{a})","l":[],"h":null}`}, load.Rows{}, `SELECT string_agg(t::text, ' | ' ORDER BY id) FROM (SELECT id, (p).street, (p)."No", (p).tags, l[1].at.street = '' AS empty, l[1].at.tags, l[1].doc, l[2] IS NULL AS none, l[3], (h)."No" AS h FROM t) t`,
+			`(1,"a ""b"", (c)\\",5,"{""x,y"",NULL}",t,{},"{""k"": [1]}",t,"(,2024-01-02,""""""text"""""")",1) | (2,s,2,{a},,,,t,,)`},
+		"a view with triggers": {`CREATE TABLE b (id int, up int); CREATE TABLE z (id int PRIMARY KEY); ALTER TABLE b ADD FOREIGN KEY (up) REFERENCES z; CREATE VIEW a AS SELECT id, up FROM b;
+			CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO b VALUES (NEW.id + 100, NEW.up); RETURN NEW; END $$;
+			CREATE TRIGGER x INSTEAD OF INSERT ON a FOR EACH ROW EXECUTE FUNCTION f()`,
+			map[string]string{"a.csv": "id,up\n1,7\n", "z.csv": "id\n7\n"}, load.Rows{}, "SELECT string_agg(b::text, ' ') FROM b", "(101,7)"},
 		"hstore": {"CREATE EXTENSION hstore; CREATE TABLE t (h hstore)", map[string]string{"t.jsonl": `{"h":{"a":"1","b":null,"c \"d":2}}`}, load.Rows{}, "SELECT h FROM t", `"a"=>"1", "b"=>NULL, "c \"d"=>"2"`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/load"
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
@@ -373,26 +372,6 @@ COPY nothing_like_it (id) FROM stdin;
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-}
-
-// TestPreflightIsCheap holds that a small export loses no time worth naming.
-func TestPreflightIsCheap(t *testing.T) {
-	t.Parallel()
-	url := pgtest.Shared(t).NewDatabase(t)
-	pgtest.Exec(t, url, "CREATE TABLE a (id int); CREATE TABLE b (id int); CREATE TABLE c (id int)")
-	text := asReplica("TRUNCATE a; TRUNCATE b; TRUNCATE c; INSERT INTO a VALUES (1); INSERT INTO b VALUES (2); INSERT INTO c VALUES (3);")
-	best := time.Hour
-	for range 5 {
-		start := time.Now()
-		if _, err := loaded(t, url, text, nil); err != nil {
-			t.Fatal(err)
-		}
-		best = min(best, time.Since(start))
-	}
-	if best > time.Second {
-		t.Errorf("a three-row export takes %s", best)
-	}
-	t.Logf("three rows in three tables: %s", best)
 }
 
 // TestAnalyzeMakesNoNoise holds that tables which the role may not analyze are left out without a word.

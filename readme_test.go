@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -90,4 +91,70 @@ func read(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// TestNamedTests holds that every test named in the documents is there: its function, and what its subtest is called.
+func TestNamedTests(t *testing.T) {
+	t.Parallel()
+	sources := map[string]string{} // test function -> the files of its folder, with the names of its fixtures
+	declared := regexp.MustCompile(`(?m)^func (Test\w+|Fuzz\w+|Benchmark\w+)\(`)
+	folders := map[string]*strings.Builder{}
+	functions := map[string]string{} // test function -> its folder
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		folder := filepath.Dir(path)
+		if before, _, fixtures := strings.Cut(folder, string(filepath.Separator)+"testdata"); fixtures {
+			folder = before
+		}
+		if folders[folder] == nil {
+			folders[folder] = &strings.Builder{}
+		}
+		if !strings.HasSuffix(path, "_test.go") {
+			folders[folder].WriteString("\"" + strings.TrimSuffix(d.Name(), filepath.Ext(d.Name())) + "\"\n")
+			return nil
+		}
+		text := read(t, path)
+		folders[folder].WriteString(text)
+		for _, m := range declared.FindAllStringSubmatch(text, -1) {
+			functions[m[1]] = folder
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for function, folder := range functions {
+		sources[function] = folders[folder].String()
+	}
+	documents, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z]\\w*|…)((?:/[^`]*)?)`")
+	found := 0
+	for _, document := range append(documents, "README.md") {
+		function := ""
+		for _, m := range named.FindAllStringSubmatch(read(t, document), -1) {
+			if m[1] != "…" {
+				function = m[1]
+			}
+			source, known := sources[function]
+			if !known {
+				t.Errorf("%s: there is no test %s", document, function)
+				continue
+			}
+			found++
+			for _, part := range strings.Split(m[2], "/") {
+				part = strings.Trim(part, "… *")
+				if part != "" && !strings.Contains(source, `"`+part) && !strings.Contains(source, "`"+part) {
+					t.Errorf("%s: %s has no subtest %q", document, function, part)
+				}
+			}
+		}
+	}
+	if found < 40 {
+		t.Errorf("%d tests are named: the pattern is off", found)
+	}
 }

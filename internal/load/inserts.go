@@ -83,6 +83,9 @@ func (r *run) inserts(ctx context.Context, sc *psql.Script, st *psql.Statement) 
 	if few && !r.way.keysStay() {
 		return false, nil
 	}
+	if f := r.answered(ctx); f != nil {
+		return true, f
+	}
 	plan, err := r.plan(ctx, head.table)
 	if err != nil {
 		return true, &failure{at: st.Pos, err: err}
@@ -198,6 +201,9 @@ func (run *insertRun) Read(p []byte) (int, error) {
 // advance encodes the next statement, or part of one. What does not belong to the run is held.
 func (run *insertRun) advance() {
 	inside := run.current.More
+	if !inside { // what the script reads next may tell of it; when it fails, all is loaded again
+		_ = run.r.outcome(&failure{}, pgconn.NewCommandTag(fmt.Sprintf("INSERT 0 %d", run.last)))
+	}
 	item, err := run.sc.Next()
 	st, ok := item.(*psql.Statement)
 	if inside {

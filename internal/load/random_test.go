@@ -41,6 +41,10 @@ func TestRandomLoads(t *testing.T) {
 			if o.Transaction == None && g.chance(50) {
 				o.Jobs = 2
 			}
+			o.thresholds.largeInsert = 1 // every INSERT may go as COPY
+			if g.chance(40) {
+				o.thresholds.largeInsert = 0 // most are small enough not to be waited for
+			}
 			verdict := compareLoads(t, psqlURL, oursURL, schema, script, o)
 			if t.Failed() {
 				t.Fatalf("case %d of RANDOM_SEED=%d:\n%s\n%s", n, seed, schema, cutText(script))
@@ -106,7 +110,7 @@ func compareLoads(t *testing.T, psqlURL, oursURL, schema, script string, o Optio
 	must(t, err)
 	o.Target, o.Script = config, Script{FS: os.DirFS(dir), Name: "load.sql"}
 	o.KeepSequences, o.ForeignKeys, o.SkipAnalyze = true, Off, true
-	o.thresholds = thresholds{fragmentSize: 4 << 10, largeInsert: 1, manyInserts: 2, manyRows: 1 << 10, noPreflight: true}
+	o.thresholds = thresholds{fragmentSize: 4 << 10, largeInsert: o.thresholds.largeInsert, manyInserts: 2, manyRows: 1 << 10, noPreflight: true}
 	_, err = Run(context.Background(), o)
 	got := ""
 	if err != nil {

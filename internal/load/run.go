@@ -106,6 +106,7 @@ type run struct {
 	notices   int
 	reading   *psql.Script
 	held      *held // what a run of INSERTs has read too far
+	posted    []*posted
 
 	jobs       context.Context // of the copies over other connections
 	cancelJobs context.CancelFunc
@@ -295,6 +296,7 @@ func (r *run) abandon(ctx context.Context, err error) error {
 
 // rollback rolls back what is open, even when ctx has ended.
 func (r *run) rollback(ctx context.Context) {
+	_ = r.answered(ctx)
 	if !r.began || r.conn.IsClosed() {
 		r.began = false
 		return

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,19 +29,30 @@ func (r *run) script(ctx context.Context, script Script) error {
 	}
 	defer func() { _ = sc.Close() }()
 	r.reading = sc
+	var late *failure // of a statement whose answer a variable was waiting for
+	r.vars.Await(func() {
+		if f := r.answered(ctx); late == nil {
+			late = f
+		}
+	})
+	defer r.vars.Await(nil)
 	for {
 		item, err := r.next(sc)
-		if errors.Is(err, io.EOF) {
-			return nil
+		f := late
+		if st, ok := item.(*psql.Statement); f == nil && (!ok || err != nil || !r.mayPost(st)) {
+			f = r.answered(ctx)
 		}
-		var f *failure
-		if err != nil {
+		switch {
+		case f != nil:
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
 			f = &failure{err: err}
 			var e *psql.Error
 			if errors.As(err, &e) {
 				f.at, f.refused = e.Pos, e.Refused || e.Fatal
 			}
-		} else {
+		default:
 			f = r.item(ctx, sc, item)
 		}
 		if f != nil {
@@ -189,6 +199,9 @@ func (r *run) statement(ctx context.Context, sc *psql.Script, st *psql.Statement
 	if rows == nil {
 		rows = sc.CopyData
 	}
+	if r.mayPost(st) && len(r.off) == 0 {
+		return r.post(ctx, st.Clone(), infos[0])
+	}
 	return r.implicit(ctx, st.Text, f, func() *failure {
 		if r.began {
 			done, err := r.transactionControl(ctx, infos, st.Compound || st.Send != nil && st.Send.Kind == psql.SendParse)
@@ -230,12 +243,18 @@ func (r *run) classify(text []byte, compound bool) []statementInfo {
 
 // forget is called before statements are sent: what is known of names and of the catalog may be true no longer after them.
 func (r *run) forget(ctx context.Context, infos []statementInfo) error {
-	if !slices.ContainsFunc(infos, func(i statementInfo) bool { return i.kind != insertStatement && i.kind != copyStatement }) {
-		return nil
+	var err error
+	for _, info := range infos {
+		switch info.kind {
+		case insertStatement, copyStatement:
+			continue
+		case truncateStatement:
+		default:
+			err = firstError(err, r.settleNames(ctx))
+			r.tally.forgetNames()
+		}
+		r.forgetPlans()
 	}
-	err := r.settleNames(ctx)
-	r.tally.forgetNames()
-	r.forgetPlans()
 	return err
 }
 

@@ -41,10 +41,36 @@ type answers struct {
 // reports one (the first, if several), the copyIn reader's own error if that failed, or that of the connection. When ctx
 // ends, the server is asked to cancel.
 func (w *wire) query(ctx context.Context, text []byte, a answers) error {
+	w.encode(text)
+	return w.send(ctx, a)
+}
+
+// post sends text without waiting for the answer, which answer gives: in the order of the posts, and before any query.
+func (w *wire) post(ctx context.Context, text []byte) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	w.encode(text)
+	if _, err := w.pg.Conn().Write(w.buf); err != nil {
+		return w.broken(ctx, err)
+	}
+	return nil
+}
+
+// answer handles the answers to what was posted first. It does so, too, when ctx has ended: the server is asked to cancel.
+func (w *wire) answer(ctx context.Context, a answers) error {
+	if w.pg.TxStatus() != 'E' { // there is nothing to cancel in a transaction that has failed
+		defer w.watch(ctx)()
+	}
+	w.commands, w.gaveRows = nil, false
+	return w.receive(ctx, a)
+}
+
+// encode puts the message that asks for text into the buffer.
+func (w *wire) encode(text []byte) {
 	w.buf = append(w.buf[:0], 'Q')
 	w.buf = binary.BigEndian.AppendUint32(w.buf, uint32(4+len(text)+1))
 	w.buf = append(append(w.buf, text...), 0)
-	return w.send(ctx, a)
 }
 
 // extended does what \bind, \bind_named, \parse and \close_prepared ask for, by the extended query protocol. It is as query

@@ -1,12 +1,14 @@
 package psql
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"math"
 	"path"
+	"slices"
 )
 
 // maxIncludes is how deep \i and \ir may nest. psql has no limit but the stack.
@@ -257,6 +259,13 @@ func (st *Statement) Locate(offset int) Position {
 	p := locate(st.anchors, st.Text, offset)
 	p.Via = st.via
 	return p
+}
+
+// Clone gives a copy that stays valid.
+func (st *Statement) Clone() *Statement {
+	c := *st
+	c.Text, c.anchors = bytes.Clone(st.Text), slices.Clone(st.anchors)
+	return &c
 }
 
 // SendKind is which meta-command sends the query buffer.

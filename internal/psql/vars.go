@@ -11,6 +11,7 @@ import (
 // Vars are psql's variables. The ones that psql treats specially take the same values here as there, and no others.
 type Vars struct {
 	values map[string]string
+	await  func() // before one that tells of the last statement is read
 }
 
 // NewVars gives the variables as psql has them when it starts, without those that describe a connection.
@@ -66,8 +67,18 @@ func Special(name string) bool {
 	return ok || name == "PROMPT1" || name == "PROMPT2" || name == "PROMPT3"
 }
 
+// outcome are the variables that tell how the last statement went.
+var outcome = map[string]bool{"ERROR": true, "SQLSTATE": true, "ROW_COUNT": true, "LASTOID": true, "LAST_ERROR_MESSAGE": true, "LAST_ERROR_SQLSTATE": true}
+
+// Await has f called before a variable that tells how the last statement went is read, so that f can see to it that this is
+// known.
+func (v *Vars) Await(f func()) { v.await = f }
+
 // Get gives a variable's value and whether it is set.
 func (v *Vars) Get(name string) (string, bool) {
+	if v.await != nil && outcome[name] {
+		v.await()
+	}
 	s, ok := v.values[name]
 	return s, ok
 }

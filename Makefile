@@ -43,7 +43,7 @@ random-loads: need-postgres ## thousands of random schemas and loads, the fast w
 lint: $(GOLANGCI_LINT) $(ACTIONLINT) ## golangci-lint, actionlint, and the shell scripts' syntax
 	@$(GOLANGCI_LINT) run ./...
 	@$(GOLANGCI_LINT) run --build-tags e2e ./e2e/...
-	@for module in tools/examples; do (cd $$module && ../../$(GOLANGCI_LINT) run ./...); done
+	@for module in tools/examples tools/screenshots; do (cd $$module && ../../$(GOLANGCI_LINT) run ./...); done
 	@$(ACTIONLINT) .github/workflows/*.yml e2e/workflows/*.yml $$(grep -l runs-on: examples/*.yml)
 	@for script in .ci/run $$(git ls-files '*.sh'); do bash -n "$$script"; done
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run $$(git ls-files '*.sh'); fi
@@ -66,6 +66,10 @@ cover: need-postgres ## test coverage by package, and bin/cover.html to look at
 .PHONY: e2e
 e2e: $(ACT) ## this repository's workflows and examples under act, with Docker (e2e/README.md)
 	@e2e/run.sh
+
+.PHONY: screenshots
+screenshots: need-postgres ## pictures of the job summary for docs, of two real runs; needs Chromium and a font with emoji
+	@go -C tools/screenshots run . ../../docs
 
 .PHONY: bench
 bench: need-postgres ## every way to load the same rows, in turns, at three sizes; writes docs/bench.svg and .md (BENCH=-check)

@@ -376,6 +376,41 @@ func TestSummaryStaysUnderTheLimit(t *testing.T) {
 	}
 }
 
+// A long list of tables is folded, a short one is not.
+func TestLongListsAreFolded(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, maxSummaryOpen, maxSummaryOpen + 1} {
+		s := newStage(t, staging{github: true})
+		tables := make([]Table, n)
+		for i := range tables {
+			tables[i] = Table{Name: fmt.Sprintf("public.t%03d", i), Rows: 10, Bytes: 1024}
+		}
+		s.Finish(Outcome{Headline: "loaded", Tables: tables}, nil)
+		got := s.file(t, "GITHUB_STEP_SUMMARY")
+		if folded := strings.Contains(got, "<details>") && strings.Contains(got, "</details>"); folded != (n > maxSummaryOpen) {
+			t.Errorf("%d tables: folded %v:\n%s", n, folded, got)
+		}
+		total := fmt.Sprintf("| **%d tables** | **%d** | **%d.0 KiB** | |\n", n, n*10, n)
+		if strings.Contains(got, total) != (n > 1) {
+			t.Errorf("%d tables: no %s in:\n%s", n, total, got)
+		}
+	}
+}
+
+func TestTicks(t *testing.T) {
+	t.Parallel()
+	for total, want := range map[time.Duration]string{
+		0: "1millisecond %Q ms", 11 * time.Millisecond: "10millisecond %Q ms", time.Second: "100millisecond %Q ms",
+		4 * time.Second: "1second %s s", 52 * time.Second: "10second %s s", 5 * time.Minute: "30second %s s",
+		6 * time.Minute: "1minute %s s", 5 * time.Hour: "30minute %s s", 6 * time.Hour: "1hour %s s", 25 * time.Hour: "3hour %s s",
+	} {
+		interval, format := ticks(total)
+		if got := interval + " " + format; got != want {
+			t.Errorf("%s: got %s, want %s", total, got, want)
+		}
+	}
+}
+
 func TestFullSummaryIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, staging{github: true})

@@ -18,6 +18,7 @@ const (
 	maxSummaryExcerpt = 16 << 10      // bytes of an error
 	maxSummaryWarning = 100           // warnings, each of maxSummaryValue at most
 	maxSummaryValue   = 500           // characters of one warning, fact or setting
+	maxSummaryOpen    = 30            // tables; a longer list is folded
 )
 
 // writeSummary appends the job summary. Warnings after it can only be about itself.
@@ -38,28 +39,33 @@ func (r *Report) writeSummary(o Outcome, failure error, took time.Duration) {
 	r.toFile("job summary", func(action *githubactions.Action) { action.AddStepSummary(text) })
 }
 
-// summary gives the job summary as GitHub-flavoured Markdown. The list of tables is cut so that it all fits into room.
+// summary gives the job summary as GitHub-flavoured Markdown: what came of it, warnings, tables, where the time went, and
+// folded what it was. The list of tables is cut so that it all fits into room.
 func (r *Report) summary(o Outcome, failure error, took time.Duration, room int) string {
 	var head, tail strings.Builder
 	if failure != nil {
-		r.summaryFailure(&head, failure)
+		r.summaryFailure(&head, failure, took)
 	} else {
 		fmt.Fprintf(&head, "### ✅ %s in %s\n\n", r.markdown(o.Headline), elapsed(took))
 	}
-	r.summaryFacts(&head, o.Facts)
-	r.summaryPhases(&tail)
-	r.summaryWarnings(&tail)
-	r.summarySettings(&tail, o.Settings)
+	r.summaryWarnings(&head)
+	r.summaryPhases(&tail, failure != nil)
+	r.summaryFacts(&tail, "Run", "", o.Facts)
+	r.summaryFacts(&tail, "Settings", "The rest are the defaults.", o.Settings)
 	return head.String() + r.summaryTables(o.Tables, room-head.Len()-tail.Len()) + tail.String()
 }
 
-func (r *Report) summaryFailure(b *strings.Builder, failure error) {
+func (r *Report) summaryFailure(b *strings.Builder, failure error, took time.Duration) {
 	code := problem.CodeOf(failure)
 	p := &problem.Error{}
 	if !errors.As(failure, &p) {
 		p = &problem.Error{What: failure.Error()}
 	}
-	fmt.Fprintf(b, "### ❌ Failed: %s\n\n%s\n\n", kind(code), r.markdown(p.Headline()))
+	after := ""
+	if len(r.phases) > 0 {
+		after = " after " + elapsed(took)
+	}
+	fmt.Fprintf(b, "### ❌ Failed%s: %s\n\n> [!CAUTION]\n> %s\n\n", after, kind(code), r.markdown(p.Headline()))
 	if p.Excerpt != "" {
 		excerpt := r.redactor.text(strings.TrimRight(p.Excerpt, "\n"))
 		if len(excerpt) > maxSummaryExcerpt {
@@ -77,86 +83,125 @@ func (r *Report) summaryFailure(b *strings.Builder, failure error) {
 	fmt.Fprintf(b, "Exit code %d.\n\n", code)
 }
 
-func (r *Report) summaryFacts(b *strings.Builder, facts []Fact) {
-	if len(facts) == 0 {
+func (r *Report) summaryWarnings(b *strings.Builder) {
+	if len(r.warnings) == 0 {
 		return
 	}
-	b.WriteString("| | |\n| --- | --- |\n")
-	for _, f := range facts {
-		fmt.Fprintf(b, "| %s | %s |\n", r.markdown(f.Name), r.markdown(f.Value))
+	b.WriteString("> [!WARNING]\n")
+	for i, w := range r.warnings {
+		if i == maxSummaryWarning {
+			fmt.Fprintf(b, "> - and %d more, which are in the log\n", len(r.warnings)-i)
+			break
+		}
+		fmt.Fprintf(b, "> - %s\n", r.markdown(w))
 	}
 	b.WriteString("\n")
 }
 
-// summaryTables gives the list of tables in at most room bytes, with a note in place of what does not fit.
+// summaryTables gives the list of tables in at most room bytes, with a note in place of what does not fit. A long list is folded.
 func (r *Report) summaryTables(tables []Table, room int) string {
 	if len(tables) == 0 {
 		return ""
 	}
-	const note = 200 // bytes kept for the note
+	const rest = 400 // bytes kept for the last row, the note and the end
 	var b strings.Builder
+	folded := len(tables) > maxSummaryOpen
+	if folded {
+		fmt.Fprintf(&b, "<details><summary>%s</summary>\n\n", plural(int64(len(tables)), "table"))
+	}
 	b.WriteString("| table | rows | size | time |\n| :--- | ---: | ---: | ---: |\n")
+	var rows, bytes, left int64 // of all, of all, and of those that do not fit
+	shown := len(tables)
 	for i, t := range tables {
+		rows, bytes = rows+t.Rows, bytes+t.Bytes
 		row := fmt.Sprintf("| %s | %s | %s | %s |\n", r.markdown(t.Name), count(t.Rows), size(t.Bytes), elapsed(t.Elapsed))
-		if b.Len()+len(row)+note > room {
-			var rest int64
-			for _, left := range tables[i:] {
-				rest += left.Rows
-			}
-			fmt.Fprintf(&b, "\n… and %s with %s, which would not fit here.\n", plural(int64(len(tables)-i), "more table"), plural(rest, "row"))
-			break
+		if shown == len(tables) && b.Len()+len(row)+rest > room {
+			shown = i
+		}
+		if shown < len(tables) {
+			left += t.Rows
+			continue
 		}
 		b.WriteString(row)
+	}
+	if len(tables) > 1 {
+		fmt.Fprintf(&b, "| **%s** | **%s** | **%s** | |\n", plural(int64(len(tables)), "table"), count(rows), size(bytes))
+	}
+	if more := int64(len(tables) - shown); more > 0 {
+		fmt.Fprintf(&b, "\n… and %s with %s, which would not fit here.\n", plural(more, "more table"), plural(left, "row"))
+	}
+	if folded {
+		b.WriteString("\n</details>\n")
 	}
 	b.WriteString("\n")
 	return b.String()
 }
 
-// summaryPhases draws where the time went. Times are milliseconds since the start, so that no time zone comes in.
-func (r *Report) summaryPhases(b *strings.Builder) {
+// summaryPhases draws where the time went. Times are milliseconds since the start, on the axis as well: a clock would be that
+// of the reader's time zone. The last phase of a run that failed is red.
+func (r *Report) summaryPhases(b *strings.Builder, failed bool) {
 	if len(r.phases) == 0 {
 		return
 	}
-	b.WriteString("```mermaid\ngantt\n    title Where the time went\n    dateFormat x\n    axisFormat %M:%S\n")
-	for _, p := range r.phases {
-		end := p.end
-		if end.IsZero() {
-			end = r.o.Now()
+	since := func(t time.Time) int64 {
+		if t.IsZero() {
+			t = r.o.Now()
 		}
-		from, to := p.start.Sub(r.started).Milliseconds(), end.Sub(r.started).Milliseconds()
+		return t.Sub(r.started).Milliseconds()
+	}
+	tick, axis := ticks(time.Duration(since(r.phases[len(r.phases)-1].end)) * time.Millisecond)
+	fmt.Fprintf(b, "```mermaid\ngantt\n    title Where the time went\n    dateFormat x\n    axisFormat %s\n    tickInterval %s\n", axis, tick)
+	for i, p := range r.phases {
+		from, to := since(p.start), since(p.end)
+		mark := ""
+		if failed && i == len(r.phases)-1 {
+			mark = "crit, "
+		}
 		name := strings.Map(func(c rune) rune {
 			if strings.ContainsRune(":;#,`", c) { // these mean something to Mermaid
 				return ' '
 			}
 			return c
 		}, p.name)
-		fmt.Fprintf(b, "    %s (%s) :%d, %d\n", name, elapsed(end.Sub(p.start)), from, max(to, from+1))
+		fmt.Fprintf(b, "    %s (%s) :%s%d, %d\n", name, elapsed(time.Duration(to-from)*time.Millisecond), mark, from, max(to, from+1))
 	}
 	b.WriteString("```\n\n")
 }
 
-func (r *Report) summaryWarnings(b *strings.Builder) {
-	if len(r.warnings) == 0 {
-		return
-	}
-	fmt.Fprintf(b, "#### ⚠️ %s\n\n", plural(int64(len(r.warnings)), "warning"))
-	for i, w := range r.warnings {
-		if i == maxSummaryWarning {
-			fmt.Fprintf(b, "- and %d more, which are in the log\n", len(r.warnings)-i)
-			break
+// ticks gives Mermaid's interval between two ticks of an axis as long as total, at most maxTicks of them, and what is written
+// at each: milliseconds or seconds.
+func ticks(total time.Duration) (interval, format string) {
+	const maxTicks = 10
+	for _, unit := range []struct {
+		name   string
+		length time.Duration
+		steps  []int64
+		format string
+	}{
+		{"millisecond", time.Millisecond, []int64{1, 10, 50, 100}, "%Q ms"},
+		{"second", time.Second, []int64{1, 2, 5, 10, 30}, "%s s"},
+		{"minute", time.Minute, []int64{1, 2, 5, 10, 30}, "%s s"},
+	} {
+		for _, step := range unit.steps {
+			if total.Nanoseconds() <= maxTicks*step*unit.length.Nanoseconds() {
+				return fmt.Sprintf("%d%s", step, unit.name), unit.format
+			}
 		}
-		fmt.Fprintf(b, "- %s\n", r.markdown(w))
 	}
-	b.WriteString("\n")
+	return fmt.Sprintf("%dhour", total/(maxTicks*time.Hour)+1), "%s s"
 }
 
-func (r *Report) summarySettings(b *strings.Builder, settings []Fact) {
-	if len(settings) == 0 {
+// summaryFacts lists facts, folded.
+func (r *Report) summaryFacts(b *strings.Builder, title, note string, facts []Fact) {
+	if len(facts) == 0 {
 		return
 	}
-	b.WriteString("<details><summary>Settings</summary>\n\n| setting | value |\n| --- | --- |\n")
-	for _, s := range settings {
-		fmt.Fprintf(b, "| %s | %s |\n", r.markdown(s.Name), r.markdown(s.Value))
+	fmt.Fprintf(b, "<details><summary>%s</summary>\n\n| | |\n| --- | --- |\n", title)
+	for _, f := range facts {
+		fmt.Fprintf(b, "| %s | %s |\n", r.markdown(f.Name), r.markdown(f.Value))
+	}
+	if note != "" {
+		fmt.Fprintf(b, "\n%s\n", note)
 	}
 	b.WriteString("\n</details>\n\n")
 }

@@ -39,6 +39,10 @@ random-loads: need-postgres ## thousands of random schemas and loads, the fast w
 	@RANDOM_SEED=$(or $(SEED),$(shell date +%s)) RANDOM_LOADS=$(or $(LOADS),3000) \
 		go test -count=1 -timeout 60m -run TestRandomLoads -v ./internal/load
 
+.PHONY: faults
+faults: need-postgres ## everything that can go wrong, made to: one line a fault, what was kept, and totals
+	@go test -count=1 -timeout 15m -run TestFaults -v ./internal/faults -table | grep -vE '^ *(===|--- PASS|PASS|ok )'
+
 .PHONY: lint
 lint: $(GOLANGCI_LINT) $(ACTIONLINT) ## golangci-lint, actionlint, and the shell scripts' syntax
 	@$(GOLANGCI_LINT) run ./...

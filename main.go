@@ -17,11 +17,21 @@ import (
 // version is set by the linker: -ldflags "-X main.version=1.2.3".
 var version string
 
+// signals are those that end a run in order: rolled back, cleaned up, told. A parent that is gone takes its terminal (SIGHUP) or
+// the pipe that the log goes to (SIGPIPE) with it. Under nohup a hangup is to be ignored.
+func signals() []os.Signal {
+	all := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE}
+	if !signal.Ignored(syscall.SIGHUP) {
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
+}
+
 // lastExit is when an interrupted process ends, even if nobody reads what it writes.
 const lastExit = 4800 * time.Millisecond
 
 func main() {
-	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // for as long as the process lives
+	ctx, _ := signal.NotifyContext(context.Background(), signals()...) // for as long as the process lives
 	context.AfterFunc(ctx, func() {
 		time.Sleep(lastExit)
 		os.Exit(int(problem.Interrupted))

@@ -57,6 +57,7 @@ type Settings struct {
 	PollInterval   time.Duration
 	RequestTimeout time.Duration
 	ConnectTimeout time.Duration
+	LockTimeout    time.Duration // for each lock that another session holds
 
 	Transaction   string // single or none
 	OnError       string // stop or continue
@@ -291,6 +292,11 @@ func List() []Setting {
 			Name: "connect-timeout", Default: "60s", Values: "DURATION", Group: groupWaiting,
 			Help: "Keep trying to reach the database this long: a service container may still be booting",
 			set:  duration(func(s *Settings) *time.Duration { return &s.ConnectTimeout }),
+		},
+		{
+			Name: "lock-timeout", Default: "60s", Values: "DURATION", Group: groupWaiting,
+			Help: "Wait this long for a lock that another session holds, another load of the same tables included",
+			set:  duration(func(s *Settings) *time.Duration { return &s.LockTimeout }),
 		},
 
 		{

@@ -11,6 +11,8 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 )
 
 const (
@@ -32,10 +34,18 @@ func connect(ctx context.Context, target *pgx.ConnConfig, o Options) (*pgx.Conn,
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = attemptTimeout
+		if o.ConnectTimeout > 0 {
+			config.ConnectTimeout = min(attemptTimeout, o.ConnectTimeout)
+		}
 	}
 	// No prepared statement is left behind, so that a pooler in transaction mode does no harm.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	config.StatementCacheCapacity, config.DescriptionCacheCapacity = 0, 0
+	config.DialFunc = withPulse(config.DialFunc)
+	// What pgx sends for us is cancelled in the server, too, when ctx ends.
+	config.BuildContextWatcherHandler = func(pg *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: pg, DeadlineDelay: cancelGrace}
+	}
 
 	detour := around(config, o.HostGateway)
 	start, limit := time.Now(), o.ConnectTimeout
@@ -121,8 +131,6 @@ func Reach(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	short, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
-	defer cancel()
-	_ = conn.Close(short)
+	closeSoon(ctx, conn)
 	return nil
 }

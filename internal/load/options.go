@@ -4,6 +4,7 @@ package load
 import (
 	"io/fs"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -49,6 +50,7 @@ type Options struct {
 	Target         *pgx.ConnConfig
 	ConnectTimeout time.Duration // how long to keep trying to reach the server; 0 means try once
 	HostGateway    netip.Addr    // of a container of a workflow: where the machine around it is, whose ports are tried for localhost
+	LockTimeout    time.Duration // how long to wait for locks of others, other loads among them; 0 means DefaultLockTimeout
 	Script         Script
 	Rows           *Rows    // instead of Script: files of rows
 	Before, After  []Script // the user's own scripts, in the same transaction; may read their own FS
@@ -70,6 +72,24 @@ type Options struct {
 type thresholds struct {
 	fragmentSize, largeInsert, manyInserts, manyRows int
 	noPreflight                                      bool // errors are to be psql's own
+}
+
+// oneAtATime makes events wait for one another: those who look after the connection tell things too.
+func (e Events) oneAtATime() Events {
+	var mu sync.Mutex
+	return Events{Phase: serial(&mu, e.Phase), Progress: serial(&mu, e.Progress), Output: serial(&mu, e.Output),
+		Notice: serial(&mu, e.Notice), Warn: serial(&mu, e.Warn)}
+}
+
+func serial[T any](mu *sync.Mutex, event func(T)) func(T) {
+	if event == nil {
+		return nil
+	}
+	return func(v T) {
+		mu.Lock()
+		defer mu.Unlock()
+		event(v)
+	}
 }
 
 // Events are told what happens as it happens. Any may be nil. They are called one at a time.

@@ -1,9 +1,6 @@
 package load
 
-import (
-	"context"
-	"fmt"
-)
+import "context"
 
 // A pooler such as PgBouncer hands a server's connection to the next client when a transaction ends (in its transaction mode).
 // So nothing that a script sets for its session may be left there, and outside a transaction nothing that it sets can be relied
@@ -13,23 +10,16 @@ import (
 // the settings that it was made for.
 const leaveSession = "SET CONSTRAINTS ALL IMMEDIATE; RESET SESSION AUTHORIZATION; RESET ALL; "
 
-// backendPID asks which of the server's processes answers.
-const backendPID = "SELECT pg_catalog.pg_backend_pid()"
-
-// isPooled tells from the answer whether something between us and the server shares its connections: the server's process is
-// another than the one that the connection was said to have.
-func (r *run) isPooled(row [][]byte) bool {
-	return len(row) == 1 && string(row[0]) != fmt.Sprint(r.wire.pg.PID())
-}
-
 // warnOfPooler says what cannot be relied on.
 func (r *run) warnOfPooler(ctx context.Context) {
 	if r.o.Transaction != None {
 		return
 	}
-	pooled := false
-	err := r.wire.query(ctx, []byte(backendPID), answers{row: func(v [][]byte) { pooled = r.isPooled(v) }})
-	if err == nil && pooled {
+	// The server's process is another than the one that the connection was said to have.
+	var pid uint32
+	err := r.conn.QueryRow(ctx, "SELECT pg_catalog.pg_backend_pid()").Scan(&pid)
+	r.pooled = err == nil && pid != r.wire.pg.PID()
+	if r.pooled {
 		r.warn("the connection goes through a pooler: if that pools by transaction, what the script sets for its session (such as " +
 			"session_replication_role) may not last from one statement to the next; leave transaction at single, or connect to the server itself")
 	}

@@ -56,11 +56,17 @@ func (f *failure) problem() error {
 	if errors.As(f.err, &already) {
 		return already
 	}
-	p := &problem.Error{Code: problem.Database, Where: f.at.String(), What: f.message(), Err: f.err}
+	p := &problem.Error{Code: problem.Database, What: f.message(), Err: f.err}
+	if f.at.File != "" {
+		p.Where = f.at.String()
+	}
 	var se *psql.Error
 	var pe *pgconn.PgError
 	var lost *lostError
+	var locked *lockError
 	switch {
+	case errors.As(f.err, &locked):
+		locked.describe(p)
 	case errors.As(f.err, &se):
 		p.Code, p.Remedy = problem.Data, se.Remedy
 		if se.Pos.File != "" { // a refused statement has the place of f
@@ -105,6 +111,9 @@ func (f *failure) describe(p *problem.Error, pe *pgconn.PgError) {
 	}
 	p.Excerpt = strings.Join(lines, "\n")
 	p.Remedy = remedy(pe)
+	if pe.Code == "55P03" && strings.Contains(pe.Routine, "ProcessInterrupts") { // not NOWAIT
+		p.Code = problem.Timeout
+	}
 }
 
 // remedy says what to do about the errors that a first run meets.
@@ -118,6 +127,16 @@ func remedy(pe *pgconn.PgError) string {
 		return "A data export needs its tables first: run your migrations before this step, or give a schema script with the setting before."
 	case pe.Code == "25001":
 		return "This statement cannot run inside the one transaction of the load; set transaction to none, or take it out of the script."
+	case pe.Code == "55P03":
+		return "Another session held the lock for too long: end it, or raise the setting lock-timeout (or the role's own lock_timeout)."
+	case pe.Code == "40P01":
+		return "Another session locks the same tables in another order: run the load while it does not, or find it in the server's log."
+	case pe.Code == "53100":
+		return "Free space on the server's disk, or load less."
+	case pe.Code == "25006":
+		return "This server only reads: it is a replica, or default_transaction_read_only is on. Give the primary's address in database-url."
+	case pe.Code == "25P03", pe.Code == "57P05":
+		return "The server ends sessions that are idle for a while: raise idle_in_transaction_session_timeout (or idle_session_timeout) for the role."
 	case pe.Code == "57014":
 		return "The server cancelled the statement; look for statement_timeout and for an administrator's hand."
 	}

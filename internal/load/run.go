@@ -23,20 +23,52 @@ const rollbackTimeout = 2 * time.Second
 // Transaction Single an error means that the database is as it was, unless the message says otherwise. The error is a
 // *problem.Error, or that of ctx.
 func Run(ctx context.Context, o Options) (Result, error) {
-	result, err := attempt(ctx, o)
-	if errors.Is(err, errAgain) {
-		if o.Events.Notice != nil {
-			o.Events.Notice("the server refused a row; loading once more as written, to find the statement and the row")
+	o.Events = o.Events.oneAtATime()
+	var before *run
+	for try := 1; ; {
+		r := newRun(o)
+		result, err := r.attempt(ctx, before)
+		switch {
+		case errors.Is(err, errAgain):
+			r.notice("the server refused a row; loading once more as written, to find the statement and the row")
+			o.Verbatim, before = true, nil
+		case r.again && try < maxTries && ctx.Err() == nil:
+			try++
+			before = r
+			r.notice(fmt.Sprintf("%s; nothing was committed: loading from the beginning, attempt %d of %d", headline(err), try, maxTries))
+		case r.again && try > 1:
+			return result, triedAgain(err, try)
+		default:
+			return result, err
 		}
-		o.Verbatim = true
-		result, err = attempt(ctx, o)
 	}
-	return result, err
 }
 
-// attempt is one load.
-func attempt(ctx context.Context, o Options) (Result, error) {
-	r := newRun(o)
+// maxTries is how often a load in one transaction is tried when the connection dies on the way.
+const maxTries = 3
+
+func headline(err error) string {
+	var p *problem.Error
+	if errors.As(err, &p) {
+		return p.Headline()
+	}
+	return err.Error()
+}
+
+// triedAgain adds to an error that it is the last of several.
+func triedAgain(err error, tries int) error {
+	var p *problem.Error
+	if !errors.As(err, &p) {
+		return err
+	}
+	q := *p
+	q.What = fmt.Sprintf("%s (after %d attempts)", p.What, tries)
+	return &q
+}
+
+// attempt is one load. before is the one whose connection died, if any.
+func (r *run) attempt(ctx context.Context, before *run) (Result, error) {
+	o := r.o
 	for name, value := range o.Variables {
 		if err := r.vars.Set(name, value); err != nil {
 			return Result{}, &problem.Error{Code: problem.Settings, Where: "setting variables", What: err.Error()}
@@ -52,16 +84,20 @@ func attempt(ctx context.Context, o Options) (Result, error) {
 	}
 
 	r.phase("connect")
+	r.target = o.Target
 	if err := r.connect(ctx, o.Target); err != nil {
-		return Result{}, err
+		return Result{}, before.notBack(err)
 	}
 	defer r.close(ctx)
+	if before != nil {
+		before.terminate(ctx, r.conn)
+	}
 	r.jobs, r.cancelJobs = context.WithCancel(ctx)
 	defer r.closeWorkers(ctx)
 
 	r.phase("load")
 	if err := r.planRows(ctx); err != nil {
-		return Result{}, err
+		return Result{}, r.abandon(ctx, err)
 	}
 	skipped, err := r.load(ctx)
 	if err != nil {
@@ -127,6 +163,10 @@ type run struct {
 	way     *ownersWay // taken where session_replication_role is refused, else nil
 
 	at psql.Position // of the statement in hand, for the server's notices
+
+	target  *pgx.ConnConfig
+	watcher *watcher
+	again   bool // the load failed in a way that may pass, and nothing of it is left
 }
 
 func newRun(o Options) *run {
@@ -144,7 +184,9 @@ func (r *run) connect(ctx context.Context, target *pgx.ConnConfig) error {
 	if err != nil {
 		return err
 	}
+	r.watcher.end()
 	r.conn, r.wire = conn, wire{pg: conn.PgConn()}
+	r.watchOver(ctx)
 	r.vars.Put("DBNAME", config.Database)
 	r.vars.Put("USER", config.User)
 	r.vars.Put("HOST", config.Host)
@@ -163,9 +205,10 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 		return false, err
 	}
 	if r.o.Transaction != None {
-		if err := r.begin(ctx); err != nil {
-			return false, (&failure{err: err}).problem()
-		}
+		r.began, r.inBlock = true, true
+	}
+	if err := r.begin(ctx, seen); err != nil {
+		return false, (&failure{err: err}).problem()
 	}
 	if keep, err := r.keepRows(ctx, seen); keep || err != nil {
 		return keep, err
@@ -190,14 +233,6 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 		}
 	}
 	return false, r.settle(ctx)
-}
-
-// begin begins the one transaction.
-func (r *run) begin(ctx context.Context) error {
-	err := r.wire.query(ctx, []byte("BEGIN; "+backendPID), answers{row: func(v [][]byte) { r.pooled = r.isPooled(v) }})
-	r.began = err == nil
-	r.inBlock = r.began
-	return err
 }
 
 // finish awaits what a script has set going.
@@ -240,35 +275,68 @@ func (r *run) settle(ctx context.Context) error {
 	return nil
 }
 
-// commit ends the transaction. When the connection breaks just then, nobody here can know whether the server did it.
+// commit ends the transaction. When the connection breaks just then, the server is asked what became of it.
 func (r *run) commit(ctx context.Context) error {
 	if !r.began {
 		return nil
 	}
+	if ctx.Err() != nil { // COMMIT has not been sent
+		return r.abandon(ctx, ctx.Err())
+	}
 	err := r.exec(ctx, r.commitText())
-	var lost *lostError
+	var pe *pgconn.PgError
 	switch {
 	case err == nil:
 		r.began = false
 		return nil
-	case errors.As(err, &lost) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
-		r.began = false
-		p := &problem.Error{Code: problem.Database, Err: err,
-			What:   "the connection was lost while committing: the load is either complete or not there at all, and which is not known",
-			Remedy: "Look at the tables, or run the step again: it replaces what it loads."}
-		if ctx.Err() != nil {
-			p.Code = problem.Interrupted
-		}
-		return p
+	case errors.As(err, &pe) && pe.Severity != "FATAL" && pe.Severity != "PANIC":
+		return r.abandon(ctx, (&failure{err: err}).problem())
 	}
-	return r.abandon(ctx, (&failure{err: err}).problem())
+	r.began = false
+	what := notKnown
+	if ctx.Err() == nil {
+		what = r.fateOf(ctx)
+	}
+	switch what {
+	case committed:
+		r.notice("the connection was lost while committing; the server says that it did commit")
+		return nil
+	case rolledBack:
+		r.again = true
+		return &problem.Error{Code: problem.Database, What: "the connection was lost while committing, and the server did not commit: " + shortReason(err), Err: err,
+			Remedy: asItWas}
+	}
+	p := &problem.Error{Code: problem.Database, Err: err,
+		What: "the connection was lost while committing: the load is either complete or not there at all, and which is not known",
+		Remedy: fmt.Sprintf("Ask the server: SELECT txid_status(%d) says committed, aborted or in progress. Or look at the tables, or run the step again: "+
+			"it replaces what it loads.", r.xid())}
+	if ctx.Err() != nil {
+		p.Code = problem.Interrupted
+	}
+	return p
+}
+
+const asItWas = "The database is as it was: everything was rolled back."
+
+// notBack says of a connection that could not be made again that the load had begun.
+func (r *run) notBack(err error) error {
+	var p *problem.Error
+	if r == nil || !errors.As(err, &p) {
+		return err
+	}
+	q := *p
+	q.What += "; the load had begun, and its connection was lost"
+	q.Remedy = strings.TrimSpace(q.Remedy + "\n" + asItWas)
+	return &q
 }
 
 // abandon rolls back and says in the error what became of the database.
 func (r *run) abandon(ctx context.Context, err error) error {
 	began := r.began
+	err = r.lost(ctx, err)
+	r.again = r.o.Transaction != None && ctx.Err() == nil && r.passing(err)
 	r.rollback(ctx)
-	said := "The database is as it was: everything was rolled back."
+	said := asItWas
 	if !began {
 		said = "Statements before this one stay done (transaction is none)."
 		if r.o.Transaction != None {
@@ -294,6 +362,27 @@ func (r *run) abandon(ctx context.Context, err error) error {
 	return &q
 }
 
+// lost gives the right reason for what pgx sends: that the watcher has ended it, or that the connection is gone. What goes over
+// the wire itself knows.
+func (r *run) lost(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	var pe *pgconn.PgError
+	var lost *lostError
+	switch {
+	case r.watcher.cause.Load() != nil:
+		return (&failure{at: r.at, err: r.watcher.because(err)}).problem()
+	case r.conn.IsClosed() && !errors.As(err, &pe) && !errors.As(err, &lost):
+		var p *problem.Error
+		if errors.As(err, &p) && p.Err != nil {
+			err = p.Err
+		}
+		return (&failure{at: r.at, err: &lostError{err}}).problem()
+	}
+	return err
+}
+
 // rollback rolls back what is open, even when ctx has ended.
 func (r *run) rollback(ctx context.Context) {
 	_ = r.answered(ctx)
@@ -310,9 +399,8 @@ func (r *run) rollback(ctx context.Context) {
 }
 
 func (r *run) close(ctx context.Context) {
-	short, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
-	defer cancel()
-	_ = r.conn.Close(short)
+	r.watcher.end()
+	closeSoon(ctx, r.conn)
 }
 
 // exec sends one statement of our own.

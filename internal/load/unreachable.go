@@ -1,6 +1,7 @@
 package load
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -97,6 +98,8 @@ func shortReason(err error) string {
 		return "the connection was closed without an answer"
 	case isRefusedTLS(err):
 		return "the server offers no TLS"
+	case errors.Is(last, context.DeadlineExceeded), errors.As(last, &op) && op.Timeout():
+		return "no answer in time"
 	case errors.As(last, &op):
 		return op.Err.Error()
 	case errors.As(last, &dns):

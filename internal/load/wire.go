@@ -27,6 +27,8 @@ type wire struct {
 	commands []string // first words of what completed in the last query
 	gaveRows bool     // the last command gave rows
 	syncs    bool     // the query under way goes by the extended protocol
+
+	cause func(error) error // gives the reason in place of an error, if somebody has ended the query; may be nil
 }
 
 // answers say what to do with what the server sends. Any of them may be nil.
@@ -117,9 +119,14 @@ func (w *wire) send(ctx context.Context, a answers) error {
 		w.buf = nil // one huge statement must not cost its size for good
 	}
 	if err != nil {
-		return w.broken(ctx, err)
+		err = w.broken(ctx, err)
+	} else {
+		err = w.receive(ctx, a)
 	}
-	return w.receive(ctx, a)
+	if err != nil && ctx.Err() == nil && w.cause != nil {
+		return w.cause(err)
+	}
+	return err
 }
 
 func (w *wire) receive(ctx context.Context, a answers) error {

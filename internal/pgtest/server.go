@@ -144,16 +144,37 @@ func (s *Server) listen(ctx context.Context) error {
 		if err := os.Truncate(s.Log(), 0); err != nil {
 			return err
 		}
-		err = s.group.start(s.Log(), s.programs.path("postgres"),
-			"-D", s.DataDir(), "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", s.SocketDir())
-		if err != nil {
-			return err
-		}
-		err = s.awaitReady(ctx)
+		err = s.begin(ctx)
 		if err == nil || try == portTries || !strings.Contains(lastLines(s.Log(), 20), "TCP/IP socket") {
 			return err
 		}
 	}
+}
+
+// begin starts the server on its port, and waits until it accepts connections.
+func (s *Server) begin(ctx context.Context) error {
+	err := s.group.start(s.Log(), s.programs.path("postgres"),
+		"-D", s.DataDir(), "-h", "127.0.0.1", "-p", strconv.Itoa(s.port), "-k", s.SocketDir())
+	if err != nil {
+		return err
+	}
+	return s.awaitReady(ctx)
+}
+
+// Restart ends the server as a crash does (an immediate shutdown), and starts it again on the same port. In between it does
+// what between says, if that is not nil.
+func (s *Server) Restart(ctx context.Context, between func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	if err := s.group.stopServer(stopLimit); err != nil {
+		return err
+	}
+	if between != nil {
+		if err := between(); err != nil {
+			return err
+		}
+	}
+	return s.begin(ctx)
 }
 
 // awaitReady waits until the server says in postmaster.pid that it accepts connections, or has ended. The status is the
@@ -165,8 +186,10 @@ func (s *Server) awaitReady(ctx context.Context) error {
 	for {
 		pidfile, _ := os.ReadFile(filepath.Join(s.DataDir(), "postmaster.pid"))
 		lines := strings.Split(string(pidfile), "\n")
-		if len(lines) >= statusLine && strings.TrimSpace(lines[statusLine-1]) == "ready" {
-			return nil
+		if len(lines) >= statusLine {
+			if status := strings.TrimSpace(lines[statusLine-1]); status == "ready" || status == "standby" {
+				return nil
+			}
 		}
 		if s.group.serverEnded() {
 			return fmt.Errorf("the server ended while starting")

@@ -28,6 +28,8 @@ type run struct {
 	report  *report.Report
 	outcome report.Outcome
 
+	runnerTemp string // the folder that RUNNER_TEMP names; may be empty
+
 	mu    sync.Mutex // for what an interruption looks at while the story goes on
 	stage string     // what is being done: "loading"
 	safe  string     // what an interruption leaves behind; may be empty
@@ -273,6 +275,7 @@ func (r *run) load(ctx context.Context, from source) error {
 		Target:         r.Target,
 		ConnectTimeout: r.ConnectTimeout,
 		HostGateway:    r.gateway,
+		LockTimeout:    r.LockTimeout,
 		Script:         from.script,
 		Rows:           from.rows,
 		Before:         before.scripts,
@@ -339,7 +342,7 @@ func (r *run) relative(path string) string {
 // temporary makes this run's temporary folder. RUNNER_TEMP is emptied by the runner even after a machine's crash, so it
 // is better than the system's folder where it is there.
 func (r *run) temporary() (string, error) {
-	parent := os.Getenv("RUNNER_TEMP")
+	parent := r.runnerTemp
 	if info, err := os.Stat(parent); err != nil || !info.IsDir() {
 		parent = os.TempDir()
 		_ = os.MkdirAll(parent, 0o1777) // an image from scratch may lack it; where it cannot be made, the next line says so

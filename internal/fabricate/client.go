@@ -62,6 +62,9 @@ type Options struct {
 	Tries          int           // times in a row that a request is tried; 0 means DefaultTries
 	CAFile         string        // PEM file of certificate authorities to trust beside the system's; may be empty
 	Notice         func(string)  // told what is worth a line in the log, such as a retry; may be nil
+
+	// Secret is told of each signed address, whole and in parts, before it is used, so that it can be hidden; may be nil.
+	Secret func(...string)
 }
 
 // Client talks to one Fabricate API with one key. It is safe for use by several goroutines.
@@ -73,6 +76,7 @@ type Client struct {
 	pollInterval   time.Duration
 	tries          int
 	notice         func(string)
+	secret         func(...string)
 	transport      *http.Transport
 	api            *http.Client // sends the key; stays at the API's origin
 	data           *http.Client // never sends the key; goes where it is sent
@@ -111,7 +115,11 @@ func New(o Options) (*Client, error) {
 		pollInterval:   orDefault(o.PollInterval, defaultPollInterval),
 		tries:          orDefault(o.Tries, DefaultTries),
 		notice:         o.Notice,
+		secret:         o.Secret,
 		transport:      transport,
+	}
+	if c.secret == nil {
+		c.secret = func(...string) {}
 	}
 	if c.notice == nil {
 		c.notice = func(string) {}

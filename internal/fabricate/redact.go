@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -37,6 +38,22 @@ func Redact(text string) string {
 	})
 	text = parameterPattern.ReplaceAllString(text, "$1=***")
 	return bearerPattern.ReplaceAllString(text, "Bearer ***")
+}
+
+// signed gives what must not be told of a signed address: all of it, its path with its query, and each long value in the query,
+// for these are the signature, the credential, the token.
+func signed(address *url.URL) []string {
+	const long = 16 // bytes
+	secrets := []string{address.String(), address.RequestURI()}
+	for _, values := range address.Query() {
+		for _, value := range values {
+			if len(value) >= long {
+				secrets = append(secrets, value, url.QueryEscape(value))
+			}
+		}
+	}
+	slices.Sort(secrets)
+	return slices.Compact(secrets)
 }
 
 // bare takes off the *url.Error that net/http puts around every error: it holds the whole address.

@@ -120,6 +120,8 @@ func (t *transfer) fetch(ctx context.Context) *fault {
 		return t.broken(err.Error(), err, false)
 	}
 
+	c.secret(signed(t.task.data.url)...)
+
 	// The longest silence is limited, not the whole: the timer starts again with every byte.
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -38,6 +38,7 @@ type Report struct {
 	progress progress
 	warnings []string
 	seen     map[string]bool // warnings, so that none is told twice
+	masked   map[string]bool // what the runner was told to mask
 }
 
 // phase is one part of the run, for the summary.
@@ -54,6 +55,7 @@ func New(o Options) *Report {
 		github: o.Getenv("GITHUB_ACTIONS") == "true",
 		color:  o.Terminal && o.Getenv("NO_COLOR") == "" && o.Getenv("TERM") != "dumb",
 		seen:   map[string]bool{},
+		masked: map[string]bool{},
 	}
 	r.started = o.Now()
 	if r.github {
@@ -67,7 +69,8 @@ func New(o Options) *Report {
 }
 
 // Secret hides these values from now on, in everything that is written, in every spelling. Under GitHub the runner is
-// told to mask them as well, a line at a time, as it works. It is to be called before anything else.
+// told to mask them as well, a line at a time, as it works, and each once. It is to be called before anything else is said of
+// them.
 func (r *Report) Secret(values ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -76,7 +79,8 @@ func (r *Report) Secret(values ...string) {
 		action := githubactions.New(githubactions.WithWriter(lenient{r.log}), githubactions.WithGetenv(r.o.Getenv))
 		for _, value := range values {
 			for line := range strings.Lines(value) {
-				if line = strings.TrimSpace(line); len(line) >= minSecret {
+				if line = strings.TrimSpace(line); len(line) >= minSecret && !r.masked[line] {
+					r.masked[line] = true
 					action.AddMask(line)
 				}
 			}

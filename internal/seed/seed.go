@@ -83,6 +83,7 @@ func (r *run) obtain(ctx context.Context) (data, error) {
 		PollInterval:   r.PollInterval,
 		CAFile:         r.APICAFile,
 		Notice:         func(text string) { r.report.Info("%s", text) },
+		Secret:         r.report.Secret,
 	})
 	if err != nil {
 		return data{}, err

@@ -50,6 +50,8 @@ func allWays() []way {
 			program: "psql", folder: "inserts", args: psql("-f", "load.sql")},
 		{name: "verbatim", label: "ours, fast: false", shape: inserts, base: baseWay, ours: true,
 			folder: "inserts", args: ours("--fast=false")},
+		{name: "verbatim-bare", label: "ours, fast: false, no checks after", shape: inserts, base: baseWay, ours: true,
+			folder: "inserts", args: ours(append([]string{"--fast=false"}, bare...)...)},
 		{name: "copy", label: `psql -1, \copy, indexes in place`, shape: inserts, base: baseWay,
 			program: "psql", folder: "files", args: psql("-1", "-f", "load.sql")},
 		{name: "restore", label: "pg_restore -j 2, empty database", shape: inserts, base: baseWay, start: nothing,
@@ -69,6 +71,8 @@ func allWays() []way {
 			program: "psql", folder: "copies", args: psql("-1", "-f", "load.sql")},
 		{name: "copies-ours", label: "ours", shape: copies, base: "copies-psql-1", ours: true,
 			folder: "copies", args: ours()},
+		{name: "copies-ours-bare", label: "ours, no checks after", shape: copies, base: "copies-psql-1", ours: true,
+			folder: "copies", args: ours(bare...)},
 
 		{name: "tiny-psql-1", label: "psql -1 -f", shape: tiny, base: "tiny-psql-1",
 			program: "psql", folder: "inserts", args: psql("-1", "-f", "load.sql")},

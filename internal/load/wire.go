@@ -54,7 +54,7 @@ func (w *wire) post(ctx context.Context, text []byte) error {
 	}
 	w.encode(text)
 	if _, err := w.pg.Conn().Write(w.buf); err != nil {
-		return w.broken(ctx, err)
+		return w.because(ctx, w.broken(ctx, err))
 	}
 	return nil
 }
@@ -65,7 +65,7 @@ func (w *wire) answer(ctx context.Context, a answers) error {
 		defer w.watch(ctx)()
 	}
 	w.commands, w.gaveRows = nil, false
-	return w.receive(ctx, a)
+	return w.because(ctx, w.receive(ctx, a))
 }
 
 // encode puts the message that asks for text into the buffer.
@@ -119,10 +119,13 @@ func (w *wire) send(ctx context.Context, a answers) error {
 		w.buf = nil // one huge statement must not cost its size for good
 	}
 	if err != nil {
-		err = w.broken(ctx, err)
-	} else {
-		err = w.receive(ctx, a)
+		return w.because(ctx, w.broken(ctx, err))
 	}
+	return w.because(ctx, w.receive(ctx, a))
+}
+
+// because gives the reason for an error, if somebody has ended the query.
+func (w *wire) because(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() == nil && w.cause != nil {
 		return w.cause(err)
 	}

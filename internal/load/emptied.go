@@ -2,6 +2,9 @@ package load
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -10,10 +13,18 @@ import (
 type emptied struct {
 	names []string // not yet looked up, quoted
 	oids  []uint32
+	held  []emptiedTable // those of them that held rows
+}
+
+// emptiedTable is a table that held rows, by the server's own statistics.
+type emptiedTable struct {
+	oid  uint32
+	name string
+	rows int64
 }
 
 // emptiedQuery finds the tables that TRUNCATE … CASCADE reaches from those named: partitions, children, and what refers to
-// them. (Without CASCADE it reaches no more, or it fails.)
+// them. (Without CASCADE it reaches no more, or it fails.) The statistics know what was committed, so how many rows there were.
 const emptiedQuery = `
 WITH RECURSIVE reached(oid) AS (
 	SELECT pg_catalog.to_regclass(name)::oid FROM unnest($1::text[]) name
@@ -24,7 +35,8 @@ WITH RECURSIVE reached(oid) AS (
 		SELECT c.conrelid FROM pg_catalog.pg_constraint c WHERE c.contype = 'f' AND c.confrelid = reached.oid
 	) next ON true
 )
-SELECT oid FROM reached WHERE oid IS NOT NULL`
+SELECT c.oid, c.oid::regclass::text, CASE WHEN c.relkind = 'r' AND NOT c.relispartition THEN pg_catalog.pg_stat_get_live_tuples(c.oid) ELSE 0 END
+FROM reached JOIN pg_catalog.pg_class c ON c.oid = reached.oid ORDER BY 2`
 
 // noteEmptied looks at statements before they are sent. Names are looked up all at once, before anything that could change
 // what they mean.
@@ -60,7 +72,27 @@ func (r *run) lookUpEmptied(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	oids, err := pgx.CollectRows(rows, pgx.RowTo[uint32])
-	r.emptied.oids = append(r.emptied.oids, oids...)
+	var t emptiedTable
+	_, err = pgx.ForEachRow(rows, []any{&t.oid, &t.name, &t.rows}, func() error {
+		if t.rows > 0 && !slices.Contains(r.emptied.oids, t.oid) {
+			r.emptied.held = append(r.emptied.held, t)
+		}
+		r.emptied.oids = append(r.emptied.oids, t.oid)
+		return nil
+	})
 	return err
+}
+
+// warnOfEmptied names the tables that have lost their rows and got none: TRUNCATE … CASCADE takes in what refers to a table, as
+// with psql.
+func (r *run) warnOfEmptied() {
+	var lost []string
+	for _, t := range r.emptied.held {
+		if e := r.tally.byOID[t.oid]; e == nil || e.Rows == 0 {
+			lost = append(lost, fmt.Sprintf("%s (about %d)", t.name, t.rows))
+		}
+	}
+	if len(lost) > 0 {
+		r.warn("the script has emptied tables that it puts no rows into: " + strings.Join(lost, ", ") + "; TRUNCATE … CASCADE also takes the tables that refer to the ones it names")
+	}
 }

@@ -30,6 +30,7 @@ func (r *run) verify(ctx context.Context) error {
 	if err := firstError(r.settleNames(ctx), r.lookUpEmptied(ctx)); err != nil {
 		return (&failure{err: err}).problem()
 	}
+	r.warnOfEmptied()
 	reached, err := r.reached(ctx)
 	if err != nil {
 		return (&failure{err: err}).problem()

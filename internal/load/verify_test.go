@@ -52,6 +52,19 @@ func TestSequences(t *testing.T) {
 	}
 }
 
+// TestEmptiedTables holds that rows which TRUNCATE … CASCADE took from tables that get none are not lost without a word.
+func TestEmptiedTables(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Shared(t).NewDatabase(t)
+	pgtest.Exec(t, url, `CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (p int REFERENCES p); CREATE TABLE s (p int REFERENCES p); CREATE TABLE e (p int REFERENCES p);
+		INSERT INTO p VALUES (1); INSERT INTO c VALUES (1), (1), (1); INSERT INTO s VALUES (1)`)
+	warnings, err := loaded(t, url, asReplica("TRUNCATE TABLE p CASCADE; INSERT INTO p VALUES (1); INSERT INTO s VALUES (1);"), nil)
+	if err != nil || len(warnings) != 1 {
+		t.Fatalf("%v, %q", err, warnings)
+	}
+	mustContainAll(t, warnings[0], "puts no rows into: c (about 3);")
+}
+
 // TestSequenceWarnings holds what is said of sequences that cannot be moved as they should.
 func TestSequenceWarnings(t *testing.T) {
 	t.Parallel()

@@ -15,13 +15,17 @@ const (
 	rollbackStatement
 	savepointStatement // SAVEPOINT, RELEASE, ROLLBACK TO
 	prepareTransaction
+	setTransaction
 )
 
 // statementInfo is what the head of a statement says.
 type statementInfo struct {
 	kind   statementKind
 	tables [][]string // name parts of the tables that it fills or empties
+	name   string     // of what needs a transaction block, as the server calls it
 	chain  bool       // COMMIT or ROLLBACK … AND CHAIN
+	level  string     // BEGIN and SET TRANSACTION: how the transaction is isolated, "" if not said
+	access string     // BEGIN and SET TRANSACTION: READ ONLY or READ WRITE, "" if not said
 	copy   *copyInfo
 	// unguarded says that foreign keys are not enforced from here on: session_replication_role or triggers are changed.
 	unguarded bool
@@ -64,21 +68,67 @@ func classify(t *tokens) statementInfo {
 			}
 		}
 	case "begin", "start":
-		return statementInfo{kind: beginStatement}
+		if !t.accept("work") {
+			t.accept("transaction")
+		}
+		return transactionModes(t, beginStatement)
 	case "commit", "end", "rollback", "abort":
 		return classifyEnd(t, first.text)
-	case "savepoint", "release":
-		return statementInfo{kind: savepointStatement}
+	case "savepoint":
+		return statementInfo{kind: savepointStatement, name: "SAVEPOINT"}
+	case "release":
+		return statementInfo{kind: savepointStatement, name: "RELEASE SAVEPOINT"}
 	case "prepare":
 		if t.accept("transaction") {
 			return statementInfo{kind: prepareTransaction}
 		}
 	case "set", "reset", "select", "alter":
-		session := first.text == "set" && t.peek().text != "constraints" && t.peek().text != "transaction" || first.text == "reset" ||
+		if first.text == "set" && t.accept("transaction") {
+			return transactionModes(t, setTransaction)
+		}
+		session := first.text == "set" && t.peek().text != "constraints" || first.text == "reset" ||
 			first.text == "select" && setsConfig(*t)
 		return statementInfo{unguarded: unguards(t), session: session}
 	}
 	return statementInfo{}
+}
+
+// transactionModes reads the modes of a transaction, by the grammar of BEGIN and SET TRANSACTION. What is none of them makes it
+// a statement like any other, which the server refuses.
+func transactionModes(t *tokens, kind statementKind) statementInfo {
+	info := statementInfo{kind: kind}
+	var levels []string
+	for {
+		word := t.next()
+		mode := strings.ToUpper(word.text)
+		switch {
+		case word.kind == endToken, word.kind == otherToken && word.text == ";":
+			info.level = strings.Join(levels, ", ")
+			return info
+		case word.kind == otherToken && word.text == ",":
+			continue
+		case word.kind != wordToken:
+			return statementInfo{}
+		}
+		switch mode {
+		case "READ":
+			info.access = "READ " + strings.ToUpper(t.next().text)
+			continue
+		case "ISOLATION":
+			t.accept("level")
+			level := strings.ToUpper(t.next().text)
+			if level == "READ" || level == "REPEATABLE" {
+				level += " " + strings.ToUpper(t.next().text)
+			}
+			mode = "ISOLATION LEVEL " + level
+		case "NOT":
+			mode += " " + strings.ToUpper(t.next().text)
+		case "DEFERRABLE":
+		default:
+			return statementInfo{}
+		}
+		levels = append(levels, mode)
+	}
 }
 
 // setsConfig tells whether a SELECT that t stands within is one of set_config, as pg_dump writes it.
@@ -90,9 +140,9 @@ func setsConfig(t tokens) bool {
 }
 
 func classifyEnd(t *tokens, word string) statementInfo {
-	info := statementInfo{kind: commitStatement}
+	info := statementInfo{kind: commitStatement, name: "COMMIT"}
 	if word == "rollback" || word == "abort" {
-		info.kind = rollbackStatement
+		info.kind, info.name = rollbackStatement, "ROLLBACK"
 	}
 	if t.accept("prepared") {
 		return statementInfo{}
@@ -101,7 +151,7 @@ func classifyEnd(t *tokens, word string) statementInfo {
 		t.accept("transaction")
 	}
 	if t.accept("to") {
-		return statementInfo{kind: savepointStatement}
+		return statementInfo{kind: savepointStatement, name: "ROLLBACK TO SAVEPOINT"}
 	}
 	if t.accept("and") && t.accept("chain") {
 		info.chain = true

@@ -135,6 +135,8 @@ type run struct {
 	began     bool  // our own transaction is open
 	pooled    bool  // something between us and the server shares its connections
 	inBlock   bool  // Single: the script is where psql -1 would be in a transaction block
+	fresh     bool  // Single: the first block's savepoint is not set yet
+	readOnly  bool  // Single: the script has made its block read only
 	unguarded bool  // foreign keys were not enforced all the time
 	first     error // what was told of the first failure
 	failures  int
@@ -213,11 +215,7 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 	if keep, err := r.keepRows(ctx, seen); keep || err != nil {
 		return keep, err
 	}
-	if r.began {
-		if err := r.exec(ctx, "SAVEPOINT "+blockStart); err != nil {
-			return false, (&failure{err: err}).problem()
-		}
-	}
+	r.fresh = r.began
 	scripts := append(append(append([]Script(nil), r.o.Before...), r.o.Script), r.o.After...)
 	for i, script := range scripts {
 		r.tally.counting = i == len(r.o.Before)

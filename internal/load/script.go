@@ -108,6 +108,11 @@ func (r *run) follow(sc *psql.Script) {
 
 // item does one thing that the script says.
 func (r *run) item(ctx context.Context, sc *psql.Script, item any) *failure {
+	if r.fresh {
+		if err := r.standBlock(ctx, item); err != nil {
+			return &failure{err: err}
+		}
+	}
 	switch it := item.(type) {
 	case *psql.Statement:
 		r.at = it.Pos

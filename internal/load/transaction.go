@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -39,27 +38,91 @@ func (r *run) transactionControl(ctx context.Context, infos []statementInfo, com
 	case beginStatement:
 		if r.inBlock {
 			r.notice(r.place() + "WARNING: there is already a transaction in progress")
-			return true, nil
+			return true, r.setModes(ctx, info) // as the server does
 		}
 		r.inBlock = true
-		return true, r.exec(ctx, movedBlock)
+		if info.level != "" {
+			r.notice(fmt.Sprintf("%sthe one transaction of the load is under way, so its %s stays as it is", r.place(), info.level))
+			info.level = ""
+		}
+		if err := r.exec(ctx, movedBlock); err != nil {
+			return true, err
+		}
+		return true, r.setModes(ctx, info)
+	case setTransaction:
+		if !r.inBlock {
+			r.notice(r.place() + "WARNING: SET TRANSACTION can only be used in transaction blocks")
+			return true, nil
+		}
+		return true, r.setModes(ctx, info)
 	case commitStatement, rollbackStatement:
 		if !r.inBlock {
 			if info.chain {
-				return true, errors.New("COMMIT AND CHAIN can only be used in transaction blocks")
+				return true, outsideBlock(info.name + " AND CHAIN")
 			}
 			r.notice(r.place() + "WARNING: there is no transaction in progress")
 			return true, nil
 		}
 		r.inBlock = info.chain
+		move := movedBlock
 		if info.kind == rollbackStatement || r.wire.pg.TxStatus() == 'E' {
-			return true, r.exec(ctx, "ROLLBACK TO SAVEPOINT "+blockStart)
+			move = "ROLLBACK TO SAVEPOINT " + blockStart
 		}
-		return true, r.exec(ctx, movedBlock)
+		if r.readOnly = r.readOnly && info.chain; r.readOnly {
+			move += "; SET TRANSACTION READ ONLY"
+		}
+		return true, r.exec(ctx, move)
+	case savepointStatement:
+		if !r.inBlock {
+			return true, outsideBlock(info.name)
+		}
 	case prepareTransaction:
 		return true, &psql.Error{Pos: r.at, Message: "PREPARE TRANSACTION would end the one transaction of the load", Remedy: "Set transaction to none."}
 	}
 	return false, nil
+}
+
+// outsideBlock is the server's error for what needs a transaction block, where the script has none as psql -1 would see it.
+func outsideBlock(what string) error {
+	return &pgconn.PgError{Severity: "ERROR", Code: "25P01", Message: what + " can only be used in transaction blocks"}
+}
+
+// standBlock sets the savepoint of the script's first block, before the first item that does more than choose how the
+// transaction is isolated: PostgreSQL lets nobody choose that after a query or within a savepoint.
+func (r *run) standBlock(ctx context.Context, item any) error {
+	switch it := item.(type) {
+	case *psql.Print, *psql.Ignored:
+		return nil
+	case *psql.Statement:
+		if it.Send == nil && !it.More && !it.Compound && (it.First == "begin" || it.First == "start" || it.First == "set") {
+			info := classify(&tokens{text: r.readable(it.Text), escapes: r.escapes()})
+			if info.kind == beginStatement || info.kind == setTransaction {
+				return nil
+			}
+		}
+	}
+	r.fresh = false
+	return r.exec(ctx, "SAVEPOINT "+blockStart)
+}
+
+// setModes sets the modes of the one transaction as a script asks for them. That it is read only is to last as long as the
+// script's block, so it is set after the savepoint, with which it ends.
+func (r *run) setModes(ctx context.Context, info statementInfo) error {
+	if info.level != "" {
+		if err := r.exec(ctx, "SET TRANSACTION "+info.level); err != nil {
+			return err
+		}
+	}
+	if info.access == "" {
+		return nil
+	}
+	if r.fresh {
+		if err := r.standBlock(ctx, nil); err != nil {
+			return err
+		}
+	}
+	r.readOnly = info.access == "READ ONLY"
+	return r.exec(ctx, "SET TRANSACTION "+info.access)
 }
 
 func (r *run) place() string { return fmt.Sprintf("%s:%d: ", r.at.File, r.at.Line) }

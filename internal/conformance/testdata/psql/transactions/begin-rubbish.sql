@@ -1,0 +1,2 @@
+begin rubbish;
+insert into t values (1, 'a');

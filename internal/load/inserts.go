@@ -52,16 +52,16 @@ type insertRun struct {
 	head    []byte // what the statements begin with, up to the first row
 	encoder *encoder
 	plan    *tablePlan
-	current *psql.Statement // the one that was encoded last
-	first   psql.Position   // of the run
-	parts   bool            // it is one statement, given in parts
-	end     int64           // offset in the file behind the last statement
-	last    int64           // rows of the last statement
-	size    int64           // bytes of script
-	buf     []byte          // rows to be sent
-	sent    int             // bytes of buf that were
-	over    bool            // no further statement belongs to it
-	ended   bool            // all its rows are in buf
+	goesOn  bool          // the statement that was encoded last does
+	first   psql.Position // of the run
+	parts   bool          // it is one statement, given in parts
+	end     int64         // offset in the file behind the last statement
+	last    int64         // rows of the last statement
+	size    int64         // bytes of script
+	buf     []byte        // rows to be sent
+	sent    int           // bytes of buf that were
+	over    bool          // no further statement belongs to it
+	ended   bool          // all its rows are in buf
 	err     error
 }
 
@@ -200,7 +200,7 @@ func (run *insertRun) Read(p []byte) (int, error) {
 
 // advance encodes the next statement, or part of one. What does not belong to the run is held.
 func (run *insertRun) advance() {
-	inside := run.current.More
+	inside := run.goesOn
 	if !inside { // what the script reads next may tell of it; when it fails, all is loaded again
 		_ = run.r.outcome(&failure{}, pgconn.NewCommandTag(fmt.Sprintf("INSERT 0 %d", run.last)))
 	}
@@ -208,7 +208,7 @@ func (run *insertRun) advance() {
 	st, ok := item.(*psql.Statement)
 	if inside {
 		if err == nil && ok {
-			run.current = st
+			run.goesOn = st.More
 		}
 		if err != nil || !ok || !run.encode(st, 0) {
 			run.err = firstError(err, errAgain) // its first rows are on their way
@@ -238,7 +238,7 @@ func (run *insertRun) encode(st *psql.Statement, offset int) bool {
 	if offset > 0 {
 		run.last = 0
 	}
-	run.current, run.end = st, st.End
+	run.goesOn, run.end = st.More, st.End
 	run.last += int64(rows)
 	run.size += int64(len(st.Text))
 	return true
@@ -274,13 +274,13 @@ func (run *insertRun) replay(ctx context.Context) *failure {
 			return f
 		}
 	}
-	for run.current.More { // the rest of the statement that was given in part has gone with it
+	for run.goesOn { // the rest of the statement that was given in part has gone with it
 		item, err := run.sc.Next()
 		st, ok := item.(*psql.Statement)
 		if err != nil || !ok {
 			return &failure{at: run.first, err: firstError(err, errAgain), refused: true}
 		}
-		run.current = st
+		run.goesOn = st.More
 	}
 	return nil
 }

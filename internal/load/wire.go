@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"net"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 const (
 	cancelGrace   = 2 * time.Second // from asking the server to cancel to dropping the connection
 	copyFrameSize = 256 << 10       // bytes of one CopyData message
+	wholeMessage  = 64 << 10        // bytes of a statement up to which its message is put together, so that it goes at once
 )
 
 // wire sends SQL by the simple query protocol, which is psql's, over a connection that pgconn has made. pgconn's own Exec
@@ -43,8 +45,7 @@ type answers struct {
 // reports one (the first, if several), the copyIn reader's own error if that failed, or that of the connection. When ctx
 // ends, the server is asked to cancel.
 func (w *wire) query(ctx context.Context, text []byte, a answers) error {
-	w.encode(text)
-	return w.send(ctx, a)
+	return w.send(ctx, a, w.encode(text))
 }
 
 // post sends text without waiting for the answer, which answer gives: in the order of the posts, and before any query.
@@ -52,8 +53,8 @@ func (w *wire) post(ctx context.Context, text []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	w.encode(text)
-	if _, err := w.pg.Conn().Write(w.buf); err != nil {
+	parts := net.Buffers(w.encode(text))
+	if _, err := parts.WriteTo(w.pg.Conn()); err != nil {
 		return w.because(ctx, w.broken(ctx, err))
 	}
 	return nil
@@ -68,11 +69,15 @@ func (w *wire) answer(ctx context.Context, a answers) error {
 	return w.because(ctx, w.receive(ctx, a))
 }
 
-// encode puts the message that asks for text into the buffer.
-func (w *wire) encode(text []byte) {
+// encode gives the message that asks for text, in parts that are sent one behind the other.
+func (w *wire) encode(text []byte) [][]byte {
 	w.buf = append(w.buf[:0], 'Q')
 	w.buf = binary.BigEndian.AppendUint32(w.buf, uint32(4+len(text)+1))
+	if len(text) > wholeMessage {
+		return [][]byte{w.buf, text, {0}}
+	}
 	w.buf = append(append(w.buf, text...), 0)
+	return [][]byte{w.buf}
 }
 
 // extended does what \bind, \bind_named, \parse and \close_prepared ask for, by the extended query protocol. It is as query
@@ -104,21 +109,17 @@ func (w *wire) extended(ctx context.Context, st *psql.Statement, a answers) erro
 	}
 	w.syncs = true
 	defer func() { w.syncs = false }()
-	return w.send(ctx, a)
+	return w.send(ctx, a, net.Buffers{w.buf})
 }
 
-// send sends what is in the buffer and handles the answers.
-func (w *wire) send(ctx context.Context, a answers) error {
+// send sends the parts, one behind the other, and handles the answers.
+func (w *wire) send(ctx context.Context, a answers, parts net.Buffers) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	defer w.watch(ctx)()
 	w.commands, w.gaveRows = nil, false
-	_, err := w.pg.Conn().Write(w.buf)
-	if cap(w.buf) > 4<<20 {
-		w.buf = nil // one huge statement must not cost its size for good
-	}
-	if err != nil {
+	if _, err := parts.WriteTo(w.pg.Conn()); err != nil {
 		return w.because(ctx, w.broken(ctx, err))
 	}
 	return w.because(ctx, w.receive(ctx, a))

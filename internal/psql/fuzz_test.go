@@ -69,7 +69,7 @@ func FuzzWindow(f *testing.F) {
 	for _, s := range []string{
 		"select 1; -- c\nselect 'a''b' /* x /* y */ */ from t;\n", "select $tag$;$tag$, :v, :'v', E'\\'' \\g\n", "copy t from stdin;\n1\ta\n\\.\nselect 1;",
 		"\\copy t from stdin csv\n\"a\n\\.\n\"\n\\.\n", "\\if 0\n'\n\\else\nselect 1;\n\\endif\n", "select\n\\copy t from stdin\n1\n\\.\n\n2;\n",
-		"\\if 0\n" + strings.Repeat("'x\n", 60), "select '" + strings.Repeat("long;", 60) + "\n", "\xef\xbb\xbfselect 1\\;;\r\n",
+		"\\if 0\n" + strings.Repeat("'x\n", 60), "select '" + strings.Repeat("long;", 60) + "\n", "select $1 \\bind a 'b c' \\g\n\\parse p\n\\bind_named p 1\n", "\xef\xbb\xbfselect 1\\;;\r\n",
 	} {
 		f.Add(s, "UTF8", false)
 		f.Add(s, "SJIS", true)
@@ -127,7 +127,13 @@ func trace(t *testing.T, files fs.FS, o Options) string {
 		}
 		switch it := item.(type) {
 		case *Statement:
-			fmt.Fprintf(&said, "%q %q %d %v %v %v", it.Text, it.First, it.End, it.Seekable, it.Compound, it.Send)
+			fmt.Fprintf(&said, "%q %q %d %v %v", it.Text, it.First, it.End, it.Seekable, it.Compound)
+			if send := it.Send; send != nil {
+				fmt.Fprintf(&said, " %d %q %s", send.Kind, send.Prefix, send.Pos)
+				if send.Bind != nil {
+					fmt.Fprintf(&said, " %+v", *send.Bind)
+				}
+			}
 			for i := range it.Text {
 				fmt.Fprintf(&said, " %s", it.Locate(i))
 			}
@@ -160,30 +166,4 @@ func squeeze(s string) string {
 		}
 		return r
 	}, s)
-}
-
-// BenchmarkCopyRows reads the rows of a COPY.
-func BenchmarkCopyRows(b *testing.B) {
-	row := "1\tana@example.org\tt\t6.5\t{\"theme\": \"dark\"}\t2025-09-01 14:31:19.08+00\n"
-	data := "copy t from stdin;\n" + strings.Repeat(row, 8<<20/len(row)) + "\\.\n"
-	fsys := fstest.MapFS{"load.sql": {Data: []byte(data)}}
-	b.SetBytes(int64(len(data)))
-	b.ReportAllocs()
-	for b.Loop() {
-		s, err := Open(fsys, "load.sql", NewVars(), Options{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		if _, err := s.Next(); err != nil {
-			b.Fatal(err)
-		}
-		rows, err := s.CopyData()
-		if err != nil {
-			b.Fatal(err)
-		}
-		if n, err := rows.WriteTo(io.Discard); err != nil || n < 7<<20 {
-			b.Fatal(n, err)
-		}
-		_ = s.Close()
-	}
 }

@@ -1,9 +1,6 @@
 package psql
 
-import (
-	"bytes"
-	"strings"
-)
+import "bytes"
 
 // scanState names what the scanner is inside of, as psql's own scanner names it.
 type scanState uint8
@@ -102,6 +99,14 @@ func (x *lexer) clear() {
 	x.joined = false
 }
 
+// take appends to the query buffer. A huge one doubles: append would throw away several times its size.
+func (x *lexer) take(b []byte) {
+	if n := len(x.text); n+len(b) > cap(x.text) && n > maxKept {
+		x.text = append(make([]byte, 0, 2*n+len(b)), x.text...)
+	}
+	x.text = append(x.text, b...)
+}
+
 // unjoin takes back the newline that joined the last line to one which turned out to hold nothing of the statement.
 func (x *lexer) unjoin() {
 	if n := len(x.text); n > 0 && n == x.newlineAt {
@@ -156,7 +161,7 @@ func (s *Script) scanInside(x *lexer, src *source) {
 		x.stdStrings = want
 	}
 	if !x.dropping {
-		x.text = append(x.text, src.raw()[src.r:src.r+n]...)
+		x.take(src.raw()[src.r : src.r+n])
 	}
 	x.dropping = x.dropping && x.state == inDashes
 	src.r += n
@@ -275,7 +280,7 @@ func (s *Script) scanInitial(lv *level, src *source) (ev event, stop bool, err e
 	start := i // b[start:i] is not yet appended to x.text
 	raw := src.raw()
 	keep := func() {
-		x.text = append(x.text, raw[start:i]...)
+		x.take(raw[start:i])
 		start = i
 	}
 	for i < limit {
@@ -527,6 +532,9 @@ func (x *lexer) mark(src *source, i int) {
 	x.anchors = append(x.anchors, anchor{n, p})
 }
 
+// createWords are those with which the creation of a routine begins.
+var createWords = [][]byte{[]byte("create"), []byte("function"), []byte("procedure"), []byte("or"), []byte("replace")}
+
 // word keeps count of identifiers, so that the semicolons in CREATE FUNCTION … BEGIN ATOMIC … END are told from those that
 // end a statement. It is psql's own rule, not a parser.
 func (x *lexer) word(w []byte) {
@@ -535,11 +543,18 @@ func (x *lexer) word(w []byte) {
 			x.initials = [4]byte{}
 		}
 		if x.words == 0 && !x.joined {
-			x.first = append(x.first[:0], bytes.ToLower(w[:min(len(w), 16)])...)
+			x.first = x.first[:0]
+			for _, c := range w[:min(len(w), 16)] {
+				if 'A' <= c && c <= 'Z' {
+					c |= 0x20
+				}
+				x.first = append(x.first, c)
+			}
 		}
-		switch strings.ToLower(string(w[:min(len(w), 10)])) {
-		case "create", "function", "procedure", "or", "replace":
-			x.initials[x.words] = w[0] | 0x20
+		for _, keyword := range createWords {
+			if bytes.EqualFold(w, keyword) {
+				x.initials[x.words] = w[0] | 0x20
+			}
 		}
 	}
 	x.words++

@@ -14,6 +14,9 @@ import (
 // maxIncludes is how deep \i and \ir may nest. psql has no limit but the stack.
 const maxIncludes = 64
 
+// maxKept is how large a buffer is kept for the next statement, in bytes.
+const maxKept = 8 << 20
+
 var errNUL = errors.New("a NUL byte, which no SQL text may hold")
 
 // Options say how a script is read. The zero value of each field is useful.
@@ -36,6 +39,8 @@ type Script struct {
 	vars     *Vars
 	levels   []*level
 	given    *Statement // what Next gave last, if its text is still in the level's buffer
+	only     Statement  // the one that is given, time and again
+	firsts   map[string]string
 	fragment int
 	escapes  bool
 	encoding string
@@ -227,9 +232,9 @@ func (s *Script) BytesRead() int64 {
 	return n
 }
 
-// Statement is SQL text to be sent to the server.
+// Statement is SQL text to be sent to the server. It is valid until the next call of Next or Rest.
 type Statement struct {
-	// Text is what psql would send, to the byte. It is valid until the next call of Next or Rest.
+	// Text is what psql would send, to the byte.
 	Text []byte
 	// First is the statement's first word in lower case (its first 16 bytes), "" if it begins with something else.
 	First string
@@ -362,7 +367,8 @@ func (lv *level) dropLastNewline() {
 
 // give makes the query buffer a statement.
 func (s *Script) give(lv *level, more bool, send *Send) *Statement {
-	st := &Statement{Text: lv.text, More: more, Send: send, Compound: lv.joined, anchors: lv.anchors, via: lv.via, First: string(lv.first)}
+	st := &s.only
+	*st = Statement{Text: lv.text, More: more, Send: send, Compound: lv.joined, anchors: lv.anchors, via: lv.via, First: s.firstWord(lv.first)}
 	if len(lv.anchors) > 0 {
 		st.Pos = st.Locate(0)
 	}
@@ -379,6 +385,22 @@ func (s *Script) give(lv *level, more bool, send *Send) *Statement {
 	return st
 }
 
+// firstWord makes a string of a word, once for most.
+func (s *Script) firstWord(w []byte) string {
+	const kept = 256
+	word, ok := s.firsts[string(w)]
+	if !ok {
+		word = string(w)
+		if s.firsts == nil {
+			s.firsts = map[string]string{}
+		}
+		if len(s.firsts) < kept {
+			s.firsts[word] = word
+		}
+	}
+	return word
+}
+
 // release takes back the buffer of the statement that was given last.
 func (s *Script) release() {
 	st := s.given
@@ -389,10 +411,13 @@ func (s *Script) release() {
 	lv := s.top()
 	if st.More {
 		lv.text, lv.anchors, lv.newlineAt = lv.text[:0], lv.anchors[:0], -1
-		return
+	} else {
+		lv.text, lv.prev = lv.prev, lv.text
+		lv.clear()
 	}
-	lv.text, lv.prev = lv.prev, lv.text
-	lv.clear()
+	if cap(lv.text) > maxKept {
+		lv.text = nil // one huge statement must not cost its size for good
+	}
 }
 
 // Rest reads a statement that was given in part to its end, and gives the text from the last part's beginning on.

@@ -3,6 +3,7 @@ package psql
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -99,33 +100,86 @@ func TestRead(t *testing.T) {
 	}
 }
 
-func BenchmarkInserts(b *testing.B) {
+// inserts gives a script of so many bytes, with so many rows an INSERT.
+func inserts(size, rows int) string {
 	var sb strings.Builder
-	for i := 0; sb.Len() < 8<<20; i++ {
-		if i%1000 == 0 {
+	for i := 0; sb.Len() < size || i%rows > 0; i++ {
+		if i%rows == 0 {
 			sb.WriteString("INSERT INTO \"users\" (\"id\", \"email\", \"active\", \"score\", \"profile\", \"created_at\") VALUES\n")
 		}
 		sb.WriteString(`(1, 'ana@example.org', true, 6.5, '{"theme": "dark"}', '2025-09-01T14:31:19.080Z')`)
-		if i%1000 == 999 {
+		if i%rows == rows-1 {
 			sb.WriteString(";\n\n\n-- fabricate-flush\n\n\n")
 		} else {
 			sb.WriteString(",\n")
 		}
 	}
-	data := sb.String()
-	fsys := fstest.MapFS{"load.sql": {Data: []byte(data)}}
-	b.SetBytes(int64(len(data)))
-	b.ReportAllocs()
-	for b.Loop() {
-		s, err := Open(fsys, "load.sql", NewVars(), Options{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		for {
-			if _, err := s.Next(); err != nil {
-				break
+	return sb.String()
+}
+
+// readAll reads a script to its end.
+func readAll(t testing.TB, fsys fs.FS, o Options) {
+	s, err := Open(fsys, "load.sql", NewVars(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	for {
+		switch item, err := s.Next(); {
+		case errors.Is(err, io.EOF):
+			return
+		case err != nil:
+			t.Fatal(err)
+		default:
+			if st, ok := item.(*Statement); ok && st.First == "copy" {
+				rows, err := s.CopyData()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := rows.WriteTo(io.Discard); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
-		_ = s.Close()
+	}
+}
+
+func BenchmarkInserts(b *testing.B) { benchmark(b, inserts(8<<20, 1000)) }
+
+// BenchmarkSingleInserts reads INSERTs of one row each.
+func BenchmarkSingleInserts(b *testing.B) { benchmark(b, inserts(8<<20, 1)) }
+
+// BenchmarkCopyRows reads the rows of a COPY.
+func BenchmarkCopyRows(b *testing.B) { benchmark(b, copyOf(8<<20)) }
+
+func copyOf(size int) string {
+	row := "1\tana@example.org\tt\t6.5\t{\"theme\": \"dark\"}\t2025-09-01 14:31:19.08+00\n"
+	return "copy t from stdin;\n" + strings.Repeat(row, size/len(row)) + "\\.\n"
+}
+
+func benchmark(b *testing.B, script string) {
+	fsys := fstest.MapFS{"load.sql": {Data: []byte(script)}}
+	b.SetBytes(int64(len(script)))
+	b.ReportAllocs()
+	for b.Loop() {
+		readAll(b, fsys, Options{})
+	}
+}
+
+// TestAllocations: reading ten times as much allocates no more.
+func TestAllocations(t *testing.T) {
+	for name, script := range map[string]func(size int) string{
+		"INSERTs of many rows": func(size int) string { return inserts(size, 500) },
+		"INSERTs of one row":   func(size int) string { return inserts(size, 1) },
+		"COPY":                 copyOf,
+	} {
+		of := func(size int) float64 {
+			fsys := fstest.MapFS{"load.sql": {Data: []byte(script(size))}}
+			return testing.AllocsPerRun(3, func() { readAll(t, fsys, Options{}) })
+		}
+		const more = 5 // a buffer may grow once more
+		if little, much := of(1<<20), of(10<<20); much > little+more {
+			t.Errorf("%s: %.0f allocations for 1 MiB, %.0f for 10 MiB", name, little, much)
+		}
 	}
 }

@@ -1,3 +1,3 @@
 insert into t values (1, 'a');
-prepare transaction 'conformance';
-rollback prepared 'conformance';
+prepare transaction 'single';
+rollback prepared 'single';

@@ -189,11 +189,15 @@ func ourFault(text string) (fault, bool) {
 // ownStatements are those that only we send.
 var ownStatements = regexp.MustCompile(`^(BEGIN|COMMIT|ROLLBACK|SAVEPOINT fabricate_seed_block|(RELEASE|ROLLBACK TO) SAVEPOINT fabricate_seed_block(; SAVEPOINT fabricate_seed_block)?(; SET TRANSACTION READ ONLY)?|SET TRANSACTION .*)$`)
 
+// ownQuestions are statements that are ours in every mode: about the connection, and of the checks after a load.
+var ownQuestions = regexp.MustCompile(`(?s)^((BEGIN [^;]*; )?SELECT pg_catalog\.pg_backend_pid\(\).*|SET LOCAL join_collapse_limit TO 1; SET LOCAL from_collapse_limit TO 1)$`)
+
 // plainStatements leaves out what differs by design: in the one transaction, what makes it.
 func plainStatements(all []string, m mode) []string {
 	var kept []string
 	for _, s := range all {
 		switch {
+		case ownQuestions.MatchString(s):
 		case m == single && s == "ERROR 25P01": // after the script's own COMMIT only psql's server is asked for a savepoint
 			kept = kept[:max(0, len(kept)-1)]
 		case m == single && (ownStatements.MatchString(s) || transactionControl.MatchString(s)):

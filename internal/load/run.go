@@ -131,14 +131,14 @@ type run struct {
 	vars  *psql.Vars
 	tally *tally
 
-	total     int64 // bytes of the entry script
-	began     bool  // our own transaction is open
-	pooled    bool  // something between us and the server shares its connections
-	inBlock   bool  // Single: the script is where psql -1 would be in a transaction block
-	fresh     bool  // Single: the first block's savepoint is not set yet
-	readOnly  bool  // Single: the script has made its block read only
-	unguarded bool  // foreign keys were not enforced all the time
-	first     error // what was told of the first failure
+	total     int64  // bytes of the entry script
+	began     bool   // our own transaction is open
+	pooled    bool   // something between us and the server shares its connections
+	inBlock   bool   // Single: the script is where psql -1 would be in a transaction block
+	level     string // Single: how the script wants the transaction isolated, as it has begun
+	readOnly  bool   // Single: the script has made its block read only
+	unguarded bool   // foreign keys were not enforced all the time
+	first     error  // what was told of the first failure
 	failures  int
 	mentioned map[string]bool // commands that were said to be skipped
 	notices   int
@@ -208,6 +208,7 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 	}
 	if r.o.Transaction != None {
 		r.began, r.inBlock = true, true
+		r.level = r.firstLevel()
 	}
 	if err := r.begin(ctx, seen); err != nil {
 		return false, (&failure{err: err}).problem()
@@ -215,7 +216,11 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 	if keep, err := r.keepRows(ctx, seen); keep || err != nil {
 		return keep, err
 	}
-	r.fresh = r.began
+	if r.began {
+		if err := r.exec(ctx, "SAVEPOINT "+blockStart); err != nil {
+			return false, (&failure{err: err}).problem()
+		}
+	}
 	scripts := append(append(append([]Script(nil), r.o.Before...), r.o.Script), r.o.After...)
 	for i, script := range scripts {
 		r.tally.counting = i == len(r.o.Before)

@@ -108,11 +108,6 @@ func (r *run) follow(sc *psql.Script) {
 
 // item does one thing that the script says.
 func (r *run) item(ctx context.Context, sc *psql.Script, item any) *failure {
-	if r.fresh {
-		if err := r.standBlock(ctx, item); err != nil {
-			return &failure{err: err}
-		}
-	}
 	switch it := item.(type) {
 	case *psql.Statement:
 		r.at = it.Pos

@@ -81,7 +81,7 @@ func (r *run) begin(ctx context.Context, s *survey) error {
 		return rows.Err()
 	}
 	first := true
-	err := r.wire.query(ctx, []byte("BEGIN; "+r.o.introduction(true)+"; "+s.turns(true)), answers{row: func(v [][]byte) {
+	err := r.wire.query(ctx, []byte("BEGIN "+r.level+"; "+r.o.introduction(true)+"; "+s.turns(true)), answers{row: func(v [][]byte) {
 		if first {
 			first = false
 			_, _ = fmt.Sscan(string(v[0])+" "+string(v[1])+" "+string(v[2])+" "+string(v[3]), &b.pid, &b.server, &b.started, &b.xid)

@@ -55,11 +55,7 @@ const shownHead = 4 << 10
 
 // survey reads the script, up to a limit in bytes unless that is 0.
 func (r *run) survey(ctx context.Context, limit int64) (*survey, error) {
-	vars := psql.NewVars()
-	for name, value := range r.o.Variables {
-		_ = vars.Set(name, value)
-	}
-	sc, err := psql.Open(r.o.Script.FS, r.o.Script.Name, vars, psql.Options{Escapes: r.escapes(), Encoding: r.encoding(), FragmentSize: 64 << 10})
+	sc, err := psql.Open(r.o.Script.FS, r.o.Script.Name, r.startVars(), psql.Options{Escapes: r.escapes(), Encoding: r.encoding(), FragmentSize: 64 << 10})
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +93,15 @@ func (r *run) survey(ctx context.Context, limit int64) (*survey, error) {
 		}
 	}
 	return s.survey, ctx.Err()
+}
+
+// startVars are the variables as a script finds them, for reading it without running it.
+func (r *run) startVars() *psql.Vars {
+	vars := psql.NewVars()
+	for name, value := range r.o.Variables {
+		_ = vars.Set(name, value)
+	}
+	return vars
 }
 
 func skipRows(sc *psql.Script) error {

@@ -87,39 +87,41 @@ func outsideBlock(what string) error {
 	return &pgconn.PgError{Severity: "ERROR", Code: "25P01", Message: what + " can only be used in transaction blocks"}
 }
 
-// standBlock sets the savepoint of the script's first block, before the first item that does more than choose how the
-// transaction is isolated: PostgreSQL lets nobody choose that after a query or within a savepoint.
-func (r *run) standBlock(ctx context.Context, item any) error {
-	switch it := item.(type) {
-	case *psql.Print, *psql.Ignored:
-		return nil
-	case *psql.Statement:
-		if it.Send == nil && !it.More && !it.Compound && (it.First == "begin" || it.First == "start" || it.First == "set") {
-			info := classify(&tokens{text: r.readable(it.Text), escapes: r.escapes()})
-			if info.kind == beginStatement || info.kind == setTransaction {
-				return nil
-			}
+// firstLevel gives how the first script isolates its transaction, if it says so before anything else: BEGIN must know it, since
+// PostgreSQL lets nobody choose it after a query or within a savepoint.
+func (r *run) firstLevel() string {
+	script := append(append([]Script(nil), r.o.Before...), r.o.Script)[0]
+	if script.FS == nil {
+		return ""
+	}
+	sc, err := psql.Open(script.FS, script.Name, r.startVars(), psql.Options{Escapes: r.escapes(), Encoding: r.encoding(), FragmentSize: fragmentSize})
+	if err != nil {
+		return "" // the load itself will come to it
+	}
+	defer func() { _ = sc.Close() }()
+	for {
+		item, err := sc.Next()
+		switch st, ok := item.(*psql.Statement); {
+		case err != nil:
+			return ""
+		case ok && !st.Compound && (st.First == "begin" || st.First == "start" || st.First == "set"):
+			return classify(&tokens{text: r.readable(st.Text), escapes: r.escapes()}).level
+		case ok:
+			return ""
 		}
 	}
-	r.fresh = false
-	return r.exec(ctx, "SAVEPOINT "+blockStart)
 }
 
-// setModes sets the modes of the one transaction as a script asks for them. That it is read only is to last as long as the
-// script's block, so it is set after the savepoint, with which it ends.
+// setModes sets the modes of the one transaction as a script asks for them. That it is read only ends with the savepoint, that is
+// with the script's block.
 func (r *run) setModes(ctx context.Context, info statementInfo) error {
-	if info.level != "" {
+	if info.level != "" && info.level != r.level {
 		if err := r.exec(ctx, "SET TRANSACTION "+info.level); err != nil {
 			return err
 		}
 	}
 	if info.access == "" {
 		return nil
-	}
-	if r.fresh {
-		if err := r.standBlock(ctx, nil); err != nil {
-			return err
-		}
 	}
 	r.readOnly = info.access == "READ ONLY"
 	return r.exec(ctx, "SET TRANSACTION "+info.access)

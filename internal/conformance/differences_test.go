@@ -1,6 +1,9 @@
 package conformance
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -63,5 +66,35 @@ func differ(t *testing.T, s script, want, got outcome, m mode) {
 	if !check(want, got, m) {
 		t.Errorf("%s: it does not differ as %q says\npsql: %q\nours: %q\npsql said: %s\nwe said: %s", m, s.rule.difference,
 			want.statements, got.statements, want.text, got.text)
+	}
+}
+
+// TestDifferences holds docs/psql.md to the deliberate differences: each is explained there, and shown by a script of the corpus.
+func TestDifferences(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "psql.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]bool{}
+	for _, r := range readRules(t) {
+		shown[r.difference] = true
+	}
+	for name := range differences {
+		if !strings.Contains(string(text), "`"+name+"`") {
+			t.Errorf("docs/psql.md does not explain %s", name)
+		}
+		if !shown[name] {
+			t.Errorf("no script of the corpus shows %s", name)
+		}
+	}
+	_, table, _ := strings.Cut(string(text), "| name | psql | here | why |\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for _, m := range regexp.MustCompile("(?m)^\\| (`[^|]+`) \\|").FindAllStringSubmatch(table, -1) {
+		for name := range strings.SplitSeq(m[1], ", ") {
+			if name = strings.Trim(name, "`"); differences[name] == nil {
+				t.Errorf("docs/psql.md tells of %s, which no test knows", name)
+			}
+		}
 	}
 }

@@ -15,6 +15,10 @@ import (
 // everything makes a database with an object of every kind that pg_dump knows.
 func everything(t *testing.T) (source string) {
 	t.Helper()
+	const oldest = 15 // its objects need this server
+	if version := psqlVersion(t); version < oldest {
+		t.Skipf("written for PostgreSQL %d and later; installed is %d", oldest, version)
+	}
 	text, err := os.ReadFile("testdata/everything.sql")
 	if err != nil {
 		t.Fatal(err)

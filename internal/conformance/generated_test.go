@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/load"
 )
 
 // generator makes random scripts from the pieces of the language. Some of them fail; then they must fail alike.
@@ -202,8 +204,20 @@ func TestGenerated(t *testing.T) {
 		first = 20250101
 	}
 	t.Logf("-seed=%d -scripts=%d", first, *scripts)
-	p := newPair(t)
+	p, third := newPair(t), newPair(t)
+	p.setUp = append(p.setUp, third.setUp[1])
+	quick := pair{psql: p.psql, ours: third.ours} // ours the fast way
 	different := 0
+	differs := func(n uint64, g *generator, m mode, how string, want, got outcome, dir string) {
+		diffs := compare(want, got, m, dir)
+		if len(diffs) == 0 {
+			return
+		}
+		t.Errorf("seed %d, %s%s:\n    %s\nscript: %q\npsql said: %s\nwe said: %s", n, m, how, strings.Join(diffs, "\n    "), g.files, want.text, got.text)
+		if different++; different == 5 {
+			t.Fatal("enough")
+		}
+	}
 	for i := range *scripts {
 		n := first + uint64(i)
 		g := &generator{Rand: rand.New(rand.NewPCG(n, 0)), files: map[string]string{}}
@@ -222,30 +236,30 @@ func TestGenerated(t *testing.T) {
 		schema := fmt.Sprintf("g%d", n)
 		p.schema(t, schema, setup)
 		want, got := byPsql(t, p.psql, schema, dir, m), byUs(t, p.ours, schema, dir, m)
+		fast := byUs(t, quick.ours, schema, dir, m, func(o *load.Options) { o.Verbatim = false })
 		want.output = strings.ReplaceAll(want.output, "Query buffer is empty.\n", "")
 		if strings.Contains(strings.Join(filesOf(g), ""), "\\p\n") || strings.Contains(want.text, "CONTEXT:  COPY t") {
-			want.output, got.output = "", "" // \p prints the statement; after a row that is refused the variables differ (copy-error-variables)
+			want.output, got.output, fast.output = "", "", "" // \p prints the statement; after a row that is refused the variables differ (copy-error-variables)
 		}
-		for i, f := range got.faults {
-			if _, rows := g.files[f.file]; rows && strings.HasPrefix(f.file, "rows") && i < len(want.faults) {
-				got.faults[i].file, got.faults[i].line = want.faults[i].file, want.faults[i].line // row-place
-			}
-			if strings.Contains(f.text, "reached EOF") && !strings.HasSuffix(g.files[f.file], "\n") && i < len(want.faults) {
-				got.faults[i].line = want.faults[i].line // psql does not count a last line that has no newline, if it was a row
-			}
-		}
-		if diffs := compare(want, got, m, dir); len(diffs) > 0 {
-			different++
-			t.Errorf("seed %d, %s:\n    %s\nscript: %q\npsql said: %s\nwe said: %s", n, m, strings.Join(diffs, "\n    "), g.files, want.text, got.text)
-			if different == 5 {
-				t.Fatal("enough")
+		for _, faults := range [][]fault{got.faults, fast.faults} {
+			for i, f := range faults {
+				if _, rows := g.files[f.file]; rows && strings.HasPrefix(f.file, "rows") && i < len(want.faults) {
+					faults[i].file, faults[i].line = want.faults[i].file, want.faults[i].line // row-place
+				}
+				if strings.Contains(f.text, "reached EOF") && !strings.HasSuffix(g.files[f.file], "\n") && i < len(want.faults) {
+					faults[i].line = want.faults[i].line // psql does not count a last line that has no newline, if it was a row
+				}
 			}
 		}
+		differs(n, g, m, "", want, got, dir)
+		want.statements, fast.statements = nil, nil
+		differs(n, g, m, ", fast", want, fast, dir)
 		if m == single {
 			p.drop(t, schema) // what the script itself has committed is kept by psql alone
 		}
 	}
 	p.sameDump(t)
+	quick.sameDump(t)
 }
 
 func filesOf(g *generator) []string {

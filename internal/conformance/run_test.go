@@ -199,7 +199,9 @@ func plainStatements(all []string, m mode) []string {
 		switch {
 		case ownQuestions.MatchString(s):
 		case m == single && s == "ERROR 25P01": // after the script's own COMMIT only psql's server is asked for a savepoint
-			kept = kept[:max(0, len(kept)-1)]
+			if n := len(kept); n > 0 && savepointStatement.MatchString(kept[n-1]) {
+				kept = kept[:n-1]
+			}
 		case m == single && (ownStatements.MatchString(s) || transactionControl.MatchString(s)):
 		default:
 			kept = append(kept, s)
@@ -210,6 +212,8 @@ func plainStatements(all []string, m mode) []string {
 	}
 	return kept
 }
+
+var savepointStatement = regexp.MustCompile(`(?is)^(/\*.*?\*/|\s)*(SAVEPOINT|RELEASE)\b`)
 
 // transactionControl is what a script itself says of transactions, which we carry out within the one.
 var transactionControl = regexp.MustCompile(`(?is)^(/\*.*?\*/|\s)*(BEGIN|(START|SET)\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT)\b(?:[^;]*?)(;|$)`)

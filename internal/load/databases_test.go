@@ -209,14 +209,14 @@ func TestEverythingHolds(t *testing.T) {
 	}
 }
 
-// waysIn gives the ways in which a fixture is loaded: those that matter most always, of the others one each in turn, or all with
-// LOAD_EVERY_WAY=1.
+// waysIn gives the ways in which a fixture is loaded: all of them, or with -short those that matter most, and of the others one each
+// in turn.
 func waysIn(number int) []string {
 	always, others := []string{"superuser", "owner", "granted pooled"}, []string{"owner verbatim", "granted", "owner pooled", "superuser pooled"}
-	if os.Getenv("LOAD_EVERY_WAY") != "" {
-		return append(always, others...)
+	if testing.Short() {
+		return append(always, others[number%len(others)])
 	}
-	return append(always, others[number%len(others)])
+	return append(always, others...)
 }
 
 // prepare makes a fixture's schema as a role that owns the database and all in it.

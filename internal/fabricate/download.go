@@ -21,6 +21,11 @@ const (
 	maxRestarts  = 3    // times that it begins again at the first byte
 	maxRefreshes = 3    // times that a fresh address is asked for
 	maxRequests  = 1000 // requests in all; a proxy may cut each after some megabytes
+
+	// A server that sends a byte now and then is never silent. Over so many request timeouts at least so many bytes a second are
+	// to come, the time between requests not counted.
+	slowTimeouts = 10
+	slowRate     = 1 << 10
 )
 
 // File is what was downloaded.

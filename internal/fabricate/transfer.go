@@ -30,7 +30,26 @@ type transfer struct {
 	validator   string // for If-Range: by it the server can tell that the object is the same; empty when it cannot
 	contentType string // as the server of the data says
 	received    int64  // bytes ever received, those thrown away included
+	pace        pace
 	restarts    int
+}
+
+// pace is how fast data comes, over requests of all kinds.
+type pace struct {
+	spent    time.Duration // in requests that have ended, since the last mark
+	began    time.Time     // of the request under way
+	received int64         // at the last mark
+}
+
+// tooSlow tells whether less came than a download must bring.
+func (t *transfer) tooSlow() bool {
+	span := t.pace.spent + time.Since(t.pace.began)
+	if span < slowTimeouts*t.client.requestTimeout {
+		return false
+	}
+	slow := float64(t.received-t.pace.received) < slowRate*span.Seconds()
+	t.pace = pace{began: time.Now(), received: t.received}
+	return slow
 }
 
 // run makes requests until all is there, the fault lasts, or a limit is reached.
@@ -39,7 +58,9 @@ func (t *transfer) run(ctx context.Context) error {
 	tries, refreshes := 0, 0
 	for requests := 1; ; requests++ {
 		before := t.received
+		t.pace.began = time.Now()
 		f := t.fetch(ctx)
+		t.pace.spent += time.Since(t.pace.began)
 		if f == nil {
 			return nil
 		}
@@ -287,6 +308,14 @@ func (t *transfer) take(ctx context.Context, body io.Reader, silence *time.Timer
 			t.got += int64(n)
 			t.received += int64(n)
 			t.progress(t.got, t.total)
+			if t.got != t.total && t.tooSlow() {
+				return &fault{err: &problem.Error{
+					Code:   problem.Timeout,
+					Where:  t.where(),
+					What:   fmt.Sprintf("less than %d bytes came in a second, over %s", slowRate, slowTimeouts*t.client.requestTimeout),
+					Remedy: "If the network is only slow, raise the setting request-timeout.",
+				}}
+			}
 		}
 		switch {
 		case t.total > 0 && t.got == t.total:

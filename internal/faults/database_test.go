@@ -211,6 +211,7 @@ func databaseFaults() []fault {
 			says: []string{"has not been reachable", asItWas}, limit: 20 * time.Second},
 		fault{name: "cut: nothing passes over this connection alone", proxy: []Fault{{Text: "ANALYZE", How: Silence}}, says: []string{"waiting for us", again}, limit: 20 * time.Second},
 		fault{name: "cut: the server's answer is lost", proxy: []Fault{{Text: "ANALYZE", How: Silence, Passed: true}}, says: []string{"waiting for us", again}, limit: 20 * time.Second},
+		fault{name: "cut: the last rows of a COPY are lost", proxy: []Fault{{Text: "shop.example", How: Silence, Passed: true}}, args: optimized, says: []string{"waiting for us", again}, limit: 20 * time.Second},
 		fault{name: "cut: and back within the limit", proxy: []Fault{{Text: "ANALYZE", How: Lag, Delay: 700 * time.Millisecond}}, never: []string{again}},
 		fault{name: "a statement that is silent for long, and well", data: []byte("SELECT pg_sleep(2.5);\n" + string(exportOf(2))), proxy: nil, never: []string{again, "waiting"}},
 

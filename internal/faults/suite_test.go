@@ -84,6 +84,7 @@ type world struct {
 	args      []string
 	env       []string
 	temp, dir string
+	tempDir   string // in place of temp; may be empty
 	app       string // application_name of the run's sessions
 	ctx       context.Context
 	cancel    context.CancelFunc
@@ -266,7 +267,7 @@ func exportOf(seed uint64) []byte {
 // settings of every run: limits that are short, so that what hangs is found soon.
 func settings() []string {
 	return []string{
-		"--workspace=w", "--database=shop", "--poll-interval=2ms", "--request-timeout=400ms", "--timeout=3s", "--connect-timeout=1500ms",
+		"--workspace=w", "--database=shop", "--poll-interval=2ms", "--request-timeout=3s", "--timeout=3s", "--connect-timeout=1500ms",
 		"--lock-timeout=500ms", "--sync-sequences=false", "--output=json",
 	}
 }
@@ -307,6 +308,9 @@ func newWorld(t *testing.T, d *databases, f fault) *world {
 	})
 	w.apiURL = w.web.URL + simulator.Path
 	w.args = append(settings(), f.args...)
+	if slices.ContainsFunc(o.Faults, func(f simulator.Fault) bool { return f.Break == simulator.Stall || f.Rate > 0 && f.Rate < 1000 }) {
+		w.args = append(w.args, "--request-timeout=600ms")
+	}
 	if f.prepare != nil {
 		f.prepare(w)
 	}
@@ -328,7 +332,7 @@ func newWorld(t *testing.T, d *databases, f fault) *world {
 	if f.url != nil {
 		f.url(w, address)
 	}
-	w.env = append(w.env, "RUNNER_TEMP="+w.temp, "FABRICATE_API_KEY="+w.api.Key(), "FABRICATE_API_URL="+w.apiURL, "DATABASE_URL="+address.String(), "GITHUB_WORKSPACE="+w.dir)
+	w.env = append(w.env, "RUNNER_TEMP="+cmp.Or(w.tempDir, w.temp), "FABRICATE_API_KEY="+w.api.Key(), "FABRICATE_API_URL="+w.apiURL, "DATABASE_URL="+address.String(), "GITHUB_WORKSPACE="+w.dir)
 	return w
 }
 

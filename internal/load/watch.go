@@ -39,6 +39,7 @@ type pulse struct {
 	net.Conn
 	last             atomic.Int64 // nanoseconds since began
 	reading, writing atomic.Int32 // calls that wait
+	copied           atomic.Bool  // the rows of a COPY have been sent, their end included
 }
 
 var began = time.Now() // a monotonic clock's zero
@@ -196,7 +197,7 @@ func (w *watcher) run(ctx context.Context) {
 		}
 		reached = time.Now()
 		switch {
-		case err != nil || !seen.idle && w.pulse.writing.Load() == 0 || !seen.hears || w.pulse.reading.Load() == 0:
+		case err != nil || !seen.hears || w.pulse.reading.Load() == 0 || !seen.idle && w.pulse.writing.Load() == 0 && !w.pulse.copied.Load():
 			stuck = time.Time{}
 		case stuck.IsZero():
 			stuck = time.Now()

@@ -254,6 +254,10 @@ func (w *wire) copyIn(open func() (io.Reader, error)) (next pgproto3.BackendMess
 	if _, werr := w.pg.Conn().Write(end); werr != nil && failed == nil {
 		failed = werr
 	}
+	if p := pulseOf(w.pg.Conn()); p != nil {
+		p.copied.Store(true)
+		defer p.copied.Store(false)
+	}
 	h := <-ears
 	return h.msg, failed, h.err
 }

@@ -161,12 +161,18 @@ func (r *run) download(ctx context.Context, client *fabricate.Client, task fabri
 	r.outcome.ContentType, r.outcome.SHA256 = file.ContentType, file.SHA256
 	r.report.Info("sha256 %s", file.SHA256)
 	r.fact("SHA-256", file.SHA256)
-	found := data{path: file.Path, format: r.Format, name: r.fileName(file.ContentType), isZip: file.IsZip}
-	if !found.isZip { // errors in a script name its file
-		found.path = filepath.Join(temp, found.name)
-		if err := os.Rename(file.Path, found.path); err != nil {
-			return data{}, unreadable(found.name, err)
-		}
+	if file.Size == 0 {
+		return data{}, &problem.Error{Code: problem.Data, Where: "download of task " + task.ID, What: "the file is empty",
+			Remedy: "Look at the task in Fabricate, or generate again."}
+	}
+	// Errors name the file. What is said to be a zip has to be one.
+	found := data{format: r.Format, name: r.fileName(file.ContentType), isZip: file.IsZip}
+	found.path = filepath.Join(temp, found.name)
+	if found.isZip {
+		found.path = filepath.Join(temp, "export.zip")
+	}
+	if err := os.Rename(file.Path, found.path); err != nil {
+		return data{}, unreadable(found.name, err)
 	}
 	return found, nil
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 )
 
@@ -37,19 +39,24 @@ func (r *run) ahead(ctx context.Context, infos []statementInfo, open func() (*ps
 	return &copyAhead{plan, rows, watched{io.MultiReader(bytes.NewReader(head), rows), r.progress}, len(head) == r.o.thresholds.manyRows}, nil
 }
 
-// sendAlone sends the COPY outside a transaction of the script's.
-func (a *copyAhead) sendAlone(ctx context.Context, r *run, text []byte, table []string, f *failure) *failure {
+// sendAlone sends the COPY outside a transaction of the script's. How many rows it was is not known when they are still under
+// way over another connection: then the tag says none.
+func (a *copyAhead) sendAlone(ctx context.Context, r *run, text []byte, table []string, f *failure) (tag pgconn.CommandTag, out *failure) {
 	f.rows = a.rows
-	out := r.copyAlone(ctx, &tableCopy{
+	c := &tableCopy{
 		table: table, sql: string(text), rows: a.all, many: a.many,
 		size:   func() int64 { return int64(len(text)) + a.rows.Bytes() },
 		failed: func(err error) *failure { f.err = err; return f },
-	}, a.plan)
+	}
+	out = r.copyAlone(ctx, c, a.plan)
 	if err := a.rows.Close(); out == nil && err != nil {
 		f.err = err
 		out = f
 	}
-	return out
+	if c.pipe == nil {
+		tag = c.tag
+	}
+	return tag, out
 }
 
 // beforeRows readies the indexes for rows into a table, inside the one transaction.

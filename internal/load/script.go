@@ -279,10 +279,11 @@ func (r *run) query(ctx context.Context, text []byte, infos []statementInfo, row
 		f.err = err
 		return r.outcome(f, pgconn.CommandTag{})
 	case ahead != nil && !r.began:
-		if out := ahead.sendAlone(ctx, r, text, infos[0].tables[0], f); out != nil {
-			return r.outcome(out, pgconn.CommandTag{})
+		tag, out := ahead.sendAlone(ctx, r, text, infos[0].tables[0], f)
+		if out == nil {
+			out = f
 		}
-		return nil
+		return r.outcome(out, tag)
 	case ahead != nil:
 		open = ahead.rows
 		if err := r.beforeRows(ctx, infos[0].tables[0], ahead.plan, ahead.many); err != nil {

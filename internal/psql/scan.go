@@ -370,12 +370,9 @@ func (s *Script) scanInitial(lv *level, src *source) (ev event, stop bool, err e
 		case quote:
 			i++
 			if x.stdStrings {
-				// The common case, without leaving this loop: a quote that ends within the window.
-				if j := bytes.IndexByte(b[i:limit], '\''); j >= 0 {
-					if i+j+1 < len(b) && b[i+j+1] != '\'' {
-						i += j + 1
-						continue
-					}
+				if n := closed(b[i:], limit-i, '\''); n > 0 && !s.escapes {
+					i += n
+					continue
 				}
 				x.state = inQuote
 			} else {
@@ -386,6 +383,10 @@ func (s *Script) scanInitial(lv *level, src *source) (ev event, stop bool, err e
 			return 0, false, nil
 		case double:
 			i++
+			if n := closed(b[i:], limit-i, '"'); n > 0 && x.stdStrings != s.escapes {
+				i += n
+				continue
+			}
 			x.state = inDouble
 			keep()
 			src.r = i
@@ -511,6 +512,17 @@ func (s *Script) scanInitial(lv *level, src *source) (ev event, stop bool, err e
 	keep()
 	src.r = i
 	return 0, false, nil
+}
+
+// closed gives the length of what is left of a quote without escapes, if it ends within the first limit bytes of b: the common
+// case, in which the scanner need not leave its loop. Where a newline in the quote would change what the next quote means, it
+// must.
+func closed(b []byte, limit int, q byte) int {
+	j := bytes.IndexByte(b[:max(0, limit)], q)
+	if j < 0 || j+1 >= len(b) || b[j+1] == q {
+		return 0
+	}
+	return j + 1
 }
 
 // grow makes the window reach further for a token that does not fit.

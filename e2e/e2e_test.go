@@ -51,11 +51,19 @@ type step struct {
 	summary  []string          // texts
 }
 
-func TestWorkflows(t *testing.T) {
+// Test is everything, in one world: it takes longer to make than most of what happens in it.
+func Test(t *testing.T) {
 	w := newWorld(t)
+	t.Run("workflow", w.workflows)
+	t.Run("image", w.image)
+	t.Run("compose", w.compose)
+}
+
+func (w *world) workflows(t *testing.T) {
 	for _, s := range scenarios() {
 		t.Run(s.name, func(t *testing.T) { // one after the other: they publish the same port
 			r := w.run(t, s)
+			w.built = w.built || !s.asUser
 			if r.failed != s.fails {
 				t.Errorf("failed: %v, want %v", r.failed, s.fails)
 			}
@@ -131,6 +139,7 @@ type world struct {
 	user     string // a user's repository
 	database string // address of a database server, host:port
 	api      string // address of a simulator, host:port
+	built    bool   // a workflow of ours was run, and with it the Dockerfile's image built
 }
 
 func newWorld(t *testing.T) *world {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -166,5 +167,68 @@ func lock(t *testing.T, db, table string) (unlock func()) {
 		if _, err := conn.Exec(t.Context(), "ROLLBACK"); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A run whose parent is gone ends as well: by a hangup, or because nobody reads its log any more, in order; and killed, so that
+// the server ends what it was doing for it, which it looks for every ten seconds.
+func TestParentGone(t *testing.T) {
+	t.Parallel()
+	const long = "CREATE TABLE half_way (id int);\nSELECT pg_sleep(60);\n"
+	for _, test := range []struct {
+		name, script string
+		gone         func(p *process, log *os.File) error
+		code         int
+		within       time.Duration
+	}{
+		{"hangup", long, func(p *process, _ *os.File) error { return p.Process.Signal(syscall.SIGHUP) }, 130, 5 * time.Second},
+		{"nobody reads the log", "CREATE TABLE half_way (id int);\n" + strings.Repeat("SELECT pg_sleep(0.1);\n\\echo so far\n", 600),
+			func(_ *process, log *os.File) error { return log.Close() }, 130, 5 * time.Second},
+		{"killed", long, func(p *process, _ *os.File) error { return p.Process.Kill() }, -1, 25 * time.Second},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			db := pgtest.Shared(t).NewDatabase(t)
+			options := script(test.script)
+			options.TempDir = t.TempDir()
+			api := simulator.New(options)
+			server := httptest.NewServer(api)
+			defer server.Close()
+			defer func() { _ = api.Close() }()
+			temp := t.TempDir()
+			p := program(t, "fabricate-seed", []string{"--workspace=w", "--database=d"},
+				"RUNNER_TEMP="+temp, "FABRICATE_API_URL="+server.URL+simulator.Path, "FABRICATE_API_KEY="+api.Key(), "DATABASE_URL="+db)
+			log, write, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer log.Close()
+			p.Stdout, p.Stderr = write, write
+			p.start(t)
+			_ = write.Close()
+			eventually(t, func() bool {
+				return answer(t, db, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND "+ours) == "1"
+			}, func() string { return "the load did not come to its statement" })
+			sent := time.Now()
+			if err := test.gone(p, log); err != nil {
+				t.Fatal(err)
+			}
+			_ = p.Wait()
+			if code := p.ProcessState.ExitCode(); code != test.code {
+				t.Errorf("exit code %d, want %d", code, test.code)
+			}
+			if test.code > 0 {
+				wantEmpty(t, temp)
+			}
+			for answer(t, db, "SELECT count(*) FROM pg_stat_activity WHERE "+ours) != "0" && time.Since(sent) <= test.within {
+				time.Sleep(50 * time.Millisecond)
+			}
+			if took := time.Since(sent); took > test.within {
+				t.Errorf("our session is in the server after %s", took)
+			}
+			if left := answer(t, db, "SELECT count(*) FROM pg_class WHERE relname = 'half_way'"); left != "0" {
+				t.Error("the table of the script is left")
+			}
+		})
 	}
 }

@@ -357,33 +357,33 @@ func cancellations() []fault {
 	lag := func(text string) []Fault { return []Fault{{Text: text, How: Lag, Delay: 700 * time.Millisecond}} }
 	var faults []fault
 	add := func(name string, f fault) {
-		f.name, f.code = "interrupted "+name, problem.Interrupted
+		f.name, f.code = name, problem.Interrupted
 		f.limit = 5 * time.Second
 		faults = append(faults, f)
 	}
 	stall := simulator.Fault{Break: simulator.Stall}
-	add("while the task is being started", fault{api: api(at(create, always, stall)), during: cancelWhen(asked(create)), tasks: -1, says: []string{"interrupted"}})
-	add("while it waits for the task", fault{api: simulator.Options{Polls: 1 << 30}, during: cancelWhen(asked(poll)), says: []string{"task-id"}})
-	add("between two tries", fault{api: api(at(poll, always, simulator.Fault{Status: 429, Header: map[string]string{"Retry-After": "30"}})), during: cancelWhen(asked(poll)), says: []string{"task-id"}})
-	add("while a download is silent", fault{api: api(at(data, always, simulator.Fault{Break: simulator.Stall, Moment: simulator.InBody, At: 3000})), during: cancelWhen(asked(data))})
-	add("while a download is slow", fault{api: api(at(data, always, simulator.Fault{Rate: 2000})), during: cancelWhen(asked(data))})
-	add("while it waits for the server to boot", fault{proxy: []Fault{{Connect: true, How: Say, State: "57P03", Words: "starting up", Times: Always}}, during: cancelWhen(struck), tasks: -1})
-	add("while it connects", fault{proxy: []Fault{{Connect: true, How: Silence, Times: Always}}, during: cancelWhen(struck), tasks: -1})
+	add("interrupted while the task is being started", fault{api: api(at(create, always, stall)), during: cancelWhen(asked(create)), tasks: -1, says: []string{"interrupted"}})
+	add("interrupted while it waits for the task", fault{api: simulator.Options{Polls: 1 << 30}, during: cancelWhen(asked(poll)), says: []string{"task-id"}})
+	add("interrupted between two tries", fault{api: api(at(poll, always, simulator.Fault{Status: 429, Header: map[string]string{"Retry-After": "30"}})), during: cancelWhen(asked(poll)), says: []string{"task-id"}})
+	add("interrupted while a download is silent", fault{api: api(at(data, always, simulator.Fault{Break: simulator.Stall, Moment: simulator.InBody, At: 3000})), during: cancelWhen(asked(data))})
+	add("interrupted while a download is slow", fault{api: api(at(data, always, simulator.Fault{Rate: 2000})), during: cancelWhen(asked(data))})
+	add("interrupted while it waits for the server to boot", fault{proxy: []Fault{{Connect: true, How: Say, State: "57P03", Words: "starting up", Times: Always}}, during: cancelWhen(struck), tasks: -1})
+	add("interrupted while it connects", fault{proxy: []Fault{{Connect: true, How: Silence, Times: Always}}, during: cancelWhen(struck), tasks: -1})
 	for name, text := range moments() {
 		f := fault{proxy: lag(text), during: cancelWhen(struck)}
-		add("at "+name, f)
+		add("interrupted at "+name, f)
 		if strings.HasPrefix(name, "COMMIT") { // too late: it has been sent
 			faults[len(faults)-1].code = problem.OK
 		}
 	}
-	add("in the rows of a COPY", fault{proxy: lag("shop.example"), args: []string{"--format=postgres-optimized"}, during: cancelWhen(struck)})
-	add("in a long statement", fault{data: sleeping(60), during: cancelWhen(sessionIs("wait_event = 'PgSleep'")), says: []string{asItWas}})
-	add("in a long statement, nothing passes any more", fault{data: sleeping(60), proxy: []Fault{{Text: "pg_sleep", How: Silence, Passed: true, Down: Always}}, during: cancelWhen(func(w *world) bool {
+	add("interrupted in the rows of a COPY", fault{proxy: lag("shop.example"), args: []string{"--format=postgres-optimized"}, during: cancelWhen(struck)})
+	add("interrupted in a long statement", fault{data: sleeping(60), during: cancelWhen(sessionIs("wait_event = 'PgSleep'")), says: []string{asItWas}})
+	add("interrupted in a long statement, nothing passes any more", fault{data: sleeping(60), proxy: []Fault{{Text: "pg_sleep", How: Silence, Passed: true, Down: Always}}, during: cancelWhen(func(w *world) bool {
 		return sessionIs("wait_event = 'PgSleep'")(w)
 	}), limit: 6 * time.Second})
-	add("while it waits for a lock", fault{prepare: locked, args: []string{"--lock-timeout=1m"}, during: cancelWhen(sessionIs("wait_event_type = 'Lock'")), says: []string{asItWas}})
-	add("while it waits for another load", fault{prepare: loadBeside(60), args: []string{"--lock-timeout=1m"}, during: cancelWhen(sessionIs("wait_event = 'advisory'")), says: []string{asItWas}})
-	add("before anything", fault{prepare: func(w *world) { w.cancel() }, tasks: -1})
+	add("interrupted while it waits for a lock", fault{prepare: locked, args: []string{"--lock-timeout=1m"}, during: cancelWhen(sessionIs("wait_event_type = 'Lock'")), says: []string{asItWas}})
+	add("interrupted while it waits for another load", fault{prepare: loadBeside(60), args: []string{"--lock-timeout=1m"}, during: cancelWhen(sessionIs("wait_event = 'advisory'")), says: []string{asItWas}})
+	add("interrupted before anything", fault{prepare: func(w *world) { w.cancel() }, tasks: -1})
 	return faults
 }
 

@@ -343,7 +343,7 @@ func (r *run) abandon(ctx context.Context, err error) error {
 	if !began {
 		said = "Statements before this one stay done (transaction is none)."
 		if r.o.Transaction != None {
-			return err // nothing was begun
+			said = "The database is as it was: nothing was begun."
 		}
 	}
 	if ctx.Err() != nil {
@@ -358,6 +358,9 @@ func (r *run) abandon(ctx context.Context, err error) error {
 		return err
 	}
 	q := *p
+	if strings.Contains(q.Remedy, "The database is as it was") {
+		return err
+	}
 	if q.Remedy != "" {
 		q.Remedy += "\n"
 	}

@@ -39,7 +39,7 @@ type pulse struct {
 	net.Conn
 	last             atomic.Int64 // nanoseconds since began
 	reading, writing atomic.Int32 // calls that wait
-	copied           atomic.Bool  // the rows of a COPY have been sent, their end included
+	producing        atomic.Bool  // the rows of a COPY are being read and sent: nobody waits for an answer
 }
 
 var began = time.Now() // a monotonic clock's zero
@@ -197,7 +197,7 @@ func (w *watcher) run(ctx context.Context) {
 		}
 		reached = time.Now()
 		switch {
-		case err != nil || !seen.hears || w.pulse.reading.Load() == 0 || !seen.idle && w.pulse.writing.Load() == 0 && !w.pulse.copied.Load():
+		case err != nil || !seen.hears || w.pulse.reading.Load() == 0 || w.pulse.producing.Load() && w.pulse.writing.Load() == 0:
 			stuck = time.Time{}
 		case stuck.IsZero():
 			stuck = time.Now()
@@ -256,7 +256,6 @@ func (w *watcher) give(ctx context.Context, why error) {
 // sight is what a look shows.
 type sight struct {
 	gone  bool   // the server's process is not there any more
-	idle  bool   // it has nothing to do
 	hears bool   // it waits for us to say something
 	lock  string // what is waited for, "" for nothing: "the lock of public.users"
 	own   bool   // it is the lock of another load
@@ -267,7 +266,7 @@ type sight struct {
 // sightQuery asks what process $1 waits for, and who holds it. pg_locks hides nothing; of other roles' sessions
 // pg_stat_activity shows no more than who they are.
 const sightQuery = `
-SELECT pg_catalog.pg_postmaster_start_time(), us.pid IS NOT NULL, coalesce(us.state LIKE 'idle%', false), coalesce(us.wait_event = 'ClientRead', false),
+SELECT pg_catalog.pg_postmaster_start_time(), us.pid IS NOT NULL, coalesce(us.wait_event = 'ClientRead', false),
 	coalesce(w.locktype, ''), coalesce(w.relation::regclass::text, ''), coalesce(w.locktype = 'advisory' AND w.classid::int8 BETWEEN $2 AND $2 + 1, false),
 	coalesce(h.pid, 0), coalesce(a.application_name, ''), coalesce(a.usename::text, ''), coalesce(a.state, ''),
 	coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start)::float8, 0),
@@ -297,12 +296,12 @@ func (w *watcher) look(ctx context.Context) (sight, error) {
 	}
 	var (
 		started                            time.Time
-		there, idle, hears, own            bool
+		there, hears, own                  bool
 		kind, relation, app, person, state string
 		holder                             int32
 		transaction, statement             float64 // seconds
 	)
-	err := w.conn.QueryRow(ctx, sightQuery, int32(pid), int64(lockClass)).Scan(&started, &there, &idle, &hears, &kind, &relation, &own, &holder, &app, &person, &state,
+	err := w.conn.QueryRow(ctx, sightQuery, int32(pid), int64(lockClass)).Scan(&started, &there, &hears, &kind, &relation, &own, &holder, &app, &person, &state,
 		&transaction, &statement)
 	if err != nil {
 		return sight{}, err
@@ -310,7 +309,7 @@ func (w *watcher) look(ctx context.Context) (sight, error) {
 	if known != nil && started.UnixMicro() != known.server {
 		return sight{}, nil // another server, which knows nothing of it
 	}
-	s := sight{gone: known != nil && !there, idle: idle, hears: hears, own: own}
+	s := sight{gone: known != nil && !there, hears: hears, own: own}
 	switch {
 	case kind == "" || holder == 0 && person == "" && kind != "transactionid" && kind != "relation":
 		return s, nil

@@ -133,6 +133,13 @@ func (w *wire) because(ctx context.Context, err error) error {
 	return err
 }
 
+// producing tells the watcher that there are rows to send, and not an answer to wait for.
+func (w *wire) producing(rows bool) {
+	if p := pulseOf(w.pg.Conn()); p != nil {
+		p.producing.Store(rows)
+	}
+}
+
 func (w *wire) receive(ctx context.Context, a answers) error {
 	var first error
 	var copyOut, described bool
@@ -215,6 +222,8 @@ func (w *wire) copyIn(open func() (io.Reader, error)) (next pgproto3.BackendMess
 			return
 		}
 	}()
+	w.producing(true)
+	defer w.producing(false)
 	failed = errors.New("no rows follow")
 	if open != nil {
 		var rows io.Reader
@@ -254,10 +263,7 @@ func (w *wire) copyIn(open func() (io.Reader, error)) (next pgproto3.BackendMess
 	if _, werr := w.pg.Conn().Write(end); werr != nil && failed == nil {
 		failed = werr
 	}
-	if p := pulseOf(w.pg.Conn()); p != nil {
-		p.copied.Store(true)
-		defer p.copied.Store(false)
-	}
+	w.producing(false)
 	h := <-ears
 	return h.msg, failed, h.err
 }

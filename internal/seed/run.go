@@ -103,10 +103,11 @@ func (r *run) watched(ctx context.Context, story func(context.Context) error) er
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		return &problem.Error{
-			Code:   problem.Interrupted,
-			What:   fmt.Sprintf("interrupted while %s; it did not end within %s, and was left", r.stage, leaveWithin),
-			Remedy: "A load in a transaction is rolled back by the server when the connection breaks.",
-			Err:    &leftError{},
+			Code: problem.Interrupted,
+			What: fmt.Sprintf("interrupted while %s; it did not end within %s, and was left", r.stage, leaveWithin),
+			Remedy: "A load in a transaction is rolled back by the server when the connection breaks. If it was just committing, it is " +
+				"either complete or not there at all, and which is not known: look at the tables.",
+			Err: &leftError{},
 		}
 	}
 }

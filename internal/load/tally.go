@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,7 +19,7 @@ type tally struct {
 	lost     []*entry                 // whose table could not be found, or is in another database
 	building map[uint32]time.Duration // indexes, by table
 	rows     int64
-	table    string // the last one
+	table    string // the last one, for people to read
 }
 
 type entry struct {
@@ -44,7 +45,10 @@ func (t *tally) count(parts []string, rows, bytes int64, elapsed time.Duration) 
 	}
 	e.add(Table{Rows: rows, Bytes: bytes, Elapsed: elapsed})
 	t.rows += rows
-	t.table = e.Name
+	t.table = strings.Join(parts, ".")
+	if e.oid != 0 {
+		t.table = e.Name
+	}
 }
 
 func (e *entry) add(t Table) {

@@ -1,16 +1,17 @@
 package load_test
 
 import (
-	"os"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/load"
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
+// pgx goes on closing connections that were lost for a moment after they were given up.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(pgtest.Tests{M: m}) }
 
 // target reads a URL of pgtest.
 func target(t testing.TB, url string) *pgx.ConnConfig {

@@ -41,15 +41,24 @@ func mayStillStart(err error) bool {
 }
 
 // lastAttempt gives the error of the last of the attempts that pgconn made: it tries each address of each host, and with
-// sslmode=prefer each with and without TLS.
+// sslmode=prefer each with and without TLS. Addresses that this machine has no way to, as ::1 in many containers, say little: they
+// are passed over while there is another.
 func lastAttempt(err error) error {
 	var failed *pgconn.ConnectError
-	if errors.As(err, &failed) {
-		if all, ok := failed.Unwrap().(interface{ Unwrap() []error }); ok && len(all.Unwrap()) > 0 {
-			return all.Unwrap()[len(all.Unwrap())-1]
+	if !errors.As(err, &failed) {
+		return err
+	}
+	all, ok := failed.Unwrap().(interface{ Unwrap() []error })
+	if !ok || len(all.Unwrap()) == 0 {
+		return err
+	}
+	attempts := all.Unwrap()
+	for _, attempt := range slices.Backward(attempts) {
+		if !errors.Is(attempt, syscall.EADDRNOTAVAIL) && !errors.Is(attempt, syscall.ENETUNREACH) {
+			return attempt
 		}
 	}
-	return err
+	return attempts[len(attempts)-1]
 }
 
 // notReached says whether no connection came about at all.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -174,6 +175,9 @@ func lock(t *testing.T, db, table string) (unlock func()) {
 // the server ends what it was doing for it, which it looks for every ten seconds.
 func TestParentGone(t *testing.T) {
 	t.Parallel()
+	hangups := make(chan os.Signal, 1) // taken here, they are not ignored by children even where nohup runs the tests
+	signal.Notify(hangups, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(hangups) })
 	const long = "CREATE TABLE half_way (id int);\nSELECT pg_sleep(60);\n"
 	for _, test := range []struct {
 		name, script string

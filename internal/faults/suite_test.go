@@ -68,7 +68,7 @@ type fault struct {
 	limit time.Duration         // for the verdict; 0 means defaultLimit
 }
 
-const defaultLimit = 8 * time.Second // with the settings below; on a machine that others use
+const defaultLimit = 12 * time.Second // with the settings below; on a machine that others use
 
 // world is what one run has around it.
 type world struct {

@@ -59,7 +59,7 @@ func (o *Options) introduction(transaction bool) string {
 	CASE WHEN current_setting('lock_timeout') = '0' THEN pg_catalog.set_config('lock_timeout', '%[1]d', %[2]t) END,
 	CASE WHEN pg_catalog.version() LIKE '%%linux%%' AND current_setting('client_connection_check_interval', true) = '0'
 		THEN pg_catalog.set_config('client_connection_check_interval', '%[3]d', %[2]t) END`,
-		(o.lockTimeout() + min(reportGrace, o.lockTimeout())).Milliseconds(), transaction, goneCheck.Milliseconds())
+		(o.lockTimeout() + reportGrace).Milliseconds(), transaction, goneCheck.Milliseconds())
 }
 
 // begin opens the transaction and readies it, in one message; where there is none, it readies the session.

@@ -14,13 +14,14 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
 	"github.com/fabricate-seed/fabricate-seed/internal/simulator"
 	"github.com/fabricate-seed/fabricate-seed/internal/simulator/shop"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(tests{m}, map[string]func(){"fabricate-seed": main})
+	testscript.Main(leaks.Tests{M: tests{m}}, map[string]func(){"fabricate-seed": main})
 }
 
 // TestScripts runs the binary as a process, under the conditions that each script in testdata/script describes. Beyond

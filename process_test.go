@@ -19,7 +19,7 @@ type tests struct{ m *testing.M }
 
 func (t tests) Run() int {
 	defer func() { _ = os.RemoveAll(built.dir) }()
-	return pgtest.Run(t.m)
+	return pgtest.Tests{M: t.m}.Run()
 }
 
 // built is the binary as people have it: without the race detector, which needs several times the memory.

@@ -10,8 +10,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 	"github.com/fabricate-seed/fabricate-seed/internal/simulator/shop"
 )
+
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // sample is a report with invented numbers: seconds of each way, in order.
 func sample(seconds map[string][]float64, memory int64) report {

@@ -16,8 +16,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 	"github.com/fabricate-seed/fabricate-seed/internal/simulator"
 )
+
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // apiKey is what the simulator takes, password what the databases take. They may appear nowhere in what a run says.
 const (

@@ -8,9 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 	"github.com/fabricate-seed/fabricate-seed/internal/nearest"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
+
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // generate is the least that a generation needs.
 func generate(more ...string) []string {

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
 )
 
@@ -30,10 +32,13 @@ var server *pgtest.Server
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(run(m))
+	leaks.Main(tests{m})
 }
 
-func run(m *testing.M) int {
+// tests is the package's tests, with the server that they share.
+type tests struct{ m *testing.M }
+
+func (t tests) Run() int {
 	var err error
 	server, err = pgtest.Start(context.Background(), pgtest.Options{Settings: map[string]string{
 		"log_statement":             "all",
@@ -54,8 +59,8 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	code := m.Run()
-	if err := server.Stop(); err != nil {
+	code := t.m.Run()
+	if err := errors.Join(server.Left(), server.Stop()); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

@@ -4,14 +4,14 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
-	"go.uber.org/goleak"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 	"github.com/fabricate-seed/fabricate-seed/internal/load"
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
 )
 
 // pgx goes on closing connections that were lost for a moment after they were given up.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(pgtest.Tests{M: m}) }
+func TestMain(m *testing.M) { leaks.Main(pgtest.Tests{M: m}) }
 
 // target reads a URL of pgtest.
 func target(t testing.TB, url string) *pgx.ConnConfig {

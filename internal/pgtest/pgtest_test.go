@@ -17,8 +17,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"go.uber.org/goleak"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
@@ -26,11 +26,27 @@ import (
 // asChild is the environment variable that makes this test binary the process that is killed in TestKilled.
 const asChild = "PGTEST_CHILD"
 
+// asForgetful is the one that makes it a run of tests which do not stop their server.
+const asForgetful = "PGTEST_FORGETFUL"
+
+type forgetful struct{}
+
+func (forgetful) Run() int {
+	if _, err := pgtest.Start(context.Background(), pgtest.Options{}); err != nil {
+		fmt.Println(err)
+		return 2
+	}
+	return 0
+}
+
 func TestMain(m *testing.M) {
 	if os.Getenv(asChild) != "" {
 		serveUntilKilled()
 	}
-	goleak.VerifyTestMain(pgtest.Tests{M: m})
+	if os.Getenv(asForgetful) != "" {
+		os.Exit(pgtest.Tests{M: forgetful{}}.Run())
+	}
+	leaks.Main(pgtest.Tests{M: m})
 }
 
 // serveUntilKilled starts a server, prints its folder and process id, and waits for ever.
@@ -205,6 +221,33 @@ func TestNewDatabase(t *testing.T) {
 	})
 	if _, err := pgx.Connect(t.Context(), url); err == nil || !strings.Contains(err.Error(), "does not exist") {
 		t.Errorf("after the test: %v", err)
+	}
+}
+
+// What a package's tests leave in the shared server, or a server that they do not stop, fails the package.
+func TestLeft(t *testing.T) {
+	t.Parallel()
+	s := start(t, pgtest.Options{})
+	if err := s.Left(); err != nil {
+		t.Errorf("a new server: %v", err)
+	}
+	conn, err := pgx.Connect(t.Context(), s.URL("postgres")+"&application_name=lingers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	if _, err := conn.Exec(t.Context(), "CREATE DATABASE forgotten"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Left(); err == nil || !strings.Contains(err.Error(), "lingers") || !strings.Contains(err.Error(), "database forgotten") {
+		t.Errorf("a session and a database: %v", err)
+	}
+
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), asForgetful+"=1")
+	said, _ := child.CombinedOutput()
+	if code := child.ProcessState.ExitCode(); code != 1 || !strings.Contains(string(said), "was not stopped") {
+		t.Errorf("a server that was not stopped: exit code %d\n%s", code, said)
 	}
 }
 

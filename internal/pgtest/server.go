@@ -97,6 +97,7 @@ func Start(ctx context.Context, options Options) (*Server, error) {
 		_ = s.stop()
 		return nil, startProblem(err, log)
 	}
+	started.Store(s, nil)
 	return s, nil
 }
 
@@ -212,6 +213,7 @@ func (s *Server) shutDown() error {
 		err = removed
 	}
 	s.group.close()
+	started.Delete(s)
 	return err
 }
 

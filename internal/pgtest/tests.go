@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -33,8 +34,11 @@ var shared struct {
 // databases numbers the databases of this process.
 var databases atomic.Int64
 
-// Shared gives the one server of this test process, started on first use. It is stopped by Run; without Run, when the
-// process ends. Tests that change the server (kill it, fill its disk) Start their own.
+// started are the servers of this process that have not been stopped: of *Server.
+var started sync.Map
+
+// Shared gives the one server of this test process, started on first use. It is stopped by Tests.Run; without that, when
+// the process ends. Tests that change the server (kill it, fill its disk) Start their own.
 func Shared(t TB) *Server {
 	t.Helper()
 	shared.Lock()
@@ -48,30 +52,60 @@ func Shared(t TB) *Server {
 	return shared.server
 }
 
-// Run runs a package's tests, stops the shared server if there is one, and gives the exit code:
-//
-//	func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
-//
-// To look for leaked goroutines as well: goleak.VerifyTestMain(pgtest.Tests{M: m}).
-func Run(m interface{ Run() int }) int {
-	code := m.Run()
+// Tests is a package's tests: leaks.Main(pgtest.Tests{M: m}) runs them.
+type Tests struct{ M interface{ Run() int } }
+
+// Run runs the tests, stops the shared server if there is one, and gives the exit code: that of the tests, or 1 when they passed
+// and left a session or a database in the shared server, or a server of their own running, which is then said on standard error.
+func (t Tests) Run() int {
+	code := t.M.Run()
 	shared.Lock()
 	defer shared.Unlock()
-	if shared.server == nil {
-		return code
+	var left []error
+	if shared.server != nil {
+		left = append(left, shared.server.Left(), shared.server.Stop())
 	}
-	if err := shared.server.Stop(); err != nil {
+	started.Range(func(key, _ any) bool {
+		if s, ok := key.(*Server); ok {
+			left = append(left, fmt.Errorf("the server in %s was not stopped", s.dir), s.Stop())
+		}
+		return true
+	})
+	if err := errors.Join(left...); err != nil && code == 0 { // a test that fails may leave something
 		fmt.Fprintln(os.Stderr, err)
-		code = max(code, 1)
+		code = 1
 	}
 	return code
 }
 
-// Tests is a package's tests, for those who call Run on a *testing.M themselves, as goleak does.
-type Tests struct{ M interface{ Run() int } }
-
-// Run is pgtest.Run.
-func (t Tests) Run() int { return Run(t.M) }
+// Left says which sessions and databases are left in the server, besides those it is made with; nil means none. A session
+// that is on its way out is waited for.
+func (s *Server) Left() error {
+	const patience = 5 * time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), patience+startLimit)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.URL(superuser))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	const query = `SELECT coalesce(string_agg(what, ', '), '') FROM (
+		SELECT format('session %s of %s in %s: %s', pid, application_name, datname, left(query, 100)) AS what FROM pg_stat_activity
+			WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+		UNION ALL
+		SELECT format('database %s', datname) FROM pg_database WHERE datname NOT IN ('postgres', 'template0', 'template1')) AS it`
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		var left string
+		switch err := conn.QueryRow(ctx, query).Scan(&left); {
+		case err != nil:
+			return err
+		case left == "":
+			return nil
+		case time.Now().After(end):
+			return fmt.Errorf("left in the server: %s", left)
+		}
+	}
+}
 
 // NewDatabase makes an empty database and gives its URL. It is dropped when the test ends, whoever is still connected.
 func (s *Server) NewDatabase(t TB) string {

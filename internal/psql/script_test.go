@@ -7,7 +7,11 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 )
+
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // read gives the statements and other items of a script, as text.
 func read(t testing.TB, script string, o Options) []string {

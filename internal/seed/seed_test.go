@@ -14,9 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/fabricate-seed/fabricate-seed/internal/config"
+	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/report"
@@ -24,7 +23,7 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/simulator/shop"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(pgtest.Tests{M: m}) }
+func TestMain(m *testing.M) { leaks.Main(pgtest.Tests{M: m}) }
 
 // result is the JSON line of a run.
 type result struct {

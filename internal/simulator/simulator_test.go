@@ -17,13 +17,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 	"github.com/fabricate-seed/fabricate-seed/internal/simulator"
 	"github.com/fabricate-seed/fabricate-seed/internal/simulator/shop"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 const order = `{"workspace": "w", "database": "d", "format": "sql"}`
 

@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 )
+
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 func TestSummary(t *testing.T) {
 	t.Parallel()

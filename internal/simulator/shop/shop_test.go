@@ -17,13 +17,13 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
-	"go.uber.org/goleak"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
 	"github.com/fabricate-seed/fabricate-seed/internal/simulator/shop"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(pgtest.Tests{M: m}) }
+func TestMain(m *testing.M) { leaks.Main(pgtest.Tests{M: m}) }
 
 var small = shop.Rows(4_000)
 

@@ -85,7 +85,7 @@ func downloadFaults() []fault {
 // fullDisk puts the temporary folder on a disk with room for a page.
 func fullDisk(w *world) {
 	dir := w.t.TempDir()
-	if err := mountSmall(dir); err != nil {
+	if err := mountSmall(dir, "size=8k"); err != nil {
 		w.t.Skipf("no small disk can be mounted here (it needs root): %v", err)
 	}
 	w.t.Cleanup(func() { _ = syscall.Unmount(dir, 0) })

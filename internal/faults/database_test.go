@@ -74,13 +74,21 @@ func loadBeside(seconds float64, args ...string) func(*world) {
 	return func(w *world) {
 		ctx, cancel := context.WithCancel(context.Background())
 		var work sync.WaitGroup
-		work.Go(func() { _, _ = w.other(ctx, sleeping(seconds), args...) })
+		ended := make(chan string, 1)
+		work.Go(func() {
+			_, said := w.other(ctx, sleeping(seconds), args...)
+			ended <- said
+		})
 		w.release = append(w.release, func() {
 			cancel()
 			work.Wait()
 		})
 		for w.query("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'other-job' AND wait_event = 'PgSleep' AND datname = current_database()") == "0" {
-			time.Sleep(2 * time.Millisecond)
+			select {
+			case said := <-ended:
+				w.t.Fatalf("the other load ended before it was at work:\n%s", said)
+			case <-time.After(2 * time.Millisecond):
+			}
 		}
 	}
 }
@@ -349,7 +357,7 @@ func databaseFaults() []fault {
 		fault{name: "two loads, the second keeps what the first leaves", data: sleeping(0), prepare: loadBeside(0.7), args: []string{"--if-not-empty=keep", "--lock-timeout=3s"},
 			says: []string{"if-not-empty is keep"}},
 	)
-	return append(append(faults, serverFaults()...), cancellations()...)
+	return append(append(faults, serverFaults()...), append(fullFaults(), cancellations()...)...)
 }
 
 // cancellations are interruptions at each phase.
@@ -456,7 +464,7 @@ func onOwnServer(w *world) {
 		ownServer.server = started
 	}
 	server := ownServer.server
-	w.server, w.db = server, server.NewDatabase(cleanLater{w.t})
+	w.server, w.db, w.own = server, server.NewDatabase(cleanLater{w.t}), true
 	pgtest.Exec(w.t, w.db, shop.Schema())
 	pgtest.Exec(w.t, w.db, string(exportOf(1)))
 	w.before = pgtest.SortedDump(w.t, w.db)

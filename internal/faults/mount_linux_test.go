@@ -2,5 +2,7 @@ package faults
 
 import "syscall"
 
-// mountSmall mounts a disk of one page in a folder.
-func mountSmall(dir string) error { return syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=8k,mode=777") }
+// mountSmall mounts a disk in a folder; size is as in "size=8k".
+func mountSmall(dir, size string) error {
+	return syscall.Mount("tmpfs", dir, "tmpfs", 0, size+",mode=777")
+}

@@ -4,4 +4,4 @@ package faults
 
 import "errors"
 
-func mountSmall(string) error { return errors.ErrUnsupported }
+func mountSmall(string, string) error { return errors.ErrUnsupported }

@@ -68,8 +68,6 @@ func soaked(t *testing.T, d *databases, n int) (state string, took time.Duration
 	f, what := randomFault(r)
 	w := newWorld(t, d, f)
 	state = "wrong"
-	found := ""
-	defer func() { d.giveBack(w.slot, found, false) }()
 	after := soakLimit
 	if r.IntN(5) == 0 {
 		after = time.Duration(r.IntN(900)) * time.Millisecond
@@ -85,23 +83,23 @@ func soaked(t *testing.T, d *databases, n int) (state string, took time.Duration
 	now := pgtest.SortedDump(t, w.db)
 	switch now {
 	case w.before:
-		found = unchanged
+		w.state = unchanged
 	case d.after(t, exportOf(2)):
-		found = complete
+		w.state = complete
 	}
 	said := w.out.String()
 	notKnown := strings.Contains(said, "which is not known")
 	switch {
-	case found == "":
+	case w.state == "":
 		t.Error("the database is neither as it was nor complete")
 	case notKnown:
 		state = unknown
-	case (code == problem.OK) != (found == complete):
-		t.Errorf("it ended with %d, and the database is %s", code, found)
+	case (code == problem.OK) != (w.state == complete):
+		t.Errorf("it ended with %d, and the database is %s", code, w.state)
 	default:
-		state = found
+		state = w.state
 	}
-	if found == unchanged && code == problem.Database && !notKnown && strings.Contains(said, "── Load") && !strings.Contains(said, "The database is as it was") {
+	if w.state == unchanged && code == problem.Database && !notKnown && strings.Contains(said, "── Load") && !strings.Contains(said, "The database is as it was") {
 		t.Error("it does not say that the database is as it was")
 	}
 	if len(left) > 0 {

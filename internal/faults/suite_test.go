@@ -23,8 +23,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"go.uber.org/goleak"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/seed"
@@ -34,7 +34,21 @@ import (
 
 var table = flag.Bool("table", false, "print one line a fault")
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(pgtest.Tests{M: m}) }
+func TestMain(m *testing.M) { leaks.Main(pgtest.Tests{M: tests{m}}) }
+
+// tests is the package's tests, with the server that they restart stopped at the end.
+type tests struct{ m *testing.M }
+
+func (t tests) Run() int {
+	code := t.m.Run()
+	if ownServer.server != nil {
+		if err := ownServer.server.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = max(code, 1)
+		}
+	}
+	return code
+}
 
 // What a run may leave in the database.
 const (
@@ -74,8 +88,10 @@ const defaultLimit = 12 * time.Second // with the settings below; on a machine t
 type world struct {
 	t         *testing.T
 	server    *pgtest.Server
+	own       bool // the server is the one that is restarted
 	slot      *slot
 	changed   bool   // more than rows: schema, roles, server
+	state     string // of the database when all is over; "" means not known
 	db        string // straight to the database
 	api       *simulator.Server
 	apiURL    string
@@ -221,7 +237,7 @@ func (d *databases) psql(t *testing.T, db string, script []byte) {
 		t.Fatal(err)
 	}
 	if _, said, code := pgtest.Psql(t, db, "-q", "-v", "ON_ERROR_STOP=1", "-1", "-f", file); code != 0 {
-		t.Fatalf("psql: %s", said)
+		t.Errorf("psql: %s", said)
 	}
 }
 
@@ -279,6 +295,7 @@ func newWorld(t *testing.T, d *databases, f fault) *world {
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	t.Cleanup(w.cancel)
 	w.slot = d.take(t)
+	t.Cleanup(func() { d.giveBack(w.slot, w.state, w.changed) }) // also of a fault that is skipped
 	w.db = w.slot.url
 	o := f.api
 	o.TempDir = t.TempDir()
@@ -391,7 +408,13 @@ func (w *world) left() (all []string) {
 				all = append(all, "goroutine "+part)
 			}
 		}
-		if n := w.query("SELECT count(*) FROM pg_stat_activity WHERE application_name = '" + w.app + "'"); n != "0" {
+		const sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '%s'"
+		n := w.query(fmt.Sprintf(sessions, w.app))
+		if w.own {
+			out, said, _ := pgtest.Psql(w.t, w.db, "-Atc", fmt.Sprintf(sessions, w.app))
+			n = strings.TrimSpace(out + said)
+		}
+		if n != "0" {
 			all = append(all, n+" sessions")
 		}
 		if len(all) == 0 || time.Now().After(deadline) {
@@ -476,8 +499,6 @@ func (s *suite) all(t *testing.T) {
 
 func (s *suite) one(t *testing.T, group string, f fault) {
 	w := newWorld(t, s.databases, f)
-	got := ""
-	defer func() { s.databases.giveBack(w.slot, got, w.changed) }()
 	code, took := w.run(f)
 	r := row{group: group, name: f.name, code: code, took: took, before: "as made"}
 	defer func() {
@@ -518,8 +539,8 @@ func (s *suite) one(t *testing.T, group string, f fault) {
 	if len(left) > 0 {
 		t.Errorf("left behind:\n%s", strings.Join(left, "\n"))
 	}
-	got = s.state(t, w, f, said)
-	r.after = got
+	w.state = s.state(t, w, f, said)
+	r.after = w.state
 	if t.Failed() {
 		t.Logf("the log:\n%s", said)
 	}

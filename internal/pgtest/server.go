@@ -145,18 +145,22 @@ func (s *Server) listen(ctx context.Context) error {
 		if err := os.Truncate(s.Log(), 0); err != nil {
 			return err
 		}
-		err = s.begin(ctx)
+		err = s.begin(ctx, "")
 		if err == nil || try == portTries || !strings.Contains(lastLines(s.Log(), 20), "TCP/IP socket") {
 			return err
 		}
 	}
 }
 
-// begin starts the server on its port, and waits until it accepts connections.
-func (s *Server) begin(ctx context.Context) error {
-	err := s.group.start(s.Log(), s.programs.path("postgres"),
-		"-D", s.DataDir(), "-h", "127.0.0.1", "-p", strconv.Itoa(s.port), "-k", s.SocketDir())
-	if err != nil {
+// begin starts the server on its port, under limits as RestartUnder takes them, and waits until it accepts connections.
+func (s *Server) begin(ctx context.Context, limits string) error {
+	name := s.programs.path("postgres")
+	args := []string{"-D", s.DataDir(), "-h", "127.0.0.1", "-p", strconv.Itoa(s.port), "-k", s.SocketDir()}
+	if limits != "" {
+		args = append([]string{"-c", "ulimit " + limits + ` && exec "$0" "$@"`, name}, args...)
+		name = "/bin/sh"
+	}
+	if err := s.group.start(s.Log(), name, args...); err != nil {
 		return err
 	}
 	return s.awaitReady(ctx)
@@ -165,6 +169,16 @@ func (s *Server) begin(ctx context.Context) error {
 // Restart ends the server as a crash does (an immediate shutdown), and starts it again on the same port. In between it does
 // what between says, if that is not nil.
 func (s *Server) Restart(ctx context.Context, between func() error) error {
+	return s.restart(ctx, between, "")
+}
+
+// RestartUnder is Restart under limits of the system, until the server is started again. They are written as for ulimit
+// of sh: "-f 2048" is for files of 2048 blocks of 512 bytes at most, "-v 500000" for 500,000 KiB of memory.
+func (s *Server) RestartUnder(ctx context.Context, limits string) error {
+	return s.restart(ctx, nil, limits)
+}
+
+func (s *Server) restart(ctx context.Context, between func() error, limits string) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	if err := s.group.stopServer(stopLimit); err != nil {
@@ -175,7 +189,7 @@ func (s *Server) Restart(ctx context.Context, between func() error) error {
 			return err
 		}
 	}
-	return s.begin(ctx)
+	return s.begin(ctx, limits)
 }
 
 // awaitReady waits until the server says in postmaster.pid that it accepts connections, or has ended. The status is the

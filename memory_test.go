@@ -5,12 +5,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,6 +50,97 @@ func TestPeakMemory(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Archives that are made to take memory are refused within 96 MiB: most of it is for a directory that is as long as it may be.
+func TestPeakMemoryOfHostileArchives(t *testing.T) {
+	t.Parallel()
+	const limit = 96 << 20 // bytes of memory
+	if runtime.GOOS != "linux" {
+		t.Skip("the peak of another process's memory is read from /proc, which is Linux's")
+	}
+	lines := bytes.Repeat([]byte{'\n'}, 1<<20)
+	bomb := func(mib int) []byte {
+		return zipOf(t, func(add func(string) io.Writer) {
+			w := add("load.sql")
+			for range mib {
+				_, _ = w.Write(lines) // into memory
+			}
+		})
+	}
+	entries := func(n int, name string) []byte {
+		return zipOf(t, func(add func(string) io.Writer) {
+			for i := range n {
+				add(fmt.Sprintf(name, i))
+			}
+		})
+	}
+	flat := bomb(256)
+	nested := flat
+	for range 8 {
+		inner := nested
+		nested = zipOf(t, func(add func(string) io.Writer) {
+			for i := range 4 {
+				_, _ = add(fmt.Sprintf("%d.zip", i)).Write(inner)
+			}
+		})
+	}
+	lies := bytes.Clone(flat)
+	for _, at := range []int{bytes.Index(lies, []byte("PK\x07\x08")) + 12, bytes.LastIndex(lies, []byte("PK\x01\x02")) + 24} {
+		copy(lies[at:], "\x00\x00\x10\x00") // the size of the contents: 1 MiB
+	}
+	for _, test := range []struct {
+		name    string
+		archive []byte
+		says    string
+	}{
+		{"flat bomb of 256 MiB", flat, "more than 200 times"},
+		{"bomb that claims to be small", lies, "damaged"},
+		{"zips in zips", nested, "no load.sql"},
+		{"a million entries", entries(1_000_000, "%d"), "directory is longer"},
+		{"just too many entries", entries(50_001, "%d"), "limit of 50000"},
+		{"as many entries as may be, in folders as deep as may be", entries(50_000-31, strings.Repeat("d/", 31)+"%08d"), "no load.sql"},
+		{"as many folders as may be", entries(25_000, "%[1]d"+strings.Repeat("n", 100)+"/%[1]d"), "no load.sql"},
+		{"folders in folders, for each entry", entries(50_000, "%d/"+strings.Repeat("d/", 31)+"f"), "limit of"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			archive := filepath.Join(t.TempDir(), "export.zip")
+			if err := os.WriteFile(archive, test.archive, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			p := program(t, binary(t), []string{"load", archive}, "DATABASE_URL="+pgtest.Shared(t).NewDatabase(t))
+			p.start(t)
+			peak := make(chan int64)
+			go func() { peak <- watchPeak(p.Process.Pid) }()
+			p.exitsWith(t, 5)
+			got := <-peak
+			t.Logf("a zip of %d KiB: peak memory %.1f MiB", len(test.archive)>>10, float64(got)/(1<<20))
+			if got == 0 || got > limit {
+				t.Errorf("peak memory %d bytes, more than %d", got, limit)
+			}
+			if !strings.Contains(p.output.String(), test.says) {
+				t.Errorf("no %q in:\n%s", test.says, p.output.String())
+			}
+		})
+	}
+}
+
+// zipOf makes a zip of the entries that are added.
+func zipOf(t *testing.T, fill func(add func(name string) io.Writer)) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	fill(func(name string) io.Writer {
+		w, err := z.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	})
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 // bareTables makes of the shop's tables ones that the server fills quickly: not logged, without keys and indexes. What
@@ -101,9 +194,9 @@ var highWater = regexp.MustCompile(`(?m)^VmHWM:\s+(\d+) kB$`)
 // watchPeak gives the peak of a process's memory in bytes, read until it ends. (The kernel's own sum, ru_maxrss, begins
 // with the peak of the process that started it, because Go starts processes by vfork: of this test, that is.)
 func watchPeak(pid int) (bytes int64) {
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for range tick.C {
+	for ; ; <-tick.C {
 		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 		found := highWater.FindSubmatch(status)
 		if err != nil || found == nil { // a process that has ended has no memory

@@ -52,7 +52,7 @@ const (
 
 // Limits bounds what a zip may hold. Zero fields mean the defaults.
 type Limits struct {
-	Entries int   // files and folders
+	Entries int   // files and folders, also such as are named only by what is in them
 	Bytes   int64 // of all entries together, unpacked
 	Ratio   int64 // unpacked size against the size of the zip, above the first 100 MiB
 }

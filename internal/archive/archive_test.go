@@ -18,8 +18,11 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
+
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // entry is one entry of a zip to be made; change spoils it before it is written.
 type entry struct {
@@ -272,6 +275,7 @@ func TestRefused(t *testing.T) {
 		"folder entry in case":  {makeZip(t, files("d/", "D/b")...), Limits{}, "in case alone"},
 		"file and folder":       {makeZip(t, files("a", "a/b")...), Limits{}, "a file and a folder"},
 		"many entries":          {makeZip(t, files("a", "b", "c")...), Limits{Entries: 2}, "limit of 2"},
+		"many folders":          {makeZip(t, files("a/b/c/d/e")...), Limits{Entries: 4}, "limit of 4 entries and folders"},
 		"large":                 {good, Limits{Bytes: 1000}, "limit of 1000 bytes"},
 		"bomb":                  {spoil(t, good, directoryHeader, 24, "\x00\x00\x00\xf0", false), Limits{}, "more than 200 times"},
 		"bomb in 64 bits":       {zip64Claiming(t, 1<<50), Limits{}, "limit of"},

@@ -133,7 +133,7 @@ func checkEntries(entries []*zip.File, where string, size int64, limits Limits) 
 		return nil, refusedf(where, "the zip of %d bytes claims to hold %d, more than %d times as much, as only "+
 			"malicious archives do", size, total, maxRatio)
 	}
-	if err := checkCollisions(kept, where); err != nil {
+	if err := checkCollisions(kept, where, maxEntries); err != nil {
 		return nil, err
 	}
 	return kept, checkOverlaps(entries, where, size)
@@ -188,11 +188,13 @@ func checkKind(entry *zip.File, name string) string {
 }
 
 // checkCollisions refuses names that come twice, that differ in case alone, and files that are folders as well: on
-// some file system or other, one would take the place of the other.
-func checkCollisions(entries []*zip.File, where string) error {
+// some file system or other, one would take the place of the other. It also counts the folders that entries are in and
+// that are no entries themselves: each takes memory as an entry does, and one name can be of 32.
+func checkCollisions(entries []*zip.File, where string, most int) error {
 	first := make(map[string]string, len(entries)) // folded name to name
 	isFile := make(map[string]bool, len(entries))  // by folded name
-	folders := make(map[string]string)             // folded name to name, of those that entries are in as well
+	files := 0
+	folders := make(map[string]string) // folded name to name, of those that entries are in as well
 	for _, entry := range entries {
 		name := strings.TrimSuffix(entry.Name, "/")
 		folded := strings.ToLower(name)
@@ -204,7 +206,9 @@ func checkCollisions(entries []*zip.File, where string) error {
 			return refusedf(where, "the entries %q and %q differ in case alone", shortened(other), shortened(name))
 		}
 		first[folded] = name
-		isFile[folded] = !strings.HasSuffix(entry.Name, "/")
+		if isFile[folded] = !strings.HasSuffix(entry.Name, "/"); isFile[folded] {
+			files++
+		}
 	}
 	for _, entry := range entries {
 		dir, isDir := strings.CutSuffix(entry.Name, "/")
@@ -218,6 +222,9 @@ func checkCollisions(entries []*zip.File, where string) error {
 			}
 			if other, seen := folders[folded]; !seen {
 				folders[folded] = dir
+				if files+len(folders) > most {
+					return refusedf(where, "the zip has more than the limit of %d entries and folders that they are in", most)
+				}
 			} else if other == dir {
 				break // and so are the folders above it
 			} else {

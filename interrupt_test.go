@@ -95,17 +95,7 @@ func TestInterrupted(t *testing.T) {
 				if test.locked {
 					unlock = lock(t, db, "kept")
 				}
-				options := test.api
-				options.TempDir = t.TempDir()
-				api := simulator.New(options)
-				server := httptest.NewServer(api)
-				defer server.Close()
-				defer func() { _ = api.Close() }()
-				temp := t.TempDir()
-
-				p := program(t, "fabricate-seed", []string{"--workspace=w", "--database=d"},
-					"RUNNER_TEMP="+temp, "FABRICATE_API_URL="+server.URL+simulator.Path, "FABRICATE_API_KEY="+api.Key(),
-					"DATABASE_URL="+db)
+				p, api, temp := seeding(t, db, test.api)
 				p.start(t)
 				want := test.want
 				if test.active == "" {
@@ -142,6 +132,21 @@ func TestInterrupted(t *testing.T) {
 			})
 		}
 	}
+}
+
+// seeding makes a process that is to fill a database from an API, which it starts. It gives the process's temporary folder too.
+func seeding(t *testing.T, db string, options simulator.Options) (p *process, api *simulator.Server, temp string) {
+	t.Helper()
+	options.TempDir, temp = t.TempDir(), t.TempDir()
+	api = simulator.New(options)
+	server := httptest.NewServer(api)
+	t.Cleanup(func() {
+		_ = api.Close()
+		server.Close()
+	})
+	p = program(t, "fabricate-seed", []string{"--workspace=w", "--database=d"},
+		"RUNNER_TEMP="+temp, "FABRICATE_API_URL="+server.URL+simulator.Path, "FABRICATE_API_KEY="+api.Key(), "DATABASE_URL="+db)
+	return p, api, temp
 }
 
 // ours tells the sessions of a load from others.
@@ -193,15 +198,7 @@ func TestParentGone(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			db := pgtest.Shared(t).NewDatabase(t)
-			options := script(test.script)
-			options.TempDir = t.TempDir()
-			api := simulator.New(options)
-			server := httptest.NewServer(api)
-			defer server.Close()
-			defer func() { _ = api.Close() }()
-			temp := t.TempDir()
-			p := program(t, "fabricate-seed", []string{"--workspace=w", "--database=d"},
-				"RUNNER_TEMP="+temp, "FABRICATE_API_URL="+server.URL+simulator.Path, "FABRICATE_API_KEY="+api.Key(), "DATABASE_URL="+db)
+			p, _, temp := seeding(t, db, script(test.script))
 			log, write, err := os.Pipe()
 			if err != nil {
 				t.Fatal(err)

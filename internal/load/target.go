@@ -2,6 +2,7 @@ package load
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -285,10 +286,12 @@ func (s *surveyor) other(t *tokens) {
 		}
 		switch name := t.next(); name.text {
 		case "set_config":
-			if t.accept("(") && strings.EqualFold(t.next().text, "search_path") && t.accept(",") {
-				if s.path = t.next().text; s.path == "" {
-					s.path = `""`
-				}
+			if !t.accept("(") || !strings.EqualFold(t.next().text, "search_path") || !t.accept(",") {
+				return
+			}
+			value := t.next()
+			if s.path = cmp.Or(value.text, `""`); value.kind != stringToken || !t.accept(",") {
+				s.unforeseen = true // it is computed
 			}
 		case "setval":
 		default:

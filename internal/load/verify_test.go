@@ -404,6 +404,18 @@ func TestAnalyzeMakesNoNoise(t *testing.T) {
 	}
 }
 
+// TestPreflightOfAComputedPath holds that names are not looked up beforehand where only the server can tell what they mean.
+func TestPreflightOfAComputedPath(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Shared(t).NewDatabase(t)
+	pgtest.Exec(t, url, "CREATE SCHEMA app; CREATE TABLE app.t (id int)")
+	for _, path := range []string{"(SELECT 'app')", "'ap' || 'p'", "lower('APP')"} {
+		if _, err := loaded(t, url, "SELECT pg_catalog.set_config('search_path', "+path+", false); INSERT INTO t VALUES (1);", nil); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
 func mustContainAll(t testing.TB, text string, parts ...string) {
 	t.Helper()
 	for _, part := range parts {

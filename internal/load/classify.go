@@ -37,8 +37,10 @@ type copyInfo struct {
 	from    bool
 	program bool
 	binary  bool
-	file    string // server-side file, "" for STDIN and STDOUT
-	fileAt  token  // its place in the text
+	columns []string // nil if not given
+	plain   bool     // text, without any options
+	file    string   // server-side file, "" for STDIN and STDOUT
+	fileAt  token    // its place in the text
 }
 
 // classify reads the head of one statement, which t stands at the beginning of.
@@ -136,7 +138,15 @@ func setsConfig(t tokens) bool {
 	if t.accept("pg_catalog") {
 		t.accept(".")
 	}
-	return t.accept("set_config")
+	if !t.accept("set_config") || !t.accept("(") {
+		return false
+	}
+	for tok := t.next(); tok.kind != endToken; tok = t.next() {
+		if tok.kind == otherToken && tok.text == "(" { // what else is called here may do anything
+			return false
+		}
+	}
+	return true
 }
 
 func classifyEnd(t *tokens, word string) statementInfo {
@@ -167,7 +177,9 @@ func classifyCopy(t *tokens) statementInfo {
 		if parts := t.relation(); len(parts) > 0 {
 			info.tables = [][]string{parts}
 		}
-		t.parens()
+		if list := t.parens(); list != nil {
+			info.copy.columns = (&tokens{text: list, escapes: t.escapes}).columns()
+		}
 	}
 	info.copy.from = t.accept("from")
 	if !info.copy.from {
@@ -179,6 +191,9 @@ func classifyCopy(t *tokens) statementInfo {
 		info.copy.file, info.copy.fileAt = tok.text, tok
 	}
 	at := t.i
+	end := t.next()
+	info.copy.plain = !info.copy.binary && (end.kind == endToken || end.kind == otherToken && end.text == ";")
+	t.i = at
 	for !info.copy.binary {
 		tok := t.next()
 		if tok.kind == endToken || tok.kind == otherToken && tok.text == ";" {

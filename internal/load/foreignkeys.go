@@ -19,6 +19,7 @@ const (
 
 // foreignKey is one constraint, as a check needs it. Names are quoted.
 type foreignKey struct {
+	oid                 uint32
 	name, table, parent string
 	full                bool     // MATCH FULL
 	hidden              bool     // row security hides rows of one of the two, or the role may not read one
@@ -30,7 +31,7 @@ type foreignKey struct {
 // once, not for each partition. Keys marked NOT VALID promise nothing and are left out. ONLY is what the server's own triggers
 // use: a plain inheritance child's rows belong to neither side.
 const foreignKeyQuery = `
-SELECT quote_ident(c.conname),
+SELECT c.oid, quote_ident(c.conname),
 	CASE WHEN f.relkind = 'r' THEN 'ONLY ' ELSE '' END || pg_catalog.format('%I.%I', fn.nspname, f.relname),
 	CASE WHEN p.relkind = 'r' THEN 'ONLY ' ELSE '' END || pg_catalog.format('%I.%I', pn.nspname, p.relname),
 	c.confmatchtype = 'f',
@@ -60,7 +61,7 @@ func (r *run) foreignKeys(ctx context.Context, condition, argument string) ([]fo
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (k foreignKey, err error) {
-		return k, row.Scan(&k.name, &k.table, &k.parent, &k.full, &k.hidden, &k.from, &k.to, &k.equal, &k.collate)
+		return k, row.Scan(&k.oid, &k.name, &k.table, &k.parent, &k.full, &k.hidden, &k.from, &k.to, &k.equal, &k.collate)
 	})
 }
 
@@ -71,6 +72,11 @@ func (r *run) checkForeignKeys(ctx context.Context, oids []uint32) error {
 		return (&failure{err: err}).problem()
 	}
 	keys = slices.DeleteFunc(keys, r.way.checked)
+	kept, err := r.kept(ctx)
+	if err != nil {
+		return (&failure{err: err}).problem()
+	}
+	keys = slices.DeleteFunc(keys, func(k foreignKey) bool { return kept[k.oid] })
 	suspects, err := r.suspects(ctx, keys)
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ const (
 	// manyInserts is how many INSERTs into one table, one after the other, go as COPY whatever their size.
 	manyInserts = 5
 	// manyRows is how many bytes of rows must come before indexes are switched off for them.
-	manyRows = 2 << 20
+	manyRows = 256 << 10
 )
 
 // runStart is the savepoint before a run.
@@ -52,6 +52,7 @@ type insertRun struct {
 	head    []byte // what the statements begin with, up to the first row
 	encoder *encoder
 	plan    *tablePlan
+	seen    *seenTable    // nil if the values of no column matter
 	goesOn  bool          // the statement that was encoded last does
 	first   psql.Position // of the run
 	parts   bool          // it is one statement, given in parts
@@ -101,12 +102,15 @@ func (r *run) inserts(ctx context.Context, sc *psql.Script, st *psql.Statement) 
 	if st.More {
 		encoder.codecs = nil // nobody has seen its other rows, and text takes more spellings
 	}
+	if run.seen, err = r.see(ctx, plan, names, encoder); err != nil {
+		return true, &failure{at: st.Pos, err: err}
+	}
 	if run.encoder = encoder; !run.encode(st, head.rows) {
 		if encoder.codecs == nil {
 			return false, nil
 		}
 		plan.text = true
-		if encoder.codecs = nil; !run.encode(st, head.rows) {
+		if encoder.codecs, encoder.seen, run.seen = nil, nil, nil; !run.encode(st, head.rows) {
 			return false, nil
 		}
 	}
@@ -132,7 +136,7 @@ func (run *insertRun) send(ctx context.Context, table, columns []string) *failur
 		run.buf = slices.Insert(run.buf, 0, binaryHeader...)
 	}
 	if !r.began {
-		return r.copyAlone(ctx, &tableCopy{table: table, sql: text, rows: run, many: run.more(), size: func() int64 { return run.size },
+		return r.copyAlone(ctx, &tableCopy{table: table, sql: text, rows: run, many: run.more(), seen: run.seen, size: func() int64 { return run.size },
 			failed: func(error) *failure { return run.replay(ctx) }}, run.plan)
 	}
 	if run.parts {
@@ -160,6 +164,7 @@ func (run *insertRun) send(ctx context.Context, table, columns []string) *failur
 	switch {
 	case err == nil:
 		r.tally.count(table, tag.RowsAffected(), run.size, time.Since(start))
+		run.seen.add(tag.RowsAffected())
 		_ = r.outcome(f, pgconn.NewCommandTag(fmt.Sprintf("INSERT 0 %d", run.last)))
 		return nil
 	case ctx.Err() != nil, !errors.Is(err, errAgain) && !errors.As(err, &pe), r.conn.IsClosed():
@@ -231,6 +236,7 @@ func (run *insertRun) encode(st *psql.Statement, offset int) bool {
 	before := len(run.buf)
 	out, rows, ok := run.encoder.rows(run.buf, st.Text[offset:], st.More)
 	if !ok {
+		run.seen.miss() // values have passed by that are not sent
 		run.buf = run.buf[:before]
 		return false
 	}

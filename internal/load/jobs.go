@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -19,14 +20,19 @@ type tableCopy struct {
 	many   bool // worth switching indexes off for
 	size   func() int64
 	failed func(error) *failure // what a refusal means for the script
+	seen   *seenTable           // the rows' values pass by there; nil if they do not
 
-	tag  pgconn.CommandTag
-	took time.Duration
-	err  error
-	pipe *io.PipeReader // nil when rows are read where they are sent
-	over chan struct{}  // closed when a worker is through with it
-	by   *run
-	sent atomic.Bool // the rows are in, indexes may still be under way
+	oid      uint32
+	alone    bool  // the table was empty, and nobody else could write to it
+	xid      int64 // of the transaction that the rows then have, its lower half
+	analyzed bool
+	tag      pgconn.CommandTag
+	took     time.Duration
+	err      error
+	pipe     *io.PipeReader // nil when rows are read where they are sent
+	over     chan struct{}  // closed when a worker is through with it
+	by       *run
+	sent     atomic.Bool // the rows are in, indexes may still be under way
 }
 
 // run sends the rows over the connection of r. Many rows go in a transaction of their own, for which the table's indexes can
@@ -40,7 +46,7 @@ func (c *tableCopy) run(ctx context.Context, r *run) {
 			done:   func(t pgconn.CommandTag) { c.tag = t },
 		})
 	}
-	c.err = r.alone(ctx, c.table, c.many, send)
+	c.err = r.alone(ctx, c, send)
 	c.took = time.Since(start)
 	if c.pipe != nil {
 		_ = c.pipe.CloseWithError(firstError(c.err, io.ErrClosedPipe)) // nobody reads on
@@ -48,11 +54,11 @@ func (c *tableCopy) run(ctx context.Context, r *run) {
 }
 
 // alone runs a COPY outside the script's transaction.
-func (r *run) alone(ctx context.Context, table []string, many bool, send func() error) error {
-	if !many {
+func (r *run) alone(ctx context.Context, c *tableCopy, send func() error) error {
+	if !c.many {
 		return send()
 	}
-	plan, err := r.plan(ctx, table)
+	plan, err := r.plan(ctx, c.table)
 	if err != nil {
 		return err
 	}
@@ -65,14 +71,15 @@ func (r *run) alone(ctx context.Context, table []string, many bool, send func() 
 	r.began = true
 	defer r.forgetPlans()
 	defer r.rollback(ctx) // does nothing after COMMIT
-	if err := r.exec(ctx, "LOCK TABLE "+quoteName(table...)+" IN ACCESS EXCLUSIVE MODE"); err != nil {
+	if err := r.exec(ctx, "LOCK TABLE "+quoteName(c.table...)+" IN ACCESS EXCLUSIVE MODE"); err != nil {
 		return err
 	}
 	r.forgetPlans() // with the lock there are indexes to switch off
-	if plan, err = r.plan(ctx, table); err != nil {
+	if plan, err = r.plan(ctx, c.table); err != nil {
 		return err
 	}
-	if err := r.switchOff(ctx, table, plan); err != nil {
+	c.alone = plan.alone
+	if err := r.switchOff(ctx, c.table, plan); err != nil {
 		return err
 	}
 	if err := send(); err != nil {
@@ -82,16 +89,21 @@ func (r *run) alone(ctx context.Context, table []string, many bool, send func() 
 	if err := r.rebuild(ctx); err != nil {
 		return err
 	}
-	if err := r.exec(ctx, "COMMIT"); err != nil {
+	if err := r.wire.query(ctx, []byte("SELECT pg_catalog.txid_current() & 4294967295; COMMIT"), answers{
+		row: func(v [][]byte) { c.xid, _ = strconv.ParseInt(string(v[0]), 10, 64) }}); err != nil {
 		return err
 	}
 	r.began = false
+	if !r.o.SkipAnalyze && !plan.partitioned { // while others load; if it fails, it is done again with the rest
+		c.analyzed = r.exec(ctx, "ANALYZE "+skipLocked+quoteName(c.table...)) == nil
+	}
 	return nil
 }
 
 // copyAlone sends a table's rows outside a transaction: over a connection of its own, while the script is read on, if there
 // are jobs and the order of tables does not matter; otherwise at once.
 func (r *run) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan) *failure {
+	c.oid = plan.oid
 	if r.o.Jobs <= 1 || !plan.free {
 		if f := r.join(ctx); f != nil {
 			return f
@@ -210,6 +222,15 @@ func (r *run) join(ctx context.Context) *failure {
 
 // collect counts what a copy has loaded, or says what its refusal means.
 func (r *run) collect(ctx context.Context, c *tableCopy) *failure {
+	r.analyzed[c.oid] = c.analyzed
+	switch {
+	case c.seen == nil: // by a way on which nothing is noted
+		r.seen.tables[c.oid].miss()
+	case c.err == nil && c.alone:
+		c.seen.rows, c.seen.xid = c.tag.RowsAffected(), c.xid
+	default:
+		c.seen.missed = true
+	}
 	if c.err == nil {
 		r.tally.count(c.table, c.tag.RowsAffected(), c.size(), c.took)
 		return nil

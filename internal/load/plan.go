@@ -10,18 +10,20 @@ import (
 
 // tablePlan is what the catalog says of loading a table by COPY.
 type tablePlan struct {
-	oid       uint32
-	replica   bool // the present replication role is replica: no foreign key is checked row by row
-	free      bool // no foreign key is checked row by row: tables may be loaded in any order
-	superuser bool
-	owned     bool // the role may do what the table's owner may
-	asCopy    bool // INSERTs of literals may go as COPY
-	together  bool // its rows refer to each other, and are checked at the end of each statement: they must come in one, however few
-	text      bool // some value was not one that the binary format is sure of: COPY in text from now on
-	columns   []planColumn
-	indexes   []string // those that may be switched off while rows come, as REINDEX takes them; empty when that may not be
-	off       bool     // they are
-	rebuild   []string // statements that bring them back
+	oid         uint32
+	replica     bool // the present replication role is replica: no foreign key is checked row by row
+	free        bool // no foreign key is checked row by row: tables may be loaded in any order
+	superuser   bool
+	owned       bool // the role may do what the table's owner may
+	asCopy      bool // INSERTs of literals may go as COPY
+	alone       bool // it is empty, and nobody else can see it until the transaction ends
+	partitioned bool
+	together    bool // its rows refer to each other, and are checked at the end of each statement: they must come in one, however few
+	text        bool // some value was not one that the binary format is sure of: COPY in text from now on
+	columns     []planColumn
+	indexes     []string // those that may be switched off while rows come, as REINDEX takes them; empty when that may not be
+	off         bool     // they are
+	rebuild     []string // statements that bring them back
 }
 
 type planColumn struct {
@@ -88,7 +90,7 @@ SELECT c.oid, role.replica,
 	role.replica OR NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k
 		WHERE k.contype = 'f' AND (k.conrelid IN (SELECT oid FROM rels) OR k.confrelid IN (SELECT oid FROM rels))),
 	(SELECT u.rolsuper FROM pg_catalog.pg_roles u WHERE u.rolname = current_user),
-	pg_catalog.pg_has_role(c.relowner, 'USAGE'),
+	pg_catalog.pg_has_role(c.relowner, 'USAGE'), c.relkind = 'p',
 	c.relkind IN ('r', 'p') AND c.relnamespace <> 'pg_catalog'::regnamespace
 	AND NOT pg_catalog.row_security_active(c.oid)
 	AND NOT EXISTS (SELECT 1 FROM rels WHERE relkind NOT IN ('r', 'p'))
@@ -112,14 +114,14 @@ SELECT c.oid, role.replica,
 		FROM cols a LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum ORDER BY a.attnum),
 	ARRAY(SELECT CASE WHEN a.element_oid IS NULL THEN '' ELSE a.element END FROM cols a ORDER BY a.attnum),
 	ARRAY(SELECT coalesce(a.element_oid::int8, 0) FROM cols a ORDER BY a.attnum),
+	NOT EXISTS (SELECT 1 FROM rels WHERE relkind = 'r' AND (pg_catalog.pg_relation_size(rels.oid) > 0 OR NOT EXISTS (
+		SELECT 1 FROM pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.relation = rels.oid
+			AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+			AND l.mode = 'AccessExclusiveLock' AND l.granted))),
 	ARRAY(SELECT pg_catalog.format('%I.%I', n.nspname, i.relname) FROM pg_catalog.pg_index x
 		JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = i.relnamespace
 		WHERE x.indrelid IN (SELECT oid FROM rels) AND i.relkind = 'i' AND x.indisvalid AND x.indisready AND x.indislive AND x.indimmediate
 			AND pg_catalog.pg_has_role(c.relowner, 'USAGE')
-			AND NOT EXISTS (SELECT 1 FROM rels WHERE relkind = 'r' AND (pg_catalog.pg_relation_size(rels.oid) > 0 OR NOT EXISTS (
-				SELECT 1 FROM pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.relation = rels.oid
-					AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
-					AND l.mode = 'AccessExclusiveLock' AND l.granted)))
 		ORDER BY i.oid)
 FROM pg_catalog.pg_class c, role
 WHERE c.oid = pg_catalog.to_regclass($1)`
@@ -131,12 +133,15 @@ func (r *run) readPlan(ctx context.Context, key string) (*tablePlan, error) {
 	var numbered []bool
 	zone := r.wire.pg.ParameterStatus("TimeZone")
 	utc := zone == "UTC" || zone == "Etc/UTC" || zone == "GMT" || zone == "Etc/GMT"
-	err := r.conn.QueryRow(ctx, planQuery, key).Scan(&p.oid, &p.replica, &p.free, &p.superuser, &p.owned, &p.asCopy, &p.together, &names, &types, &numbered, &elements, &elementOIDs, &p.indexes)
+	err := r.conn.QueryRow(ctx, planQuery, key).Scan(&p.oid, &p.replica, &p.free, &p.superuser, &p.owned, &p.partitioned, &p.asCopy, &p.together, &names, &types, &numbered, &elements, &elementOIDs, &p.alone, &p.indexes)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil //nolint:nilnil // no such table: the server will say so
 	}
 	if err != nil {
 		return nil, err
+	}
+	if !p.alone {
+		p.indexes = nil
 	}
 	owners := r.way != nil && r.way.active
 	p.replica = p.replica || owners

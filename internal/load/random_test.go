@@ -304,7 +304,11 @@ func (g *generator) script(schema string) string {
 	}
 	for _, t := range g.tables {
 		for range 1 + g.IntN(6) {
-			b.WriteString(g.insert(t))
+			if g.chance(25) {
+				b.WriteString(g.copyRows(t))
+			} else {
+				b.WriteString(g.insert(t))
+			}
 			if g.chance(30) {
 				b.WriteString("\n\n-- fabricate-flush\n\n")
 			}
@@ -378,6 +382,57 @@ func (g *generator) insert(t randomTable) string {
 	}
 	b.WriteString(g.pick("", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", " ON CONFLICT DO NOTHING", " RETURNING 1"))
 	b.WriteString(";\n")
+	return b.String()
+}
+
+// copyRows is a COPY, mostly as exports and pg_dump write it.
+func (g *generator) copyRows(t randomTable) string {
+	var names []string
+	var columns []randomColumn
+	for _, c := range t.columns {
+		if !c.omit && (c.required || g.chance(95)) {
+			columns, names = append(columns, c), append(names, c.name)
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "COPY %s (%s) FROM stdin%s;\n", t.name, strings.Join(names, ", "), g.pick("", "", "", "", " WITH (FORMAT text)"))
+	odd := g.chance(25)
+	for range 1 + g.IntN(80) {
+		var fields []string
+		for _, c := range columns {
+			fields = append(fields, g.copyField(g.literal(c, false), odd && g.chance(8)))
+		}
+		if odd && g.chance(1) {
+			fields = append(fields, "")
+		}
+		b.WriteString(strings.Join(fields, "\t") + "\n")
+	}
+	b.WriteString("\\.\n")
+	return b.String()
+}
+
+// copyField writes a literal as COPY's text format has it; odd is a spelling that nobody writes.
+func (g *generator) copyField(literal string, odd bool) string {
+	text, quoted := strings.CutPrefix(literal, "'")
+	switch {
+	case !quoted && literal == "NULL":
+		return `\N`
+	case quoted:
+		text = strings.ReplaceAll(strings.TrimSuffix(text, "'"), "''", "'")
+	}
+	var b strings.Builder
+	for i := range len(text) {
+		c := text[i]
+		escape := map[byte]string{'\\': `\\`, '\n': `\n`, '\t': `\t`, '\r': `\r`}[c]
+		switch {
+		case odd && g.chance(30):
+			b.WriteString(g.pick(fmt.Sprintf(`\x%x`, c), fmt.Sprintf(`\%03o`, c), `\`+string(c), `\.`, "\r"))
+		case escape != "":
+			b.WriteString(escape)
+		default:
+			b.WriteByte(c)
+		}
+	}
 	return b.String()
 }
 

@@ -114,7 +114,7 @@ func (r *run) attempt(ctx context.Context, before *run) (Result, error) {
 	if err := r.commit(ctx); err != nil {
 		return r.result(), err
 	}
-	return r.result(), nil
+	return r.result(), r.analyzeCommitted(ctx)
 }
 
 // held is an item of the script, or the error in its place.
@@ -154,10 +154,14 @@ type run struct {
 	told       int          // a worker: how much of that it was told
 
 	plans       map[string]*tablePlan
+	seen        seenKeys
 	off         []*tablePlan // whose indexes are switched off
 	tuned       bool         // memory for building indexes is set
 	insertsInto string       // table of the last INSERT
 	insertsSeen int          // INSERTs into it, one after the other
+
+	toAnalyze []string        // tables, once their rows are committed
+	analyzed  map[uint32]bool // tables that are, with all their rows so far
 
 	order   *order     // of the rows, where the script's own does not do, else nil
 	rows    *rowsFS    // where there is no script, else nil
@@ -175,7 +179,8 @@ func newRun(o Options) *run {
 	t := &o.thresholds
 	t.fragmentSize, t.largeInsert = cmp.Or(t.fragmentSize, fragmentSize), cmp.Or(t.largeInsert, largeInsert)
 	t.manyInserts, t.manyRows = cmp.Or(t.manyInserts, manyInserts), cmp.Or(t.manyRows, manyRows)
-	return &run{o: o, vars: psql.NewVars(), tally: newTally(), mentioned: map[string]bool{}, plans: map[string]*tablePlan{}}
+	t.manyToAnalyze, t.keyMemory = cmp.Or(t.manyToAnalyze, manyToAnalyze), cmp.Or(t.keyMemory, keyMemory)
+	return &run{o: o, vars: psql.NewVars(), tally: newTally(), mentioned: map[string]bool{}, plans: map[string]*tablePlan{}, analyzed: map[uint32]bool{}}
 }
 
 // connect opens the connection that everything goes over.

@@ -200,6 +200,7 @@ func (r *run) statement(ctx context.Context, sc *psql.Script, st *psql.Statement
 		rows = sc.CopyData
 	}
 	if r.mayPost(st) && len(r.off) == 0 {
+		r.asWritten(st.Text, infos)
 		return r.post(ctx, st.Clone(), infos[0])
 	}
 	return r.implicit(ctx, st.Text, f, func() *failure {
@@ -216,6 +217,7 @@ func (r *run) statement(ctx context.Context, sc *psql.Script, st *psql.Statement
 			}
 		}
 		if st.Send != nil && (st.Send.Kind != psql.SendG || st.Send.Bind != nil) {
+			r.asWritten(text, infos)
 			return r.send(ctx, st, rows, f)
 		}
 		return r.query(ctx, text, infos, rows, f)
@@ -254,6 +256,9 @@ func (r *run) forget(ctx context.Context, infos []statementInfo) error {
 			r.tally.forgetNames()
 		}
 		r.forgetPlans()
+		if !info.session {
+			r.forgetSeen()
+		}
 	}
 	return err
 }
@@ -274,6 +279,7 @@ func (r *run) query(ctx context.Context, text []byte, infos []statementInfo, row
 	}
 	ahead, err := r.ahead(ctx, infos, rows)
 	var open *psql.CopyReader
+	var recoded *recoder
 	switch {
 	case err != nil:
 		f.err = err
@@ -291,9 +297,19 @@ func (r *run) query(ctx context.Context, text []byte, infos []statementInfo, row
 			f.err = err
 			return f
 		}
+		if recoded, err = r.recode(ctx, infos[0].copy, ahead); err != nil {
+			_ = open.Close()
+			f.err = err
+			return f
+		}
 	}
-	err = r.wire.query(ctx, text, answers{
-		copyIn: func() (io.Reader, error) {
+	if recoded != nil {
+		var tag pgconn.CommandTag
+		tag, err = r.sendRecoded(ctx, text, infos[0], recoded)
+		tags = append(tags, tag)
+	} else {
+		r.asWritten(text, infos)
+		err = r.wire.query(ctx, text, answers{copyIn: func() (io.Reader, error) {
 			if ahead != nil {
 				return ahead.all, nil
 			}
@@ -309,9 +325,8 @@ func (r *run) query(ctx context.Context, text []byte, infos []statementInfo, row
 				return strings.NewReader(""), nil
 			}
 			return watched{open, r.progress}, nil
-		},
-		done: func(tag pgconn.CommandTag) { tags = append(tags, tag) },
-	})
+		}, done: func(tag pgconn.CommandTag) { tags = append(tags, tag) }})
+	}
 	if open != nil {
 		f.rows = open
 		if cerr := open.Close(); err == nil {

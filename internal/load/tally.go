@@ -120,6 +120,14 @@ func (t *tally) leave() {
 	clear(t.building)
 }
 
+// bytes is how much was loaded into a table.
+func (t *tally) bytes(oid uint32) int64 {
+	if e := t.byOID[oid]; e != nil {
+		return e.Bytes
+	}
+	return 0
+}
+
 // oids are those of the loaded tables that exist.
 func (t *tally) oids() []uint32 {
 	var oids []uint32

@@ -139,6 +139,17 @@ func (t *tokens) parens() []byte {
 	return bytes.TrimLeft(t.text[at:t.i], " \t\r\n\f")
 }
 
+// columns reads a list of columns in parentheses. It gives nil for any other list, and where a name has Unicode escapes.
+func (t *tokens) columns() []string {
+	names, offsets := t.names()
+	for _, at := range offsets {
+		if t.text[at]|0x20 == 'u' && bytes.HasPrefix(t.text[at+1:], []byte("&")) {
+			return nil
+		}
+	}
+	return names
+}
+
 // skipStatement moves behind the next semicolon that ends a statement, or to the end: those in the body of a BEGIN ATOMIC
 // function do not.
 func (t *tokens) skipStatement() {

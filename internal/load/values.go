@@ -40,20 +40,9 @@ func parseInsert(text []byte) (h insertHead, ok bool) {
 	if h.table = t.relation(); len(h.table) == 0 {
 		return h, false
 	}
-	if t.accept("(") {
-		for {
-			name := t.next()
-			if name.kind != wordToken && name.kind != quotedToken || text[name.at]|0x20 == 'u' && bytes.HasPrefix(text[name.at+1:], []byte("&")) {
-				return h, false
-			}
-			h.columns = append(h.columns, name.text)
-			if t.accept(",") {
-				continue
-			}
-			if !t.accept(")") {
-				return h, false
-			}
-			break
+	if tok := t.peek(); tok.kind == otherToken && tok.text == "(" {
+		if h.columns = t.columns(); h.columns == nil {
+			return h, false
 		}
 	}
 	if !t.accept("values") {
@@ -73,7 +62,8 @@ var blank = [256]bool{' ': true, '\t': true, '\n': true, '\r': true, '\f': true}
 // encoder turns rows of literals into rows of a COPY.
 type encoder struct {
 	rules   []literalRule
-	codecs  []codec // one a column: COPY's binary format; nil: its text format
+	codecs  []codec       // one a column: COPY's binary format; nil: its text format
+	seen    []*seenColumn // one a column: who is shown its values; nil if none is
 	scratch []byte
 }
 
@@ -111,7 +101,11 @@ func (e *encoder) rows(dst, text []byte, more bool) (out []byte, rows int, ok bo
 			if e.codecs == nil {
 				dst, i, ok = encodeLiteral(dst, text, i, rule)
 			} else {
+				at := len(dst)
 				dst, i, ok = e.value(dst, text, i, rule, e.codecs[column])
+				if e.seen != nil && e.seen[column] != nil && ok {
+					e.seen[column].note(dst[at+4:])
+				}
 			}
 			if !ok {
 				return dst, rows, false

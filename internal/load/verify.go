@@ -1,12 +1,16 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
 // attempted is the savepoint of statements of our own that may fail without harm to the load.
@@ -38,8 +42,12 @@ func (r *run) verify(ctx context.Context) error {
 	if len(reached.oids) == 0 {
 		return r.closeOwnersWay(ctx)
 	}
-	if !r.o.SkipAnalyze {
-		if err := r.analyze(ctx, reached.analyze); err != nil {
+	switch {
+	case r.o.SkipAnalyze:
+	case r.began && reached.ownRole && len(reached.analyze) > 1 && r.tally.rows >= int64(r.o.thresholds.manyToAnalyze):
+		r.toAnalyze = reached.analyze
+	default:
+		if err := r.analyze(ctx, reached.analyze, ""); err != nil {
 			return err
 		}
 	}
@@ -59,7 +67,8 @@ func (r *run) verify(ctx context.Context) error {
 // reached is what the load has put rows into.
 type reached struct {
 	oids    []uint32 // tables, with the partitioned tables above them and the partitions below
-	analyze []string // tables to ANALYZE, as far as the role may
+	analyze []string // tables to ANALYZE, as far as the role may, those with the most data first
+	ownRole bool     // the role is the one that connections begin with
 }
 
 // reachedQuery asks for the tables that the script named ($1), and in one transaction ($2) also for those that the server's
@@ -93,13 +102,14 @@ SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname),
 	c.oid IN (SELECT oid FROM viewed) AND c.relkind IN ('r', 'p')
 	AND NOT EXISTS (SELECT 1 FROM above WHERE above.oid = c.oid AND above.ancestor IN (SELECT oid FROM viewed))
 	AND (pg_catalog.pg_has_role(c.relowner, 'USAGE') OR CASE WHEN $3 THEN pg_catalog.has_table_privilege(c.oid, 'MAINTAIN') ELSE false END
-		OR (SELECT pg_catalog.pg_has_role(b.datdba, 'USAGE') FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database()))
+		OR (SELECT pg_catalog.pg_has_role(b.datdba, 'USAGE') FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database())),
+	current_user = $4
 FROM family JOIN pg_catalog.pg_class c ON c.oid = family.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'f')
 ORDER BY 2`
 
 func (r *run) reached(ctx context.Context) (reached, error) {
-	rows, err := r.conn.Query(ctx, reachedQuery, oidList(append(r.tally.oids(), r.emptied.oids...)), r.began, r.serverAtLeast(170000))
+	rows, err := r.conn.Query(ctx, reachedQuery, oidList(append(r.tally.oids(), r.emptied.oids...)), r.began, r.serverAtLeast(170000), r.conn.Config().User)
 	if err != nil {
 		return reached{}, err
 	}
@@ -107,33 +117,68 @@ func (r *run) reached(ctx context.Context) (reached, error) {
 	var oid uint32
 	var name string
 	var analyze bool
-	_, err = pgx.ForEachRow(rows, []any{&oid, &name, &analyze}, func() error {
+	size := map[string]int64{}
+	_, err = pgx.ForEachRow(rows, []any{&oid, &name, &analyze, &all.ownRole}, func() error {
 		all.oids = append(all.oids, oid)
-		if analyze {
+		if analyze && !r.analyzed[oid] {
 			all.analyze = append(all.analyze, name)
+			size[name] = r.tally.bytes(oid)
 		}
 		return nil
 	})
+	slices.SortStableFunc(all.analyze, func(a, b string) int { return cmp.Compare(size[b], size[a]) })
 	return all, err
 }
 
 // analyze gives the planner statistics of the tables, so that an application's first queries are not planned blindly. That
 // it fails (an index's function can) is no reason to give up the rows.
-func (r *run) analyze(ctx context.Context, tables []string) error {
+func (r *run) analyze(ctx context.Context, tables []string, options string) error {
 	if len(tables) == 0 {
 		return nil
 	}
 	var err error
 	if len(r.workers) > 0 && !r.began {
-		err = r.spread(len(tables), func(s *run, i int) error { return s.exec(ctx, "ANALYZE "+tables[i]) })
+		err = r.spread(len(tables), func(s *run, i int) error { return s.exec(ctx, "ANALYZE "+options+tables[i]) })
 	} else {
-		err = r.tryExec(ctx, "ANALYZE "+strings.Join(tables, ", "))
+		err = r.tryExec(ctx, "ANALYZE "+options+strings.Join(tables, ", "))
 	}
 	if problem := r.ownFault(ctx, err); problem != nil {
 		return problem
 	}
 	if err != nil {
 		r.warn("ANALYZE failed, statistics are as they were: " + shortReason(err))
+	}
+	return nil
+}
+
+// manyToAnalyze is from how many rows on ANALYZE waits until they are committed: then two connections can share it, and it
+// takes as long as the load of a million rows' keys.
+const manyToAnalyze = 100_000
+
+// skipLocked has ANALYZE pass by a table that somebody has locked. It may be autovacuum, which does the same.
+const skipLocked = "(SKIP_LOCKED) "
+
+// analyzeCommitted does what verify has put off. The rows are safe: only the end of ctx is an error.
+func (r *run) analyzeCommitted(ctx context.Context) error {
+	if len(r.toAnalyze) == 0 {
+		return nil
+	}
+	second := newRun(r.o)
+	second.o.Events, second.o.ConnectTimeout = Events{}, 0 // tried once
+	if second.connect(ctx, r.conn.Config()) == nil { // otherwise it takes longer
+		r.workers = append(r.workers, second)
+	}
+	err := r.analyze(ctx, r.toAnalyze, skipLocked)
+	switch {
+	case ctx.Err() != nil:
+		code := problem.Interrupted
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			code = problem.Timeout
+		}
+		return &problem.Error{Code: code, What: "interrupted while gathering statistics", Err: ctx.Err(),
+			Remedy: "The load is complete: it was committed before. ANALYZE the tables, or leave it to autovacuum."}
+	case err != nil:
+		r.warn("ANALYZE failed after the commit, statistics are as they were: " + headline(err))
 	}
 	return nil
 }

@@ -1,0 +1,412 @@
+package load
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// The foreign keys of many rows need not cost the server a join: the values pass by here on their way. Where a table was empty
+// and nobody else can have written to it, what has passed is what it holds, and the server's own count of the transaction's
+// rows says so in the end. Values that a key refers to are then compared here; those few whose match did not pass by are
+// looked up in the server.
+
+const (
+	keyMemory = 8 << 20 // bytes that all sets may take
+	uuidSize  = 48      // bytes that a UUID takes in a set, about
+	maxLookUp = 10_000  // values of one key that are looked up in the server
+)
+
+// keySet is a set of whole numbers, or of UUIDs. Numbers that lie close together take a bit each.
+type keySet struct {
+	room   *int // bytes that may still be taken, by all sets
+	pages  map[int64]*keyPage
+	number int64 // of the page that was used last
+	page   *keyPage
+	uuids  map[[16]byte]struct{}
+	full   bool // there was no room for all
+}
+
+// keyPage is the set of those numbers that differ in their last bits only.
+type keyPage [1 << (pageBits - 6)]uint64
+
+const pageBits = 16
+
+// whole reads a value of COPY's binary format: a whole number's, else false.
+func whole(value []byte) (int64, bool) {
+	switch len(value) {
+	case 2:
+		return int64(int16(binary.BigEndian.Uint16(value))), true
+	case 4:
+		return int64(int32(binary.BigEndian.Uint32(value))), true
+	case 8:
+		return int64(binary.BigEndian.Uint64(value)), true
+	}
+	return 0, false
+}
+
+func (s *keySet) has(value []byte) bool {
+	v, is := whole(value)
+	if !is {
+		_, has := s.uuids[[16]byte(value)]
+		return has
+	}
+	page := s.page
+	if number := v >> pageBits; page == nil || number != s.number {
+		if page = s.pages[number]; page == nil {
+			return false
+		}
+		s.number, s.page = number, page
+	}
+	low := v & (1<<pageBits - 1)
+	return page[low/64]&(1<<(low%64)) != 0
+}
+
+func (s *keySet) add(value []byte) {
+	if s.full {
+		return
+	}
+	v, is := whole(value)
+	if !is {
+		s.addUUID([16]byte(value))
+		return
+	}
+	if number := v >> pageBits; s.page == nil || number != s.number {
+		page := s.pages[number]
+		if page == nil {
+			if !s.take(len(page) * 8) {
+				return
+			}
+			if s.pages == nil {
+				s.pages = map[int64]*keyPage{}
+			}
+			page = new(keyPage)
+			s.pages[number] = page
+		}
+		s.number, s.page = number, page
+	}
+	low := v & (1<<pageBits - 1)
+	s.page[low/64] |= 1 << (low % 64)
+}
+
+func (s *keySet) addUUID(v [16]byte) {
+	if _, has := s.uuids[v]; has || !s.take(uuidSize) {
+		return
+	}
+	if s.uuids == nil {
+		s.uuids = map[[16]byte]struct{}{}
+	}
+	s.uuids[v] = struct{}{}
+}
+
+// take takes room. Without any the set is given up, and its room given back.
+func (s *keySet) take(n int) bool {
+	if *s.room < n {
+		*s.room += len(s.pages)*len(keyPage{})*8 + len(s.uuids)*uuidSize
+		*s = keySet{room: s.room, full: true}
+		return false
+	}
+	*s.room -= n
+	return true
+}
+
+// without gives the values, as SQL writes them, that are in s and not in other. ok is false if there are more than maxLookUp.
+func (s *keySet) without(other *keySet) (values []string, ok bool) {
+	for number, page := range s.pages {
+		known := other.pages[number]
+		for i, word := range page {
+			if known != nil {
+				word &^= known[i]
+			}
+			for ; word != 0; word &= word - 1 {
+				if len(values) == maxLookUp {
+					return nil, false
+				}
+				values = append(values, fmt.Sprint(number<<pageBits+int64(i*64+bits.TrailingZeros64(word))))
+			}
+		}
+	}
+	for v := range s.uuids {
+		if _, has := other.uuids[v]; !has {
+			if len(values) == maxLookUp {
+				return nil, false
+			}
+			values = append(values, fmt.Sprintf("%x", v))
+		}
+	}
+	return values, !s.full
+}
+
+// seenKeys is what has passed by of the values that foreign keys are made of.
+type seenKeys struct {
+	room   int                   // for sets, in bytes
+	tables map[uint32]*seenTable // those with foreign keys to or from them; nil until the catalog was asked
+	kept   map[uint32]bool       // foreign keys, at the end
+}
+
+// seenTable is a table of which all rows may have passed by.
+type seenTable struct {
+	rows     int64 // that were loaded
+	xid      int64 // of the transaction that they have, where it is not that of the whole load
+	columns  map[string]*seenColumn
+	referred string // its name, if keys refer to it
+	noted    bool   // some have passed by
+	missed   bool   // not all have
+}
+
+type seenColumn struct {
+	values *keySet // nil if no key refers to the column
+	keys   []*seenKey
+}
+
+// seenKey is a foreign key of one column.
+type seenKey struct {
+	oid           uint32
+	table, parent *seenTable
+	to            *seenColumn // of the parent
+	column        string      // of the parent, quoted
+	missing       *keySet     // values of the table that were not in the parent when they passed by
+}
+
+// seenQuery asks for the foreign keys of one column whose values are compared here as the server would.
+const seenQuery = `
+SELECT c.oid, c.conrelid, fa.attname::text, c.confrelid, pa.attname::text,
+	pg_catalog.format('%I.%I', n.nspname, p.relname), pg_catalog.quote_ident(pa.attname)
+FROM pg_catalog.pg_constraint c
+JOIN pg_catalog.pg_class f ON f.oid = c.conrelid JOIN pg_catalog.pg_class p ON p.oid = c.confrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = p.relnamespace
+JOIN pg_catalog.pg_attribute fa ON fa.attrelid = f.oid AND fa.attnum = c.conkey[1]
+JOIN pg_catalog.pg_attribute pa ON pa.attrelid = p.oid AND pa.attnum = c.confkey[1]
+JOIN pg_catalog.pg_operator o ON o.oid = c.conpfeqop[1]
+WHERE c.contype = 'f' AND c.convalidated AND c.conparentid = 0 AND pg_catalog.array_length(c.conkey, 1) = 1 AND f.relkind = 'r' AND p.relkind = 'r'
+	AND NOT f.relispartition AND NOT p.relispartition -- rows come to those by other names
+	AND o.oprname = '=' AND o.oprnamespace = 'pg_catalog'::regnamespace
+	AND (fa.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) AND pa.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
+		OR fa.atttypid = 'uuid'::regtype AND pa.atttypid = 'uuid'::regtype)`
+
+// see readies an encoder, which gives the binary format, to note the values of foreign keys as they pass by, and gives the table
+// whose rows they are; nil if none of its columns matters.
+func (r *run) see(ctx context.Context, plan *tablePlan, names []string, e *encoder) (*seenTable, error) {
+	if r.o.ForeignKeys == Off || !plan.replica || e.codecs == nil || r.way != nil {
+		return nil, nil //nolint:nilnil // as said
+	}
+	if r.seen.tables == nil {
+		if err := r.readSeenKeys(ctx); err != nil {
+			return nil, err
+		}
+	}
+	t := r.seen.tables[plan.oid]
+	if t == nil {
+		return nil, nil //nolint:nilnil // as said
+	}
+	if r.began && !t.noted && !plan.alone { // else it is known later
+		t.missed = true
+	}
+	for name := range t.columns {
+		t.missed = t.missed || !slices.Contains(names, name)
+	}
+	if t.missed {
+		return nil, nil //nolint:nilnil // as said
+	}
+	t.noted = true
+	e.seen = make([]*seenColumn, len(names))
+	for i, name := range names {
+		e.seen[i] = t.columns[name]
+	}
+	return t, nil
+}
+
+func (r *run) readSeenKeys(ctx context.Context) error {
+	r.seen = seenKeys{room: r.o.thresholds.keyMemory, tables: map[uint32]*seenTable{}}
+	rows, err := r.conn.Query(ctx, seenQuery)
+	if err != nil {
+		return err
+	}
+	column := func(oid uint32, name string) (*seenTable, *seenColumn) {
+		t := r.seen.tables[oid]
+		if t == nil {
+			t = &seenTable{columns: map[string]*seenColumn{}}
+			r.seen.tables[oid] = t
+		}
+		c := t.columns[name]
+		if c == nil {
+			c = &seenColumn{}
+			t.columns[name] = c
+		}
+		return t, c
+	}
+	var oid, from, to uint32
+	var child, parent, referred, quoted string
+	_, err = pgx.ForEachRow(rows, []any{&oid, &from, &child, &to, &parent, &referred, &quoted}, func() error {
+		k := &seenKey{oid: oid, column: quoted, missing: &keySet{room: &r.seen.room}}
+		k.parent, k.to = column(to, parent)
+		k.parent.referred = referred
+		if k.to.values == nil {
+			k.to.values = &keySet{room: &r.seen.room}
+		}
+		var c *seenColumn
+		k.table, c = column(from, child)
+		c.keys = append(c.keys, k)
+		return nil
+	})
+	return err
+}
+
+// add counts rows that were loaded.
+func (t *seenTable) add(rows int64) {
+	if t != nil {
+		t.rows += rows
+	}
+}
+
+// miss says that the values that passed by are not those of all rows.
+func (t *seenTable) miss() {
+	if t != nil {
+		t.missed = true
+	}
+}
+
+// note notes a value, as COPY's binary format has it behind its length.
+func (c *seenColumn) note(value []byte) {
+	if len(value) == 0 {
+		return // NULL
+	}
+	if c.values != nil {
+		c.values.add(value)
+	}
+	for _, k := range c.keys {
+		if !k.to.values.has(value) {
+			k.missing.add(value)
+		}
+	}
+}
+
+// whole gives the tables that hold the rows that have passed by and no others, those of the one transaction by the server's own
+// count. Outside of it others may add rows, which the server checks. They may also have taken away some that ours refer to
+// before these were there: where keys refer to a table, its rows are counted.
+func (r *run) whole(ctx context.Context) (map[*seenTable]bool, error) {
+	whole := map[*seenTable]bool{}
+	var oids []uint32
+	var names []string
+	var counted []*seenTable
+	for oid, t := range r.seen.tables {
+		switch {
+		case t.rows == 0 || t.missed:
+		case r.began:
+			oids = append(oids, oid)
+		case t.referred == "":
+			whole[t] = true
+		default:
+			counted, names = append(counted, t), append(names, t.referred)
+		}
+	}
+	if len(oids) > 0 {
+		rows, err := r.conn.Query(ctx, `SELECT t, pg_catalog.pg_stat_get_xact_tuples_inserted(t), pg_catalog.pg_stat_get_xact_tuples_updated(t) + pg_catalog.pg_stat_get_xact_tuples_deleted(t)
+			FROM unnest($1::oid[]) t`, oidList(oids))
+		if err != nil {
+			return nil, err
+		}
+		var oid uint32
+		var inserted, changed int64
+		if _, err := pgx.ForEachRow(rows, []any{&oid, &inserted, &changed}, func() error {
+			t := r.seen.tables[oid]
+			whole[t] = inserted == t.rows && changed == 0
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+	}
+	counts := make([]bool, len(counted))
+	err := r.spread(len(counted), func(s *run, i int) error {
+		return s.wire.query(ctx, fmt.Appendf(nil, "SELECT count(*) = %d FROM ONLY %s WHERE xmin = '%d'", counted[i].rows, names[i], counted[i].xid),
+			answers{row: func(v [][]byte) { counts[i] = string(v[0]) == "t" }})
+	})
+	for i, t := range counted {
+		whole[t] = counts[i]
+	}
+	return whole, r.ownFault(ctx, err)
+}
+
+// forgetSeen is called before a statement that may change rows in ways that no count shows.
+func (r *run) forgetSeen() {
+	r.seen = seenKeys{}
+	clear(r.analyzed)
+}
+
+// asWritten is called before statements that bring rows go as written. In the one transaction the server counts the rows, and
+// only what calls a function could replace some by as many others.
+func (r *run) asWritten(text []byte, infos []statementInfo) {
+	for _, info := range infos {
+		literals := info.kind == insertStatement && len(infos) == 1 && !r.calls(text) || info.kind == copyStatement && info.copy.plain
+		if (info.kind == insertStatement || info.kind == copyStatement) && !(literals && r.began) {
+			r.forgetSeen()
+		}
+	}
+}
+
+// calls tells whether an INSERT may call a function, or asks for rows.
+func (r *run) calls(text []byte) bool {
+	head, ok := parseInsert(text)
+	if !ok || len(text) > wholeMessage {
+		return true
+	}
+	t := &tokens{text: text, i: head.rows, escapes: r.escapes()}
+	for before := (token{}); ; {
+		switch tok := t.next(); {
+		case tok.kind == endToken:
+			return false
+		case tok.kind == wordToken && tok.text == "select",
+			tok.kind == otherToken && tok.text == "(" && (before.kind == wordToken || before.kind == quotedToken):
+			return true
+		default:
+			before = tok
+		}
+	}
+}
+
+// kept gives the foreign keys that all rows are known to keep.
+func (r *run) kept(ctx context.Context) (map[uint32]bool, error) {
+	whole, err := r.whole(ctx)
+	if err != nil || len(whole) == 0 {
+		return nil, err
+	}
+	kept := map[uint32]bool{}
+	r.seen.kept = kept
+	var ask strings.Builder
+	for _, t := range r.seen.tables {
+		for _, c := range t.columns {
+			for _, k := range c.keys {
+				if !whole[t] || !whole[k.parent] && k.parent.noted {
+					continue
+				}
+				missing, ok := k.missing.without(k.to.values)
+				switch {
+				case !ok:
+				case len(missing) == 0:
+					kept[k.oid] = true
+				default:
+					kind := "int8"
+					if k.missing.uuids != nil {
+						kind = "uuid"
+					}
+					fmt.Fprintf(&ask, "SELECT %d WHERE NOT EXISTS (SELECT 1 FROM unnest('{%s}'::%s[]) v WHERE NOT EXISTS (SELECT 1 FROM ONLY %s p WHERE p.%s = v)); ",
+						k.oid, strings.Join(missing, ","), kind, k.parent.referred, k.column)
+				}
+			}
+		}
+	}
+	if ask.Len() == 0 {
+		return kept, nil
+	}
+	return kept, r.ownFault(ctx, r.try(ctx, ask.String(), answers{row: func(v [][]byte) {
+		var oid uint32
+		if _, err := fmt.Sscan(string(v[0]), &oid); err == nil {
+			kept[oid] = true
+		}
+	}}))
+}

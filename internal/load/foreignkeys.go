@@ -113,8 +113,7 @@ func (r *run) suspects(ctx context.Context, keys []foreignKey) ([]foreignKey, er
 	}}
 	var text strings.Builder
 	if r.began {
-		fmt.Fprintf(&text, `SELECT pg_catalog.set_config('work_mem', '%s', true)
-			WHERE pg_catalog.pg_size_bytes(pg_catalog.current_setting('work_mem')) < pg_catalog.pg_size_bytes('%[1]s'); `, checkMemory)
+		text.WriteString(atLeast("work_mem", checkMemory) + "; ")
 	}
 	var visible []int
 	for i, k := range keys {

@@ -135,8 +135,7 @@ func (r *run) tune(ctx context.Context) error {
 		return nil
 	}
 	r.tuned = true
-	return r.exec(ctx, fmt.Sprintf(`SELECT pg_catalog.set_config('maintenance_work_mem', '%s', true)
-		WHERE pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem')) < pg_catalog.pg_size_bytes('%[1]s')`, maintenanceMemory))
+	return r.exec(ctx, atLeast("maintenance_work_mem", maintenanceMemory))
 }
 
 // rebuild fills the indexes that are switched off.

@@ -166,6 +166,12 @@ func closeSoon(ctx context.Context, conn *pgx.Conn) {
 	_ = conn.Close(short)
 }
 
+// atLeast gives the statement that raises a setting of memory for the transaction, if it is lower.
+func atLeast(setting, size string) string {
+	return fmt.Sprintf(`SELECT pg_catalog.set_config('%s', '%s', true)
+		WHERE pg_catalog.pg_size_bytes(pg_catalog.current_setting('%[1]s')) < pg_catalog.pg_size_bytes('%[2]s')`, setting, size)
+}
+
 // passing tells whether an error is of a kind that a load in one transaction may be tried again after, as a whole: the
 // connection died, or the server took the transaction back for the sake of others.
 func (r *run) passing(err error) bool {

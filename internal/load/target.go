@@ -463,9 +463,6 @@ func (r *run) warnOfViews(s *survey) {
 	}
 }
 
-// loadsLock is the first half of the number of an advisory lock, by which loads keep each other out.
-const loadsLock = 0x5EED
-
 // keepRows decides what if-not-empty asks: true means that there are rows, and nothing is to be loaded. In the one transaction
 // the tables are locked first, so that nobody adds rows after they were found empty.
 func (r *run) keepRows(ctx context.Context, s *survey) (bool, error) {
@@ -473,7 +470,6 @@ func (r *run) keepRows(ctx context.Context, s *survey) (bool, error) {
 		return false, nil
 	}
 	var names, lock []string
-	var others []uint32 // those that the role may not lock
 	for _, h := range s.heads {
 		f := h.relation
 		if f == nil || slices.Contains(names, f.name) {
@@ -482,25 +478,14 @@ func (r *run) keepRows(ctx context.Context, s *survey) (bool, error) {
 		names = append(names, f.name)
 		if f.mayLock && (f.kind == "r" || f.kind == "p") {
 			lock = append(lock, f.name)
-		} else {
-			others = append(others, f.oid)
-		}
+		} // else it is known at least that no other load is under way
 	}
 	if len(names) == 0 {
 		return false, nil
 	}
 	slices.Sort(lock) // two loads that wait for each other would be a deadlock
-	slices.Sort(others)
 	if r.began && len(lock) > 0 {
 		if err := r.exec(ctx, "LOCK TABLE "+strings.Join(lock, ", ")+" IN SHARE ROW EXCLUSIVE MODE"); err != nil {
-			return false, (&failure{err: err}).problem()
-		}
-	}
-	for _, oid := range others { // which keeps out other loads at least
-		if !r.began {
-			break
-		}
-		if err := r.exec(ctx, fmt.Sprintf("SELECT pg_catalog.pg_advisory_xact_lock(%d, %d)", loadsLock, int32(oid))); err != nil {
 			return false, (&failure{err: err}).problem()
 		}
 	}

@@ -165,7 +165,7 @@ func (r *run) analyzeCommitted(ctx context.Context) error {
 	}
 	second := newRun(r.o)
 	second.o.Events, second.o.ConnectTimeout = Events{}, 0 // tried once
-	if second.connect(ctx, r.conn.Config()) == nil { // otherwise it takes longer
+	if second.connect(ctx, r.conn.Config()) == nil {       // otherwise it takes longer
 		r.workers = append(r.workers, second)
 	}
 	err := r.analyze(ctx, r.toAnalyze, skipLocked)

@@ -161,9 +161,7 @@ func (w *watcher) because(err error) error {
 func (w *watcher) run(ctx context.Context) {
 	defer func() {
 		if w.conn != nil {
-			short, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
-			defer cancel()
-			_ = w.conn.Close(short)
+			closeSoon(ctx, w.conn)
 		}
 	}()
 	after := min(lookAfter, w.lockTimeout/2)

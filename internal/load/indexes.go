@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -129,13 +131,32 @@ func (r *run) qualified(ctx context.Context, query string, row func(v [][]byte))
 		"; RELEASE SAVEPOINT "+attempted), answers{row: row})
 }
 
-// tune gives the server memory for building indexes and checking keys, once in the transaction.
+// tune gives the server memory for building indexes, and no more helpers than are of use, once in the transaction.
 func (r *run) tune(ctx context.Context) error {
 	if r.tuned {
 		return nil
 	}
 	r.tuned = true
-	return r.exec(ctx, atLeast("maintenance_work_mem", maintenanceMemory))
+	text := atLeast("maintenance_work_mem", maintenanceMemory)
+	if helpers := r.helpers(); helpers >= 0 {
+		text += fmt.Sprintf("; SELECT pg_catalog.set_config('max_parallel_maintenance_workers', '%d', true) WHERE pg_catalog.current_setting('max_parallel_maintenance_workers')::int > %[1]d", helpers)
+	}
+	return r.exec(ctx, text)
+}
+
+// helpers gives how many processes may help the server's own to build an index: where the server is on this machine, there should
+// be one to a processor, or all take longer. -1 means that it is not known.
+func (r *run) helpers() int {
+	switch remote := r.wire.pg.Conn().RemoteAddr().(type) {
+	case *net.UnixAddr:
+	case *net.TCPAddr:
+		if !remote.IP.IsLoopback() {
+			return -1
+		}
+	default:
+		return -1
+	}
+	return max(0, runtime.NumCPU()/max(1, r.together)-1)
 }
 
 // rebuild fills the indexes that are switched off.

@@ -68,7 +68,7 @@ func (r *run) alone(ctx context.Context, c *tableCopy, send func() error) error 
 	if err := r.exec(ctx, "BEGIN"); err != nil {
 		return err
 	}
-	r.began = true
+	r.began, r.tuned = true, false
 	defer r.forgetPlans()
 	defer r.rollback(ctx) // does nothing after COMMIT
 	if err := r.exec(ctx, "LOCK TABLE "+quoteName(c.table...)+" IN ACCESS EXCLUSIVE MODE"); err != nil {
@@ -179,7 +179,7 @@ func (r *run) worker(ctx context.Context, table string) (*run, *failure) {
 			continue
 		case free == nil:
 			free = newRun(r.o)
-			free.o.Events, free.o.Jobs = Events{}, 1
+			free.o.Events, free.o.Jobs, free.together = Events{}, 1, r.o.Jobs
 			if err := free.connect(ctx, r.conn.Config()); err != nil {
 				return nil, &failure{err: err, refused: true}
 			}

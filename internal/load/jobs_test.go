@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -52,4 +53,32 @@ func TestJobsKeepTheSession(t *testing.T) {
 		t.Errorf("%d rows: %s", result.Rows, got)
 	}
 	sameDump(t, psqlURL, oursURL)
+}
+
+// TestEveryTransactionIsTuned holds that each table's indexes are built with the memory meant for that, also by a connection that
+// has built others before, and with no more helpers than there are processors for.
+func TestEveryTransactionIsTuned(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Shared(t).NewDatabase(t)
+	pgtest.Exec(t, url, `CREATE FUNCTION f(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
+		IF current_query() LIKE 'REINDEX%' AND (current_setting('maintenance_work_mem') <> '256MB' OR current_setting('max_parallel_maintenance_workers')::int > `+fmt.Sprint(runtime.NumCPU()-1)+`) THEN
+			RAISE 'with % and % helpers', current_setting('maintenance_work_mem'), current_setting('max_parallel_maintenance_workers');
+		END IF;
+		RETURN $1; END $$`)
+	var b strings.Builder
+	b.WriteString("SET session_replication_role = replica;\nTRUNCATE t0, t1, t2, t3, t4, t5;\n")
+	const tables, rows = 6, 40_000
+	for i := range tables {
+		pgtest.Exec(t, url, fmt.Sprintf("CREATE TABLE t%d (id int); CREATE INDEX ON t%[1]d (f(id))", i))
+		fmt.Fprintf(&b, "COPY t%d (id) FROM stdin;\n", i)
+		for n := range rows {
+			fmt.Fprintf(&b, "%d\n", 100_000+n)
+		}
+		b.WriteString("\\.\n")
+	}
+	for jobs, mode := range map[int]load.Mode{1: load.Single, 2: load.None} {
+		if _, err := load.Run(context.Background(), load.Options{Target: target(t, url), Transaction: mode, Jobs: jobs, Script: script(b.String()), Events: events(t)}); err != nil {
+			t.Errorf("%d jobs: %v", jobs, err)
+		}
+	}
 }

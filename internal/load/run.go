@@ -148,6 +148,7 @@ type run struct {
 
 	jobs       context.Context // of the copies over other connections
 	cancelJobs context.CancelFunc
+	together   int          // a worker: how many may be at work at once
 	workers    []*run       // the other connections
 	copies     []*tableCopy // under way over them
 	session    []string     // what the script has SET

@@ -1,6 +1,9 @@
 package psql
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestEncodingName(t *testing.T) {
 	t.Parallel()
@@ -34,6 +37,27 @@ func TestToUTF8(t *testing.T) {
 		got, ok := ToUTF8(tt.text, tt.encoding)
 		if ok != tt.ok || ok && got != tt.want {
 			t.Errorf("%q in %s: %q %v", tt.text, tt.encoding, got, ok)
+		}
+	}
+}
+
+// Characters that stand across two reads of the file stay whole, in quotes too: their later bytes look like backslashes.
+func TestCharactersAcrossWindows(t *testing.T) {
+	t.Parallel()
+	for shift := range longestCharacter {
+		for _, begin := range []string{"select '", "select E'", `select "`, "/* ", "do $a$", "-- "} {
+			end := map[string]string{"/* ": "*/ select 1", "do $a$": "$a$", "-- ": "\nselect 1", `select "`: `"`}[begin]
+			if end == "" {
+				end = "'"
+			}
+			want := begin + strings.Repeat("x", shift) + strings.Repeat("\x83\x5c", 3*windowSize) + end + ";"
+			got := read(t, want+"\nselect 2;", Options{Encoding: "SJIS", Escapes: true})
+			if strings.HasPrefix(want, "--") {
+				want = "select 1;"
+			}
+			if len(got) != 2 || got[0] != want || got[1] != "select 2;" {
+				t.Errorf("%s, shifted by %d: %d statements, %.100q", begin, shift, len(got), got)
+			}
 		}
 	}
 }

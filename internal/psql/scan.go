@@ -121,7 +121,7 @@ func (s *Script) scan() (event, error) {
 	x := &lv.lexer
 	for {
 		src := lv.source()
-		if src.w-src.r < lookahead && !src.eof {
+		if src.end()-src.r < lookahead && !src.eof {
 			if err := src.fill(); err != nil {
 				return atEnd, s.fatal(src.position(src.r), err)
 			}
@@ -155,7 +155,7 @@ func (s *Script) scan() (event, error) {
 
 // scanInside goes on within a quote or comment, as far as the window reaches.
 func (s *Script) scanInside(x *lexer, src *source) {
-	b := src.buf[src.r:min(src.w, src.nul)]
+	b := src.buf[src.r:min(src.end(), src.nul)]
 	n := x.inside(b, src.eof)
 	if want := !s.escapes; x.stdStrings != want && bytes.IndexByte(b[:n], '\n') >= 0 {
 		x.stdStrings = want
@@ -271,8 +271,8 @@ func (x *lexer) inside(b []byte, eof bool) int {
 // scanInitial reads outside quotes and comments until the window runs low (stop is false then) or an event.
 func (s *Script) scanInitial(lv *level, src *source) (ev event, stop bool, err error) {
 	x := &lv.lexer
-	b, i := src.buf[:src.w], src.r
-	limit := src.w
+	b, i := src.buf[:src.end()], src.r
+	limit := src.end()
 	if !src.eof {
 		limit -= lookahead - 1
 	}

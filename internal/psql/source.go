@@ -52,7 +52,7 @@ func (s *source) fill() error {
 		copy(s.buf, s.buf[s.r:s.w])
 		if s.orig != nil {
 			copy(s.orig, s.orig[s.r:s.w])
-			s.mask -= s.r
+			s.mask = max(0, s.mask-s.r) // rows of a COPY are read without regard to characters
 		}
 		s.base += int64(s.r)
 		s.w -= s.r
@@ -145,7 +145,8 @@ func (s *source) maskCharacters() {
 	for s.mask < s.w {
 		n := 1
 		if s.orig[s.mask] >= 0x80 {
-			if s.w-s.mask < longestCharacter && !s.eof {
+			more := s.w-s.mask < longestCharacter && !s.eof // of this character may come
+			if more && bytes.IndexByte(s.orig[s.mask:s.w], '\n') < 0 {
 				return
 			}
 			n = s.enc.length(s.orig[s.mask:s.w])
@@ -159,6 +160,14 @@ func (s *source) maskCharacters() {
 		}
 		s.mask += n
 	}
+}
+
+// end is where the text ends that the scanner may look at: a character of an unsafe encoding may be in hand in part.
+func (s *source) end() int {
+	if s.enc.length == nil || s.eof {
+		return s.w
+	}
+	return s.mask
 }
 
 // raw is the text itself, by the indexes of buf.

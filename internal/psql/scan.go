@@ -156,7 +156,7 @@ func (s *Script) scan() (event, error) {
 // scanInside goes on within a quote or comment, as far as the window reaches.
 func (s *Script) scanInside(x *lexer, src *source) {
 	b := src.buf[src.r:min(src.end(), src.nul)]
-	n := x.inside(b, src.eof)
+	n := x.inside(b, src.eof || src.nul < src.end()) // nothing is read beyond a NUL
 	if want := !s.escapes; x.stdStrings != want && bytes.IndexByte(b[:n], '\n') >= 0 {
 		x.stdStrings = want
 	}
@@ -168,7 +168,7 @@ func (s *Script) scanInside(x *lexer, src *source) {
 }
 
 // inside gives how many bytes of b belong to the quote or comment that the scanner is in, and leaves that state when it
-// ends there. Unless eof is set it may stop short of the end of b, but by less than the lookahead.
+// ends there. Unless eof is set, which means that b is all there is, it may stop short of the end of b, but by less than the lookahead.
 func (x *lexer) inside(b []byte, eof bool) int {
 	switch x.state {
 	case inQuote, inDouble:

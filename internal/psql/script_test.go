@@ -187,3 +187,18 @@ func TestAllocations(t *testing.T) {
 		}
 	}
 }
+
+// A NUL ends the script wherever it stands, with one error, also where a quote might go on behind it.
+func TestNULAnywhere(t *testing.T) {
+	t.Parallel()
+	for _, begin := range []string{
+		"", "select ", "select 'x", "select 'x'", "select E'x", "select E'x'", "select E'x\\", `select "x`, `select "x"`, "/* x", "/* *", "/* /",
+		"$$", "$$x", "$$x$", "$tag$x$ta", "-- x", "select nam", "select $", "\\if 0\n'", ":", ":'", "\\",
+	} {
+		script := begin + "\x00" + strings.Repeat("more; ", 1000) + "\n"
+		got := read(t, script, Options{})
+		if n := len(got); n == 0 || !strings.Contains(got[n-1], "NUL") {
+			t.Errorf("%q: %.200q", begin, got)
+		}
+	}
+}

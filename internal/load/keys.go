@@ -144,7 +144,6 @@ func (s *keySet) without(other *keySet) (values []string, ok bool) {
 
 // seenKeys is what has passed by of the values that foreign keys are made of.
 type seenKeys struct {
-	room   int                   // for sets, in bytes
 	tables map[uint32]*seenTable // those with foreign keys to or from them; nil until the catalog was asked
 	kept   map[uint32]bool       // foreign keys, at the end
 }
@@ -166,11 +165,11 @@ type seenColumn struct {
 
 // seenKey is a foreign key of one column.
 type seenKey struct {
-	oid           uint32
-	table, parent *seenTable
-	to            *seenColumn // of the parent
-	column        string      // of the parent, quoted
-	missing       *keySet     // values of the table that were not in the parent when they passed by
+	oid     uint32
+	parent  *seenTable
+	to      *seenColumn // of the parent
+	column  string      // of the parent, quoted
+	missing *keySet     // values of the table that were not in the parent when they passed by
 }
 
 // seenQuery asks for the foreign keys of one column whose values are compared here as the server would.
@@ -222,7 +221,8 @@ func (r *run) see(ctx context.Context, plan *tablePlan, names []string, e *encod
 }
 
 func (r *run) readSeenKeys(ctx context.Context) error {
-	r.seen = seenKeys{room: r.o.thresholds.keyMemory, tables: map[uint32]*seenTable{}}
+	r.seen = seenKeys{tables: map[uint32]*seenTable{}}
+	room := r.o.thresholds.keyMemory
 	rows, err := r.conn.Query(ctx, seenQuery)
 	if err != nil {
 		return err
@@ -243,14 +243,13 @@ func (r *run) readSeenKeys(ctx context.Context) error {
 	var oid, from, to uint32
 	var child, parent, referred, quoted string
 	_, err = pgx.ForEachRow(rows, []any{&oid, &from, &child, &to, &parent, &referred, &quoted}, func() error {
-		k := &seenKey{oid: oid, column: quoted, missing: &keySet{room: &r.seen.room}}
+		k := &seenKey{oid: oid, column: quoted, missing: &keySet{room: &room}}
 		k.parent, k.to = column(to, parent)
 		k.parent.referred = referred
 		if k.to.values == nil {
-			k.to.values = &keySet{room: &r.seen.room}
+			k.to.values = &keySet{room: &room}
 		}
-		var c *seenColumn
-		k.table, c = column(from, child)
+		_, c := column(from, child)
 		c.keys = append(c.keys, k)
 		return nil
 	})
@@ -320,6 +319,9 @@ func (r *run) whole(ctx context.Context) (map[*seenTable]bool, error) {
 		}); err != nil {
 			return nil, err
 		}
+	}
+	if len(counted) == 0 {
+		return whole, nil
 	}
 	counts := make([]bool, len(counted))
 	err := r.spread(len(counted), func(s *run, i int) error {

@@ -122,9 +122,15 @@ func (b *bench) turns(ctx context.Context, size string, ways []way, runs int) (r
 		r.ways = append(r.ways, measured{way: w})
 	}
 	for run := range runs {
-		first := run * len(r.ways) / runs // what ran before is felt: a server that has just written much has files to write to again
+		// What ran before is felt: a server that has just written much has files to write to again, and a disk that is busy. So each
+		// round begins with another way, and every other one goes backwards.
+		first := run * len(r.ways) / runs
 		for i := range r.ways {
-			m := &r.ways[(first+i)%len(r.ways)]
+			at := (first + i) % len(r.ways)
+			if run%2 == 1 {
+				at = len(r.ways) - 1 - at
+			}
+			m := &r.ways[at]
 			if m.runs > 0 && run >= m.runs {
 				continue
 			}

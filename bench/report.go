@@ -152,7 +152,7 @@ func (r report) page(picture string) string {
 		fmt.Fprintf(&b, "\n## %s\n\n%s", t.title, t.markdown())
 	}
 	b.WriteString(`
-Every way runs as a process, in turns with the others (each round begins with another way), into a database of its own that
+Every way runs as a process, in turns with the others (each round begins with another way, every other one goes backwards), into a database of its own that
 was just made with the tables, their keys, foreign keys and secondary indexes, after a checkpoint. "Times as fast" is against
 ` + "`psql -1 -f`" + ` of the same
 export. Indexes by hand means: dropped before and built after by statements around ` + "`\\copy`" + `, but for those of keys. Ours

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
+	"path"
 	"strings"
 )
 
@@ -196,6 +198,7 @@ func (s *Script) CopyData() (*CopyReader, error) {
 		}
 	}
 	r := newCopyReader(f, lv.via, false)
+	r.open = func() (fs.File, error) { return s.fsys.Open(f.name) }
 	r.ended = func() {
 		lv.copied = f.base + int64(f.r)
 		if len(lv.text) > 0 && s.given == nil && len(lv.over) == 0 {
@@ -222,7 +225,9 @@ func (s *Script) CopyFile(pos Position, name string) (*CopyReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newCopyReader(newFileSource(name, f), nil, true), nil
+	r, full := newCopyReader(newFileSource(name, f), nil, true), path.Join(s.cwd, name)
+	r.open = func() (fs.File, error) { return s.fsys.Open(full) }
+	return r, nil
 }
 
 // CopyReader reads the rows of one COPY.
@@ -236,6 +241,7 @@ type CopyReader struct {
 	raw   bool // binary rows: no line ends them
 	ended func()
 	n     int64
+	open  func() (fs.File, error) // the file once more
 }
 
 func newCopyReader(src *source, via []Position, own bool) *CopyReader {
@@ -259,6 +265,21 @@ func (r *CopyReader) Line(n int) Position {
 
 // SetBinary says that the rows are binary: no line ends them, and those in a script go on to the end of the file.
 func (r *CopyReader) SetBinary() { r.raw = true }
+
+// Again reads the same rows once more, from their first on, beside whatever reads the script.
+func (r *CopyReader) Again() (*CopyReader, error) {
+	f, err := r.open()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.CopyN(io.Discard, f, r.start.Offset); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	again := newCopyReader(newFileSource(r.start.File, f), r.via, true)
+	again.start, again.raw = r.start, r.raw
+	return again, nil
+}
 
 // Bytes is how many bytes of rows were read.
 func (r *CopyReader) Bytes() int64 { return r.n }

@@ -152,6 +152,9 @@ func trace(t *testing.T, files fs.FS, o Options) string {
 			}
 			b, err := io.ReadAll(r)
 			fmt.Fprintf(&said, "rows at %s: %q %v\n", r.Start(), b, err)
+			if err == nil && readAgain(t, r) != string(b) {
+				t.Fatalf("rows at %s are others when they are read again", r.Start())
+			}
 		}
 	}
 	t.Fatal("it does not end")

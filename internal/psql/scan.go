@@ -59,6 +59,18 @@ var class = func() (t [256]uint8) {
 	return t
 }()
 
+// inert are the bytes of which rows of literals consist, but for quotes, parentheses and newlines: those of numbers, of words, and
+// what stands between them.
+var inert = func() (t [256]bool) {
+	for c := 'a'; c <= 'z'; c++ {
+		t[c], t[c-'a'+'A'] = true, true
+	}
+	for _, c := range "0123456789_.+, \t\r\f" {
+		t[c] = true
+	}
+	return t
+}()
+
 // isIdent are the bytes that continue an identifier, isVariable those of a psql variable's name or a dollar quote's tag.
 var isIdent, isVariable = func() (ident, variable [256]bool) {
 	for c := range 256 {
@@ -313,11 +325,11 @@ func (s *Script) scanInitial(lv *level, src *source) (ev event, stop bool, err e
 			x.stdStrings = !s.escapes
 			if !empty {
 				i++
-				keep()
-				x.newlineAt = len(x.text)
+				x.newlineAt = len(x.text) + i - start
 				if i < len(b) && b[i] != '\n' {
 					continue
 				}
+				keep()
 			}
 			for i < len(b) && b[i] == '\n' { // empty lines leave no trace
 				i++
@@ -424,6 +436,11 @@ func (s *Script) scanInitial(lv *level, src *source) (ev event, stop bool, err e
 		case open:
 			x.paren++
 			i++
+			if x.stdStrings && !s.escapes && x.words > 0 && x.initials[0] != 'c' {
+				if n := min(limit-i, s.fragment-len(x.text)-(i-start)-1); n > 0 { // so far no comma ends a fragment
+					i += x.literals(b[i : i+n])
+				}
+			}
 		case closing:
 			if x.paren > 0 {
 				x.paren--
@@ -514,6 +531,45 @@ func (s *Script) scanInitial(lv *level, src *source) (ev event, stop bool, err e
 	return 0, false, nil
 }
 
+// literals gives how much of b, which stands behind a parenthesis, needs no closer look: the rest of a row of plain literals, and
+// the rows after it. That is most of an export. It stops before what it does not know, never inside a word or a quote.
+func (x *lexer) literals(b []byte) int {
+	from := 0 // where the words and numbers before b[i] begin
+	for i := 0; i < len(b); i++ {
+		c := b[i]
+		if inert[c] {
+			continue
+		}
+		switch c {
+		case '(':
+			x.paren++
+		case ')':
+			x.paren = max(0, x.paren-1)
+		case '\'', '"':
+			if i > from && isIdent[b[i-1]] { // E'…'
+				return from
+			}
+			j := bytes.IndexByte(b[i+1:], c)
+			if j < 0 {
+				return i
+			}
+			i += 1 + j // a doubled one begins a quote anew, which comes to the same
+		case '-':
+			if i+1 == len(b) || b[i+1] == '-' {
+				return from
+			}
+		case '\n':
+			if i+1 == len(b) || b[i+1] != '(' { // psql drops empty lines
+				return from
+			}
+		default:
+			return from
+		}
+		from = i + 1
+	}
+	return from
+}
+
 // closed gives the length of what is left of a quote without escapes, if it ends within the first limit bytes of b: the common
 // case, in which the scanner need not leave its loop. Where a newline in the quote would change what the next quote means, it
 // must.
@@ -550,6 +606,10 @@ var createWords = [][]byte{[]byte("create"), []byte("function"), []byte("procedu
 // word keeps count of identifiers, so that the semicolons in CREATE FUNCTION … BEGIN ATOMIC … END are told from those that
 // end a statement. It is psql's own rule, not a parser.
 func (x *lexer) word(w []byte) {
+	if x.words > 0 && x.initials[0] != 'c' {
+		x.words++
+		return
+	}
 	if x.words < len(x.initials) {
 		if x.words == 0 {
 			x.initials = [4]byte{}

@@ -48,6 +48,9 @@ func read(t testing.TB, script string, o Options) []string {
 				if err != nil {
 					t.Fatal(err)
 				}
+				if again := readAgain(t, r); again != string(b) {
+					t.Errorf("rows %q are %q when they are read again", b, again)
+				}
 				got = append(got, "rows: "+string(b))
 			}
 		case *Print:
@@ -60,6 +63,23 @@ func read(t testing.TB, script string, o Options) []string {
 			t.Fatalf("item %T", item)
 		}
 	}
+}
+
+// readAgain gives the rows of a COPY once more.
+func readAgain(t testing.TB, rows *CopyReader) string {
+	t.Helper()
+	again, err := rows.Again()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(again)
+	if err := errors.Join(err, again.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if again.Start().String() != rows.Start().String() {
+		t.Errorf("rows from %s are rows from %s when they are read again", rows.Start(), again.Start())
+	}
+	return string(b)
 }
 
 func TestRead(t *testing.T) {

@@ -122,15 +122,15 @@ func (b *bench) turns(ctx context.Context, size string, ways []way, runs int) (r
 		r.ways = append(r.ways, measured{way: w})
 	}
 	for run := range runs {
-		// What ran before is felt: a server that has just written much has files to write to again, and a disk that is busy. So each
-		// round begins with another way, and every other one goes backwards.
+		// What ran before is felt, by the disk at least. So each round begins with another way, every other one goes backwards, and the
+		// slow ones, which stand together in the list, do not follow each other.
 		first := run * len(r.ways) / runs
 		for i := range r.ways {
 			at := (first + i) % len(r.ways)
 			if run%2 == 1 {
 				at = len(r.ways) - 1 - at
 			}
-			m := &r.ways[at]
+			m := &r.ways[apart(at, len(r.ways))]
 			if m.runs > 0 && run >= m.runs {
 				continue
 			}
@@ -152,6 +152,22 @@ func (b *bench) turns(ctx context.Context, size string, ways []way, runs int) (r
 		}
 	}
 	return r, nil
+}
+
+// apart gives the i-th of n in an order that begins with the first, and in which neighbours are far from each other.
+func apart(i, n int) int {
+	step := n/4 + 1
+	for gcd(step, n) > 1 {
+		step++
+	}
+	return i * step % n
+}
+
+func gcd(a, b int) int {
+	for b > 0 {
+		a, b = b, a%b
+	}
+	return a
 }
 
 // once makes one run.

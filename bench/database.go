@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -51,6 +54,39 @@ func (b *bench) startServer(ctx context.Context) error {
 	if err := b.makeTemplate(ctx, string(keyless), schemaTemplate, dropKeys); err != nil {
 		return err
 	}
+	if err := b.readSecondary(ctx); err != nil {
+		return err
+	}
+	if _, err := b.admin.Exec(ctx, "CHECKPOINT"); err != nil {
+		return err
+	}
+	return b.restart(ctx, func() error { return copyFolder(ctx, b.server.DataDir(), b.asMade()) })
+}
+
+// asMade is the folder with the server's files as they are before any run.
+func (b *bench) asMade() string { return filepath.Join(b.dir, "server") }
+
+// restart starts the server again, with what is done to its files in between.
+func (b *bench) restart(ctx context.Context, between func() error) error {
+	err := b.admin.Close(ctx)
+	if err == nil {
+		err = b.server.Restart(ctx, between)
+	}
+	if err == nil {
+		b.admin, err = pgx.Connect(ctx, b.server.URL("postgres"))
+	}
+	return err
+}
+
+// copyFolder copies a folder with all that the system knows of its files; Go's own way leaves out the owner.
+func copyFolder(ctx context.Context, from, to string) error {
+	if out, err := exec.CommandContext(ctx, "cp", "-a", from, to).CombinedOutput(); err != nil {
+		return fmt.Errorf("cp: %w\n%s", err, out)
+	}
+	return nil
+}
+
+func (b *bench) readSecondary(ctx context.Context) error {
 	return b.in(ctx, schemaTemplate, func(conn *pgx.Conn) error {
 		rows, err := conn.Query(ctx, `
 			SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid)
@@ -108,21 +144,27 @@ func (b *bench) in(ctx context.Context, database string, do func(*pgx.Conn) erro
 	return errors.Join(do(conn), conn.Close(context.WithoutCancel(ctx)))
 }
 
-// fresh makes the target anew and brings the server to rest: nothing of an earlier run is left to write. A first
-// connection fills the new database's caches, which costs the first of any two programs something.
+// fresh makes the server anew and the target in it, as they are for a job in CI, whatever ran before. A server that goes on from
+// run to run keeps files of its write-ahead log to be written to again: more of them after a way that writes much, and the next
+// way has the use of them. A first connection fills the new database's caches, which costs the first of any two programs something.
 func (b *bench) fresh(ctx context.Context, from template) error {
+	err := b.restart(ctx, func() error {
+		data := b.server.DataDir()
+		if err := os.RemoveAll(data); err != nil {
+			return err
+		}
+		return copyFolder(ctx, b.asMade(), data)
+	})
+	if err != nil {
+		return err
+	}
 	if from == schema {
 		from = schemaTemplate
 	}
-	for _, command := range []string{
-		"DROP DATABASE IF EXISTS " + target + " WITH (FORCE)",
-		"CREATE DATABASE " + target + " TEMPLATE " + string(from),
-	} {
-		if _, err := b.admin.Exec(ctx, command); err != nil {
-			return err
-		}
+	if _, err := b.admin.Exec(ctx, fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s", target, from)); err != nil {
+		return err
 	}
-	err := b.in(ctx, target, func(conn *pgx.Conn) error {
+	err = b.in(ctx, target, func(conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, "SELECT")
 		return err
 	})

@@ -152,12 +152,12 @@ func (r report) page(picture string) string {
 		fmt.Fprintf(&b, "\n## %s\n\n%s", t.title, t.markdown())
 	}
 	b.WriteString(`
-Every way runs as a process, in turns with the others (each round begins with another way, every other one goes backwards), into a database of its own that
-was just made with the tables, their keys, foreign keys and secondary indexes, after a checkpoint. "Times as fast" is against
-` + "`psql -1 -f`" + ` of the same
-export. Indexes by hand means: dropped before and built after by statements around ` + "`\\copy`" + `, but for those of keys. Ours
-also checks foreign keys, moves sequences and runs ANALYZE, unless it says no checks. Peak memory is of the client (of
-pg_restore's processes, one). The rows that each way leaves were compared with psql's.
+Every way runs as a process, in turns with the others (each round begins with another way, every other one goes backwards, and
+the slow ones do not follow each other), on a server that was just made, as for a job in CI, in a database with the tables, their
+keys, foreign keys and secondary indexes, after a checkpoint. "Times as fast" is against ` + "`psql -1 -f`" + ` of the same export. Indexes
+by hand means: dropped before and built after by statements around ` + "`\\copy`" + `, but for those of keys. Ours also checks foreign
+keys, moves sequences and runs ANALYZE, unless it says no checks. Peak memory is of the client (of pg_restore's processes, one). The
+rows that each way leaves were compared with psql's.
 `)
 	return b.String()
 }

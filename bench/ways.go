@@ -73,6 +73,8 @@ func allWays() []way {
 			folder: "copies", args: ours()},
 		{name: "copies-ours-bare", label: "ours, no checks after", shape: copies, base: "copies-psql-1", ours: true,
 			folder: "copies", args: ours(bare...)},
+		{name: "copies-ours-jobs2", label: "ours, jobs: 2", shape: copies, base: "copies-psql-1", ours: true,
+			folder: "copies", args: ours("--transaction=none", "--jobs=2")},
 
 		{name: "tiny-psql-1", label: "psql -1 -f", shape: tiny, base: "tiny-psql-1",
 			program: "psql", folder: "inserts", args: psql("-1", "-f", "load.sql")},

@@ -79,7 +79,6 @@ func boolCodec(dst, text []byte) ([]byte, bool) {
 
 // integerCodec takes a sign and digits that fit.
 func integerCodec(size int) codec {
-	limit := uint64(1) << (8*size - 1)
 	return func(dst, text []byte) ([]byte, bool) {
 		digits := text
 		negative := len(text) > 0 && text[0] == '-'
@@ -96,21 +95,27 @@ func integerCodec(size int) codec {
 			}
 			v = v*10 + uint64(c-'0')
 		}
-		if v > limit || v == limit && !negative {
+		if v > 1<<63 || v == 1<<63 && !negative {
 			return dst, false
 		}
 		if negative {
 			v = -v
 		}
-		dst = lengthOf(dst, size)
-		switch size {
-		case 2:
-			return binary.BigEndian.AppendUint16(dst, uint16(v)), true
-		case 4:
-			return binary.BigEndian.AppendUint32(dst, uint32(v)), true
-		}
-		return binary.BigEndian.AppendUint64(dst, v), true
+		return appendInteger(dst, int64(v), size)
 	}
+}
+
+// appendInteger appends a whole number of so many bytes, if it fits.
+func appendInteger(dst []byte, v int64, size int) (out []byte, ok bool) {
+	switch {
+	case size == 8:
+		return binary.BigEndian.AppendUint64(append(dst, 0, 0, 0, 8), uint64(v)), true
+	case size == 4 && v == int64(int32(v)):
+		return binary.BigEndian.AppendUint32(append(dst, 0, 0, 0, 4), uint32(v)), true
+	case size == 2 && v == int64(int16(v)):
+		return binary.BigEndian.AppendUint16(append(dst, 0, 0, 0, 2), uint16(v)), true
+	}
+	return dst, false
 }
 
 // float8Codec takes plain decimals: both sides round them to the nearest value. Exponents could run out of range.
@@ -148,47 +153,39 @@ func numericCodec(dst, text []byte) ([]byte, bool) {
 	if len(whole)+len(fraction) == 0 || len(whole) > maxPlaces || len(fraction) > maxPlaces {
 		return dst, false
 	}
-	for _, part := range [2][]byte{whole, fraction} {
-		for _, c := range part {
-			if !isDigit(c) {
-				return dst, false
-			}
-		}
-	}
 	for len(whole) > 0 && whole[0] == '0' {
 		whole = whole[1:]
 	}
 	start := len(dst)
-	dst = append(dst, make([]byte, 4+8)...)
-	groups := 0
+	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) // filled in below
+	places := len(fraction)
 	weight := (len(whole)+3)/4 - 1
-	add := func(v uint16) {
+	for len(whole) > 0 {
+		n := (len(whole)-1)%4 + 1
+		v, ok := digitGroup(whole[:n])
+		if !ok {
+			return dst, false
+		}
 		dst = binary.BigEndian.AppendUint16(dst, v)
-		groups++
+		whole = whole[n:]
 	}
-	for i := 0; i < len(whole); {
-		n := (len(whole)-i-1)%4 + 1
-		var v uint16
-		for _, c := range whole[i : i+n] {
-			v = v*10 + uint16(c-'0')
+	for len(fraction) > 0 {
+		n := min(4, len(fraction))
+		v, ok := digitGroup(fraction[:n])
+		if !ok {
+			return dst, false
 		}
-		add(v)
-		i += n
-	}
-	for i := 0; i < len(fraction); i += 4 {
-		var v uint16
-		for k := range 4 {
+		fraction = fraction[n:]
+		for ; n < 4; n++ {
 			v *= 10
-			if i+k < len(fraction) {
-				v += uint16(fraction[i+k] - '0')
-			}
 		}
-		if groups == 0 && v == 0 {
+		if v == 0 && len(dst) == start+12 {
 			weight-- // leading zeros of a number below one
 			continue
 		}
-		add(v)
+		dst = binary.BigEndian.AppendUint16(dst, v)
 	}
+	groups := (len(dst) - start - 12) / 2
 	for groups > 0 && dst[len(dst)-1] == 0 && dst[len(dst)-2] == 0 { // trailing zeros
 		dst = dst[:len(dst)-2]
 		groups--
@@ -201,8 +198,19 @@ func numericCodec(dst, text []byte) ([]byte, bool) {
 	binary.BigEndian.PutUint16(head[4:], uint16(groups))
 	binary.BigEndian.PutUint16(head[6:], uint16(int16(weight)))
 	binary.BigEndian.PutUint16(head[8:], sign)
-	binary.BigEndian.PutUint16(head[10:], uint16(len(fraction)))
+	binary.BigEndian.PutUint16(head[10:], uint16(places))
 	return dst, true
+}
+
+// digitGroup reads up to four digits.
+func digitGroup(text []byte) (v uint16, ok bool) {
+	for _, c := range text {
+		if !isDigit(c) {
+			return 0, false
+		}
+		v = v*10 + uint16(c-'0')
+	}
+	return v, true
 }
 
 // digits2 reads two digits, -1 if they are none.

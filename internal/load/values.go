@@ -9,6 +9,7 @@ import (
 // string may always: both INSERT and COPY hand its content to the input function of the column's type.
 type literalRule struct {
 	number  numberRule
+	size    int  // of a whole number, in bytes
 	boolean bool // true and false: the column is boolean or text
 }
 
@@ -56,8 +57,11 @@ func parseInsert(text []byte) (h insertHead, ok bool) {
 // special are the bytes of a quoted string that need a look: its end, and what COPY's text format escapes.
 var special = [256]bool{'\'': true, '\\': true, '\n': true, '\r': true, '\t': true, 0: true}
 
-// blank is white space between tokens.
-var blank = [256]bool{' ': true, '\t': true, '\n': true, '\r': true, '\f': true}
+// blank is white space between tokens, gap what may stand there: a comment begins with a dash.
+var (
+	blank = [256]bool{' ': true, '\t': true, '\n': true, '\r': true, '\f': true}
+	gap   = [256]bool{' ': true, '\t': true, '\n': true, '\r': true, '\f': true, '-': true}
+)
 
 // encoder turns rows of literals into rows of a COPY.
 type encoder struct {
@@ -73,7 +77,7 @@ type encoder struct {
 func (e *encoder) rows(dst, text []byte, more bool) (out []byte, rows int, ok bool) {
 	i, n := 0, len(text)
 	for {
-		if i = skipBlank(text, i); i == n {
+		if i = skip(text, i); i == n {
 			return dst, rows, more
 		}
 		if text[i] != '(' {
@@ -84,7 +88,7 @@ func (e *encoder) rows(dst, text []byte, more bool) (out []byte, rows int, ok bo
 			dst = binary.BigEndian.AppendUint16(dst, uint16(len(e.codecs)))
 		}
 		for column, rule := range e.rules {
-			if i = skipBlank(text, i); i == n {
+			if i = skip(text, i); i == n {
 				return dst, rows, false
 			}
 			if column > 0 {
@@ -94,7 +98,7 @@ func (e *encoder) rows(dst, text []byte, more bool) (out []byte, rows int, ok bo
 				if e.codecs == nil {
 					dst = append(dst, '\t')
 				}
-				if i = skipBlank(text, i+1); i == n {
+				if i = skip(text, i+1); i == n {
 					return dst, rows, false
 				}
 			}
@@ -102,47 +106,61 @@ func (e *encoder) rows(dst, text []byte, more bool) (out []byte, rows int, ok bo
 				dst, i, ok = encodeLiteral(dst, text, i, rule)
 			} else {
 				at := len(dst)
-				dst, i, ok = e.value(dst, text, i, rule, e.codecs[column])
-				if e.seen != nil && e.seen[column] != nil && ok {
-					e.seen[column].note(dst[at+4:])
+				dst, i, ok = e.value(dst, text, i, column)
+				if ok {
+					e.show(column, dst[at:])
 				}
 			}
 			if !ok {
 				return dst, rows, false
 			}
 		}
-		if i = skipBlank(text, i); i == n || text[i] != ')' {
+		if i = skip(text, i); i == n || text[i] != ')' {
 			return dst, rows, false
 		}
 		if e.codecs == nil {
 			dst = append(dst, '\n')
 		}
 		rows++
-		if i = skipBlank(text, i+1); i == n {
+		if i = skip(text, i+1); i == n {
 			return dst, rows, !more
 		}
 		switch text[i] {
 		case ',':
 			i++
 		case ';':
-			return dst, rows, !more && skipBlank(text, i+1) == n
+			return dst, rows, !more && skip(text, i+1) == n
 		default:
 			return dst, rows, false
 		}
 	}
 }
 
+// show shows a field of the binary format, its length before it, to who wants the column's values.
+func (e *encoder) show(column int, field []byte) {
+	if e.seen != nil && e.seen[column] != nil {
+		e.seen[column].note(field[4:])
+	}
+}
+
 // value appends one literal that begins at text[i] in COPY's binary format, and gives the offset behind it.
-func (e *encoder) value(dst, text []byte, i int, rule literalRule, c codec) (out []byte, next int, ok bool) {
+func (e *encoder) value(dst, text []byte, i, column int) (out []byte, next int, ok bool) {
+	c := e.codecs[column]
 	if text[i] != '\'' {
-		e.scratch, next, ok = encodeLiteral(e.scratch[:0], text, i, rule)
+		if size := e.rules[column].size; size > 0 { // most values of an export
+			if v, next, ok := integerAt(text, i); ok {
+				dst, ok = appendInteger(dst, v, size)
+				return dst, next, ok
+			}
+		}
+		field, next, ok := bare(text, i, e.rules[column])
 		if !ok {
 			return dst, i, false
 		}
-		if text[i]|0x20 == 'n' {
+		if field == nil {
 			return append(dst, 0xff, 0xff, 0xff, 0xff), next, true
 		}
-		dst, ok = c(dst, e.scratch)
+		dst, ok = c(dst, field)
 		return dst, next, ok
 	}
 	i++
@@ -175,6 +193,14 @@ func (e *encoder) value(dst, text []byte, i int, rule literalRule, c codec) (out
 	return dst, next, ok
 }
 
+// skip is skipBlank, short enough to be part of its callers: between many tokens there is nothing.
+func skip(text []byte, i int) int {
+	if i < len(text) && gap[text[i]] {
+		return skipBlank(text, i)
+	}
+	return i
+}
+
 // skipBlank skips white space and comments to the end of the line. Other comments are rare enough for the long way.
 func skipBlank(text []byte, i int) int {
 	for i < len(text) {
@@ -192,21 +218,33 @@ func skipBlank(text []byte, i int) int {
 	return i
 }
 
-// encodeLiteral appends one literal that begins at text[i], and gives the offset behind it.
+// encodeLiteral appends one literal that begins at text[i] in COPY's text format, and gives the offset behind it.
 func encodeLiteral(dst, text []byte, i int, rule literalRule) (out []byte, next int, ok bool) {
-	switch c := text[i]; {
-	case c == '\'':
+	if text[i] == '\'' {
 		return encodeString(dst, text, i+1)
-	case isDigit(c) || c == '-' || c == '+' || c == '.':
-		return encodeNumber(dst, text, i, rule.number)
-	case c|0x20 == 'n' && wordAt(text, i, "null"):
-		return append(dst, `\N`...), i + 4, true
-	case c|0x20 == 't' && rule.boolean && wordAt(text, i, "true"):
-		return append(dst, "true"...), i + 4, true
-	case c|0x20 == 'f' && rule.boolean && wordAt(text, i, "false"):
-		return append(dst, "false"...), i + 5, true
 	}
-	return dst, i, false
+	field, next, ok := bare(text, i, rule)
+	if ok && field == nil {
+		return append(dst, `\N`...), next, true
+	}
+	return append(dst, field...), next, ok
+}
+
+var fieldTrue, fieldFalse = []byte("true"), []byte("false")
+
+// bare reads a literal without quotes that begins at text[i]: the field that it becomes, nil for NULL, and the offset behind it.
+func bare(text []byte, i int, rule literalRule) (field []byte, next int, ok bool) {
+	switch c := text[i]; {
+	case isDigit(c) || c == '-' || c == '+' || c == '.':
+		return number(text, i, rule.number)
+	case c|0x20 == 'n' && wordAt(text, i, "null"):
+		return nil, i + 4, true
+	case c|0x20 == 't' && rule.boolean && wordAt(text, i, "true"):
+		return fieldTrue, i + 4, true
+	case c|0x20 == 'f' && rule.boolean && wordAt(text, i, "false"):
+		return fieldFalse, i + 5, true
+	}
+	return nil, i, false
 }
 
 // encodeString appends the content of a string whose opening quote is just before text[i].
@@ -246,38 +284,61 @@ func encodeString(dst, text []byte, i int) ([]byte, int, bool) {
 
 // continued tells whether a string that ended just before text[i] goes on: SQL joins strings with a newline between them.
 func continued(text []byte, i int) bool {
-	i = skipBlank(text, i)
+	i = skip(text, i)
 	return i < len(text) && text[i] == '\''
 }
 
 // maxDigits is how many digits a bare whole number may have to be surely a bigint.
 const maxDigits = 18
 
-// encodeNumber appends a bare number with an optional sign.
-func encodeNumber(dst, text []byte, i int, rule numberRule) ([]byte, int, bool) {
-	from := i
+// goesOn are the bytes behind a number or a word that make it something else: 0x1F, 1_000, 1abc, 1.2.3, true.x.
+var goesOn = func() (t [256]bool) {
+	for c := range t {
+		t[c] = isWordByte(byte(c)) || c == '.' || c == '$'
+	}
+	return t
+}()
+
+// integerAt reads a bare whole number that begins at text[i], and gives the offset behind it. ok is false for all that is not
+// plainly one, such as a number with a plus: number tells.
+func integerAt(text []byte, i int) (v int64, next int, ok bool) {
 	negative := text[i] == '-'
-	if negative || text[i] == '+' {
+	if negative {
+		i++
+	}
+	from := i
+	for ; i < len(text) && isDigit(text[i]); i++ {
+		v = v*10 + int64(text[i]-'0')
+	}
+	if i == from || i-from > maxDigits || i < len(text) && goesOn[text[i]] {
+		return 0, i, false
+	}
+	if negative {
+		v = -v
+	}
+	return v, i, true
+}
+
+// number reads a bare number with an optional sign that begins at text[i]: the field that it becomes, and the offset behind it.
+func number(text []byte, i int, rule numberRule) (field []byte, next int, ok bool) {
+	from := i
+	signed := text[i] == '-' || text[i] == '+'
+	if signed {
 		i++
 	}
 	digits := i
-	zero := true // all digits are
-	for i < len(text) && isDigit(text[i]) {
-		zero = zero && text[i] == '0'
-		i++
-	}
+	i = skipDigits(text, i)
 	whole := i - digits
 	fraction := -1
 	if i < len(text) && text[i] == '.' {
 		point := i
-		for i++; i < len(text) && isDigit(text[i]); i++ {
-			zero = zero && text[i] == '0'
-		}
+		i = skipDigits(text, i+1)
 		fraction = i - point - 1
 	}
 	if whole+max(fraction, 0) == 0 {
-		return dst, i, false
+		return nil, i, false
 	}
+	mantissa := text[digits:i]
 	exponent := false
 	if i < len(text) && text[i]|0x20 == 'e' {
 		exponent = true
@@ -285,42 +346,50 @@ func encodeNumber(dst, text []byte, i int, rule numberRule) ([]byte, int, bool) 
 			i++
 		}
 		at := i
-		for i < len(text) && isDigit(text[i]) {
-			i++
-		}
-		if i == at {
-			return dst, i, false
+		if i = skipDigits(text, i); i == at {
+			return nil, i, false
 		}
 	}
-	if i < len(text) && (isWordByte(text[i]) || text[i] == '.' || text[i] == '$') {
-		return dst, i, false // 0x1F, 1_000, 1abc
+	if i < len(text) && goesOn[text[i]] {
+		return nil, i, false
 	}
-	number := text[from:i]
-	if negative && zero || text[from] == '+' {
-		number = text[digits:i] // a number has no negative zero
+	if signed && (text[from] == '+' || !bytes.ContainsAny(mantissa, "123456789")) { // a number has no negative zero
+		from = digits
 	}
 	switch rule {
 	case wholeNumber:
 		if fraction >= 0 || exponent {
-			return dst, i, false
+			return nil, i, false
 		}
 	case anyNumber, signedZero:
 	case spelledNumber:
 		canonical := whole == 1 || whole > 1 && text[digits] != '0'
 		if exponent || !canonical || fraction == 0 || fraction < 0 && whole > maxDigits || whole+fraction > 1000 {
-			return dst, i, false
+			return nil, i, false
 		}
 	case noNumber:
-		return dst, i, false
+		return nil, i, false
 	}
-	return append(dst, number...), i, true
+	return text[from:i], i, true
 }
 
-// wordAt tells whether the keyword stands at text[i].
+func skipDigits(text []byte, i int) int {
+	for i < len(text) && isDigit(text[i]) {
+		i++
+	}
+	return i
+}
+
+// wordAt tells whether the keyword, which is in lower case, stands at text[i].
 func wordAt(text []byte, i int, word string) bool {
 	end := i + len(word)
-	if end > len(text) || !bytes.EqualFold(text[i:end], []byte(word)) {
+	if end > len(text) {
 		return false
 	}
-	return end == len(text) || !isWordByte(text[end]) && text[end] != '$' && text[end] != '\'' && text[end] != '.'
+	for k, c := range text[i:end] {
+		if c|0x20 != word[k] {
+			return false
+		}
+	}
+	return end == len(text) || !goesOn[text[end]] && text[end] != '\''
 }

@@ -3,8 +3,12 @@ package load
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
+	"math"
+	"math/big"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -46,7 +50,7 @@ var literals = func() []string {
 	}
 	return append(all, "NULL", "null", "true", "false", "TRUE", "False", "0", "1", "7", "48", "-48", "+48", "007", "-007", "1.0", "1.50", "1.005", "2.675", "-0", "-0.0", "+0.0", "00.10", ".5", "5.", "-.5", "1e3", "1E-3", "1e+2", "1e400", "1e-400",
 		"123456", "1234.567", "99999", "0.004", "0.005", "10000", "100000000", "0.00010", "123456789012345678901234567890.123456789", "2147483647", "2147483648", "-2147483648", "-2147483649", "32768", "9223372036854775807", "9223372036854775808", "-9223372036854775808",
-		"123456789012345678", "1234567890123456789", "3.4028236e38", "16777217", "9007199254740993", "0.1", "1e23", "- 5", "2.5", "3.5", "-2.5", "010.5", "0.50", "101", "1.", "000",
+		"123456789012345678", "1234567890123456789", "-9223372036854775809", "0000000000000000048", "-00000000000000000048", "'00000000000000000048'", "48e", "48.", "48$", "-", "+.5", "12345.6789", "-0.00000001", "90000000.0000000000", "3.4028236e38", "16777217", "9007199254740993", "0.1", "1e23", "- 5", "2.5", "3.5", "-2.5", "010.5", "0.50", "101", "1.", "000",
 		"DEFAULT", "1+1", "'a' || 'b'", "E'a\\nb'", "E'it''s'", "U&'\\00e9'", "B'101'", "X'1F'", "N'abc'", "'a'::text", "now()", "(1)", "(SELECT 1)", "$$a$$", "'a'\n'b'", "'a' -- c\n", "-- c\n 1", "nullx", "trues", "'x'y")
 }()
 
@@ -150,12 +154,96 @@ func TestEncodeForms(t *testing.T) {
 	}
 }
 
+// TestIntegers takes whole numbers about the ends of their types, bare and as strings, with what may stand before and behind them.
+func TestIntegers(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{2, 4, 8} {
+		most := uint64(1)<<(8*size-1) - 1
+		for _, v := range []uint64{0, 1, 48, most - 1, most, most + 1, most + 2, 2*most + 1, 1e18 - 1, 1e18, 1e19 - 1, 1e19, math.MaxUint64} {
+			for _, sign := range []string{"", "-", "+", "--", "-+", "- "} {
+				for zeros := range 22 {
+					number := fmt.Sprintf("%s%s%d", sign, strings.Repeat("0", zeros), v)
+					value, err := strconv.ParseInt(number, 10, 8*size)
+					digits := len(strings.TrimLeft(number, "+-"))
+					taken := err == nil && digits <= 19 // as many as a bigint may have; more are left to the server
+					field := binary.BigEndian.AppendUint64(nil, uint64(value))[8-size:]
+					want := append([]byte{0, 1, 0, 0, 0, byte(size)}, field...)
+					for literal, taken := range map[string]bool{
+						number: taken, "'" + number + "'": taken, number + " \n": taken, number + "-- c\n": taken, number + ".": false, number + ".0": false,
+						number + "e1": false, number + "e": false, number + "x": false, number + "_1": false, number + "$": false, number + "é": false, number + " 1": false,
+					} {
+						e := &encoder{rules: []literalRule{{number: wholeNumber, size: size}}, codecs: []codec{integerCodec(size)}}
+						got, rows, ok := e.rows(nil, []byte("("+literal+");"), false)
+						if ok != taken || ok && (rows != 1 || !bytes.Equal(got, want)) {
+							t.Fatalf("%d bytes: %s gives %x, %t, want %x, %t", size, literal, got, ok, want, taken)
+						}
+					}
+					e := &encoder{rules: []literalRule{{number: wholeNumber, size: size}}, codecs: []codec{integerCodec(size)}}
+					if _, _, ok := e.rows(nil, []byte("("+number), true); ok {
+						t.Fatalf("%s is taken for a row", number)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestNumerics reads back what becomes of decimals, in the server's format of numeric: groups of four digits.
+func TestNumerics(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	digits := func() string {
+		b := make([]byte, random.IntN(14))
+		for i := range b {
+			b[i] = "000000123456789"[random.IntN(15)]
+		}
+		return string(b)
+	}
+	for range 20_000 {
+		fraction := digits()
+		text := []string{"", "-", "+"}[random.IntN(3)] + digits()
+		if fraction != "" || random.IntN(2) == 0 {
+			text += "." + fraction
+		}
+		want, isNumber := new(big.Rat).SetString(text)
+		field, ok := numericCodec(nil, []byte(text))
+		if ok != isNumber {
+			t.Fatalf("%q is taken: %t", text, ok)
+		}
+		if !ok {
+			continue
+		}
+		head := make([]int, 4)
+		for i := range head {
+			head[i] = int(int16(binary.BigEndian.Uint16(field[4+2*i:])))
+		}
+		groups, weight, sign, places := field[12:], head[1], head[2], head[3]
+		got, scale := new(big.Rat), big.NewRat(1, 10_000)
+		for i := len(groups) - 2; i >= 0; i -= 2 { // as a fraction
+			got.Add(got, big.NewRat(int64(binary.BigEndian.Uint16(groups[i:])), 1)).Mul(got, scale)
+		}
+		for ; weight >= 0; weight-- {
+			got.Quo(got, scale)
+		}
+		for ; weight < -1; weight++ {
+			got.Mul(got, scale)
+		}
+		if sign != 0 {
+			got.Neg(got)
+		}
+		edges := len(groups) > 0 && (binary.BigEndian.Uint16(groups) == 0 || binary.BigEndian.Uint16(groups[len(groups)-2:]) == 0)
+		if got.Cmp(want) != 0 || places != len(fraction) || edges || 2*head[0] != len(groups) || int(binary.BigEndian.Uint32(field)) != len(field)-4 {
+			t.Fatalf("%q gives %x: %s", text, field, got)
+		}
+	}
+}
+
 // FuzzEncode holds the encoder to its bounds: no panic, and never more than the text allows.
 func FuzzEncode(f *testing.F) {
 	for _, literal := range literals {
 		f.Add([]byte("(" + literal + ", 1, 'x');"))
 	}
-	rules := []literalRule{{number: spelledNumber, boolean: true}, {number: wholeNumber}, {}}
+	rules := []literalRule{{number: spelledNumber, boolean: true}, {number: wholeNumber, size: 4}, {}}
 	codecs := [][]codec{nil, {bytesCodec, integerCodec(4), arrayCodec(25, bytesCodec)}, {numericCodec, integerCodec(8), timestampCodec(true, true)}, {float8Codec, integerCodec(2), uuidCodec}, {dateCodec, boolCodec, byteaCodec}}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		for _, c := range codecs {
@@ -177,7 +265,7 @@ func BenchmarkEncode(b *testing.B) {
 		fmt.Fprintf(&sb, "(%d, 'ana%d@example.org', true, %d.%02d, '{\"theme\": \"dark\"}', '2025-09-01T14:31:19.080Z'),\n", i, random.IntN(1e6), random.IntN(100), random.IntN(100))
 	}
 	text := []byte(sb.String())
-	rules := []literalRule{{number: wholeNumber}, {}, {boolean: true}, {number: anyNumber}, {}, {}}
+	rules := []literalRule{{number: wholeNumber, size: 8}, {}, {boolean: true}, {number: anyNumber}, {}, {}}
 	for name, codecs := range map[string][]codec{
 		"text": nil, "binary": {integerCodec(8), bytesCodec, boolCodec, numericCodec, jsonbCodec, timestampCodec(true, true)},
 	} {

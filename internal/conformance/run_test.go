@@ -223,6 +223,9 @@ func compare(want, got outcome, m mode, dir string) []string {
 	var diffs []string
 	add := func(format string, args ...any) { diffs = append(diffs, fmt.Sprintf(format, args...)) }
 	a, b := plainStatements(want.statements, m), plainStatements(got.statements, m)
+	if m == single {
+		b = withoutRefused(a, b)
+	}
 	for i := 0; i < len(a) || i < len(b); i++ {
 		x, y := "(nothing)", "(nothing)"
 		if i < len(a) {
@@ -262,6 +265,24 @@ func compare(want, got outcome, m mode, dir string) []string {
 		}
 	}
 	return diffs
+}
+
+// withoutRefused leaves out of our statements those that were sent before it was heard that psql's last one had failed: each was
+// refused, for its own text or because the one transaction had failed.
+func withoutRefused(theirs, ours []string) []string {
+	n := len(theirs)
+	if n == 0 || !strings.HasPrefix(theirs[n-1], "ERROR ") {
+		return ours
+	}
+	for i := n; i < len(ours); i++ {
+		if strings.HasPrefix(ours[i], "ERROR ") {
+			continue
+		}
+		if i++; i == len(ours) || ours[i] != "ERROR 25P02" {
+			return ours
+		}
+	}
+	return ours[:min(n, len(ours))]
 }
 
 // plainText is text without control characters, which we do not show.

@@ -149,7 +149,7 @@ func moments() map[string]string {
 		"BEGIN":                    "BEGIN",
 		"the first savepoint":      "SAVEPOINT fabricate_seed_block",
 		"SET":                      "SET session_replication_role",
-		"TRUNCATE":                 `TRUNCATE TABLE "orders"`,
+		"TRUNCATE":                 "TRUNCATE TABLE",
 		"the first INSERT":         `INSERT INTO "order_items"`,
 		"the last INSERT":          `INSERT INTO "addresses"`,
 		"ANALYZE":                  "ANALYZE",

@@ -177,8 +177,8 @@ func classifyCopy(t *tokens) statementInfo {
 		if parts := t.relation(); len(parts) > 0 {
 			info.tables = [][]string{parts}
 		}
-		if list := t.parens(); list != nil {
-			info.copy.columns = (&tokens{text: list, escapes: t.escapes}).columns()
+		if info.copy.columns = t.columns(); info.copy.columns == nil {
+			t.parens()
 		}
 	}
 	info.copy.from = t.accept("from")
@@ -191,14 +191,13 @@ func classifyCopy(t *tokens) statementInfo {
 		info.copy.file, info.copy.fileAt = tok.text, tok
 	}
 	at := t.i
-	end := t.next()
-	info.copy.plain = !info.copy.binary && (end.kind == endToken || end.kind == otherToken && end.text == ";")
-	t.i = at
+	info.copy.plain = !info.copy.binary
 	for !info.copy.binary {
 		tok := t.next()
 		if tok.kind == endToken || tok.kind == otherToken && tok.text == ";" {
 			break
 		}
+		info.copy.plain = false
 		info.copy.binary = tok.kind != otherToken && strings.EqualFold(tok.text, "binary")
 	}
 	t.i = at

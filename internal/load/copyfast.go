@@ -41,15 +41,21 @@ func (r *run) ahead(ctx context.Context, infos []statementInfo, open func() (*ps
 
 // sendAlone sends the COPY outside a transaction of the script's. How many rows it was is not known when they are still under
 // way over another connection: then the tag says none.
-func (a *copyAhead) sendAlone(ctx context.Context, r *run, text []byte, table []string, f *failure) (tag pgconn.CommandTag, out *failure) {
-	f.rows = a.rows
+func (a *copyAhead) sendAlone(ctx context.Context, r *run, text []byte, info statementInfo, f *failure) (tag pgconn.CommandTag, out *failure) {
+	f.rows, f.text = a.rows, bytes.Clone(f.text) // the script may have gone on when it fails
 	c := &tableCopy{
-		table: table, sql: string(text), rows: a.all, many: a.many,
-		size:   func() int64 { return int64(len(text)) + a.rows.Bytes() },
+		table: info.tables[0], sql: string(text), rows: a.all, many: a.many, again: a.rows.Again,
 		failed: func(err error) *failure { f.err = err; return f },
 	}
-	out = r.copyAlone(ctx, c, a.plan)
-	if err := a.rows.Close(); out == nil && err != nil {
+	c.size = func() int64 { return int64(len(c.sql)) + a.rows.Bytes() }
+	recoded, err := r.recode(ctx, info, a)
+	if err == nil {
+		if recoded != nil {
+			c.recoded, c.rows, c.seen = recoded, recoded, recoded.seen
+		}
+		out = r.copyAlone(ctx, c, a.plan)
+	}
+	if err = firstError(err, a.rows.Close()); out == nil && err != nil {
 		f.err = err
 		out = f
 	}
@@ -70,4 +76,17 @@ func (r *run) beforeRows(ctx context.Context, table []string, plan *tablePlan, m
 		return r.switchOff(ctx, table, plan)
 	}
 	return nil
+}
+
+// mayFreeze tells whether the server takes rows for a table as frozen: complete, for everybody, and in no need of being looked at again
+// by the next reader or by VACUUM. It does so where the table has a file of its own since the savepoint in which the rows come, and no
+// cursor is open. A snapshot older than the load then sees the new rows, as without it sees none: TRUNCATE does not keep the old.
+func (r *run) mayFreeze(ctx context.Context, table []string, plan *tablePlan) (bool, error) {
+	if !r.began || !plan.alone || plan.partitioned || !r.truncated[quoteName(table...)] {
+		return false, nil
+	}
+	cursors := false
+	err := r.wire.query(ctx, []byte("SELECT 1 FROM pg_catalog.pg_cursors LIMIT 1"), answers{
+		done: func(t pgconn.CommandTag) { cursors = t.RowsAffected() > 0 }})
+	return !cursors, err
 }

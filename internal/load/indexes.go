@@ -196,14 +196,19 @@ func (r *run) rebuild(ctx context.Context) error {
 // the indexes left where they are. Where it lacks something or is to stop, that would help nobody.
 func (p *tablePlan) unbuilt(err error) error {
 	var pe *pgconn.PgError
-	if p.superuser || !errors.As(err, &pe) {
-		return err
-	}
-	switch pe.Code[:min(2, len(pe.Code))] {
-	case "40", "53", "57", "58", "XX": // a deadlock, no more space, cancelled, broken
+	if p.superuser || !errors.As(err, &pe) || passing(pe) {
 		return err
 	}
 	return errAgain
+}
+
+// passing tells whether an error says nothing of the statement: a deadlock, no more space, a lock not got, cancelled, broken.
+func passing(pe *pgconn.PgError) bool {
+	switch pe.Code[:min(2, len(pe.Code))] {
+	case "40", "53", "57", "58", "XX":
+		return true
+	}
+	return pe.Code == "55P03"
 }
 
 // settleIndexes is called before statements go as written: whatever could need an index that is switched off finds it in

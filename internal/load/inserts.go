@@ -40,8 +40,13 @@ var unsafeEncodings = map[string]bool{"BIG5": true, "GBK": true, "GB18030": true
 // fast tells whether statements may go another way than as written. Where errors do not end the script they may not:
 // a second try would take values of sequences twice.
 func (r *run) fast() bool {
-	return !r.o.Verbatim && !r.escapes() && r.vars.On("ON_ERROR_STOP") && r.vars.On("AUTOCOMMIT") && !r.vars.On("ON_ERROR_ROLLBACK") &&
+	return !r.o.Verbatim && !r.escapes() && r.errorsEnd() &&
 		(r.began || r.wire.pg.TxStatus() == 'I') && !unsafeEncodings[r.wire.pg.ParameterStatus("client_encoding")]
+}
+
+// errorsEnd tells whether the script ends at an error.
+func (r *run) errorsEnd() bool {
+	return r.vars.On("ON_ERROR_STOP") && r.vars.On("AUTOCOMMIT") && !r.vars.On("ON_ERROR_ROLLBACK")
 }
 
 // insertRun is a run of INSERTs of literals into the same columns of one table, read as the rows of one COPY. The item that
@@ -126,13 +131,15 @@ func (r *run) inserts(ctx context.Context, sc *psql.Script, st *psql.Statement) 
 // send sends the run as COPY.
 func (run *insertRun) send(ctx context.Context, table, columns []string) *failure {
 	r, start := run.r, time.Now()
-	quoted := make([]string, len(columns))
-	for i, c := range columns {
-		quoted[i] = quoteName(c)
+	freeze := false
+	if run.more() && !run.parts { // which have a savepoint of their own
+		var err error
+		if freeze, err = r.mayFreeze(ctx, table, run.plan); err != nil {
+			return &failure{at: run.first, err: err}
+		}
 	}
-	text := fmt.Sprintf("COPY %s (%s) FROM STDIN", quoteName(table...), strings.Join(quoted, ", "))
+	text := copyStatementFor(table, columns, run.encoder.codecs != nil, freeze)
 	if run.encoder.codecs != nil {
-		text += " WITH (FORMAT binary)"
 		run.buf = slices.Insert(run.buf, 0, binaryHeader...)
 	}
 	if !r.began {
@@ -172,6 +179,26 @@ func (run *insertRun) send(ctx context.Context, table, columns []string) *failur
 	}
 	f.err = errAgain // the whole load, as written
 	return f
+}
+
+// copyStatementFor gives the COPY for rows that an encoder gives.
+func copyStatementFor(table, columns []string, binary, freeze bool) string {
+	quoted := make([]string, len(columns))
+	for i, c := range columns {
+		quoted[i] = quoteName(c)
+	}
+	var options []string
+	if binary {
+		options = append(options, "FORMAT binary")
+	}
+	if freeze {
+		options = append(options, "FREEZE")
+	}
+	text := fmt.Sprintf("COPY %s (%s) FROM STDIN", quoteName(table...), strings.Join(quoted, ", "))
+	if len(options) > 0 {
+		text += " WITH (" + strings.Join(options, ", ") + ")"
+	}
+	return text
 }
 
 // more tells whether the run may go on.

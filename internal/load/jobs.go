@@ -6,84 +6,118 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 )
 
 // tableCopy is the rows of one table, on their way by COPY outside a transaction of the script's.
 type tableCopy struct {
-	table  []string
-	sql    string
-	rows   io.Reader
-	many   bool // worth switching indexes off for
-	size   func() int64
-	failed func(error) *failure // what a refusal means for the script
-	seen   *seenTable           // the rows' values pass by there; nil if they do not
+	table   []string
+	sql     string
+	rows    io.Reader
+	many    bool // worth switching indexes off for
+	size    func() int64
+	failed  func(error) *failure             // what a refusal means for the script
+	seen    *seenTable                       // the rows' values pass by there; nil if they do not
+	again   func() (*psql.CopyReader, error) // the rows once more, where sql is the script's own; else nil
+	recoded *recoder                         // what rows are read from, as far as they go in the binary format; nil if all go as they are
 
-	oid      uint32
-	alone    bool  // the table was empty, and nobody else could write to it
-	xid      int64 // of the transaction that the rows then have, its lower half
-	analyzed bool
-	tag      pgconn.CommandTag
-	took     time.Duration
-	err      error
-	pipe     *io.PipeReader // nil when rows are read where they are sent
-	over     chan struct{}  // closed when a worker is through with it
-	by       *run
-	sent     atomic.Bool // the rows are in, indexes may still be under way
+	oid                uint32
+	owned, partitioned bool  // the table, as its plan says
+	alone              bool  // the table was empty, and nobody else could write to it
+	xid                int64 // of the transaction that the rows then have, its lower half
+	analyzed           bool
+	tag                pgconn.CommandTag
+	took               time.Duration
+	err                error
+	pipe               *io.PipeReader // nil when rows are read where they are sent
+	over               chan struct{}  // closed when a worker is through with it
+	by                 *run
+	sent               chan struct{} // closed when the rows are in; indexes may still be under way
 }
 
 // run sends the rows over the connection of r. Many rows go in a transaction of their own, for which the table's indexes can
 // be switched off.
 func (c *tableCopy) run(ctx context.Context, r *run) {
 	start := time.Now()
-	send := func() error {
-		defer c.sent.Store(true)
-		return r.wire.query(ctx, []byte(c.sql), answers{
-			copyIn: func() (io.Reader, error) { return c.rows, nil },
-			done:   func(t pgconn.CommandTag) { c.tag = t },
-		})
+	c.err = r.alone(ctx, c, func() (err error) {
+		defer close(c.sent)
+		if c.recoded != nil {
+			c.tag, err = r.copyRecoded(ctx, c.sql, c.rows, c.recoded)
+		} else {
+			c.tag, err = r.copyIn(ctx, c.sql, c.rows)
+		}
+		return err
+	})
+	if c.many && c.again != nil && c.isSent() && mayBeRow(c.err) && ctx.Err() == nil && !r.conn.IsClosed() {
+		c.err = c.repeat(ctx, r)
 	}
-	c.err = r.alone(ctx, c, send)
 	c.took = time.Since(start)
 	if c.pipe != nil {
 		_ = c.pipe.CloseWithError(firstError(c.err, io.ErrClosedPipe)) // nobody reads on
 	}
 }
 
-// alone runs a COPY outside the script's transaction.
-func (r *run) alone(ctx context.Context, c *tableCopy, send func() error) error {
-	if !c.many {
-		return send()
-	}
-	plan, err := r.plan(ctx, c.table)
+// repeat sends the rows as the script has them: the server says then which line it refuses, as it does to psql, or takes them
+// after all. It goes over the same connection, which knows of the script's settings what counted for the rows.
+func (c *tableCopy) repeat(ctx context.Context, r *run) error {
+	rows, err := c.again()
 	if err != nil {
 		return err
 	}
-	if plan == nil || !plan.owned {
+	defer func() { _ = rows.Close() }()
+	c.alone = false
+	c.tag, err = r.copyIn(ctx, c.sql, rows)
+	return err
+}
+
+func (c *tableCopy) isSent() bool {
+	select {
+	case <-c.sent:
+		return true
+	default:
+		return false
+	}
+}
+
+// mayBeRow tells whether the error of a COPY may be that of a row.
+func mayBeRow(err error) bool {
+	var pe *pgconn.PgError
+	return errors.As(err, &pe) || errors.Is(err, errAgain)
+}
+
+// alone runs a COPY outside the script's transaction.
+func (r *run) alone(ctx context.Context, c *tableCopy, send func() error) error {
+	if !c.many || !c.owned && c.recoded == nil { // what is recoded may go in two parts
 		return send()
 	}
 	if err := r.exec(ctx, "BEGIN"); err != nil {
 		return err
 	}
 	r.began, r.tuned = true, false
-	defer r.forgetPlans()
+	defer func() { // what was known in the transaction, also of indexes that are off
+		r.off = nil
+		clear(r.plans)
+	}()
 	defer r.rollback(ctx) // does nothing after COMMIT
-	if err := r.exec(ctx, "LOCK TABLE "+quoteName(c.table...)+" IN ACCESS EXCLUSIVE MODE"); err != nil {
-		return err
-	}
-	r.forgetPlans() // with the lock there are indexes to switch off
-	if plan, err = r.plan(ctx, c.table); err != nil {
-		return err
-	}
-	c.alone = plan.alone
-	if err := r.switchOff(ctx, c.table, plan); err != nil {
-		return err
+	if c.owned {
+		if err := r.exec(ctx, "LOCK TABLE "+quoteName(c.table...)+" IN ACCESS EXCLUSIVE MODE"); err != nil {
+			return err
+		}
+		r.forgetPlans() // with the lock there are indexes to switch off
+		plan, err := r.plan(ctx, c.table)
+		if err != nil {
+			return err
+		}
+		c.alone = plan.alone
+		if err := r.switchOff(ctx, c.table, plan); err != nil {
+			return err
+		}
 	}
 	if err := send(); err != nil {
-		r.off = nil
 		return err
 	}
 	if err := r.rebuild(ctx); err != nil {
@@ -94,7 +128,7 @@ func (r *run) alone(ctx context.Context, c *tableCopy, send func() error) error 
 		return err
 	}
 	r.began = false
-	if !r.o.SkipAnalyze && !plan.partitioned { // while others load; if it fails, it is done again with the rest
+	if !r.o.SkipAnalyze && c.owned && !c.partitioned { // while others load; if it fails, it is done again with the rest
 		c.analyzed = r.exec(ctx, "ANALYZE "+skipLocked+quoteName(c.table...)) == nil
 	}
 	return nil
@@ -103,7 +137,7 @@ func (r *run) alone(ctx context.Context, c *tableCopy, send func() error) error 
 // copyAlone sends a table's rows outside a transaction: over a connection of its own, while the script is read on, if there
 // are jobs and the order of tables does not matter; otherwise at once.
 func (r *run) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan) *failure {
-	c.oid = plan.oid
+	c.oid, c.owned, c.partitioned, c.sent = plan.oid, plan.owned, plan.partitioned, make(chan struct{})
 	if r.o.Jobs <= 1 || !plan.free {
 		if f := r.join(ctx); f != nil {
 			return f
@@ -126,6 +160,9 @@ func (r *run) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan) *fai
 	_, err := io.CopyBuffer(pw, struct{ io.Reader }{rows}, make([]byte, copyFrameSize))
 	_ = pw.CloseWithError(err)
 	if err == nil {
+		if c.recoded != nil && c.recoded.left {
+			<-c.sent // the worker reads them itself
+		}
 		return nil // whether all is well is found when the copy is collected
 	}
 	// The rows were not read to their end: what becomes of them must be settled before the script is read on.
@@ -134,22 +171,21 @@ func (r *run) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan) *fai
 	return r.collect(ctx, c)
 }
 
-// settleCopies is called before a statement goes over the script's own connection: what it could depend on is awaited. SET
-// depends on nothing, and is told to the other connections too.
+// settleCopies is called before a statement goes over the script's own connection: what it could depend on is awaited. What SET says
+// is told to the other connections too; it waits because INSERTs before it may have to be sent once more, without it.
 func (r *run) settleCopies(ctx context.Context, infos []statementInfo, text []byte) *failure {
 	if r.o.Jobs <= 1 || r.began {
 		return nil
 	}
-	if info := infos[0]; len(infos) == 1 {
-		switch {
-		case info.session:
-			r.session = append(r.session, string(text))
-			return nil
-		case info.kind == copyStatement && len(info.tables) == 1:
-			return nil // copyAlone sees to it, or the plan says that it matters
-		}
+	info, one := infos[0], len(infos) == 1
+	if one && info.kind == copyStatement && len(info.tables) == 1 {
+		return nil // copyAlone sees to it, or the plan says that it matters
 	}
-	return r.join(ctx)
+	f := r.join(ctx)
+	if one && info.session {
+		r.session = append(r.session, string(text))
+	}
+	return f
 }
 
 // worker gives a connection that is free, and has been told what the script has set in its session. Before that, copies into
@@ -161,7 +197,7 @@ func (r *run) worker(ctx context.Context, table string) (*run, *failure) {
 		same, loading := false, 0
 		for _, c := range r.copies {
 			busy[c.by] = true
-			if !c.sent.Load() {
+			if !c.isSent() {
 				loading++
 			}
 			same = same || quoteName(c.table...) == table
@@ -235,8 +271,7 @@ func (r *run) collect(ctx context.Context, c *tableCopy) *failure {
 		r.tally.count(c.table, c.tag.RowsAffected(), c.size(), c.took)
 		return nil
 	}
-	var pe *pgconn.PgError
-	if ctx.Err() == nil && (errors.As(c.err, &pe) || errors.Is(c.err, errAgain)) {
+	if ctx.Err() == nil && mayBeRow(c.err) {
 		return c.failed(c.err)
 	}
 	return &failure{at: r.at, err: fmt.Errorf("table %s: %w", quoteName(c.table...), c.err)}

@@ -2,12 +2,15 @@ package load_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/load"
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
@@ -53,6 +56,49 @@ func TestJobsKeepTheSession(t *testing.T) {
 		t.Errorf("%d rows: %s", result.Rows, got)
 	}
 	sameDump(t, psqlURL, oursURL)
+}
+
+// TestCopyAwaitsOthers loads rows that fire a trigger, which looks at a table whose own rows come over another connection.
+func TestCopyAwaitsOthers(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Shared(t).NewDatabase(t)
+	pgtest.Exec(t, url, `CREATE TABLE t (id int); CREATE INDEX ON t (id); CREATE TABLE counts (n int);
+		CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.n := (SELECT count(*) FROM t); RETURN NEW; END $$;
+		CREATE TRIGGER f BEFORE INSERT ON counts FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE counts ENABLE ALWAYS TRIGGER f`)
+	var b strings.Builder
+	b.WriteString("SET session_replication_role = replica;\nTRUNCATE t, counts;\nCOPY t (id) FROM stdin;\n")
+	const rows = 10_000
+	for n := range rows {
+		fmt.Fprintf(&b, "%d\n", n)
+	}
+	b.WriteString("\\.\n")
+	for _, command := range []string{"COPY counts (n) FROM stdin;", `\copy counts (n) FROM stdin`} {
+		text := b.String() + command + "\n0\n\\.\n" + fmt.Sprintf("SELECT 1 / count(*) FROM counts WHERE n = %d;\n", rows)
+		if _, err := load.Run(context.Background(), load.Options{Target: target(t, url), Transaction: load.None, Jobs: 2, Script: script(text), Events: events(t)}); err != nil {
+			t.Errorf("%s %v", command, err)
+		}
+	}
+}
+
+// TestRefusedBeforeSettings has a row refused while the script has gone on, and has set what gives the row another meaning: it is
+// refused all the same.
+func TestRefusedBeforeSettings(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Shared(t).NewDatabase(t)
+	var rows strings.Builder
+	rows.WriteString("INSERT INTO t (id, name) VALUES (0, 'é')")
+	for n := range 30_000 {
+		fmt.Fprintf(&rows, ",\n(%d, 'é')", n)
+	}
+	for _, setting := range []string{"SET search_path = other;", "SELECT pg_catalog.set_config('search_path', 'other', false);", `\encoding LATIN1`} {
+		pgtest.Exec(t, url, "DROP SCHEMA IF EXISTS app, other CASCADE; CREATE SCHEMA app; CREATE SCHEMA other; CREATE TABLE app.t (id int PRIMARY KEY, name text); CREATE TABLE other.t (id int, name text)")
+		text := "SET session_replication_role = replica;\nSET search_path = app;\n" + rows.String() + ";\n" + setting + "\n"
+		_, err := load.Run(context.Background(), load.Options{Target: target(t, url), Transaction: load.None, Jobs: 2, Script: script(text), Events: events(t)})
+		var pe *pgconn.PgError
+		if !errors.As(err, &pe) || pe.Code != "23505" || pe.SchemaName != "app" {
+			t.Errorf("%s %v", setting, err)
+		}
+	}
 }
 
 // TestEveryTransactionIsTuned holds that each table's indexes are built with the memory meant for that, also by a connection that

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -37,8 +38,8 @@ type keyPage [1 << (pageBits - 6)]uint64
 
 const pageBits = 16
 
-// whole reads a value of COPY's binary format: a whole number's, else false.
-func whole(value []byte) (int64, bool) {
+// integer reads a value of COPY's binary format: a whole number's, else false.
+func integer(value []byte) (int64, bool) {
 	switch len(value) {
 	case 2:
 		return int64(int16(binary.BigEndian.Uint16(value))), true
@@ -51,7 +52,7 @@ func whole(value []byte) (int64, bool) {
 }
 
 func (s *keySet) has(value []byte) bool {
-	v, is := whole(value)
+	v, is := integer(value)
 	if !is {
 		_, has := s.uuids[[16]byte(value)]
 		return has
@@ -71,7 +72,7 @@ func (s *keySet) add(value []byte) {
 	if s.full {
 		return
 	}
-	v, is := whole(value)
+	v, is := integer(value)
 	if !is {
 		s.addUUID([16]byte(value))
 		return
@@ -145,7 +146,8 @@ func (s *keySet) without(other *keySet) (values []string, ok bool) {
 // seenKeys is what has passed by of the values that foreign keys are made of.
 type seenKeys struct {
 	tables map[uint32]*seenTable // those with foreign keys to or from them; nil until the catalog was asked
-	kept   map[uint32]bool       // foreign keys, at the end
+	keys   []*seenKey
+	kept   map[uint32]bool // foreign keys, at the end
 }
 
 // seenTable is a table of which all rows may have passed by.
@@ -165,11 +167,11 @@ type seenColumn struct {
 
 // seenKey is a foreign key of one column.
 type seenKey struct {
-	oid     uint32
-	parent  *seenTable
-	to      *seenColumn // of the parent
-	column  string      // of the parent, quoted
-	missing *keySet     // values of the table that were not in the parent when they passed by
+	oid           uint32
+	table, parent *seenTable
+	to            *seenColumn // of the parent
+	column        string      // of the parent, quoted
+	missing       *keySet     // values of the table that were not in the parent when they passed by
 }
 
 // seenQuery asks for the foreign keys of one column whose values are compared here as the server would.
@@ -249,8 +251,10 @@ func (r *run) readSeenKeys(ctx context.Context) error {
 		if k.to.values == nil {
 			k.to.values = &keySet{room: &room}
 		}
-		_, c := column(from, child)
+		var c *seenColumn
+		k.table, c = column(from, child)
 		c.keys = append(c.keys, k)
+		r.seen.keys = append(r.seen.keys, k)
 		return nil
 	})
 	return err
@@ -341,12 +345,23 @@ func (r *run) forgetSeen() {
 }
 
 // asWritten is called before statements that bring rows go as written. In the one transaction the server counts the rows, and
-// only what calls a function could replace some by as many others.
+// only what calls a function could replace some by as many others. A function or a trigger could also change tables of which the
+// plan is known, and nothing has been made yet.
 func (r *run) asWritten(text []byte, infos []statementInfo) {
 	for _, info := range infos {
+		if info.kind != insertStatement && info.kind != copyStatement {
+			continue
+		}
 		literals := info.kind == insertStatement && len(infos) == 1 && !r.calls(text) || info.kind == copyStatement && info.copy.plain
-		if (info.kind == insertStatement || info.kind == copyStatement) && !(literals && r.began) {
+		if !literals || !r.began {
 			r.forgetSeen()
+		}
+		key := ""
+		if len(info.tables) == 1 {
+			key = quoteName(info.tables[0]...)
+		}
+		if p := cmp.Or(r.plans[key], r.foreknown[key]); !literals || p == nil || !p.asCopy {
+			clear(r.foreknown)
 		}
 	}
 }
@@ -380,26 +395,22 @@ func (r *run) kept(ctx context.Context) (map[uint32]bool, error) {
 	kept := map[uint32]bool{}
 	r.seen.kept = kept
 	var ask strings.Builder
-	for _, t := range r.seen.tables {
-		for _, c := range t.columns {
-			for _, k := range c.keys {
-				if !whole[t] || !whole[k.parent] && k.parent.noted {
-					continue
-				}
-				missing, ok := k.missing.without(k.to.values)
-				switch {
-				case !ok:
-				case len(missing) == 0:
-					kept[k.oid] = true
-				default:
-					kind := "int8"
-					if k.missing.uuids != nil {
-						kind = "uuid"
-					}
-					fmt.Fprintf(&ask, "SELECT %d WHERE NOT EXISTS (SELECT 1 FROM unnest('{%s}'::%s[]) v WHERE NOT EXISTS (SELECT 1 FROM ONLY %s p WHERE p.%s = v)); ",
-						k.oid, strings.Join(missing, ","), kind, k.parent.referred, k.column)
-				}
+	for _, k := range r.seen.keys {
+		if !whole[k.table] || !whole[k.parent] && k.parent.noted {
+			continue
+		}
+		missing, ok := k.missing.without(k.to.values)
+		switch {
+		case !ok:
+		case len(missing) == 0:
+			kept[k.oid] = true
+		default:
+			kind := "int8"
+			if k.missing.uuids != nil {
+				kind = "uuid"
 			}
+			fmt.Fprintf(&ask, "SELECT %d WHERE NOT EXISTS (SELECT 1 FROM unnest('{%s}'::%s[]) v WHERE NOT EXISTS (SELECT 1 FROM ONLY %s p WHERE p.%s = v)); ",
+				k.oid, strings.Join(missing, ","), kind, k.parent.referred, k.column)
 		}
 	}
 	if ask.Len() == 0 {

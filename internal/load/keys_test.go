@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -101,7 +100,7 @@ func TestSeenKeys(t *testing.T) {
 	url := pgtest.Shared(t).NewDatabase(t)
 	kept, broken, failed := 0, 0, 0
 	for n := range cases {
-		g := &keyGenerator{Rand: rand.New(rand.NewPCG(uint64(seed), uint64(n)))}
+		g := &keyGenerator{dice: newDice(seed, n)}
 		schema, script := g.generate()
 		o := Options{KeepSequences: true}
 		o.thresholds = thresholds{largeInsert: 1, manyInserts: 1, manyRows: 1, fragmentSize: 4 << 10, manyToAnalyze: 1}
@@ -109,7 +108,7 @@ func TestSeenKeys(t *testing.T) {
 			o.thresholds.keyMemory = len(keyPage{}) * 8 * (1 + g.IntN(4))
 		}
 		if g.IntN(2) == 0 {
-			o.Transaction, o.Jobs = None, 1+g.IntN(2)
+			o.Transaction, o.Jobs = None, 1+g.IntN(3)
 		}
 		pgtest.Exec(t, url, schema)
 		got, keys, gotErr := keyWarnings(t, url, script, o)
@@ -140,10 +139,14 @@ func TestSeenKeys(t *testing.T) {
 func TestSeenKeysUndone(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Shared(t).NewDatabase(t)
-	rows := func(table string, n int) string {
+	rows := func(table string, n int, copied bool) string {
 		var values []string
 		for i := range n {
-			values = append(values, fmt.Sprintf("(%d, %d)", i, i))
+			values = append(values, map[bool]string{true: fmt.Sprintf("%d\t%d\n", i, i), false: fmt.Sprintf("(%d, %d)", i, i)}[copied])
+		}
+		if copied {
+			columns := map[string]string{"p": "id, n", "c": "id, p"}[table]
+			return fmt.Sprintf("COPY k.%s (%s) FROM stdin;\n%s\\.\n", table, columns, strings.Join(values, ""))
 		}
 		return fmt.Sprintf("INSERT INTO k.%s VALUES %s;\n", table, strings.Join(values, ", "))
 	}
@@ -152,7 +155,7 @@ func TestSeenKeysUndone(t *testing.T) {
 		CREATE FUNCTION k.renew() RETURNS int LANGUAGE sql AS 'ALTER TABLE k.c DROP CONSTRAINT c_p_fkey; TRUNCATE k.p; INSERT INTO k.p SELECT i, i FROM generate_series(10, 59) i; ALTER TABLE k.c ADD CONSTRAINT c_p_fkey FOREIGN KEY (p) REFERENCES k.p NOT VALID; UPDATE pg_constraint SET convalidated = true WHERE conname = ''c_p_fkey''; SELECT 1';`
 	for name, tt := range map[string]struct {
 		before, between, after string
-		parents                string // "" means INSERTs that go as COPY
+		parents                string // "" means rows that go as COPY
 		transaction            Mode
 		first                  string // before the script, which then empties nothing
 		few                    bool   // too few rows to switch indexes off for
@@ -180,28 +183,30 @@ func TestSeenKeysUndone(t *testing.T) {
 		"the role is back, transaction none": {between: "SET session_replication_role = 'origin';", transaction: None, kept: 0},
 		"rows as written between":            {between: "INSERT INTO k.p VALUES (70, 70); INSERT INTO k.c VALUES (70, 70);", kept: 0},
 	} {
-		pgtest.Exec(t, url, schema)
-		empty := "TRUNCATE k.p, k.c;"
-		if tt.first != "" {
-			empty = ""
-			pgtest.Exec(t, url, tt.first)
-		}
-		script := "SET session_replication_role = 'replica';\n" + empty + tt.before + cmp.Or(tt.parents, rows("p", 50)) + tt.between + rows("c", 50) + tt.after
-		o := Options{Transaction: tt.transaction, KeepSequences: true}
-		o.thresholds = thresholds{manyRows: 1, largeInsert: 200, manyInserts: 100}
-		if tt.few {
-			o.thresholds.manyRows = 1 << 20
-		}
-		if tt.meanwhile != "" {
-			o.Events.Phase = func(phase string) {
-				if phase == "verify" {
-					pgtest.Exec(t, url, tt.meanwhile)
+		for _, copied := range []bool{false, true} {
+			pgtest.Exec(t, url, schema)
+			empty := "TRUNCATE k.p, k.c;\n"
+			if tt.first != "" {
+				empty = ""
+				pgtest.Exec(t, url, tt.first)
+			}
+			script := "SET session_replication_role = 'replica';\n" + empty + tt.before + cmp.Or(tt.parents, rows("p", 50, copied)) + tt.between + rows("c", 50, copied) + tt.after
+			o := Options{Transaction: tt.transaction, KeepSequences: true}
+			o.thresholds = thresholds{manyRows: 1, largeInsert: 200, manyInserts: 100}
+			if tt.few {
+				o.thresholds.manyRows = 1 << 20
+			}
+			if tt.meanwhile != "" {
+				o.Events.Phase = func(phase string) {
+					if phase == "verify" {
+						pgtest.Exec(t, url, tt.meanwhile)
+					}
 				}
 			}
-		}
-		warnings, kept, err := keyWarnings(t, url, script, o)
-		if err != nil || len(warnings) != tt.want || kept != tt.kept {
-			t.Errorf("%s: %d keys are kept, not %d; %q, %v", name, kept, tt.kept, warnings, err)
+			warnings, kept, err := keyWarnings(t, url, script, o)
+			if err != nil || len(warnings) != tt.want || kept != tt.kept {
+				t.Errorf("%s, copied is %t: %d keys are kept, not %d; %q, %v", name, copied, kept, tt.kept, warnings, err)
+			}
 		}
 	}
 }
@@ -223,39 +228,35 @@ func keyWarnings(t *testing.T, url, script string, o Options) (warnings []string
 
 // keyGenerator makes schemas with foreign keys, and scripts that fill them.
 type keyGenerator struct {
-	*rand.Rand
+	dice
 	tables []keyTable
 }
 
 type keyTable struct {
-	name   string
-	typ    string // of its key
-	column []keyColumn
+	name    string
+	typ     string // of its key
+	columns int    // that refer to a table
 }
-
-type keyColumn struct{ parent int }
-
-func (g *keyGenerator) of(choices ...string) string { return choices[g.IntN(len(choices))] }
 
 func (g *keyGenerator) generate() (schema, script string) {
 	var b strings.Builder
 	b.WriteString("DROP SCHEMA IF EXISTS k CASCADE; CREATE SCHEMA k; SET search_path = k;\n")
 	b.WriteString("CREATE FUNCTION refill() RETURNS int LANGUAGE plpgsql AS $$ BEGIN CREATE TEMP TABLE kept AS SELECT * FROM t0; TRUNCATE t0 CASCADE; INSERT INTO t0 SELECT * FROM kept ORDER BY 1 LIMIT 3; DROP TABLE kept; RETURN 1; END $$;\n")
-	kind := g.of("int", "int", "uuid")
+	kind := g.pick("int", "int", "uuid")
 	for i := range 2 + g.IntN(3) {
 		table := keyTable{name: fmt.Sprintf("t%d", i), typ: kind}
 		if kind == "int" {
-			table.typ = g.of("smallint", "integer", "bigint")
+			table.typ = g.pick("smallint", "integer", "bigint")
 		}
 		fmt.Fprintf(&b, "CREATE TABLE %s (id %s PRIMARY KEY", table.name, table.typ)
-		for c := range g.IntN(3) {
+		table.columns = g.IntN(3)
+		for c := range table.columns {
 			parent := g.IntN(i + 1)
-			table.column = append(table.column, keyColumn{parent})
 			typ := kind
 			if kind == "int" {
-				typ = g.of("smallint", "integer", "bigint")
+				typ = g.pick("smallint", "integer", "bigint")
 			}
-			fmt.Fprintf(&b, ", c%[1]d %[2]s CONSTRAINT %[3]s_c%[1]d REFERENCES t%[4]d%[5]s", c, typ, table.name, parent, g.of("", "", " MATCH FULL", " DEFERRABLE"))
+			fmt.Fprintf(&b, ", c%[1]d %[2]s CONSTRAINT %[3]s_c%[1]d REFERENCES t%[4]d%[5]s", c, typ, table.name, parent, g.pick("", "", " MATCH FULL", " DEFERRABLE"))
 		}
 		b.WriteString(", note text DEFAULT 'none');\n")
 		g.tables = append(g.tables, table)
@@ -298,7 +299,7 @@ func (g *keyGenerator) script(kind string) string {
 func (g *keyGenerator) rows(kind string, i int, breaks bool) string {
 	table := g.tables[i]
 	columns := []string{"id"}
-	for c := range table.column {
+	for c := range table.columns {
 		if g.IntN(20) > 0 {
 			columns = append(columns, fmt.Sprintf("c%d", c))
 		}
@@ -332,7 +333,7 @@ func (g *keyGenerator) rows(kind string, i int, breaks bool) string {
 		case copied:
 			fmt.Fprintf(&b, "COPY %s (%s) FROM stdin;\n%s\n\\.\n", table.name, list, strings.Join(rows, "\n"))
 		case g.IntN(3) == 0: // two statements, of which the second may be one that cannot be copied
-			odd := g.of("", "", " ON CONFLICT DO NOTHING", " RETURNING 1")
+			odd := g.pick("", "", " ON CONFLICT DO NOTHING", " RETURNING 1")
 			fmt.Fprintf(&b, "INSERT INTO %s (%s) VALUES %s;\nINSERT INTO %[1]s (%[2]s) VALUES %[4]s%s;\n", table.name, list, strings.Join(rows[:20], ", "), strings.Join(rows[20:], ", "), odd)
 		default:
 			fmt.Fprintf(&b, "INSERT INTO %s (%s) VALUES\n%s;\n", table.name, list, strings.Join(rows, ",\n"))

@@ -2,10 +2,7 @@ package load
 
 import (
 	"context"
-	"errors"
 	"slices"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // tablePlan is what the catalog says of loading a table by COPY.
@@ -37,16 +34,21 @@ type planColumn struct {
 	given bool
 }
 
-// plan asks the catalog about a table once. nil means that INSERTs into it go as written.
+// plan asks the catalog about a table once; the first time also about the others that the script is known to fill, for that
+// takes little longer. nil means that INSERTs into it go as written.
 func (r *run) plan(ctx context.Context, parts []string) (*tablePlan, error) {
 	key := quoteName(parts...)
 	if p, ok := r.plans[key]; ok {
 		return p, nil
 	}
-	p, err := r.readPlan(ctx, key)
-	if err != nil {
-		return nil, err
+	if _, ok := r.foreknown[key]; !ok {
+		if err := r.readPlans(ctx, append(r.foreseen, key)); err != nil {
+			return nil, err
+		}
+		r.foreseen = nil
 	}
+	p := r.foreknown[key]
+	delete(r.foreknown, key)
 	for _, other := range r.plans {
 		if p != nil && other != nil && other.oid == p.oid {
 			p = other // another spelling of the same table
@@ -58,6 +60,7 @@ func (r *run) plan(ctx context.Context, parts []string) (*tablePlan, error) {
 
 // forgetPlans must be called when the catalog, the role or the search path may have changed.
 func (r *run) forgetPlans() {
+	clear(r.foreknown)
 	for key, p := range r.plans {
 		if p == nil || !p.off { // one that is off is forgotten when its indexes are back
 			delete(r.plans, key)
@@ -65,11 +68,28 @@ func (r *run) forgetPlans() {
 	}
 }
 
+// foresee keeps the names of tables for the first plan. Where other statements stand between their rows, what is asked beforehand
+// would be forgotten.
+func (r *run) foresee(s *survey) {
+	if s.mixed || s.unforeseen {
+		return
+	}
+	for _, h := range s.heads {
+		if key := quoteName(h.parts...); len(r.foreseen) < maxForeseen && !slices.Contains(r.foreseen, key) {
+			r.foreseen = append(r.foreseen, key)
+		}
+	}
+}
+
+// maxForeseen is how many tables are asked for at once, at half a millisecond each.
+const maxForeseen = 200
+
 // planQuery asks all at once. A table's rows go the same way by COPY as by INSERT unless one of these is in between:
 // rules, which COPY passes by; row security, which COPY refuses; triggers, which would see other command boundaries (in
 // the present replication role; the ones of foreign keys only matter where a table refers to itself); foreign tables
 // among the partitions; and expressions that call a function which may read tables.
 const planQuery = `
+SELECT asked.name, plan.* FROM unnest($1::text[]) asked(name), LATERAL (
 WITH cols AS (
 	SELECT a.attnum, a.attname, a.attidentity, a.attgenerated, coalesce(b.typname, t.typname) AS typname, coalesce(b.typnamespace, t.typnamespace) AS typnamespace,
 		CASE WHEN b.oid IS NULL THEN a.atttypmod ELSE t.typtypmod END AS typmod, coalesce(b.typtype = 'd', false) AS nested,
@@ -77,10 +97,10 @@ WITH cols AS (
 	FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 	LEFT JOIN pg_catalog.pg_type b ON t.typtype = 'd' AND b.oid = t.typbasetype
 	LEFT JOIN pg_catalog.pg_type e ON e.oid = coalesce(b.typelem, t.typelem) AND e.typarray = coalesce(b.oid, t.oid)
-	WHERE a.attrelid = pg_catalog.to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped
+	WHERE a.attrelid = pg_catalog.to_regclass(asked.name) AND a.attnum > 0 AND NOT a.attisdropped
 ), rels AS (
 	SELECT c.oid, c.relkind, c.oid = root.oid AS is_root
-	FROM (SELECT pg_catalog.to_regclass($1)::oid AS oid) root
+	FROM (SELECT pg_catalog.to_regclass(asked.name)::oid AS oid) root
 	JOIN LATERAL (
 		SELECT root.oid UNION SELECT relid::oid FROM pg_catalog.pg_partition_tree(root.oid::regclass)
 	) tree(oid) ON true
@@ -124,45 +144,55 @@ SELECT c.oid, role.replica,
 			AND pg_catalog.pg_has_role(c.relowner, 'USAGE')
 		ORDER BY i.oid)
 FROM pg_catalog.pg_class c, role
-WHERE c.oid = pg_catalog.to_regclass($1)`
+WHERE c.oid = pg_catalog.to_regclass(asked.name)
+) plan`
 
-func (r *run) readPlan(ctx context.Context, key string) (*tablePlan, error) {
-	p := &tablePlan{}
-	var names, types, elements []string
-	var elementOIDs []int64
-	var numbered []bool
+// readPlans asks for plans, which are then foreknown; those of tables that there are not, as the server will say, are nil.
+func (r *run) readPlans(ctx context.Context, keys []string) error {
+	rows, err := r.conn.Query(ctx, planQuery, keys)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for _, key := range keys {
+		r.foreknown[key] = nil
+	}
 	zone := r.wire.pg.ParameterStatus("TimeZone")
 	utc := zone == "UTC" || zone == "Etc/UTC" || zone == "GMT" || zone == "Etc/GMT"
-	err := r.conn.QueryRow(ctx, planQuery, key).Scan(&p.oid, &p.replica, &p.free, &p.superuser, &p.owned, &p.partitioned, &p.asCopy, &p.together, &names, &types, &numbered, &elements, &elementOIDs, &p.alone, &p.indexes)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil //nolint:nilnil // no such table: the server will say so
-	}
-	if err != nil {
-		return nil, err
-	}
-	if !p.alone {
-		p.indexes = nil
-	}
 	owners := r.way != nil && r.way.active
-	p.replica = p.replica || owners
-	p.asCopy = p.asCopy && (!p.together || owners) // there a key of its own stays on that the replica role would not check
-	for i, name := range names {
-		c := planColumn{name: name, rule: ruleFor(types[i]), given: types[i] != "always", binary: codecFor(types[i], utc), numbered: numbered[i]}
-		switch elements[i] {
-		case "text", "varchar", "int4", "int8", "uuid", "bool":
-			c.binary = arrayCodec(uint32(elementOIDs[i]), codecFor(elements[i], utc))
+	for rows.Next() {
+		p := &tablePlan{}
+		var key string
+		var names, types, elements []string
+		var elementOIDs []int64
+		var numbered []bool
+		if err := rows.Scan(&key, &p.oid, &p.replica, &p.free, &p.superuser, &p.owned, &p.partitioned, &p.asCopy, &p.together, &names, &types, &numbered, &elements, &elementOIDs, &p.alone, &p.indexes); err != nil {
+			return err
 		}
-		p.columns = append(p.columns, c)
-		p.asCopy = p.asCopy && types[i] != "modified"
+		if !p.alone {
+			p.indexes = nil
+		}
+		p.replica = p.replica || owners
+		p.asCopy = p.asCopy && (!p.together || owners) // there a key of its own stays on that the replica role would not check
+		for i, name := range names {
+			c := planColumn{name: name, rule: ruleFor(types[i]), given: types[i] != "always", binary: codecFor(types[i], utc), numbered: numbered[i]}
+			switch elements[i] {
+			case "text", "varchar", "int4", "int8", "uuid", "bool":
+				c.binary = arrayCodec(uint32(elementOIDs[i]), codecFor(elements[i], utc))
+			}
+			p.columns = append(p.columns, c)
+			p.asCopy = p.asCopy && types[i] != "modified"
+		}
+		r.foreknown[key] = p
 	}
-	return p, nil
+	return rows.Err()
 }
 
 // ruleFor says what a column of a type of pg_catalog (or a domain over it) takes besides strings and NULL.
 func ruleFor(typname string) literalRule {
 	switch typname {
 	case "int2", "int4", "int8":
-		return literalRule{number: wholeNumber}
+		return literalRule{number: wholeNumber, size: int(typname[3] - '0')}
 	case "numeric":
 		return literalRule{number: anyNumber}
 	case "float4", "float8":

@@ -27,12 +27,26 @@ func TestPosted(t *testing.T) {
 	const schema = `CREATE TABLE t (id int PRIMARY KEY, note text); CREATE TABLE u (id int, note text); INSERT INTO t VALUES (100, 'kept');
 		CREATE FUNCTION noisy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'row %', NEW.id; RETURN NEW; END $$;
 		CREATE TABLE n (id int); CREATE TRIGGER x BEFORE INSERT ON n FOR EACH ROW EXECUTE FUNCTION noisy();
-		CREATE TABLE odd (id int); CREATE RULE nothing AS ON INSERT TO odd WHERE NEW.id % 2 = 0 DO INSTEAD NOTHING;`
+		CREATE TABLE odd (id int); CREATE RULE nothing AS ON INSERT TO odd WHERE NEW.id % 2 = 0 DO INSTEAD NOTHING;
+		CREATE TABLE parent (id serial PRIMARY KEY); CREATE TABLE child (id int REFERENCES parent DEFERRABLE INITIALLY DEFERRED, n serial); CREATE TABLE grandchild () INHERITS (child);
+		INSERT INTO parent VALUES (DEFAULT), (DEFAULT); INSERT INTO child VALUES (1), (2); INSERT INTO grandchild VALUES (2);
+		CREATE SCHEMA "U&X"; CREATE TABLE "U&X"."a,b" (id int); INSERT INTO "U&X"."a,b" VALUES (1);`
+	const watched = "CREATE TABLE seen_by (n serial, tables text, rows int); CREATE FUNCTION watch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO seen_by (tables, rows) SELECT TG_TABLE_NAME, count(*) FROM u; RETURN NULL; END $$; " +
+		"INSERT INTO u VALUES (1, 'x'); CREATE TRIGGER w BEFORE TRUNCATE ON t FOR EACH STATEMENT EXECUTE FUNCTION watch(); "
 	var many strings.Builder // more than are posted at once, each unlike the one before
 	for i := range 200 {
 		fmt.Fprintf(&many, "INSERT INTO t VALUES (%d, 'a'); INSERT INTO u SELECT %d;\n", i+1000, i)
 	}
+	large := func(from int, tail string) string { // 120 KB
+		return fmt.Sprintf("INSERT INTO u VALUES (%d, '%s')%s;\n", from, strings.Repeat("x", 120_000), tail)
+	}
 	for name, text := range map[string]string{
+		"large ones":                  large(1, "") + large(2, "") + large(3, "") + "INSERT INTO u VALUES (4);" + large(5, ""),
+		"large, one fails":            large(1, "") + large(2, "") + large(3, ", (1/0)") + large(4, "") + large(5, ""),
+		"large, the last fails":       large(1, "") + large(2, "") + "INSERT INTO u SELECT 1/0;\n",
+		"large, a variable waits":     large(1, "") + large(2, ", (1), (2)") + "\\echo :ROW_COUNT\n" + large(3, ""),
+		"large, and rows come back":   large(1, "") + large(2, " RETURNING (SELECT string_agg(repeat('y', 1000), '') FROM generate_series(1, 20000))") + large(3, " RETURNING 1") + large(4, ""),
+		"large, and many notices":     "SET client_min_messages = debug1;\n" + large(1, "") + "INSERT INTO n SELECT generate_series(1, 20000) /*" + strings.Repeat("-", 100_000) + "*/;\n" + large(3, ""),
 		"one after the other":         "TRUNCATE t; TRUNCATE u;\nINSERT INTO t VALUES (1); INSERT INTO u SELECT 1; INSERT INTO t VALUES (2);",
 		"many":                        many.String(),
 		"one that fails":              "INSERT INTO t VALUES (1);\nINSERT INTO t\n  VALUES (1);\nINSERT INTO t VALUES (2);",
@@ -54,11 +68,22 @@ func TestPosted(t *testing.T) {
 		"before a copy":               "INSERT INTO u VALUES (1);\nCOPY u FROM stdin;\n2\tx\n\\.\nTRUNCATE u;\nINSERT INTO u VALUES (3);",
 		"before a copy that fails":    "INSERT INTO u VALUES (1);\nCOPY u FROM stdin;\nx\ty\n\\.\n",
 		"a failure before a copy":     "INSERT INTO u SELECT 1/0;\nCOPY u FROM stdin;\n1\ty\n\\.\n",
+		"emptied":                     "TRUNCATE t CASCADE;\nTRUNCATE TABLE u CASCADE; TRUNCATE ONLY n, odd * CASCADE;\nTRUNCATE \"U&X\" . \"a,b\" /* c */ CASCADE;",
+		"emptied, in two ways":        "TRUNCATE t CASCADE;\nTRUNCATE parent RESTART IDENTITY CASCADE; TRUNCATE grandchild RESTART IDENTITY CASCADE;\nTRUNCATE u CONTINUE IDENTITY CASCADE; INSERT INTO parent VALUES (DEFAULT);",
+		"emptied, one without more":   "TRUNCATE child; TRUNCATE parent;",
+		"emptied in the wrong order":  "TRUNCATE u CASCADE; TRUNCATE t CASCADE; TRUNCATE parent;",
+		"emptied, all but":            "TRUNCATE u CASCADE; TRUNCATE ONLY child CASCADE; INSERT INTO u VALUES (1);",
+		"emptied, one waits":          "INSERT INTO child VALUES (9, 9);\nTRUNCATE t CASCADE;\nTRUNCATE parent CASCADE;",
+		"emptied, then a variable":    "TRUNCATE t CASCADE; TRUNCATE u CASCADE;\n\\echo :SQLSTATE :ROW_COUNT\nINSERT INTO u VALUES (1);",
+		"emptied and taken back":      "SAVEPOINT s; TRUNCATE t CASCADE; TRUNCATE u CASCADE; ROLLBACK TO s; TRUNCATE t CASCADE;",
+		"emptied and seen":            watched + "TRUNCATE u CASCADE; TRUNCATE t CASCADE; TRUNCATE t CASCADE;",
+		"emptied, seen too late":      "TRUNCATE u CASCADE; TRUNCATE t CASCADE; " + watched + "TRUNCATE t CASCADE; TRUNCATE u CASCADE;",
+		"emptied at the end":          "INSERT INTO u VALUES (1); TRUNCATE u CASCADE; TRUNCATE t CASCADE;",
+		"emptied, no such option":     "TRUNCATE u CASCADE; TRUNCATE t CASCADE; TRUNCATE n RESTART CASCADE;",
 		"at the end of an include":    "\\ir other.sql\nINSERT INTO u VALUES (2);",
 		"a failure before an include": "INSERT INTO u SELECT 1/0;\n\\ir missing.sql\n",
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		run := func(t *testing.T, change func(*load.Options), psql ...string) {
 			psqlURL, oursURL := server.NewDatabase(t), server.NewDatabase(t)
 			pgtest.Exec(t, psqlURL, schema)
 			pgtest.Exec(t, oursURL, schema)
@@ -71,10 +96,15 @@ func TestPosted(t *testing.T) {
 			var output strings.Builder
 			var warnings []string
 			o := load.Options{Target: target(t, oursURL), Script: load.Script{FS: os.DirFS(dir), Name: "load.sql"}, Events: events(t)}
+			change(&o)
 			o.Events.Output = func(s string) { output.WriteString(s) }
-			o.Events.Warn = func(s string) { warnings = append(warnings, s) }
+			o.Events.Warn = func(s string) {
+				if !strings.HasPrefix(s, "the script has emptied tables") {
+					warnings = append(warnings, s)
+				}
+			}
 			_, err := load.Run(context.Background(), o)
-			stdout, stderr, code := pgtest.Psql(t, psqlURL, "-1", "-q", "-o", "/dev/null", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=sqlstate", "-f", filepath.Join(dir, "load.sql"))
+			stdout, stderr, code := pgtest.Psql(t, psqlURL, append(psql, "-q", "-o", "/dev/null", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=sqlstate", "-f", filepath.Join(dir, "load.sql"))...)
 			var pe *pgconn.PgError
 			switch state := psqlError.FindStringSubmatch(stderr); {
 			case (code == 0) != (err == nil):
@@ -90,9 +120,21 @@ func TestPosted(t *testing.T) {
 			}
 			sameDump(t, psqlURL, oursURL)
 			var p *problem.Error
-			if want := places[name]; want != "" && (!errors.As(err, &p) || p.Where != want) {
+			if want := places[name]; want != "" && len(psql) > 0 && (!errors.As(err, &p) || p.Where != want) {
 				t.Errorf("the place of %v is not %s", err, want)
 			}
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run(t, func(*load.Options) {}, "-1")
+		})
+		t.Run(name+", all as written", func(t *testing.T) {
+			t.Parallel()
+			run(t, func(o *load.Options) { o.Verbatim = true }, "-1")
+		})
+		t.Run(name+", no transaction", func(t *testing.T) {
+			t.Parallel()
+			run(t, func(o *load.Options) { o.Transaction = load.None })
 		})
 	}
 }
@@ -105,6 +147,48 @@ var places = map[string]string{
 	"one with a place":           "load.sql:3:10",
 	"a variable meets a failure": "load.sql:1:1",
 	"a failure before a copy":    "load.sql:1:1",
+	"emptied, one waits":         "load.sql:3:1",
+}
+
+// TestTruncatedTogether holds that the server is asked to empty an export's tables once.
+func TestTruncatedTogether(t *testing.T) {
+	t.Parallel()
+	const text = "TRUNCATE TABLE t CASCADE;\nTRUNCATE u CASCADE;\nTRUNCATE v CASCADE;\nINSERT INTO t VALUES (1);"
+	for _, transaction := range []load.Mode{load.Single, load.None} {
+		t.Run(string(transaction), func(t *testing.T) {
+			t.Parallel()
+			url := pgtest.Shared(t).NewDatabase(t)
+			pgtest.Exec(t, url, "CREATE TABLE t (id int); CREATE TABLE u (id int); CREATE TABLE v (id int)")
+			var sent strings.Builder
+			if _, err := loaded(t, url, text, func(o *load.Options) {
+				o.Transaction = transaction
+				dial := o.Target.DialFunc
+				o.Target.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+					conn, err := dial(ctx, network, address)
+					if err != nil {
+						return nil, err
+					}
+					return &heard{Conn: conn, sent: &sent}, nil
+				}
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Count(sent.String(), " CASCADE"); got != 1 {
+				t.Errorf("%d TRUNCATEs were sent, not 1", got)
+			}
+		})
+	}
+}
+
+// heard is a connection that keeps what is sent over it.
+type heard struct {
+	net.Conn
+	sent *strings.Builder
+}
+
+func (c *heard) Write(p []byte) (int, error) {
+	c.sent.Write(p)
+	return c.Conn.Write(p)
 }
 
 // turns is a connection that counts how often an answer is awaited after something was sent.

@@ -38,7 +38,7 @@ func TestRandomLoads(t *testing.T) {
 		var undone []string // schemas of loads that failed: their sequences went on, as often as rows were tried
 		shown := ""
 		for n := first; n < min(first+batch, cases); n++ {
-			g := &generator{Rand: rand.New(rand.NewPCG(uint64(seed), uint64(n)))}
+			g := &generator{dice: newDice(seed, n)}
 			name := fmt.Sprintf("c%d", n)
 			schema, script := g.generate(name)
 			shown += fmt.Sprintf("case %d of RANDOM_SEED=%d:\n%s\n%s\n", n, seed, schema, cutText(script))
@@ -98,13 +98,22 @@ var psqlState = regexp.MustCompile(`ERROR:  ([0-9A-Z]{5})`)
 // compareLoads gives the SQLSTATE with which psql fails, "" if it succeeds.
 func compareLoads(t *testing.T, psqlURL, oursURL, schema, script string, o Options) string {
 	t.Helper()
+	return compareFiles(t, psqlURL, oursURL, schema, map[string]string{"load.sql": script}, o)
+}
+
+// compareFiles is compareLoads for a script, load.sql, with other files beside it.
+func compareFiles(t *testing.T, psqlURL, oursURL, schema string, files map[string]string, o Options) string {
+	t.Helper()
 	pgtest.Exec(t, psqlURL, schema)
 	pgtest.Exec(t, oursURL, schema)
 	dir := t.TempDir()
 	must(t, os.Chmod(dir, 0o755))
-	path := filepath.Join(dir, "load.sql")
-	must(t, os.WriteFile(path, []byte(script), 0o644))
-	args := []string{"-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=sqlstate", "-q", "-f", path}
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		must(t, os.WriteFile(path, []byte(text), 0o644))
+	}
+	args := []string{"-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose", "-q", "-c", `\cd ` + dir, "-f", "load.sql"}
 	if o.Transaction == Single {
 		args = append(args, "-1")
 	}
@@ -131,11 +140,35 @@ func compareLoads(t *testing.T, psqlURL, oursURL, schema, script string, o Optio
 		}
 		got = pe.Code
 	}
-	if got != want {
+	if got != want || err != nil && !sameError(stderr, err) {
 		t.Errorf("%s, %d jobs: psql: %q (%s)\nours: %q (%v)", o.Transaction, o.Jobs, want, stderr, got, err)
 	}
 	return want
 }
+
+// sameError tells whether an error says what psql does, which with VERBOSITY=verbose shows all that the server says.
+func sameError(shown string, err error) bool {
+	var pe *pgconn.PgError
+	_, shown, ok := strings.Cut(shown, "ERROR:  ")
+	if !ok || !errors.As(err, &pe) || !strings.HasPrefix(shown, pe.Code+": "+pe.Message+"\n") {
+		return false
+	}
+	for label, text := range map[string]string{"\nDETAIL:  ": pe.Detail, "\nCONTEXT:  ": pe.Where} {
+		if text == "" && strings.Contains(shown, label) || text != "" && !strings.Contains(shown, label+text+"\n") {
+			return false
+		}
+	}
+	return true
+}
+
+// dice throw the same in every run.
+type dice struct{ *rand.Rand }
+
+func newDice(seed, n int) dice { return dice{rand.New(rand.NewPCG(uint64(seed), uint64(n)))} }
+
+func (d dice) chance(percent int) bool { return d.IntN(100) < percent }
+
+func (d dice) pick(of ...string) string { return of[d.IntN(len(of))] }
 
 // withoutSequences takes out of a dump where the sequences of some schemas stand.
 func withoutSequences(dump string, schemas []string) string {
@@ -156,7 +189,7 @@ func firstDifference(a, b string) string {
 
 // generator makes random schemas and scripts.
 type generator struct {
-	*rand.Rand
+	dice
 	tables []randomTable
 }
 
@@ -171,10 +204,6 @@ type randomColumn struct {
 	required  bool
 	omit      bool // takes no value, or has a default worth having
 }
-
-func (g *generator) chance(percent int) bool { return g.IntN(100) < percent }
-
-func (g *generator) pick(of ...string) string { return of[g.IntN(len(of))] }
 
 func (g *generator) generate(schema string) (ddl, script string) {
 	var b strings.Builder

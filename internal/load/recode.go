@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -20,57 +19,74 @@ const (
 // recoder reads the rows of a COPY in its text format and gives them in its binary format, up to the first row that is not
 // surely what the server would make of it. That one, and those after it, are left for a COPY as written.
 type recoder struct {
+	sql     string // the COPY that takes them
 	in      io.Reader
 	encoder *encoder
 	seen    *seenTable
 	text    []byte // read and not yet encoded
-	begun   bool
-	some    bool  // rows were encoded
-	ended   bool  // of in
-	err     error // of in, but for its end
-	left    bool  // rows are left, or all of in is not read
+	some    bool   // rows were encoded
+	ended   bool   // of in
+	err     error  // of in, but for its end
+	left    bool   // rows are left, or all of in is not read
 	out     []byte
 	sent    int // bytes of out
 	over    bool
 }
 
-// recode gives a recoder for the rows of a COPY of its columns and no options, nil where they go as they are.
-func (r *run) recode(ctx context.Context, info *copyInfo, a *copyAhead) (*recoder, error) {
-	if !a.many || !info.plain || len(info.columns) == 0 || a.plan.text {
+// recode gives a recoder for the rows of a COPY of its columns and no options, nil where they go as they are. Outside of the one
+// transaction they also do where a sequence gives values: it would give others to rows that have to be sent twice.
+func (r *run) recode(ctx context.Context, info statementInfo, a *copyAhead) (*recoder, error) {
+	columns := info.copy.columns
+	if !a.many || !info.copy.plain || len(columns) == 0 || a.plan.text || !r.began && a.plan.numbers(columns) {
 		return nil, nil //nolint:nilnil // as said
 	}
-	names, e, ok := a.plan.encoder(info.columns, 0)
+	names, e, ok := a.plan.encoder(columns, 0)
 	if !ok || e.codecs == nil {
 		return nil, nil //nolint:nilnil // as said
 	}
 	seen, err := r.see(ctx, a.plan, names, e)
-	return &recoder{in: a.all, encoder: e, seen: seen}, err
+	if err != nil {
+		return nil, err
+	}
+	freeze, err := r.mayFreeze(ctx, info.tables[0], a.plan)
+	c := newRecoder(a.all, e, seen)
+	c.sql = copyStatementFor(info.tables[0], columns, true, freeze)
+	return c, err
 }
 
-// sendRecoded sends a COPY of many rows: in the binary format as far as that goes, the rest as text.
-func (r *run) sendRecoded(ctx context.Context, text []byte, info statementInfo, c *recoder) (tag pgconn.CommandTag, err error) {
-	var columns []string
-	for _, name := range info.copy.columns {
-		columns = append(columns, quoteName(name))
-	}
-	var rows int64
-	send := func(sql string, in io.Reader) error {
-		return r.wire.query(ctx, []byte(sql), answers{
-			copyIn: func() (io.Reader, error) { return in, nil },
-			done:   func(t pgconn.CommandTag) { rows += t.RowsAffected() },
-		})
-	}
-	err = send(fmt.Sprintf("COPY %s (%s) FROM STDIN WITH (FORMAT binary)", quoteName(info.tables[0]...), strings.Join(columns, ", ")), c)
-	c.seen.add(rows)
-	if err == nil && c.left {
-		c.seen.miss()
-		err = send(string(text), c.rest())
-	}
+func newRecoder(in io.Reader, e *encoder, seen *seenTable) *recoder {
+	return &recoder{in: in, encoder: e, seen: seen, out: bytes.Clone(binaryHeader)}
+}
+
+// sendRecoded sends a COPY of many rows in the one transaction.
+func (r *run) sendRecoded(ctx context.Context, text []byte, c *recoder) (tag pgconn.CommandTag, err error) {
+	tag, err = r.copyRecoded(ctx, string(text), c, c)
+	c.seen.add(tag.RowsAffected())
 	var pe *pgconn.PgError
 	if errors.As(err, &pe) && ctx.Err() == nil {
 		err = errAgain // as written the server says which line it is
 	}
-	return pgconn.NewCommandTag(fmt.Sprintf("COPY %d", rows)), err
+	return tag, err
+}
+
+// copyRecoded sends what c encodes, which comes by way of rows, and what it leaves as text. Call it in a transaction, for that is
+// one COPY to the script.
+func (r *run) copyRecoded(ctx context.Context, text string, rows io.Reader, c *recoder) (pgconn.CommandTag, error) {
+	tag, err := r.copyIn(ctx, c.sql, rows)
+	if err != nil || !c.left {
+		return tag, err
+	}
+	rest, err := r.copyIn(ctx, text, c.rest())
+	return pgconn.NewCommandTag(fmt.Sprintf("COPY %d", tag.RowsAffected()+rest.RowsAffected())), err
+}
+
+// copyIn sends a COPY and its rows.
+func (r *run) copyIn(ctx context.Context, sql string, rows io.Reader) (tag pgconn.CommandTag, err error) {
+	err = r.wire.query(ctx, []byte(sql), answers{
+		copyIn: func() (io.Reader, error) { return rows, nil },
+		done:   func(t pgconn.CommandTag) { tag = t },
+	})
+	return tag, err
 }
 
 // rest gives what was not encoded.
@@ -83,10 +99,6 @@ func (c *recoder) Read(p []byte) (int, error) {
 			return 0, firstError(c.err, io.EOF)
 		}
 		c.out, c.sent = c.out[:0], 0
-		if !c.begun {
-			c.begun = true
-			c.out = append(c.out, binaryHeader...)
-		}
 		c.advance()
 	}
 	n := copy(p, c.out[c.sent:])
@@ -124,7 +136,10 @@ func (c *recoder) advance() {
 		c.fill()
 		return
 	}
-	c.over = c.over || c.left
+	if c.left {
+		c.over = true
+		c.seen.miss()
+	}
 	if c.over && c.err == nil {
 		c.out = append(c.out, binaryTrailer...)
 	}
@@ -154,7 +169,6 @@ func (c *recoder) row(line []byte) bool {
 	out, ok := c.encoder.line(c.out, line)
 	if !ok {
 		c.left = true
-		c.seen.miss()
 		out = out[:before]
 		if c.some && bytes.IndexByte(line, '\r') >= 0 { // lines end as the first one does, but the server has not seen that as text
 			c.over, c.err = true, errAgain
@@ -197,9 +211,7 @@ func (e *encoder) line(dst, line []byte) (out []byte, ok bool) {
 		if dst, ok = codec(dst, field); !ok {
 			return dst, false
 		}
-		if e.seen != nil && e.seen[column] != nil {
-			e.seen[column].note(dst[at+4:])
-		}
+		e.show(column, dst[at:])
 	}
 	return dst, true
 }

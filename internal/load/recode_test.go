@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -62,11 +63,88 @@ func TestRecode(t *testing.T) {
 			psqlURL, oursURL := server.NewDatabase(t), server.NewDatabase(t)
 			script := "SET session_replication_role = 'replica';\nTRUNCATE t;\nCOPY t (id, name, at, amount, ok, doc, tags, ref, raw, share) FROM stdin;\n" +
 				many.String() + rows + "\\.\nINSERT INTO t (id) VALUES (1000);\n"
-			compareLoads(t, psqlURL, oursURL, "CREATE TABLE t "+table, script, Options{Transaction: Single})
-			if want, got := pgtest.SortedDump(t, psqlURL), pgtest.SortedDump(t, oursURL); want != got {
-				t.Fatalf("dumps differ: %s", firstDifference(want, got))
+			for _, o := range []Options{{Transaction: Single}, {Transaction: None, Jobs: 1}, {Transaction: None, Jobs: 2}, {Transaction: None, Jobs: 3}} {
+				compareLoads(t, psqlURL, oursURL, "DROP TABLE IF EXISTS t; CREATE TABLE t "+table, script, o)
+				if want, got := pgtest.SortedDump(t, psqlURL), pgtest.SortedDump(t, oursURL); want != got {
+					t.Fatalf("%s, %d jobs: dumps differ: %s", o.Transaction, o.Jobs, firstDifference(want, got))
+				}
 			}
 		})
+	}
+}
+
+// TestRecodeRefused lets the server refuse a row of those that go in the binary format, or of those behind it, where the script is
+// not one transaction: the error names psql's line, and none of the rows stay. The script goes on meanwhile, in another directory.
+func TestRecodeRefused(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Shared(t)
+	const schema = `CREATE TABLE t (id int PRIMARY KEY, name varchar(9) NOT NULL, n int CHECK (n >= 0), EXCLUDE USING btree (n WITH =));
+		CREATE TABLE u (LIKE t); GRANT INSERT ON t, u TO pg_monitor;`
+	const many = 200
+	script := func(before, command string) string {
+		var u strings.Builder
+		for i := range many {
+			fmt.Fprintf(&u, "%d\tu\t0\n", i)
+		}
+		return "SET session_replication_role = 'replica';\n" + before + "\\cd rows\n" + command + "\\cd ..\nCOPY u (id, name, n) FROM stdin;\n" + u.String() + "\\.\n"
+	}
+	ways := []struct {
+		before, command string // of a script; the rows are in its file, in one that it includes, or beside them
+		file            string
+	}{
+		{command: "COPY t (id, name, n) FROM stdin;\n%s\\.\n"},
+		{command: "\\copy t (id, name, n) FROM stdin\n%s\\.\n"},
+		{command: "\\copy t (id, name, n) FROM t.tsv\n", file: "%s"},
+		{command: "\\i rows.sql\n", file: "SELECT 1;\nCOPY t (id, name, n) FROM stdin;\n%s\\.\n"},
+		{command: "COPY t (id, name, n) FROM stdin;\n%s\\.\n", before: "SET ROLE pg_monitor;\n"}, // who may not lock the table
+	}
+	n := 0
+	for _, tt := range []struct{ name, row, state string }{
+		{"none", "1000\tname\t1000\n", ""},
+		{"key twice", "7\tname\t1000\n", "23505"},
+		{"excluded", "1000\tname\t7\n", "23P01"},
+		{"no value", "1000\t\\N\t1000\n", "23502"},
+		{"check", "1000\tname\t-1\n", "23514"},
+		{"too long", "1000\t1234567890\t1000\n", "22001"},
+		{"no number", "x\tname\t1000\n", "22P02"},
+	} {
+		for _, odd := range []int{-1, 0, many / 2, many - 1} { // the row that the binary format does not take
+			at := []int{0, many/2 - 1, many/2 + 1, many}[(n+n/4)%4]
+			way, jobs := ways[n%len(ways)], 1+n%3
+			n++
+			t.Run(fmt.Sprintf("%s in row %d, odd %d, jobs %d, %s", tt.name, at, odd, jobs, strings.Fields(way.before + way.command)[1]), func(t *testing.T) {
+				t.Parallel()
+				var rows strings.Builder
+				for i := range many + 1 {
+					if i == at {
+						rows.WriteString(tt.row)
+					}
+					if i == odd {
+						fmt.Fprintf(&rows, "%d\t\\x41\t%d\n", i, i)
+					} else if i < many {
+						fmt.Fprintf(&rows, "%d\tname\t%d\n", i, i)
+					}
+				}
+				command, file := way.command, way.file
+				if file == "" {
+					command = fmt.Sprintf(command, rows.String())
+				} else {
+					file = fmt.Sprintf(file, rows.String())
+				}
+				files := map[string]string{"load.sql": script(way.before, command), "rows/t.tsv": file, "rows/rows.sql": file}
+				psqlURL, oursURL := server.NewDatabase(t), server.NewDatabase(t)
+				if state := compareFiles(t, psqlURL, oursURL, schema, files, Options{Transaction: None, Jobs: jobs}); state != tt.state {
+					t.Errorf("psql says %q, not %q", state, tt.state)
+				}
+				tables := []string{"-t", "t"}
+				if tt.state == "" || jobs == 1 { // else u may have its rows already
+					tables = append(tables, "-t", "u")
+				}
+				if want, got := pgtest.SortedDump(t, psqlURL, tables...), pgtest.SortedDump(t, oursURL, tables...); want != got {
+					t.Errorf("dumps differ: %s", firstDifference(want, got))
+				}
+			})
+		}
 	}
 }
 
@@ -85,11 +163,11 @@ func TestRecoder(t *testing.T) {
 		"from the second on":  {"1\n x\n2\n3", []int32{1}, " x\n2\n3"},
 		"the last":            {"1\nx", []int32{1}, "x"},
 		"a row without end":   {"1\n" + strings.Repeat("9", longestLine+recodeSize), []int32{1}, strings.Repeat("9", longestLine+recodeSize)},
-		"more than is read":   {strings.Repeat("1\n", recodeSize), times(1, recodeSize), ""},
-		"one that is no more": {strings.Repeat("1\n", recodeSize) + "x\n", times(1, recodeSize), "x\n"},
+		"more than is read":   {strings.Repeat("1\n", recodeSize), slices.Repeat([]int32{1}, recodeSize), ""},
+		"one that is no more": {strings.Repeat("1\n", recodeSize) + "x\n", slices.Repeat([]int32{1}, recodeSize), "x\n"},
 	} {
 		for reading, in := range map[string]io.Reader{"whole": strings.NewReader(tt.text), "halves": iotest.HalfReader(strings.NewReader(tt.text)), "end with data": iotest.DataErrReader(strings.NewReader(tt.text))} {
-			c := &recoder{in: in, encoder: &encoder{codecs: []codec{integerCodec(4)}}}
+			c := newRecoder(in, &encoder{codecs: []codec{integerCodec(4)}}, nil)
 			got, err := io.ReadAll(c)
 			if err != nil {
 				t.Fatalf("%s, %s: %v", name, reading, err)
@@ -108,19 +186,10 @@ func TestRecoder(t *testing.T) {
 			}
 		}
 	}
-	broken := &recoder{in: io.MultiReader(strings.NewReader("1\n"), iotest.ErrReader(io.ErrUnexpectedEOF)), encoder: &encoder{codecs: []codec{integerCodec(4)}}}
+	broken := newRecoder(io.MultiReader(strings.NewReader("1\n"), iotest.ErrReader(io.ErrUnexpectedEOF)), &encoder{codecs: []codec{integerCodec(4)}}, nil)
 	if _, err := io.ReadAll(broken); err != io.ErrUnexpectedEOF { //nolint:errorlint // as it is
 		t.Errorf("a reader's error becomes %v", err)
 	}
-}
-
-// times gives n times v.
-func times(v int32, n int) []int32 {
-	all := make([]int32, n)
-	for i := range all {
-		all[i] = v
-	}
-	return all
 }
 
 // BenchmarkRecode is how fast rows of COPY's text format become those of its binary format.
@@ -129,7 +198,7 @@ func BenchmarkRecode(b *testing.B) {
 	codecs := []codec{integerCodec(8), integerCodec(4), bytesCodec, timestampCodec(true, true), numericCodec, boolCodec}
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
-		c := &recoder{in: strings.NewReader(text), encoder: &encoder{codecs: codecs}}
+		c := newRecoder(strings.NewReader(text), &encoder{codecs: codecs}, nil)
 		if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, c, make([]byte, copyFrameSize)); err != nil || c.left {
 			b.Fatal(err, c.left)
 		}

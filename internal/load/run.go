@@ -30,7 +30,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		result, err := r.attempt(ctx, before)
 		switch {
 		case errors.Is(err, errAgain):
-			r.notice("the server refused a row; loading once more as written, to find the statement and the row")
+			r.notice("the server refused something; loading once more as written, to find the statement and the row")
 			o.Verbatim, before = true, nil
 		case r.again && try < maxTries && ctx.Err() == nil:
 			try++
@@ -143,8 +143,9 @@ type run struct {
 	mentioned map[string]bool // commands that were said to be skipped
 	notices   int
 	reading   *psql.Script
-	held      *held // what a run of INSERTs has read too far
-	posted    []*posted
+	held      *held     // what a run of INSERTs has read too far
+	truncates []*posted // kept, to be sent as one
+	posted    []*posted // sent, not yet answered
 
 	jobs       context.Context // of the copies over other connections
 	cancelJobs context.CancelFunc
@@ -154,6 +155,8 @@ type run struct {
 	session    []string     // what the script has SET
 	told       int          // a worker: how much of that it was told
 
+	foreseen    []string              // tables that the script is known to fill or empty, quoted, until the first plan
+	foreknown   map[string]*tablePlan // plans that were read along with the first and not yet asked for
 	plans       map[string]*tablePlan
 	seen        seenKeys
 	off         []*tablePlan // whose indexes are switched off
@@ -164,10 +167,11 @@ type run struct {
 	toAnalyze []string        // tables, once their rows are committed
 	analyzed  map[uint32]bool // tables that are, with all their rows so far
 
-	order   *order     // of the rows, where the script's own does not do, else nil
-	rows    *rowsFS    // where there is no script, else nil
-	emptied emptied    // what the script has truncated
-	way     *ownersWay // taken where session_replication_role is refused, else nil
+	order     *order          // of the rows, where the script's own does not do, else nil
+	rows      *rowsFS         // where there is no script, else nil
+	emptied   emptied         // what the script has truncated
+	truncated map[string]bool // tables that it has named in a TRUNCATE, since it has done anything else than bring rows
+	way       *ownersWay      // taken where session_replication_role is refused, else nil
 
 	at psql.Position // of the statement in hand, for the server's notices
 
@@ -181,7 +185,7 @@ func newRun(o Options) *run {
 	t.fragmentSize, t.largeInsert = cmp.Or(t.fragmentSize, fragmentSize), cmp.Or(t.largeInsert, largeInsert)
 	t.manyInserts, t.manyRows = cmp.Or(t.manyInserts, manyInserts), cmp.Or(t.manyRows, manyRows)
 	t.manyToAnalyze, t.keyMemory = cmp.Or(t.manyToAnalyze, manyToAnalyze), cmp.Or(t.keyMemory, keyMemory)
-	return &run{o: o, vars: psql.NewVars(), tally: newTally(), mentioned: map[string]bool{}, plans: map[string]*tablePlan{}, analyzed: map[uint32]bool{}}
+	return &run{o: o, vars: psql.NewVars(), tally: newTally(), mentioned: map[string]bool{}, truncated: map[string]bool{}, foreknown: map[string]*tablePlan{}, plans: map[string]*tablePlan{}, analyzed: map[uint32]bool{}}
 }
 
 // connect opens the connection that everything goes over.
@@ -353,11 +357,7 @@ func (r *run) abandon(ctx context.Context, err error) error {
 		}
 	}
 	if ctx.Err() != nil {
-		code := problem.Interrupted
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			code = problem.Timeout
-		}
-		return &problem.Error{Code: code, What: "interrupted while loading", Remedy: said, Err: ctx.Err()}
+		return interrupted(ctx, "loading", said)
 	}
 	var p *problem.Error
 	if !errors.As(err, &p) {
@@ -372,6 +372,15 @@ func (r *run) abandon(ctx context.Context, err error) error {
 	}
 	q.Remedy += said
 	return &q
+}
+
+// interrupted is the error of a ctx that has ended.
+func interrupted(ctx context.Context, while, remedy string) error {
+	code := problem.Interrupted
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		code = problem.Timeout
+	}
+	return &problem.Error{Code: code, What: "interrupted while " + while, Remedy: remedy, Err: ctx.Err()}
 }
 
 // lost gives the right reason for what pgx sends: that the watcher has ended it, or that the connection is gone. What goes over
@@ -397,7 +406,8 @@ func (r *run) lost(ctx context.Context, err error) error {
 
 // rollback rolls back what is open, even when ctx has ended.
 func (r *run) rollback(ctx context.Context) {
-	_ = r.answered(ctx)
+	r.truncates = nil
+	_ = r.read(ctx)
 	if !r.began || r.conn.IsClosed() {
 		r.began = false
 		return

@@ -125,6 +125,9 @@ func (r *run) item(ctx context.Context, sc *psql.Script, item any) *failure {
 			r.notice(fmt.Sprintf("%s:%d: %s is for people who look at a screen; it is skipped wherever it stands", it.Pos.File, it.Pos.Line, it.Command))
 		}
 	case *psql.Encoding:
+		if f := r.join(ctx); f != nil { // as before a SET
+			return f
+		}
 		set := "set client_encoding to '" + strings.ReplaceAll(it.Name, "'", "''") + "'"
 		err := r.exec(ctx, set)
 		var pe *pgconn.PgError
@@ -251,7 +254,11 @@ func (r *run) forget(ctx context.Context, infos []statementInfo) error {
 		case insertStatement, copyStatement:
 			continue
 		case truncateStatement:
+			for _, parts := range info.tables {
+				r.truncated[quoteName(parts...)] = r.began
+			}
 		default:
+			clear(r.truncated)
 			err = firstError(err, r.settleNames(ctx))
 			r.tally.forgetNames()
 		}
@@ -285,19 +292,21 @@ func (r *run) query(ctx context.Context, text []byte, infos []statementInfo, row
 		f.err = err
 		return r.outcome(f, pgconn.CommandTag{})
 	case ahead != nil && !r.began:
-		tag, out := ahead.sendAlone(ctx, r, text, infos[0].tables[0], f)
+		tag, out := ahead.sendAlone(ctx, r, text, infos[0], f)
 		if out == nil {
 			out = f
 		}
 		return r.outcome(out, tag)
+	case ahead == nil && infos[0].copy != nil: // its rows may need, through a trigger say, what is under way over other connections
+		if out := r.join(ctx); out != nil {
+			return out
+		}
 	case ahead != nil:
 		open = ahead.rows
-		if err := r.beforeRows(ctx, infos[0].tables[0], ahead.plan, ahead.many); err != nil {
-			_ = open.Close()
-			f.err = err
-			return f
+		if err = r.beforeRows(ctx, infos[0].tables[0], ahead.plan, ahead.many); err == nil {
+			recoded, err = r.recode(ctx, infos[0], ahead)
 		}
-		if recoded, err = r.recode(ctx, infos[0].copy, ahead); err != nil {
+		if err != nil {
 			_ = open.Close()
 			f.err = err
 			return f
@@ -305,7 +314,7 @@ func (r *run) query(ctx context.Context, text []byte, infos []statementInfo, row
 	}
 	if recoded != nil {
 		var tag pgconn.CommandTag
-		tag, err = r.sendRecoded(ctx, text, infos[0], recoded)
+		tag, err = r.sendRecoded(ctx, text, recoded)
 		tags = append(tags, tag)
 	} else {
 		r.asWritten(text, infos)

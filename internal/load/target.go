@@ -446,6 +446,7 @@ func (r *run) lookAhead(ctx context.Context) (*survey, error) {
 		}
 	}
 	r.warnOfViews(s)
+	r.foresee(s)
 	if err := r.planOrder(ctx, s); err != nil {
 		return nil, (&failure{err: err}).problem()
 	}

@@ -9,8 +9,6 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
 // attempted is the savepoint of statements of our own that may fail without harm to the load.
@@ -151,8 +149,7 @@ func (r *run) analyze(ctx context.Context, tables []string, options string) erro
 	return nil
 }
 
-// manyToAnalyze is from how many rows on ANALYZE waits until they are committed: then two connections can share it, and it
-// takes as long as the load of a million rows' keys.
+// manyToAnalyze is from how many rows on ANALYZE waits until they are committed: then two connections can share it.
 const manyToAnalyze = 100_000
 
 // skipLocked has ANALYZE pass by a table that somebody has locked. It may be autovacuum, which does the same.
@@ -171,12 +168,7 @@ func (r *run) analyzeCommitted(ctx context.Context) error {
 	err := r.analyze(ctx, r.toAnalyze, skipLocked)
 	switch {
 	case ctx.Err() != nil:
-		code := problem.Interrupted
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			code = problem.Timeout
-		}
-		return &problem.Error{Code: code, What: "interrupted while gathering statistics", Err: ctx.Err(),
-			Remedy: "The load is complete: it was committed before. ANALYZE the tables, or leave it to autovacuum."}
+		return interrupted(ctx, "gathering statistics", "The load is complete: it was committed before. ANALYZE the tables, or leave it to autovacuum.")
 	case err != nil:
 		r.warn("ANALYZE failed after the commit, statistics are as they were: " + headline(err))
 	}

@@ -40,7 +40,7 @@ type tests struct{ m *testing.M }
 
 func (t tests) Run() int {
 	var err error
-	server, err = pgtest.Start(context.Background(), pgtest.Options{Settings: map[string]string{
+	server, err = pgtest.Start(context.Background(), pgtest.Options{Memory: true, Settings: map[string]string{
 		"log_statement":             "all",
 		"log_line_prefix":           entryMark + "%a|%e|",
 		"log_error_verbosity":       "terse",

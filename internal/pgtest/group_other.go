@@ -16,7 +16,7 @@ func serverOwner() (owner, error) {
 	return owner{}, errors.New("this needs Linux, macOS or another Unix; on Windows run it in WSL")
 }
 
-func makeFolder(owner) (string, error) { return "", errors.ErrUnsupported }
+func makeFolder(owner, bool) (string, error) { return "", errors.ErrUnsupported }
 
 type group struct{}
 

@@ -66,9 +66,15 @@ func (o owner) attributes(group int) *syscall.SysProcAttr {
 }
 
 // makeFolder makes the temporary folder: for the owner alone, and at a path short enough for a Unix socket, which has
-// to fit in about 100 bytes.
-func makeFolder(o owner) (string, error) {
-	parent := os.TempDir()
+// to fit in about 100 bytes. It is in memory where that is asked for and possible.
+func makeFolder(o owner, memory bool) (string, error) {
+	parent := ""
+	if memory {
+		parent = memoryFolder()
+	}
+	if parent == "" {
+		parent = os.TempDir()
+	}
 	if len(parent) > 60 || (o.drop && !openToAll(parent)) {
 		parent = "/tmp"
 	}

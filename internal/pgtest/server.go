@@ -50,6 +50,9 @@ type Options struct {
 	Settings map[string]string
 	Locale   string // of the cluster; "" means C, which every system has
 	Encoding string // of the cluster; "" means UTF8
+	// Memory keeps the cluster in memory (/dev/shm) where there is plenty, instead of in the temporary folder. With databases
+	// that come and go by the hundred, ext4 is busy otherwise with passing by the inodes of files that were just removed.
+	Memory bool
 }
 
 // Server is one running server. Its methods may be called from several goroutines at once.
@@ -77,7 +80,7 @@ func Start(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, startProblem(err, "")
 	}
-	dir, err := makeFolder(owner)
+	dir, err := makeFolder(owner, options.Memory)
 	if err != nil {
 		return nil, startProblem(err, "")
 	}

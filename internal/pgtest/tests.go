@@ -44,7 +44,7 @@ func Shared(t TB) *Server {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.server == nil && shared.err == nil {
-		shared.server, shared.err = Start(context.Background(), Options{})
+		shared.server, shared.err = Start(context.Background(), Options{Memory: true})
 	}
 	if shared.err != nil {
 		t.Fatalf("%v", shared.err)

@@ -108,50 +108,67 @@ func (r round) find(name string) *measured {
 	return &r.ways[i]
 }
 
-// turns runs the ways in turns, each in a fresh database. What the first run of each leaves is verified.
-func (b *bench) turns(ctx context.Context, size string, ways []way, runs int) (round, error) {
+// round readies the export of a size for ways of loading it.
+func (b *bench) round(size string, ways []way) (round, error) {
 	if size != "tiny" {
 		ways = slices.DeleteFunc(slices.Clone(ways), func(w way) bool { return w.shape == tiny })
 	}
 	x, err := b.export(size, ways)
-	if err != nil {
-		return round{}, err
-	}
 	r := round{export: x}
 	for _, w := range ways {
 		r.ways = append(r.ways, measured{way: w})
 	}
+	return r, err
+}
+
+// turn is a way that has its turn in every run, with what it loads.
+type turn struct {
+	export *export
+	*measured
+	dump bool // its rows are dumped for pg_restore
+}
+
+// turns runs the ways of all rounds in turns, each in a fresh database. What the first run of each leaves is verified.
+func (b *bench) turns(ctx context.Context, runs int, rounds ...round) error {
+	var all []turn
+	for _, r := range rounds {
+		restored := slices.ContainsFunc(r.ways, func(m measured) bool { return m.program == "pg_restore" })
+		for i := range r.ways {
+			m := &r.ways[i]
+			all = append(all, turn{r.export, m, restored && m.name == baseWay})
+		}
+	}
 	for run := range runs {
 		// What ran before is felt, by the disk at least. So each round begins with another way, every other one goes backwards, and the
 		// slow ones, which stand together in the list, do not follow each other.
-		first := run * len(r.ways) / runs
-		for i := range r.ways {
-			at := (first + i) % len(r.ways)
+		first := run * len(all) / runs
+		for i := range all {
+			at := (first + i) % len(all)
 			if run%2 == 1 {
-				at = len(r.ways) - 1 - at
+				at = len(all) - 1 - at
 			}
-			m := &r.ways[apart(at, len(r.ways))]
-			if m.runs > 0 && run >= m.runs {
+			t := all[apart(at, len(all))]
+			if t.runs > 0 && run >= t.runs {
 				continue
 			}
-			if err := b.once(ctx, x, m); err != nil {
-				return r, err
+			if err := b.once(ctx, t.export, t.measured); err != nil {
+				return err
 			}
-			b.tell("%s, run %d of %d: %-14s %8.3f s", size, run+1, runs, m.name, m.seconds[run])
+			b.tell("%s, run %d of %d: %-14s %8.3f s", t.export.name, run+1, runs, t.name, t.seconds[run])
 			if run > 0 {
 				continue
 			}
-			if err := b.verify(ctx, x, m.way); err != nil {
-				return r, err
+			if err := b.verify(ctx, t.export, t.way); err != nil {
+				return err
 			}
-			if m.name == baseWay && slices.ContainsFunc(ways, func(w way) bool { return w.program == "pg_restore" }) {
-				if err := b.dump(ctx, x); err != nil {
-					return r, err
+			if t.dump {
+				if err := b.dump(ctx, t.export); err != nil {
+					return err
 				}
 			}
 		}
 	}
-	return r, nil
+	return nil
 }
 
 // apart gives the i-th of n in an order that begins with the first, and in which neighbours are far from each other.

@@ -95,12 +95,6 @@ func (b *bench) export(name string, ways []way) (*export, error) {
 	return x, nil
 }
 
-// forget removes an export's files.
-func (b *bench) forget(x *export) {
-	delete(b.exports, x.name)
-	_ = os.RemoveAll(x.dir) // close removes what is left
-}
-
 // writeHandMade writes what somebody who knows PostgreSQL would write by hand.
 func (b *bench) writeHandMade(dir string) error {
 	script, err := os.ReadFile(filepath.Join(dir, "load.sql"))

@@ -36,7 +36,7 @@ func parse(args []string) (settings, error) {
 	var s settings
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.StringVar(&s.size, "size", "standard", "rows to load: small, standard (84 MB of INSERTs) or large; a tenth, once, ten times")
-	flags.BoolVar(&s.sizes, "sizes", false, "measure psql -1 and ours at the other two sizes too")
+	flags.BoolVar(&s.sizes, "sizes", false, "measure how the time of psql -1 and ours grows from size to size, too")
 	flags.IntVar(&s.runs, "runs", 5, "counted runs of every way")
 	flags.IntVar(&s.tiny, "tiny", 15, "counted runs of every way with an export of ten rows")
 	flags.BoolVar(&s.warmUp, "warm-up", true, "one round with the small size first, which is not counted")
@@ -95,49 +95,50 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) (err error) 
 
 	if s.warmUp {
 		b.tell("warming up")
-		if _, err := b.turns(ctx, "small", ways, 1); err != nil {
+		if _, err := b.measure(ctx, "small", ways, 1); err != nil {
 			return err
 		}
 	}
 	r := report{facts: b.facts}
-	if r.main, err = b.turns(ctx, s.size, ways, s.runs); err != nil {
+	if r.main, err = b.measure(ctx, s.size, ways, s.runs); err != nil {
 		return err
 	}
 	if tiny := ofShape(ways, tiny); len(tiny) > 0 {
-		if r.tiny, err = b.turns(ctx, "tiny", tiny, s.tiny); err != nil {
+		if r.tiny, err = b.measure(ctx, "tiny", tiny, s.tiny); err != nil {
 			return err
 		}
 	}
 	if s.sizes {
-		if r.growth, err = b.growth(ctx, r.main); err != nil {
+		if r.growth, err = b.growth(ctx); err != nil {
 			return err
 		}
 	}
 	return tell(r, s, stdout, stderr)
 }
 
-// growth measures the base and ours at every size that main does not have. The base takes minutes at the large size, so
-// that it has one run there.
-func (b *bench) growth(ctx context.Context, main round) ([]round, error) {
-	const runs = 3
-	var rounds []round
+// measure runs the ways at one size, in turns.
+func (b *bench) measure(ctx context.Context, size string, ways []way, runs int) (round, error) {
+	r, err := b.round(size, ways)
+	if err == nil {
+		err = b.turns(ctx, runs, r)
+	}
+	return r, err
+}
+
+// growth measures the base and ours at every size, in turns: the machine's speed drifts, and sizes are compared with each other. The
+// base takes minutes at the large size, so that it has one run there.
+func (b *bench) growth(ctx context.Context) (rounds []round, err error) {
 	for _, size := range sizes() {
-		if size == main.export.name {
-			rounds = append(rounds, main)
-			continue
-		}
-		ways := pick(allWays(), baseWay, "ours")
-		if size == "large" {
-			ways[0].runs = 1
-		}
-		measured, err := b.turns(ctx, size, ways, runs)
+		r, err := b.round(size, pick(allWays(), baseWay, "ours"))
 		if err != nil {
 			return nil, err
 		}
-		b.forget(measured.export) // it is large
-		rounds = append(rounds, measured)
+		if size == "large" {
+			r.ways[0].runs = 1
+		}
+		rounds = append(rounds, r)
 	}
-	return rounds, nil
+	return rounds, b.turns(ctx, 3, rounds...)
 }
 
 // tell prints and writes what was measured.

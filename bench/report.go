@@ -104,7 +104,7 @@ func (r report) small() table {
 
 func (r report) growing() table {
 	t := table{
-		title: "How it grows",
+		title: "How it grows, in turns of its own",
 		cells: [][]string{{"rows", "MB of SQL", "psql -1 -f", "ours", "times as fast", "ours, s per million rows", "ours, peak memory"}},
 	}
 	for _, at := range r.growth {

@@ -222,7 +222,7 @@ func (b *bench) verify(ctx context.Context, x *export, w way) error {
 		return fmt.Errorf("looking at what %s left: %w", w.name, err)
 	}
 	if x.right == nil {
-		x.right = got
+		x.right, x.rightBy = got, w.name
 	}
 	if wrong := x.differences(got, w.start); len(wrong) > 0 {
 		return fmt.Errorf("%s: %s", w.name, strings.Join(wrong, "; "))
@@ -239,10 +239,10 @@ func (x *export) differences(got *content, from template) []string {
 		}
 	}
 	if !maps.Equal(got.sums, x.right.sums) {
-		wrong = append(wrong, "rows differ from psql's")
+		wrong = append(wrong, "rows differ from those of "+x.rightBy)
 	}
 	if got.indexes != x.right.indexes && from != keyless {
-		wrong = append(wrong, "indexes or constraints differ from psql's:\n"+got.indexes)
+		wrong = append(wrong, "indexes or constraints differ from those of "+x.rightBy+":\n"+got.indexes)
 	}
 	return wrong
 }

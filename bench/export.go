@@ -24,7 +24,8 @@ type export struct {
 	size  shop.Size
 	bytes map[shape]int64 // of load.sql
 
-	right *content // what the database holds after the base; nil until that is known
+	right   *content // what the database held after the way that came first, which all others are compared with; nil until then
+	rightBy string
 }
 
 func sizes() []string { return []string{"small", "standard", "large"} }

@@ -104,7 +104,7 @@ func (r report) small() table {
 
 func (r report) growing() table {
 	t := table{
-		title: "How it grows, in turns of its own",
+		title: "How it grows",
 		cells: [][]string{{"rows", "MB of SQL", "psql -1 -f", "ours", "times as fast", "ours, s per million rows", "ours, peak memory"}},
 	}
 	for _, at := range r.growth {
@@ -159,6 +159,11 @@ by hand means: dropped before and built after by statements around ` + "`\\copy`
 keys, moves sequences and runs ANALYZE, unless it says no checks. Peak memory is of the client (of pg_restore's processes, one). The
 rows that each way leaves were compared with psql's.
 `)
+	if len(r.growth) > 0 {
+		b.WriteString(`
+How it grows was measured in three more runs, all sizes in turns; psql has one run at the largest.
+`)
+	}
 	return b.String()
 }
 

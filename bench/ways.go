@@ -15,7 +15,7 @@ const (
 	tiny    shape = "tiny"   // load.sql of INSERTs with ten rows
 )
 
-// baseWay is what the others are compared with; it is always measured, and first, for its rows are the right ones.
+// baseWay is what the others are compared with; it is always measured, and its rows are the right ones.
 const baseWay = "psql-1"
 
 // way is one way to load.

@@ -58,6 +58,18 @@ func loaded(t testing.TB, databaseURL, text string, change func(*load.Options)) 
 	return warnings, err
 }
 
+// loadedByPsql loads the same as psql does.
+func loadedByPsql(t testing.TB, databaseURL, text string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "load.sql")
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, code := pgtest.Psql(t, databaseURL, "-1", "-q", "-o", "/dev/null", "-v", "ON_ERROR_STOP=1", "-f", path); code != 0 {
+		t.Fatal(stderr)
+	}
+}
+
 // value gives the one value of a query as text.
 func value(t testing.TB, databaseURL, query string) string {
 	t.Helper()

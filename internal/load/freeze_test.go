@@ -2,8 +2,6 @@ package load_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -59,13 +57,7 @@ func TestFreeze(t *testing.T) {
 			psqlURL, oursURL := server.NewDatabase(t), server.NewDatabase(t)
 			pgtest.Exec(t, psqlURL, schema)
 			pgtest.Exec(t, oursURL, schema)
-			path := filepath.Join(t.TempDir(), "load.sql")
-			if err := os.WriteFile(path, []byte(tt.text), 0o644); err != nil {
-				t.Fatal(err)
-			}
-			if _, stderr, code := pgtest.Psql(t, psqlURL, "-1", "-q", "-v", "ON_ERROR_STOP=1", "-f", path); code != 0 {
-				t.Fatal(stderr)
-			}
+			loadedByPsql(t, psqlURL, tt.text)
 			if _, err := loaded(t, oursURL, tt.text, func(o *load.Options) {
 				o.Events.Notice = func(text string) {
 					if strings.Contains(text, "once more") {

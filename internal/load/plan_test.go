@@ -2,8 +2,6 @@ package load_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -42,13 +40,7 @@ func TestPlansOfOtherTables(t *testing.T) {
 			pgtest.Exec(t, psqlURL, schema)
 			pgtest.Exec(t, oursURL, schema)
 			script := "TRUNCATE t CASCADE;\nTRUNCATE u CASCADE;\nTRUNCATE quiet CASCADE;\n" + rows("t") + between + "\n" + rows("u")
-			path := filepath.Join(t.TempDir(), "load.sql")
-			if err := os.WriteFile(path, []byte(script), 0o644); err != nil {
-				t.Fatal(err)
-			}
-			if _, stderr, code := pgtest.Psql(t, psqlURL, "-1", "-q", "-o", "/dev/null", "-v", "ON_ERROR_STOP=1", "-f", path); code != 0 {
-				t.Fatal(stderr)
-			}
+			loadedByPsql(t, psqlURL, script)
 			if _, err := loaded(t, oursURL, script, nil); err != nil {
 				t.Fatal(err)
 			}

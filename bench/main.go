@@ -127,7 +127,8 @@ func (b *bench) measure(ctx context.Context, size string, ways []way, runs int) 
 
 // growth measures the base and ours at every size, in turns: the machine's speed drifts, and sizes are compared with each other. The
 // base takes minutes at the large size, so that it has one run there.
-func (b *bench) growth(ctx context.Context) (rounds []round, err error) {
+func (b *bench) growth(ctx context.Context) ([]round, error) {
+	var rounds []round
 	for _, size := range sizes() {
 		r, err := b.round(size, pick(allWays(), baseWay, "ours"))
 		if err != nil {

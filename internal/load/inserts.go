@@ -152,11 +152,7 @@ func (run *insertRun) send(ctx context.Context, table, columns []string) *failur
 			return &failure{at: run.first, err: err}
 		}
 	}
-	var tag pgconn.CommandTag
-	err := r.wire.query(ctx, []byte(text), answers{
-		copyIn: func() (io.Reader, error) { return run, nil },
-		done:   func(t pgconn.CommandTag) { tag = t },
-	})
+	tag, err := r.copyIn(ctx, text, run)
 	if run.parts && errors.Is(err, errAgain) {
 		if err := r.exec(ctx, "ROLLBACK TO SAVEPOINT "+runStart+"; RELEASE SAVEPOINT "+runStart); err != nil {
 			return &failure{at: run.first, err: err}

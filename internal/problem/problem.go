@@ -23,6 +23,17 @@ const (
 	Interrupted Code = 130 // SIGINT or SIGTERM
 )
 
+// State is what became of the target database. The zero value says nothing of it: nobody has looked yet, or there is none.
+type State int
+
+// The states.
+const (
+	Untouched  State = iota + 1 // nothing was begun
+	RolledBack                  // all that was begun was undone, and that was seen
+	Partly                      // some of it stays
+	Unknown                     // nobody could say: the answer that would have told was lost
+)
+
 // Error is one problem, written for the person who must act on it.
 type Error struct {
 	Code    Code
@@ -30,6 +41,7 @@ type Error struct {
 	What    string // what happened; one sentence without a full stop
 	Excerpt string // script excerpt with a caret, or server detail and hint; whole lines, may be empty
 	Remedy  string // what to do about it; may be empty
+	State   State  // what became of the database, for those who decide by it; the words for people are in What and Remedy
 	Err     error  // cause, for errors.Is and errors.As; its text is not printed again
 }
 

@@ -6,16 +6,16 @@ import (
 	"os"
 	"strings"
 	"testing"
-
-	"sigs.k8s.io/yaml"
 )
 
 var updateFlag = flag.Bool("update", false, "write README.md and action.yml anew")
 
 const (
 	readme = "../../README.md"
-	action = "../../action.yml"
 )
+
+// actions are the container action and the one that needs no Docker: the same inputs and outputs.
+var actions = []string{"../../action.yml", "../../native/action.yml"}
 
 // The README's table of settings is made from List: go test ./internal/config -update
 func TestReadmeHoldsEverySetting(t *testing.T) {
@@ -32,44 +32,36 @@ func TestReadmeHoldsEverySetting(t *testing.T) {
 	section(t, readme, "<!-- settings -->\n", "<!-- /settings -->", b.String())
 }
 
-// The action's inputs are made from List as well. They have no default: of GitHub: it would come in as an input that the
-// user has set, and beat the environment.
-func TestActionHoldsEverySetting(t *testing.T) {
+// The actions' inputs are made from List as well. They have no default: of GitHub: it would come in as an input that the
+// user has set, and beat the environment. Outputs are made from Outputs.
+func TestActionsHoldEverySettingAndOutput(t *testing.T) {
 	t.Parallel()
-	var b strings.Builder
+	var inputs, outputs strings.Builder
 	for _, d := range List() {
 		help := d.Help
 		if d.Shown() != "" {
 			help += " (default: " + d.Shown() + ")"
 		}
-		fmt.Fprintf(&b, "  %s:\n    description: %q\n    required: false\n", d.Name, help)
+		fmt.Fprintf(&inputs, "  %s:\n    description: %q\n    required: false\n", d.Name, help)
 	}
-	section(t, action, "  # settings: made by go test ./internal/config -update\n", "  # end of settings", b.String())
+	for _, o := range Outputs() {
+		fmt.Fprintf(&outputs, "  %s:\n    description: %q\n", o.Name, o.Help)
+	}
+	for _, action := range actions {
+		section(t, action, "  # settings: made by go test ./internal/config -update\n", "  # end of settings", inputs.String())
+		section(t, action, "  # outputs: made by go test ./internal/config -update\n", "  # end of outputs", outputs.String())
+	}
+}
 
-	text, err := os.ReadFile(action)
-	if err != nil {
-		t.Fatal(err)
+// The README's table of outputs is made from Outputs: go test ./internal/config -update
+func TestReadmeHoldsEveryOutput(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("| output | meaning |\n| --- | --- |\n")
+	for _, o := range Outputs() {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", o.Name, strings.ReplaceAll(o.Help, "|", `\|`))
 	}
-	var parsed struct {
-		Inputs  map[string]map[string]any    `json:"inputs"`
-		Outputs map[string]map[string]string `json:"outputs"`
-	}
-	if err := yaml.Unmarshal(text, &parsed); err != nil {
-		t.Fatal(err)
-	}
-	if len(parsed.Inputs) != len(List()) {
-		t.Errorf("%d inputs, want %d", len(parsed.Inputs), len(List()))
-	}
-	for name, input := range parsed.Inputs {
-		if _, ok := input["default"]; ok {
-			t.Errorf("input %s has a default", name)
-		}
-	}
-	for _, name := range []string{"task-id", "data-path", "content-type", "sha256", "rows", "tables", "skipped", "duration-ms"} {
-		if parsed.Outputs[name]["description"] == "" {
-			t.Errorf("output %s is not described", name)
-		}
-	}
+	section(t, readme, "<!-- outputs -->\n", "<!-- /outputs -->", b.String())
 }
 
 func TestHelp(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -148,14 +147,8 @@ func TestConnections(t *testing.T) {
 	cert, key := ca.issue("certified")
 	wrongCert, wrongKey := ca.issue("somebody")
 	strangeCert, strangeKey := stranger.issue("certified")
-	closed, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, dead, _ := net.SplitHostPort(closed.Addr().String())
-	_ = closed.Close()
 	replace := strings.NewReplacer(
-		"{port}", fmt.Sprint(s.Port()), "{dead}", dead, "{socket}", s.SocketDir(), "{esocket}", url.QueryEscape(s.SocketDir()),
+		"{port}", fmt.Sprint(s.Port()), "{dead}", fmt.Sprint(pgtest.RefusingPort(t)), "{socket}", s.SocketDir(), "{esocket}", url.QueryEscape(s.SocketDir()),
 		"{ca}", write("ca.crt", ca.pem), "{strange}", write("strange.crt", stranger.pem),
 		"{cert}", "sslcert="+write("client.crt", cert)+" sslkey="+write("client.key", key),
 		"{wrong}", "sslcert="+write("wrong.crt", wrongCert)+" sslkey="+write("wrong.key", wrongKey),

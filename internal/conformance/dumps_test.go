@@ -16,7 +16,7 @@ import (
 func everything(t *testing.T) (source string) {
 	t.Helper()
 	const oldest = 15 // its objects need this server
-	if version := psqlVersion(t); version < oldest {
+	if version := server.Version(); version < oldest {
 		t.Skipf("written for PostgreSQL %d and later; installed is %d", oldest, version)
 	}
 	text, err := os.ReadFile("testdata/everything.sql")

@@ -10,7 +10,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -74,26 +73,9 @@ const oracleVersion = 15
 // needsOracle skips a test where another psql is installed.
 func needsOracle(t *testing.T) {
 	t.Helper()
-	if version := psqlVersion(t); version != oracleVersion {
+	if version := server.Version(); version != oracleVersion {
 		t.Skipf("written for psql %d; installed is psql %d", oracleVersion, version)
 	}
-}
-
-// psqlVersion is the major version of the psql that is installed.
-func psqlVersion(t *testing.T) (major int) {
-	t.Helper()
-	psql, err := server.Bin("psql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.CommandContext(t.Context(), psql, "--version").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := fmt.Sscanf(string(out), "psql (PostgreSQL) %d", &major); err != nil {
-		t.Fatalf("%s: %v", out, err)
-	}
-	return major
 }
 
 const entryMark = "\x01" // begins every entry of the server's log; its further lines begin with a tab

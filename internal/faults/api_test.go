@@ -79,7 +79,7 @@ func apiFaults() []fault {
 	faults := []fault{
 		// The way there.
 		{name: "API: nothing listens", code: problem.API, says: []string{"no answer"}, tasks: -1,
-			prepare: func(w *world) { w.apiURL = "http://" + freePort(w.t) + simulator.Path }},
+			prepare: func(w *world) { w.apiURL = "http://" + nowhere(w.t) + simulator.Path }},
 		{name: "API: host name is not known", code: problem.API, tasks: -1, says: []string{"api-url"},
 			prepare: func(w *world) { w.apiURL = "http://no-such-host.invalid" + simulator.Path }},
 		{name: "API: path is wrong", code: problem.API, tasks: -1, says: []string{"HTTP 404"},

@@ -4,14 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
-	"os/exec"
-	"os/user"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -200,7 +196,7 @@ func databaseFaults() []fault {
 		fault{name: "too many connections for ever", proxy: []Fault{{Connect: true, How: Say, State: "53300", Words: "sorry, too many clients already", Times: Always}},
 			code: problem.Database, tasks: -1, says: []string{"53300"}},
 		fault{name: "database: nothing listens", code: problem.Database, tasks: -1, says: []string{"Nothing answered within"},
-			url: func(w *world, u *url.URL) { u.Host = freePort(w.t) }},
+			url: func(w *world, u *url.URL) { u.Host = nowhere(w.t) }},
 		fault{name: "database: silent when connected to", proxy: []Fault{{Connect: true, How: Silence, Times: Always, Down: Always}}, code: problem.Database, tasks: -1,
 			url: query("connect_timeout", "1")},
 		fault{name: "database: host name is not known", code: problem.Database, tasks: -1, says: []string{"Check the host in database-url"},
@@ -397,53 +393,12 @@ func cancellations() []fault {
 
 // pooler puts PgBouncer in transaction mode in between, where it is installed.
 func pooler(w *world) {
-	program, err := exec.LookPath("pgbouncer")
-	if err != nil {
-		if _, err := os.Stat("/usr/sbin/pgbouncer"); err != nil {
-			w.t.Skip("pgbouncer is not installed (apt-get install pgbouncer)")
-		}
-		program = "/usr/sbin/pgbouncer"
+	port, stop := w.server.Pooler(w.t, "ignore_startup_parameters = extra_float_digits")
+	if port == 0 {
+		w.t.Skip("pgbouncer is not installed (apt-get install pgbouncer)")
 	}
-	dir := w.t.TempDir()
-	_, port, _ := net.SplitHostPort(freePort(w.t))
-	own := ""
-	if os.Geteuid() == 0 { // it refuses to run as root
-		own = "user = nobody\n"
-		nobody, err := user.Lookup("nobody")
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		uid, _ := strconv.Atoi(nobody.Uid)
-		gid, _ := strconv.Atoi(nobody.Gid)
-		for d := dir; d != os.TempDir() && d != "/"; d = filepath.Dir(d) {
-			if err := os.Chmod(d, 0o755); err != nil {
-				w.t.Fatal(err)
-			}
-		}
-		if err := os.Chown(dir, uid, gid); err != nil {
-			w.t.Fatal(err)
-		}
-	}
-	users, ini := filepath.Join(dir, "users"), filepath.Join(dir, "ini")
-	for path, text := range map[string]string{
-		users: fmt.Sprintf("\"postgres\" \"%s\"\n", w.server.Password()),
-		ini: fmt.Sprintf("[databases]\n* = host=127.0.0.1 port=%d\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %s\nunix_socket_dir =\npool_mode = transaction\n"+
-			"default_pool_size = 1\nauth_type = scram-sha-256\nauth_file = %s\nignore_startup_parameters = extra_float_digits\n%slogfile = %s\n",
-			w.server.Port(), port, users, own, filepath.Join(dir, "log")),
-	} {
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			w.t.Fatal(err)
-		}
-	}
-	cmd := exec.CommandContext(context.Background(), program, "-q", ini)
-	if err := cmd.Start(); err != nil {
-		w.t.Fatal(err)
-	}
-	w.release = append(w.release, sync.OnceFunc(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	}))
-	w.address = "127.0.0.1:" + port
+	w.release = append(w.release, stop)
+	w.address = fmt.Sprintf("127.0.0.1:%d", port)
 }
 
 // ownServer is the one server that is restarted and the like: for one run at a time.

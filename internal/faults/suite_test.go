@@ -9,7 +9,6 @@ import (
 	"encoding/pem"
 	"flag"
 	"fmt"
-	"net"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -642,13 +641,8 @@ func (s *suite) print() {
 		states[unchanged], states[complete], states[partial], left, failed, longest.took.Round(time.Millisecond), longest.name)
 }
 
-// freePort gives an address where nothing listens.
-func freePort(t *testing.T) string {
+// nowhere gives an address where every connection is refused, until the test ends.
+func nowhere(t *testing.T) string {
 	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", pgtest.RefusingPort(t))
 }

@@ -11,15 +11,12 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"os/exec"
-	"os/user"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -29,100 +26,20 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
-// freePort gives a port of 127.0.0.1 that is free now.
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, text, _ := net.SplitHostPort(l.Addr().String())
-	port, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
-}
-
 // pooler starts PgBouncer in transaction mode before a server, and gives what turns a URL into one through it; nil where it is
 // not installed.
 func pooler(t testing.TB, server *pgtest.Server) func(databaseURL string) string {
 	t.Helper()
-	program, err := exec.LookPath("pgbouncer")
-	if err != nil {
-		if _, err := os.Stat("/usr/sbin/pgbouncer"); err != nil {
-			return nil
-		}
-		program = "/usr/sbin/pgbouncer"
-	}
-	dir, port := t.TempDir(), freePort(t)
-	own := ""
-	if os.Geteuid() == 0 { // it refuses to run as root
-		own = "user = nobody\n"
-		nobody, err := user.Lookup("nobody")
-		if err != nil {
-			t.Fatal(err)
-		}
-		uid, _ := strconv.Atoi(nobody.Uid)
-		gid, _ := strconv.Atoi(nobody.Gid)
-		for d := dir; d != os.TempDir() && d != "/"; d = filepath.Dir(d) {
-			if err := os.Chmod(d, 0o755); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := os.Chown(dir, uid, gid); err != nil {
-			t.Fatal(err)
-		}
-	}
-	users := filepath.Join(dir, "users")
-	write := func(path, text string) {
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write(users, fmt.Sprintf("\"postgres\" \"%s\"\n", server.Password()))
-	ini := filepath.Join(dir, "ini")
-	write(ini, fmt.Sprintf(`[databases]
-* = host=127.0.0.1 port=%d
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = %d
-unix_socket_dir =
-pool_mode = transaction
-default_pool_size = 1
-max_client_conn = 200
-auth_type = scram-sha-256
-auth_file = %s
-auth_user = postgres
-%slogfile = %s
-`, server.Port(), port, users, own, filepath.Join(dir, "log")))
-	cmd := exec.CommandContext(context.Background(), program, "-q", ini)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "tcp", address)
-		if err == nil {
-			_ = conn.Close()
-			break
-		}
-		if time.Now().After(deadline) {
-			log, _ := os.ReadFile(filepath.Join(dir, "log"))
-			t.Fatalf("pgbouncer: %v\n%s", err, log)
-		}
+	port, _ := server.Pooler(t, "auth_user = postgres\nmax_client_conn = 200")
+	if port == 0 {
+		return nil
 	}
 	return func(databaseURL string) string {
 		u, err := url.Parse(databaseURL)
 		if err != nil {
 			t.Fatal(err)
 		}
-		u.Host = address
+		u.Host = fmt.Sprintf("127.0.0.1:%d", port)
 		return u.String()
 	}
 }
@@ -185,7 +102,7 @@ func TestConnectionForms(t *testing.T) {
 	passfile := write("pgpass", fmt.Sprintf("*:*:*:%s:%s\n", role, strings.NewReplacer(`\`, `\\`, ":", `\:`).Replace(password)))
 	services := write("services", fmt.Sprintf("[shop]\nhost=127.0.0.1\nport=%d\ndbname=%s\nuser=%s\n", server.Port(), database, role))
 	quoted := "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(password) + "'"
-	closed := freePort(t)
+	closed := pgtest.RefusingPort(t)
 	at := func(rest string) string {
 		return (&url.URL{Scheme: "postgres", User: url.UserPassword(role, password)}).String() + rest
 	}
@@ -253,7 +170,7 @@ func TestReach(t *testing.T) {
 		"wrong password":   {with(func(u *url.URL) { u.User = url.UserPassword("postgres", "wrong") }), `(SQLSTATE 28P01)` + "\n" + `Check the password of user "postgres"`},
 		"no password":      {with(func(u *url.URL) { u.User = url.User("postgres") }), "database-url holds no password"},
 		"missing database": {with(func(u *url.URL) { u.Path = "/nowhere" }), "(SQLSTATE 3D000)\nCorrect the database's name in database-url, or make database \"nowhere\" first"},
-		"nobody":           {with(func(u *url.URL) { u.Host = fmt.Sprintf("127.0.0.1:%d", freePort(t)) }), "connection refused\nNothing answered within 0s: is the server running"},
+		"nobody":           {with(func(u *url.URL) { u.Host = fmt.Sprintf("127.0.0.1:%d", pgtest.RefusingPort(t)) }), "connection refused\nNothing answered within 0s: is the server running"},
 		"TLS refused":      {with(func(u *url.URL) { u.RawQuery = "sslmode=require" }), "cannot connect: the server offers no TLS\nThe sslmode of database-url asks for TLS"},
 		"binding":          {with(func(u *url.URL) { u.RawQuery = "sslmode=disable&channel_binding=require" }), "channel"},
 		"TLS required": {

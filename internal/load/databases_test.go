@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -113,6 +114,9 @@ func TestDatabasesAsPeopleHaveThem(t *testing.T) {
 			part := map[string]string{}
 			for _, f := range fixture.Files {
 				part[f.Name] = string(f.Data)
+			}
+			if last, err := strconv.Atoi(strings.TrimSpace(part["last server"])); err == nil && server.Version() > last {
+				t.Skipf("a schema that PostgreSQL %d refuses", server.Version())
 			}
 			dir := t.TempDir()
 			if err := os.Chmod(dir, 0o755); err != nil {

@@ -23,7 +23,8 @@ const catalogState = `SELECT string_agg(line, E'\n' ORDER BY line) FROM (
 			(SELECT inhparent::regclass FROM pg_inherits WHERE inhrelid = i.oid)) AS line
 	FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid WHERE i.relnamespace = 'app'::regnamespace
 	UNION ALL
-	SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(k.oid) || concat_ws('|', convalidated, condeferrable, condeferred, conislocal, coninhcount,
+	SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(k.oid) || concat_ws('|', convalidated, condeferrable, condeferred, coninhcount,
+		CASE WHEN contype <> 'n' OR coninhcount = 0 THEN conislocal END, -- a key of a partition makes its NOT NULL one of its own, from PostgreSQL 18 on
 		CASE WHEN conparentid = 0 OR contype NOT IN ('p', 'u') THEN connoinherit END, -- which means nothing for these, and pg_dump leaves out as well
 		(SELECT conname FROM pg_constraint up WHERE up.oid = k.conparentid AND k.contype IN ('p', 'u')), conindid::regclass, obj_description(k.oid, 'pg_constraint'))
 	FROM pg_constraint k WHERE connamespace = 'app'::regnamespace

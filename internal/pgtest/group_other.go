@@ -18,6 +18,8 @@ func serverOwner() (owner, error) {
 
 func makeFolder(owner, bool) (string, error) { return "", errors.ErrUnsupported }
 
+func bindPort() (int, func(), error) { return 0, nil, errors.ErrUnsupported }
+
 type group struct{}
 
 func newGroup(string, owner) (*group, error) { return nil, errors.ErrUnsupported }

@@ -180,6 +180,28 @@ func (g *group) start(logPath, name string, args ...string) error {
 	return nil
 }
 
+// bindPort takes a port of 127.0.0.1 without listening on it, and gives what lets it go.
+func bindPort() (port int, release func(), err error) {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		return 0, nil, err
+	}
+	release = func() { _ = syscall.Close(fd) }
+	syscall.CloseOnExec(fd)
+	err = syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
+	if err == nil {
+		var bound syscall.Sockaddr
+		if bound, err = syscall.Getsockname(fd); err == nil {
+			if bound, ok := bound.(*syscall.SockaddrInet4); ok {
+				return bound.Port, release, nil
+			}
+			err = errors.ErrUnsupported
+		}
+	}
+	release()
+	return 0, nil, err
+}
+
 func openLog(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 }

@@ -94,6 +94,12 @@ func TestServer(t *testing.T) {
 			}
 		}
 	})
+	t.Run("version", func(t *testing.T) {
+		out, _, _ := pgtest.Psql(t, s.URL("postgres"), "-Atc", "SELECT current_setting('server_version_num')::int / 10000")
+		if got := fmt.Sprintln(s.Version()); got != out {
+			t.Errorf("version %q, the server says %q", got, out)
+		}
+	})
 	t.Run("client programs", func(t *testing.T) {
 		if path, err := s.Bin("pg_dump"); err != nil || filepath.Base(path) != "pg_dump" {
 			t.Errorf("Bin(pg_dump) = %q, %v", path, err)
@@ -359,6 +365,58 @@ func eventually(t *testing.T, limit time.Duration, what string, done func() bool
 		if time.Now().After(end) {
 			t.Fatalf("after %v still not so: %s", limit, what)
 		}
+	}
+}
+
+// Tests that run at once may make, grant to and drop roles.
+func TestExecOfTheCluster(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Shared(t)
+	for i := range 8 {
+		t.Run("", func(t *testing.T) {
+			t.Parallel()
+			url, role := s.NewDatabase(t), fmt.Sprintf("one_of_many_%d", i)
+			for range 10 {
+				pgtest.Exec(t, url, "CREATE ROLE "+role)
+				pgtest.Exec(t, url, "GRANT SET ON PARAMETER session_replication_role TO "+role)
+				pgtest.Exec(t, url, "REASSIGN OWNED BY "+role+" TO postgres; DROP OWNED BY "+role+"; DROP ROLE "+role)
+			}
+		})
+	}
+}
+
+// Where a connection is to be refused, no other server comes to listen.
+func TestPorts(t *testing.T) {
+	t.Parallel()
+	address := fmt.Sprintf("127.0.0.1:%d", pgtest.RefusingPort(t))
+	if conn, err := net.Dial("tcp", address); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("a connection to a refusing port: %v, %v", conn, err)
+	}
+	if l, err := net.Listen("tcp", address); err == nil {
+		_ = l.Close()
+		t.Error("somebody else may listen on a refusing port")
+	}
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", pgtest.FreePort(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+}
+
+func TestPooler(t *testing.T) {
+	t.Parallel()
+	s := pgtest.Shared(t)
+	port, stop := s.Pooler(t, "")
+	if port == 0 {
+		t.Skip("pgbouncer is not installed (apt-get install pgbouncer)")
+	}
+	pooled := strings.Replace(s.URL("postgres"), fmt.Sprint(s.Port()), fmt.Sprint(port), 1)
+	if out, said, _ := pgtest.Psql(t, pooled, "-Atc", "SELECT 7"); out != "7\n" {
+		t.Errorf("%q, %s", out, said)
+	}
+	stop()
+	if _, _, code := pgtest.Psql(t, pooled, "-Atc", "SELECT 7"); code == 0 {
+		t.Error("it goes on after its end")
 	}
 }
 

@@ -2,6 +2,7 @@ package pgtest
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -78,6 +79,18 @@ func (p programs) client(name string) (string, error) {
 		return path, nil
 	}
 	return "", notInstalled(fmt.Sprintf("there is a PostgreSQL server in %s, but no %s beside it", string(p), name))
+}
+
+// majorVersion asks the server's program for its version.
+func (p programs) majorVersion(ctx context.Context) (major int, err error) {
+	said, err := exec.CommandContext(ctx, p.path("postgres"), "--version").Output()
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", p.path("postgres"), err)
+	}
+	if _, err := fmt.Sscanf(string(said), "postgres (PostgreSQL) %d", &major); err != nil {
+		return 0, fmt.Errorf("%s does not say its version: %q", p.path("postgres"), said)
+	}
+	return major, nil
 }
 
 func notInstalled(what string) error {

@@ -15,8 +15,8 @@ package pgtest
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -59,6 +59,7 @@ type Options struct {
 type Server struct {
 	dir      string
 	programs programs
+	version  int
 	password string
 	port     int
 	group    *group
@@ -76,6 +77,10 @@ func Start(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	version, err := found.majorVersion(ctx)
+	if err != nil {
+		return nil, startProblem(err, "")
+	}
 	owner, err := serverOwner()
 	if err != nil {
 		return nil, startProblem(err, "")
@@ -89,7 +94,7 @@ func Start(ctx context.Context, options Options) (*Server, error) {
 		_ = os.RemoveAll(dir)
 		return nil, startProblem(err, "")
 	}
-	s := &Server{dir: dir, programs: found, password: rand.Text(), group: g}
+	s := &Server{dir: dir, programs: found, version: version, password: rand.Text(), group: g}
 	s.stop = sync.OnceValue(s.shutDown)
 	err = s.initialise(ctx, options)
 	if err == nil {
@@ -149,11 +154,14 @@ func (s *Server) listen(ctx context.Context) error {
 			return err
 		}
 		err = s.begin(ctx, "")
-		if err == nil || try == portTries || !strings.Contains(lastLines(s.Log(), 20), "TCP/IP socket") {
+		if err == nil || try == portTries || !s.portTaken() {
 			return err
 		}
 	}
 }
+
+// portTaken tells whether the server has ended because somebody else has its port.
+func (s *Server) portTaken() bool { return strings.Contains(lastLines(s.Log(), 20), "TCP/IP socket") }
 
 // begin starts the server on its port, under limits as RestartUnder takes them, and waits until it accepts connections.
 func (s *Server) begin(ctx context.Context, limits string) error {
@@ -192,7 +200,13 @@ func (s *Server) restart(ctx context.Context, between func() error, limits strin
 			return err
 		}
 	}
-	return s.begin(ctx, limits)
+	for {
+		err := s.begin(ctx, limits)
+		if err == nil || !s.portTaken() || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond) // who has it may be a connection that is about to end
+	}
 }
 
 // awaitReady waits until the server says in postmaster.pid that it accepts connections, or has ended. The status is the
@@ -267,6 +281,9 @@ func (s *Server) PID() int { return s.group.serverPID() }
 // Bin gives the path of a client program of the server's own version, such as psql or pg_dump.
 func (s *Server) Bin(name string) (string, error) { return s.programs.client(name) }
 
+// Version gives the server's major version, such as 17; its client programs have the same.
+func (s *Server) Version() int { return s.version }
+
 func startProblem(err error, log string) error {
 	return &problem.Error{
 		Code:    problem.Database,
@@ -277,19 +294,23 @@ func startProblem(err error, log string) error {
 	}
 }
 
-// freePort asks the system for a port that is free now; it may be taken by the time the server wants it.
+// The ports that servers are started on: below those that systems give to outgoing connections, of which tests make
+// thousands, so that none takes a server's port while it is restarted.
+const firstPort, lastPort = 15000, 32000
+
+// freePort gives a port that is free now, another one each time; it may be taken by the time the server wants it.
 func freePort(ctx context.Context) (int, error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	var failed error
+	for range 100 {
+		port := firstPort + mathrand.IntN(lastPort-firstPort)
+		var lc net.ListenConfig
+		l, err := lc.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			return port, l.Close()
+		}
+		failed = err
 	}
-	_, text, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		return 0, errors.Join(err, l.Close())
-	}
-	port, err := strconv.Atoi(text)
-	return port, errors.Join(err, l.Close())
+	return 0, failed
 }
 
 func appendFile(path, text string) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // TB is what is needed of a *testing.T, *testing.B or *testing.F. (The demo is in the product, so this package does
@@ -81,7 +83,7 @@ func (t Tests) Run() int {
 // Left says which sessions and databases are left in the server, besides those it is made with; nil means none. A session
 // that is on its way out is waited for.
 func (s *Server) Left() error {
-	const patience = 5 * time.Second
+	const patience = 30 * time.Second // on a busy machine; it is used up only where something is left
 	ctx, cancel := context.WithTimeout(context.Background(), patience+startLimit)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, s.URL(superuser))
@@ -119,9 +121,31 @@ func (s *Server) NewDatabase(t TB) string {
 	return s.URL(name)
 }
 
-// Exec runs SQL, one or more statements, in a connection of its own; the test ends if it fails.
+// ofTheCluster finds statements about what all databases of a server share: roles and what they own, settings kept for roles
+// and databases, parameters that are granted. It may find too much.
+var ofTheCluster = regexp.MustCompile(`(?i)\b(ROLE|USER|DATABASE|TABLESPACE|SYSTEM|PARAMETER|(REASSIGN|DROP)\s+OWNED)\b`)
+
+// wholeDatabase finds those that make or drop a database. They lock what they need, and take too long to stand in line.
+var wholeDatabase = regexp.MustCompile(`(?i)^\s*(CREATE|DROP)\s+DATABASE\b[^;]*;?\s*$`)
+
+// cluster is held while a statement of the cluster runs. Two sessions that change one row of a shared catalog at once, as two
+// GRANTs on one parameter do, or a GRANT and a DROP OWNED, end with "tuple concurrently updated", whatever their databases.
+// A server belongs to one process, and so does this.
+var cluster sync.Mutex
+
+// inUse is the SQLSTATE of a database that cannot be dropped, or copied, because a session in it has not ended. The server
+// itself waits for that for five seconds, which on a busy machine is not enough.
+const inUse = "55006"
+
+// Exec runs SQL, one or more statements, in a connection of its own; the test ends if it fails. Statements about what all
+// databases of a server share, such as roles, run one after the other, so that tests may run at once; those that a loaded
+// script or a program brings do not, and need a server of their own.
 func Exec(t TB, url, sql string) {
 	t.Helper()
+	if ofTheCluster.MatchString(sql) && !wholeDatabase.MatchString(sql) {
+		cluster.Lock()
+		defer cluster.Unlock()
+	}
 	ctx := context.Background() // also for cleaning up, when the test's own context has ended
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
@@ -133,7 +157,15 @@ func Exec(t TB, url, sql string) {
 		t.Fatalf("%v", err)
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	if _, err := conn.PgConn().Exec(ctx, sql).ReadAll(); err != nil {
+	for end := time.Now().Add(startLimit); ; time.Sleep(100 * time.Millisecond) {
+		_, err := conn.PgConn().Exec(ctx, sql).ReadAll()
+		var said *pgconn.PgError
+		switch {
+		case err == nil:
+			return
+		case errors.As(err, &said) && said.Code == inUse && wholeDatabase.MatchString(sql) && time.Now().Before(end):
+			continue
+		}
 		t.Fatalf("%.200s: %v", sql, err)
 	}
 }
@@ -216,4 +248,27 @@ func runClient(t TB, name string, args []string) (stdout, stderr string, exitCod
 		t.Fatalf("%s: %v", name, err)
 	}
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// RefusingPort gives a port of 127.0.0.1 where every connection is refused until the test ends: it is taken, so that no other
+// test's server gets it meanwhile, and nobody listens.
+func RefusingPort(t TB) int {
+	t.Helper()
+	port, release, err := bindPort()
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	t.Cleanup(release)
+	return port
+}
+
+// FreePort gives a port of 127.0.0.1 for a program that is told where to listen. It is none of those that systems give to
+// outgoing connections, so that only another such program could take it first.
+func FreePort(t TB) int {
+	t.Helper()
+	port, err := freePort(context.Background())
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	return port
 }

@@ -46,6 +46,8 @@ type Settings struct {
 	Entity     string
 	Overrides  json.RawMessage // a JSON object; nil when absent
 	TaskID     string
+	AllowHTTP  bool  // the data may come over http from another host than the API's
+	MaxSize    int64 // bytes of one download
 
 	Archive string // absolute path; also the PATH of the command load
 	Script  string // slash-separated path in the archive; empty means: find load.sql
@@ -183,6 +185,17 @@ func List() []Setting {
 			Name: "archive", Values: "PATH", Group: groupData,
 			Help: "Load this zip, folder or .sql file instead of generating",
 			set:  path(func(s *Settings) *string { return &s.Archive }, mustExist),
+		},
+		{
+			Name: "max-size", Default: "64GiB", Values: "SIZE", Group: groupData,
+			Help: "Limit for one download",
+			set:  size(func(s *Settings) *int64 { return &s.MaxSize }),
+		},
+		{
+			Name: "allow-http", Default: "false", Values: "true|false", Group: groupData,
+			Help: "Let the data come over http from a host other than the API's, for the stores of self-hosted installations; it " +
+				"can then be read and changed on its way",
+			set: boolean(func(s *Settings) *bool { return &s.AllowHTTP }),
 		},
 		{
 			Name: "script", Note: "load.sql at the root or in the only folder", Values: "PATH", Group: groupData,

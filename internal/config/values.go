@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"net/netip"
 	"net/url"
 	"os"
@@ -72,6 +73,25 @@ func duration(field func(*Settings) *time.Duration) func(*Settings, string) erro
 			return errors.New("must be longer than nothing: write it like 500ms, 90s, 30m or 1h30m")
 		}
 		*field(s) = d
+		return nil
+	}
+}
+
+// sizes are the units in which a number of bytes can be written: without one it is bytes, and B can be left out.
+var sizes = map[string]int64{
+	"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30, "ti": 1 << 40,
+}
+
+// size reads a number of bytes, like 500MB, 64GiB or 1073741824.
+func size(field func(*Settings) *int64) func(*Settings, string) error {
+	return func(s *Settings, v string) error {
+		number := strings.TrimRightFunc(v, unicode.IsLetter)
+		unit, known := sizes[strings.TrimSuffix(strings.ToLower(v[len(number):]), "b")]
+		n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+		if err != nil || !known || n*float64(unit) < 1 || n*float64(unit) >= math.MaxInt64 {
+			return errors.New("is not a size: write it like 500MB or 64GiB")
+		}
+		*field(s) = int64(n * float64(unit))
 		return nil
 	}
 }

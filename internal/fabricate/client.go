@@ -19,67 +19,31 @@
 package fabricate
 
 import (
+	"bufio"
 	"bytes"
+	"compress/gzip"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
-// Limits of the client that are not settings.
-const (
-	DefaultTries          = 10               // times in a row that one request is tried
-	defaultRequestTimeout = 30 * time.Second // one API request; in a download the longest silence
-	defaultPollInterval   = time.Second      // first pause between two polls, and before a first retry
-	maxInterval           = 10 * time.Second // to which both grow
-	maxRetryAfter         = 5 * time.Minute  // the longest Retry-After that is worth waiting for
-	maxAnswer             = 1 << 20          // bytes of one API answer; a task has less than 1 KiB
-	maxRedirects          = 5                // within one request
-	idleTimeout           = time.Minute      // after which a connection that is not in use is closed
-	maxNameTries          = 4                // tries while the host's name cannot be resolved: rarely a passing fault
-)
-
-const repositoryURL = "https://github.com/fabricate-seed/fabricate-seed"
-
-// Options is what a client needs. The zero value of every field but BaseURL and Key is useful.
-type Options struct {
-	BaseURL        string        // as in "https://fabricate.tonic.ai/api/v1"
-	Key            string        // secret
-	Version        string        // of this program, for the User-Agent
-	RequestTimeout time.Duration // one API request; for downloads the longest silence; 0 means 30s
-	PollInterval   time.Duration // first pause between polls; grows to 10s; 0 means 1s
-	Tries          int           // times in a row that a request is tried; 0 means DefaultTries
-	CAFile         string        // PEM file of certificate authorities to trust beside the system's; may be empty
-	Notice         func(string)  // told what is worth a line in the log, such as a retry; may be nil
-
-	// Secret is told of each signed address, whole and in parts, before it is used, so that it can be hidden; may be nil.
-	Secret func(...string)
-}
+// maxAnswer is how many bytes of one API answer are read; a task has less than 1 KiB.
+const maxAnswer = 1 << 20
 
 // Client talks to one Fabricate API with one key. It is safe for use by several goroutines.
 type Client struct {
-	base           *url.URL
-	key            string
-	userAgent      string
-	requestTimeout time.Duration
-	pollInterval   time.Duration
-	tries          int
-	notice         func(string)
-	secret         func(...string)
-	transport      *http.Transport
-	api            *http.Client // sends the key; stays at the API's origin
-	data           *http.Client // never sends the key; goes where it is sent
+	*Fetcher
+	base *url.URL
+	key  string // goes to the API's own origin, and nowhere else
 }
 
 // New makes a client and does not touch the network. Errors have the code Settings.
@@ -96,48 +60,12 @@ func New(o Options) (*Client, error) {
 			Remedy: "Copy the key again, from Fabricate's settings into the secret FABRICATE_API_KEY.",
 		}
 	}
-	roots, err := readRoots(o.CAFile)
+	fetcher, err := NewFetcher(o)
 	if err != nil {
 		return nil, err
 	}
-	transport := &http.Transport{
-		Proxy:              http.ProxyFromEnvironment,
-		TLSClientConfig:    &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
-		ForceAttemptHTTP2:  true,
-		DisableCompression: true, // lengths and ranges are to mean what they say
-		IdleConnTimeout:    idleTimeout,
-	}
-	c := &Client{
-		base:           base,
-		key:            o.Key,
-		userAgent:      fmt.Sprintf("fabricate-seed/%s (+%s)", orDefault(o.Version, "dev"), repositoryURL),
-		requestTimeout: orDefault(o.RequestTimeout, defaultRequestTimeout),
-		pollInterval:   orDefault(o.PollInterval, defaultPollInterval),
-		tries:          orDefault(o.Tries, DefaultTries),
-		notice:         o.Notice,
-		secret:         o.Secret,
-		transport:      transport,
-	}
-	if c.secret == nil {
-		c.secret = func(...string) {}
-	}
-	if c.notice == nil {
-		c.notice = func(string) {}
-	}
-	c.api = &http.Client{Transport: transport, CheckRedirect: c.checkAPIRedirect}
-	c.data = &http.Client{Transport: transport, CheckRedirect: c.checkDataRedirect}
-	return c, nil
-}
-
-// Close ends idle connections. The client can be used afterwards.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
-
-func orDefault[T comparable](value, otherwise T) T {
-	var zero T
-	if value == zero {
-		return otherwise
-	}
-	return value
+	fetcher.hidden = o.Key
+	return &Client{Fetcher: fetcher, base: base, key: o.Key}, nil
 }
 
 func parseBase(text string) (*url.URL, error) {
@@ -154,44 +82,6 @@ func parseBase(text string) (*url.URL, error) {
 	return base, nil
 }
 
-// readRoots gives the system's authorities and those of the file; nil, which means the system's, when there is none.
-func readRoots(file string) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil
-	}
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, &problem.Error{
-			Code:  problem.Settings,
-			Where: file,
-			What:  "the file of certificate authorities cannot be read: " + err.Error(),
-			Err:   err,
-		}
-	}
-	roots, err := x509.SystemCertPool()
-	if err != nil { // none on this system; those of the file are then all there are
-		roots = x509.NewCertPool()
-	}
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, &problem.Error{
-			Code:   problem.Settings,
-			Where:  file,
-			What:   "the file holds no certificate authority",
-			Remedy: "Give a PEM file, which has lines that say BEGIN CERTIFICATE.",
-		}
-	}
-	return roots, nil
-}
-
-// checkAPIRedirect follows a redirect that stays at the API's own origin and keeps the method. Any other one is handed
-// back as the answer, so that neither key nor request goes anywhere else.
-func (c *Client) checkAPIRedirect(next *http.Request, before []*http.Request) error {
-	if len(before) > maxRedirects || !sameOrigin(next.URL, c.base) || next.Method != before[0].Method {
-		return http.ErrUseLastResponse
-	}
-	return nil
-}
-
 func sameOrigin(a, b *url.URL) bool {
 	return a.Scheme == b.Scheme && strings.EqualFold(a.Hostname(), b.Hostname()) && port(a) == port(b)
 }
@@ -204,7 +94,8 @@ func port(u *url.URL) string {
 }
 
 // call sends one request to the API and gives the body of its answer when the status is 2xx. The path is relative to
-// the base, and already escaped. The body of the request is JSON, or nil.
+// the base, and already escaped. The body of the request is JSON, or nil. A redirect is followed that stays at the API's own
+// origin and keeps the method; any other one is a fault, so that neither key nor request goes anywhere else.
 func (c *Client) call(ctx context.Context, method, path string, body []byte) ([]byte, *fault) {
 	where := method + " /" + path
 	requestCtx, cancel := context.WithTimeout(ctx, c.requestTimeout)
@@ -212,33 +103,41 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte) ([]
 
 	// WroteHeaders comes before the first byte is flushed, so without it nothing has left. GetConn begins another go
 	// at the same request: net/http makes one by itself for a POST only when nothing was written on a connection that
-	// the server had closed, or when the server told it to (redirects 307 and 308).
+	// the server had closed.
 	var wrote atomic.Bool
 	traceCtx := httptrace.WithClientTrace(requestCtx, &httptrace.ClientTrace{
 		GetConn:      func(string) { wrote.Store(false) },
 		WroteHeaders: func() { wrote.Store(true) },
 	})
-	request, err := http.NewRequestWithContext(traceCtx, method, c.base.String()+"/"+path, bytes.NewReader(body))
+	address, err := url.Parse(c.base.String() + "/" + path)
 	if err != nil {
-		return nil, c.failed(ctx, requestCtx, where, err, false)
+		return nil, c.failed(ctx, requestCtx, c.base, where, err, false)
 	}
-	request.Header.Set("Authorization", "Bearer "+c.key)
-	request.Header.Set("Accept", "application/json")
-	request.Header.Set("User-Agent", c.userAgent)
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
+	response, err := c.send(traceCtx, method, address, body)
+	for hops := 0; err == nil && hops < maxRedirects; hops++ {
+		next := c.redirectAtHome(method, response)
+		if next == nil {
+			break
+		}
+		discardBody(response)
+		response, err = c.send(traceCtx, method, next, body)
 	}
-	response, err := c.api.Do(request)
 	if err != nil {
-		return nil, c.failed(ctx, requestCtx, where, err, wrote.Load())
+		return nil, c.failed(ctx, requestCtx, c.base, where, err, wrote.Load())
 	}
 	defer response.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	if response.StatusCode >= 300 && response.StatusCode < 400 {
+		return nil, c.sentElsewhere(where, response)
+	}
+	answer, err := readAnswer(response)
 	if response.StatusCode < 200 || response.StatusCode > 299 {
 		return nil, c.refused(where, response, answer) // what could be read of the body is enough for a message
 	}
+	if errors.Is(err, errEncoding) {
+		return nil, &fault{sent: true, err: &problem.Error{Code: problem.API, Where: where, What: err.Error(), Remedy: "Check the setting api-url."}}
+	}
 	if err != nil {
-		return nil, c.failed(ctx, requestCtx, where, err, true)
+		return nil, c.failed(ctx, requestCtx, c.base, where, err, true)
 	}
 	if len(answer) > maxAnswer {
 		return nil, &fault{sent: true, err: &problem.Error{
@@ -251,11 +150,105 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte) ([]
 	return answer, nil
 }
 
-// stopped gives the error for a context that has ended: bare when it was cancelled, a timeout that says what was being
-// done otherwise.
-func stopped(ctx context.Context, where, what, remedy string) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return &problem.Error{Code: problem.Timeout, Where: where, What: what, Remedy: remedy, Err: ctx.Err()}
+// send sends one request with the key.
+func (c *Client) send(ctx context.Context, method string, address *url.URL, body []byte) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, address.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, err
 	}
-	return ctx.Err()
+	request.Header.Set("Authorization", "Bearer "+c.key)
+	request.Header.Set("Accept", "application/json")
+	request.Header.Set("User-Agent", c.userAgent)
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	return c.transport.RoundTrip(request)
+}
+
+// redirectAtHome gives where a redirect goes to, if it is one that can be followed with the key; nil otherwise.
+func (c *Client) redirectAtHome(method string, response *http.Response) *url.URL {
+	if !redirects(response.StatusCode) {
+		return nil
+	}
+	keeps := response.StatusCode == http.StatusTemporaryRedirect || response.StatusCode == http.StatusPermanentRedirect
+	next, err := response.Location()
+	if err != nil || !sameOrigin(next, c.base) || !keeps && method != http.MethodGet {
+		return nil
+	}
+	return next
+}
+
+// sentElsewhere gives the fault for a redirect that is not followed. Where it names the same API at another address, that
+// address is what to write; of any other one only scheme and host are told: it may hold what is secret.
+func (c *Client) sentElsewhere(where string, response *http.Response) *fault {
+	p := &problem.Error{
+		Code:   problem.API,
+		Where:  fmt.Sprintf("%s: HTTP %d", where, response.StatusCode),
+		What:   "the API sends us elsewhere, where the key is not sent",
+		Remedy: "Check the setting api-url.",
+	}
+	f := &fault{err: p, status: response.StatusCode}
+	location := response.Header.Get("Location")
+	next, err := response.Location()
+	if err != nil || next.Host == "" {
+		c.secret(location)
+		return f
+	}
+	base, _, isAPI := strings.Cut(next.Path, "/generate_tasks")
+	if !isAPI || next.RawQuery != "" || next.User != nil {
+		c.secret(append(signed(next), location)...)
+		p.What = fmt.Sprintf("the API sends us to %s://%s, where the key is not sent", next.Scheme, next.Host)
+		p.Remedy = "If the API is there, give its address as the setting api-url; if it is a page to log in, check the setting api-url."
+		return f
+	}
+	address := next.Scheme + "://" + next.Host + base
+	if address == c.base.String() {
+		p.What = "the API sends us round in a circle"
+		return f
+	}
+	p.What = fmt.Sprintf("the API is at another address, %s, where the key is not sent unasked", address)
+	if c.base.Scheme == "https" && next.Scheme == "http" {
+		p.What += "; it is not encrypted"
+	}
+	p.Remedy = "If that is the right place, write it into the setting api-url: " + address
+	return f
+}
+
+func redirects(status int) bool {
+	switch status {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return true
+	}
+	return false
+}
+
+// discardBody makes the connection of an answer whose body nobody wants free for the next request.
+func discardBody(response *http.Response) {
+	const enough = 16 << 10 // bytes; for more another connection is cheaper
+	_, _ = io.CopyN(io.Discard, response.Body, enough)
+	response.Body.Close()
+}
+
+// errEncoding is an answer in an encoding that was not asked for and that is not understood.
+var errEncoding = errors.New("the answer is in an encoding that was not asked for")
+
+// readAnswer reads an answer of the API, one byte more than maxAnswer at most. Some gateways compress what was asked for as
+// it is, and some servers put a byte-order mark before JSON.
+func readAnswer(response *http.Response) ([]byte, error) {
+	body := bufio.NewReader(response.Body)
+	var plain io.Reader = body
+	head, _ := body.Peek(2) // an answer may be shorter
+	switch encoding := strings.ToLower(response.Header.Get("Content-Encoding")); {
+	case string(head) == "\x1f\x8b":
+		unpacked, err := gzip.NewReader(body)
+		if err != nil {
+			return nil, err
+		}
+		plain = unpacked
+	case slices.Contains([]string{"", "identity", "gzip", "x-gzip"}, encoding), len(head) == 0: // some say gzip, and send it plain
+	default:
+		return nil, fmt.Errorf("%w: %.20q", errEncoding, encoding)
+	}
+	answer, err := io.ReadAll(io.LimitReader(plain, maxAnswer+1))
+	return bytes.TrimPrefix(answer, []byte("\xef\xbb\xbf")), err
 }

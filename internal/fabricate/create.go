@@ -117,6 +117,10 @@ func (c *Client) notStarted(r Request, f *fault) error {
 // readTask decodes an answer with status 2xx.
 func (c *Client) readTask(where string, answer []byte) (Task, *fault) {
 	task, err := decodeTask(answer, c.base)
+	var bad *addressError
+	if errors.As(err, &bad) {
+		c.secret(bad.secret)
+	}
 	if err != nil {
 		what := "the answer cannot be read: " + err.Error()
 		if title := c.messageIn("", answer); title != "" {

@@ -7,11 +7,14 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -126,7 +129,7 @@ func TestDownload(t *testing.T) {
 		"redirected":               {[]http.HandlerFunc{answer(302, ``, "Location", "/elsewhere"), whole}, data, "- -", 0, nil},
 		"redirected for ever":      {[]http.HandlerFunc{answer(302, ``, "Location", "/round?Sig4711")}, nil, "- - - - - -", problem.Data, []string{"too many redirects"}},
 		"redirected to a file":     {[]http.HandlerFunc{answer(302, ``, "Location", "file:///etc/passwd")}, nil, "-", problem.Data, []string{"not http"}},
-		"redirected to nonsense":   {[]http.HandlerFunc{answer(302, ``, "Location", "http://h:%zz/Sig4711?sig=Sig4711")}, nil, "- - - -", problem.Data, nil},
+		"redirected to nonsense":   {[]http.HandlerFunc{answer(302, ``, "Location", "http://h:%zz/Sig4711?sig=Sig4711")}, nil, "-", problem.Data, []string{"cannot be read"}},
 		"cut at the very last one": {[]http.HandlerFunc{object(data, strong, size-1), whole}, data, fmt.Sprintf("- %d", (size-1)/1000), 0, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -294,24 +297,168 @@ func TestSecretsStayAtHome(t *testing.T) {
 	}
 }
 
-func TestDownloadRefusesDowngrade(t *testing.T) {
+// The ways to the data: the API that calls itself http, redirects from there to a store, and steps down from https.
+func TestWaysToTheData(t *testing.T) {
 	t.Parallel()
-	plain := serve(t, object(data, "", 0))
-	api := httptest.NewTLSServer(answer(302, ``, "Location", plain.URL))
-	t.Cleanup(api.Close)
-	file := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(file, pemOf(api.Certificate().Raw), 0o600); err != nil {
+	const at = "/rails/active_storage/blobs/redirect/eyJfcmFpbHMiOnsiZGF0YSI6MSwicHVyIjoiYmxvYl9pZCJ9fQ==--Sig4711/CREATED_FROM_API.zip"
+	for name, tc := range map[string]struct {
+		data   string // address of the data: {api} and {store} are hosts with ports, {host} is the API's without
+		to     string // where the API's own host redirects to: {store} is over https, {plain} over http
+		allow  bool
+		asked  string // the servers asked, in order: a for the API, s for the store over https, p for the one over http
+		code   problem.Code
+		says   string
+		plainA bool // the API itself is over http
+	}{
+		"as the vendor shows it":        {data: "http://{api}" + at, to: "https://{store}/b/k?X-Amz-Signature=Sig4711", asked: "as"},
+		"without the API's port":        {data: "http://{host}" + at, to: "https://{store}/b/k?X-Amz-Signature=Sig4711", asked: "as"},
+		"with the port of http":         {data: "http://{host}:80" + at, to: "https://{store}/b/k", asked: "as"},
+		"host in capitals":              {data: "HTTP://{api}" + at, to: "https://{store}/b/k", asked: "as"},
+		"relative":                      {data: at, to: "https://{store}/b/k", asked: "as"},
+		"without a scheme":              {data: "//{api}" + at, to: "//{store}/b/k", asked: "as"},
+		"by http on its own host":       {data: "https://{api}" + at, to: "http://{api}/again", asked: "aaaaaa", code: problem.Data, says: "too many redirects"},
+		"at the store at once":          {data: "https://{store}/b/k?sig=Sig4711", asked: "s"},
+		"another host over http":        {data: "http://localhost:{plainport}/b/k?sig=Sig4711", code: problem.Data, says: "allow-http"},
+		"redirected to http":            {data: "http://{api}" + at, to: "http://localhost:{plainport}/b/k?sig=Sig4711", asked: "a", code: problem.Data, says: "allow-http"},
+		"another host over http, let":   {data: "http://localhost:{plainport}/b/k?sig=Sig4711", allow: true, asked: "p"},
+		"redirected to http, let":       {data: "http://{api}" + at, to: "http://localhost:{plainport}/b/k?sig=Sig4711", allow: true, asked: "ap"},
+		"own host, other port":          {data: "http://{plain}/b/k?sig=Sig4711", to: "https://{store}/b/k", asked: "as"},
+		"own host, other port, let":     {data: "http://{plain}/b/k?sig=Sig4711", allow: true, asked: "p"},
+		"own host, other port, no data": {data: "http://{plain}/b/k?sig=Sig4711", asked: "aaaa", code: problem.Data, says: "allow-http"},
+		"API over http":                 {plainA: true, data: "http://localhost:{plainport}/b/k?sig=Sig4711", asked: "p"},
+		"API over http, up and down":    {plainA: true, data: "https://{store}/r", to: "http://localhost:{plainport}/b/k", asked: "s", code: problem.Data, says: "over http"},
+		"redirected to nonsense":        {data: "http://{api}" + at, to: "https://{store}:port/Sig4711", asked: "a", code: problem.Data, says: "cannot be read"},
+		"redirected to a file":          {data: "http://{api}" + at, to: "file:///etc/Sig4711", asked: "a", code: problem.Data, says: "not http"},
+		"redirected to no host":         {data: "http://{api}" + at, to: "https:///Sig4711", asked: "a", code: problem.Data, says: "cannot be read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			asked, replace := "", strings.NewReplacer()
+			serves := func(letter string) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					mu.Lock()
+					asked += letter
+					mu.Unlock()
+					if r.Header.Get("Authorization") != "" || r.Header.Get("Referer") != "" {
+						t.Errorf("told to %s: %v", letter, r.Header)
+					}
+					switch {
+					case letter == "a" && tc.to == "":
+						w.WriteHeader(http.StatusNotFound)
+					case letter == "a" || r.URL.Path == "/r":
+						w.Header().Set("Location", replace.Replace(tc.to))
+						w.WriteHeader(http.StatusFound)
+					default:
+						object(data, `"v1"`, 0)(w, r)
+					}
+				})
+			}
+			plain, store := serve(t, serves("p")), httptest.NewTLSServer(serves("s"))
+			t.Cleanup(store.Close)
+			mux := http.NewServeMux()
+			mux.Handle("/", serves("a"))
+			mux.Handle("/api/v1/generate_tasks/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				answer(200, `{"completed":true,"data_url":"`+replace.Replace(tc.data)+`"}`)(w, r)
+			}))
+			api := httptest.NewUnstartedServer(mux)
+			if api.Config.ErrorLog = log.New(io.Discard, "", 0); tc.plainA {
+				api.Start()
+			} else {
+				api.StartTLS()
+			}
+			t.Cleanup(api.Close)
+			_, plainPort, _ := strings.Cut(plain.Listener.Addr().String(), ":")
+			replace = strings.NewReplacer("{api}", api.Listener.Addr().String(), "{host}", "127.0.0.1", "{plainport}", plainPort,
+				"{store}", store.Listener.Addr().String(), "{plain}", plain.Listener.Addr().String())
+
+			ca := filepath.Join(t.TempDir(), "ca.pem")
+			if err := os.WriteFile(ca, pemOf(store.Certificate().Raw), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var secrets []string
+			c, told := client(t, api.URL, func(o *Options) {
+				o.CAFile, o.AllowHTTP = ca, tc.allow
+				o.Secret = func(all ...string) { secrets = append(secrets, all...) }
+			})
+			task, err := c.Wait(t.Context(), Task{ID: taskID}, nil)
+			check(t, err, problem.OK)
+			file, err := c.Download(t.Context(), task, t.TempDir(), nil)
+			check(t, err, tc.code, tc.says)
+			if err == nil && file.SHA256 != sumOf(data) {
+				t.Error("other data")
+			}
+			if asked != tc.asked {
+				t.Errorf("asked %q, want %q", asked, tc.asked)
+			}
+			if strings.Contains(told.text(), "Sig4711") {
+				t.Errorf("told: %s", told.text())
+			}
+			for _, address := range []string{tc.data, tc.to} {
+				address = replace.Replace(address)
+				if strings.Contains(address, "Sig4711") && (address == replace.Replace(tc.data) || asked != "") &&
+					!slices.ContainsFunc(secrets, func(s string) bool { return s != "" && strings.Contains(address, s) && strings.Contains(s, "Sig4711") }) {
+					t.Errorf("%s was not made a secret", address)
+				}
+			}
+		})
+	}
+}
+
+// An archive is fetched from an address as data is, without any key.
+func TestFetch(t *testing.T) {
+	t.Parallel()
+	s := &script{steps: []http.HandlerFunc{object(data, `"v1"`, 5000), object(data, `"v1"`, 0, "Content-Disposition", `attachment; filename="../a/shop.zip"`)}}
+	store := httptest.NewTLSServer(s)
+	t.Cleanup(store.Close)
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pemOf(store.Certificate().Raw), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, _ := client(t, api.URL, func(o *Options) { o.CAFile = file })
-	for name, address := range map[string]string{"at once": plain.URL + "/d?sig=Sig4711", "by redirect": api.URL + "/d"} {
-		task, err := decodeTask([]byte(`{"id":"x","data_url":"`+address+`"}`), c.base)
-		if err != nil {
-			t.Fatal(err)
+	f, err := NewFetcher(Options{CAFile: ca, PollInterval: 2 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.Close)
+	const name = "download of the archive"
+	file, err := f.Fetch(t.Context(), name, strings.Replace(store.URL, "//", "//user:Sig4711@", 1)+"/x/data.zip", t.TempDir(), nil)
+	check(t, err, problem.OK)
+	if file.SHA256 != sumOf(data) || file.Name != "data.zip" {
+		t.Errorf("got %+v", file)
+	}
+	for _, r := range s.asked() {
+		if user, password, _ := r.BasicAuth(); user != "user" || password != "Sig4711" {
+			t.Errorf("asked as %q", user)
 		}
-		_, err = c.Download(t.Context(), task, t.TempDir(), nil)
-		t.Log(name)
-		check(t, err, problem.Data, "over http")
+	}
+	for _, address := range []string{"http://127.0.0.1:1/Sig4711", "ftp://h/Sig4711", "https:///Sig4711", "https://h:%zz/Sig4711", "Sig4711"} {
+		_, err := f.Fetch(t.Context(), name, address, t.TempDir(), nil)
+		check(t, err, problem.Settings, name, "https://host/")
+	}
+}
+
+func TestDownloadTooLarge(t *testing.T) {
+	t.Parallel()
+	for name, handler := range map[string]http.HandlerFunc{
+		"announced": object(data, `"v1"`, 0), "not announced": answer(200, string(data), "Transfer-Encoding", "chunked"),
+		"packed": answer(200, gzipped(data), "Content-Encoding", "gzip"),
+	} {
+		for limit, code := range map[int]problem.Code{len(data): problem.OK, len(data) - 1: problem.Data} {
+			t.Run(fmt.Sprint(name, limit), func(t *testing.T) {
+				t.Parallel()
+				s := &script{steps: []http.HandlerFunc{handler}}
+				c, _ := client(t, serve(t, s).URL, func(o *Options) { o.MaxSize = int64(limit) })
+				task, err := decodeTask([]byte(`{"id":"x","data_url":"/d"}`), c.base)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = c.Download(t.Context(), task, t.TempDir(), nil)
+				check(t, err, code, map[problem.Code]string{problem.Data: "max-size"}[code])
+				if s.count() != 1 {
+					t.Errorf("%d requests", s.count())
+				}
+			})
+		}
 	}
 }
 
@@ -338,7 +485,8 @@ func TestDownloadCannotBeWritten(t *testing.T) {
 		return
 	}
 	defer full.Close()
-	transfer := &transfer{client: c, task: task, progress: func(_, _ int64) {}, file: full, sum: discardHash{}}
+	from := source{what: "download", address: task.data.url, api: c.base}
+	transfer := &transfer{Fetcher: c.Fetcher, from: from, progress: func(_, _ int64) {}, file: full, sum: discardHash{}}
 	check(t, transfer.run(t.Context()), problem.Data, "no space left")
 }
 

@@ -34,7 +34,7 @@ type fault struct {
 }
 
 // failed gives the fault for a request that got no whole answer: the connection, the request timeout, or ctx.
-func (c *Client) failed(ctx, requestCtx context.Context, where string, err error, sent bool) *fault {
+func (c *Fetcher) failed(ctx, requestCtx context.Context, address *url.URL, where string, err error, sent bool) *fault {
 	if ctx.Err() != nil {
 		return &fault{sent: sent, err: stopped(ctx, where, "the time limit ended during a request",
 			"Raise the setting timeout.")}
@@ -48,13 +48,13 @@ func (c *Client) failed(ctx, requestCtx context.Context, where string, err error
 			Err:    requestCtx.Err(),
 		}}
 	}
-	f := c.unreachable(where, err)
+	f := c.unreachable(address, where, err)
 	f.sent = sent
 	return f
 }
 
-// unreachable gives the fault for an error of the network, TLS included.
-func (c *Client) unreachable(where string, err error) *fault {
+// unreachable gives the fault for an error of the network on the way to an address, TLS and proxies included.
+func (c *Fetcher) unreachable(address *url.URL, where string, err error) *fault {
 	p := &problem.Error{
 		Code:   problem.API,
 		Where:  where,
@@ -62,7 +62,13 @@ func (c *Client) unreachable(where string, err error) *fault {
 		Remedy: "Check the setting api-url, and that this machine may reach it (firewall, HTTPS_PROXY, NO_PROXY).",
 	}
 	f := &fault{err: p, passing: true}
+	proxy := c.proxyFor(address)
+	if proxy != "" {
+		p.What += " (through the proxy " + proxy + ")"
+	}
 	var (
+		noProxy    *net.OpError
+		refused    *refusedByProxy
 		untrusted  *tls.CertificateVerificationError
 		authority  x509.UnknownAuthorityError
 		noName     *net.DNSError
@@ -70,9 +76,23 @@ func (c *Client) unreachable(where string, err error) *fault {
 		certifying = errors.As(err, &untrusted) || errors.As(err, &authority)
 	)
 	switch {
+	case errors.Is(err, errProxyAddress):
+		f.passing = false
+		p.What, p.Remedy = err.Error(), "Write it like http://proxy.example:3128, with special characters in its password percent-encoded."
+	case errors.As(err, &refused):
+		f.passing = passingStatus(refused.status)
+		p.What = fmt.Sprintf("the proxy %s does not let us through to %s: HTTP %d (%s)", proxy, address.Host, refused.status, http.StatusText(refused.status))
+		p.Remedy = proxyRemedy(refused.status)
+	case errors.As(err, &noProxy) && (noProxy.Op == "proxyconnect" || strings.HasPrefix(noProxy.Op, "socks")):
+		f.passing = !certifying
+		p.What = fmt.Sprintf("the proxy %s does not answer: %s", proxy, c.safe(noProxy.Err))
+		p.Remedy = proxyRemedy(0)
 	case certifying:
 		f.passing = false
 		p.What = "the server's certificate is not trusted: " + c.safe(err)
+		if proxy != "" {
+			p.What += " (it may be that of the proxy " + proxy + ")"
+		}
 		p.Remedy = "If a private authority has signed it, name its PEM file in the setting api-ca-file; " +
 			"otherwise check the host in the setting api-url and this machine's clock."
 	case errors.As(err, &notTLS), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
@@ -87,8 +107,16 @@ func (c *Client) unreachable(where string, err error) *fault {
 	return f
 }
 
+// proxyRemedy says what to do about a proxy that has answered with a status, or not at all (0).
+func proxyRemedy(status int) string {
+	if status == http.StatusProxyAuthRequired {
+		return "It asks for a name and a password: give them in HTTPS_PROXY and HTTP_PROXY, as in http://user:password@proxy.example:3128."
+	}
+	return "Check HTTPS_PROXY and HTTP_PROXY, or name the host in NO_PROXY if it can be reached without a proxy."
+}
+
 // refused gives the fault for an answer that is not 2xx. The body is what could be read of it.
-func (c *Client) refused(where string, response *http.Response, body []byte) *fault {
+func (c *Fetcher) refused(where string, response *http.Response, body []byte) *fault {
 	status := response.StatusCode
 	p := &problem.Error{
 		Code:  problem.API,
@@ -109,12 +137,11 @@ func (c *Client) refused(where string, response *http.Response, body []byte) *fa
 		p.Remedy = "Too many requests, or the daily limit on generated data. Try again later."
 	case status == http.StatusServiceUnavailable && f.after > 0:
 		f.sent = false // the server says when to come back, so it has done nothing
-	case status >= 300 && status < 400:
-		p.What = "the API sends us elsewhere, where the key is not sent"
-		if location, err := url.Parse(response.Header.Get("Location")); err == nil && location.Host != "" {
-			p.What = fmt.Sprintf("the API sends us to %s://%s, where the key is not sent", location.Scheme, location.Host)
+	case status == http.StatusProxyAuthRequired:
+		if response.Request != nil {
+			p.What = fmt.Sprintf("the proxy %s does not let us through", c.proxyFor(response.Request.URL))
 		}
-		p.Remedy = "If that is the right place, give it as the setting api-url."
+		p.Remedy = proxyRemedy(status)
 	case status >= 500:
 		p.Remedy = "The fault is the API's, or of a gateway before it. Try again later."
 	}
@@ -155,7 +182,7 @@ func retryAfter(header http.Header, now time.Time) time.Duration {
 var titlePattern = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
 
 // messageIn gives what the body of an error says: its JSON message, the title of its page, or a short plain text.
-func (c *Client) messageIn(contentType string, body []byte) string {
+func (c *Fetcher) messageIn(contentType string, body []byte) string {
 	var object map[string]json.RawMessage
 	if json.Unmarshal(body, &object) == nil {
 		for _, name := range []string{"error", "errors", "message", "detail"} {
@@ -177,7 +204,7 @@ func (c *Client) messageIn(contentType string, body []byte) string {
 // again runs the operation until it succeeds, fails for good, or has been tried too often.
 //
 // The pauses are the library's; the loop is not, because whether to go on depends on more than the error: see fault.
-func (c *Client) again(ctx context.Context, operation func() *fault) *fault {
+func (c *Fetcher) again(ctx context.Context, operation func() *fault) *fault {
 	pauses := c.pauses()
 	for try := 1; ; try++ {
 		f := operation()
@@ -192,7 +219,7 @@ func (c *Client) again(ctx context.Context, operation func() *fault) *fault {
 }
 
 // pauses gives the pauses between tries: from the poll interval to maxInterval, with jitter.
-func (c *Client) pauses() *backoff.ExponentialBackOff {
+func (c *Fetcher) pauses() *backoff.ExponentialBackOff {
 	return &backoff.ExponentialBackOff{
 		InitialInterval:     c.pollInterval,
 		MaxInterval:         max(maxInterval, c.pollInterval),
@@ -202,7 +229,7 @@ func (c *Client) pauses() *backoff.ExponentialBackOff {
 }
 
 // pause tells of the fault and waits before the next try, as long as the server asks or the next of the pauses.
-func (c *Client) pause(ctx context.Context, pauses *backoff.ExponentialBackOff, f *fault) *fault {
+func (c *Fetcher) pause(ctx context.Context, pauses *backoff.ExponentialBackOff, f *fault) *fault {
 	wait := pauses.NextBackOff()
 	if f.after > 0 {
 		wait = f.after + wait/10 // what is due to the server, and jitter

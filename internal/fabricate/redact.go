@@ -13,6 +13,7 @@ var (
 	addressPattern   = regexp.MustCompile(`(?i)\b(https?:(?:\\?/){2})([^\s"'<>]*)`)
 	parameterPattern = regexp.MustCompile(
 		`(?i)\b([\w.-]*(?:signature|sig|token|credential|secret|password|api[_-]?key|policy)[\w.-]*)=[^\s&"'<>]+`)
+	uuid          = regexp.MustCompile(`(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 	bearerPattern = regexp.MustCompile(`(?i)\bbearer\s+[^\s"',;]+`)
 )
 
@@ -40,10 +41,11 @@ func Redact(text string) string {
 	return bearerPattern.ReplaceAllString(text, "Bearer ***")
 }
 
-// signed gives what must not be told of a signed address: all of it, its path with its query, and each long value in the query,
-// for these are the signature, the credential, the token.
+// signed gives what must not be told of a signed address: all of it, its path with its query, and each long value in the query
+// and long part of the path, for these are the signature, the credential, the token. A UUID in a path is the name of a task or
+// an object, and a short last part that of a file.
 func signed(address *url.URL) []string {
-	const long = 16 // bytes
+	const long, longPart = 16, 32 // bytes
 	secrets := []string{address.String(), address.RequestURI()}
 	for _, values := range address.Query() {
 		for _, value := range values {
@@ -51,6 +53,17 @@ func signed(address *url.URL) []string {
 				secrets = append(secrets, value, url.QueryEscape(value))
 			}
 		}
+	}
+	for part := range strings.SplitSeq(address.EscapedPath(), "/") {
+		if len(part) >= longPart && !uuid.MatchString(part) {
+			secrets = append(secrets, part)
+			if plain, err := url.PathUnescape(part); err == nil {
+				secrets = append(secrets, plain)
+			}
+		}
+	}
+	if password, given := address.User.Password(); given {
+		secrets = append(secrets, password)
 	}
 	slices.Sort(secrets)
 	return slices.Compact(secrets)
@@ -66,12 +79,14 @@ func bare(err error) error {
 }
 
 // safe gives the text of an error without its address, without anything secret, and on one line.
-func (c *Client) safe(err error) string { return c.safeText(bare(err).Error()) }
+func (c *Fetcher) safe(err error) string { return c.safeText(bare(err).Error()) }
 
 // safeText is the same for a text that the API has sent. The length is limited, for it goes into one line.
-func (c *Client) safeText(text string) string {
+func (c *Fetcher) safeText(text string) string {
 	const limit = 500 // runes
-	text = strings.ReplaceAll(text, c.key, "***")
+	if c.hidden != "" {
+		text = strings.ReplaceAll(text, c.hidden, "***")
+	}
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r)
 	}), " ")

@@ -35,6 +35,11 @@ func (t Task) HasData() bool { return t.data != nil }
 
 var errNotATask = errors.New("it is not a JSON object that describes a task")
 
+// addressError is a data address that cannot be read. It may hold a signature all the same.
+type addressError struct{ secret string }
+
+func (*addressError) Error() string { return "its data address cannot be read" }
+
 // decodeTask reads a task leniently: any field may be missing, unknown ones are passed over, and a field of the wrong
 // type counts as missing, except that numbers, booleans and identifiers may come as strings and the other way round.
 // Base is what a relative data address is relative to.
@@ -59,9 +64,9 @@ func decodeTask(answer []byte, base *url.URL) (Task, error) {
 		text = scalar(fields["download_url"])
 	}
 	if text != "" {
-		data, err := base.Parse(text)
+		data, err := base.Parse(strings.TrimSpace(text))
 		if err != nil || data.Host == "" {
-			return Task{}, errors.New("its data address cannot be read")
+			return Task{}, &addressError{text}
 		}
 		t.data = &address{data}
 	}

@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -18,8 +19,8 @@ import (
 
 // transfer is one download, over as many requests as it takes.
 type transfer struct {
-	client   *Client
-	task     Task
+	*Fetcher
+	from     source
 	progress func(done, total int64)
 	file     *os.File
 	sum      hash.Hash
@@ -29,9 +30,11 @@ type transfer struct {
 	total       int64  // bytes of the whole; 0 when not known
 	validator   string // for If-Range: by it the server can tell that the object is the same; empty when it cannot
 	contentType string // as the server of the data says
+	name        string // as the server of the data calls it
 	received    int64  // bytes ever received, those thrown away included
 	pace        pace
 	restarts    int
+	store       string // host:port that offered the data over http, where the API was asked instead; mostly empty
 }
 
 // pace is how fast data comes, over requests of all kinds.
@@ -44,7 +47,7 @@ type pace struct {
 // tooSlow tells whether less came than a download must bring.
 func (t *transfer) tooSlow() bool {
 	span := t.pace.spent + time.Since(t.pace.began)
-	if span < slowTimeouts*t.client.requestTimeout {
+	if span < slowTimeouts*t.requestTimeout {
 		return false
 	}
 	slow := float64(t.received-t.pace.received) < slowRate*span.Seconds()
@@ -54,7 +57,10 @@ func (t *transfer) tooSlow() bool {
 
 // run makes requests until all is there, the fault lasts, or a limit is reached.
 func (t *transfer) run(ctx context.Context) error {
-	pauses := t.client.pauses()
+	outer := ctx
+	ctx, cancel := context.WithTimeout(ctx, longestDownload)
+	defer cancel()
+	pauses := t.pauses()
 	tries, refreshes := 0, 0
 	for requests := 1; ; requests++ {
 		before := t.received
@@ -65,8 +71,11 @@ func (t *transfer) run(ctx context.Context) error {
 			return nil
 		}
 		if ctx.Err() != nil {
-			return stopped(ctx, t.where(), fmt.Sprintf("the time limit ended after %d bytes", t.got),
-				"Download it later with the setting task-id: "+t.task.ID)
+			what := fmt.Sprintf("the time limit ended after %d bytes", t.got)
+			if outer.Err() == nil {
+				what = fmt.Sprintf("not complete within %s: %d bytes came", longestDownload, t.got)
+			}
+			return stopped(ctx, t.from.what, what, t.from.again)
 		}
 		if t.received > before {
 			tries = 0
@@ -74,40 +83,24 @@ func (t *transfer) run(ctx context.Context) error {
 		}
 		tries++
 		switch {
-		case f.expired && refreshes < maxRefreshes:
+		case f.expired && t.from.fresh != nil && refreshes < maxRefreshes:
 			refreshes++
-			t.client.notice("Asking for a fresh address: " + headline(f.err))
-			if err := t.refresh(ctx); err != nil {
+			t.notice("Asking for a fresh address: " + headline(f.err))
+			address, err := t.from.fresh(ctx)
+			if err != nil {
 				return err
 			}
+			t.from.address = address
 			if refreshes == 1 {
 				continue // an address that is too old needs no pause
 			}
-		case !f.passing, tries >= t.client.tries, f.tries > 0 && tries >= f.tries, requests >= maxRequests:
+		case !f.passing, tries >= t.tries, f.tries > 0 && tries >= f.tries, requests >= maxRequests:
 			return t.givenUp(f, requests)
 		}
-		if stop := t.client.pause(ctx, pauses, f); stop != nil {
+		if stop := t.pause(ctx, pauses, f); stop != nil {
 			return stop.err
 		}
 	}
-}
-
-// refresh asks the task for a fresh address.
-func (t *transfer) refresh(ctx context.Context) error {
-	task, err := t.client.Get(ctx, t.task.ID)
-	if err != nil {
-		return err
-	}
-	if !task.HasData() {
-		return &problem.Error{
-			Code:   problem.API,
-			Where:  t.where(),
-			What:   "the address of the data has expired, and the task has no data any more",
-			Remedy: "Generate it again, without the setting task-id.",
-		}
-	}
-	t.task.data = task.data
-	return nil
 }
 
 // restart forgets what has come so far.
@@ -115,7 +108,7 @@ func (t *transfer) restart(why string) *fault {
 	if t.restarts++; t.restarts > maxRestarts {
 		return t.broken("the download cannot be resumed, and beginning anew did not help: "+why, nil, false)
 	}
-	t.client.notice("Downloading from the start again: " + why)
+	t.notice("Downloading from the start again: " + why)
 	if err := t.file.Truncate(0); err != nil {
 		return &fault{err: cannotWrite(t.file.Name(), err)}
 	}
@@ -131,37 +124,21 @@ var errSilence = errors.New("silence")
 
 // fetch makes one request and takes what it gives; nil when the data is complete.
 func (t *transfer) fetch(ctx context.Context) *fault {
-	c := t.client
 	if t.got > 0 && t.validator == "" {
 		if f := t.restart("the server does not tell whether the data is still the same"); f != nil {
 			return f
 		}
 	}
-	if err := c.checkDataURL(t.task.data.url, c.base.Scheme == "https"); err != nil {
-		return t.broken(err.Error(), err, false)
-	}
-
-	c.secret(signed(t.task.data.url)...)
 
 	// The longest silence is limited, not the whole: the timer starts again with every byte.
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	silence := time.AfterFunc(c.requestTimeout, func() { cancel(errSilence) })
+	silence := time.AfterFunc(t.requestTimeout, func() { cancel(errSilence) })
 	defer silence.Stop()
 
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.task.data.url.String(), nil)
-	if err != nil {
-		return t.broken("the address of the data is not valid", nil, false)
-	}
-	request.Header.Set("User-Agent", c.userAgent)
-	request.Header.Set("Accept-Encoding", "identity")
-	if t.got > 0 {
-		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", t.got))
-		request.Header.Set("If-Range", t.validator)
-	}
-	response, err := c.data.Do(request)
-	if err != nil {
-		return t.lost(ctx, err)
+	response, f := t.ask(ctx)
+	if f != nil {
+		return f
 	}
 	defer response.Body.Close()
 	body, f := t.begin(response)
@@ -195,9 +172,10 @@ func (t *transfer) begin(response *http.Response) (io.Reader, *fault) {
 		return nil, t.broken("the data has changed", nil, true)
 	default:
 		// Without the body: stores repeat parts of what was signed in it.
-		return nil, t.refusedData(t.client.refused(t.where(), response, nil), status)
+		return nil, t.refusedData(t.refused(t.from.what, response, nil), status)
 	}
 	t.contentType = response.Header.Get("Content-Type")
+	t.name = nameOf(response, t.from.address)
 	t.total = max(0, response.ContentLength)
 	t.validator = validatorOf(response.Header)
 	return t.decoded(response)
@@ -206,15 +184,19 @@ func (t *transfer) begin(response *http.Response) (io.Reader, *fault) {
 // refusedData turns an API's refusal into one of the server of the data.
 func (t *transfer) refusedData(f *fault, status int) *fault {
 	var p *problem.Error
-	if errors.As(f.err, &p) {
-		p.Code = problem.Data
-		p.Remedy = "The fault is on the side of the server of the data. Try again later."
+	if !errors.As(f.err, &p) {
+		return f
 	}
+	p.Code = problem.Data
 	switch status {
+	case http.StatusProxyAuthRequired:
+		return f
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone:
 		f.expired, f.passing = true, false
 		p.What = "the address of the data is not valid (any more): " + p.What
-		p.Remedy = "Generated data is kept for a while only: if this task is old, generate it again."
+		p.Remedy = t.from.gone
+	default:
+		p.Remedy = "The fault is on the side of the server of the data. Try again later."
 	}
 	return f
 }
@@ -229,7 +211,7 @@ func (t *transfer) decoded(response *http.Response) (io.Reader, *fault) {
 		t.total, t.validator = 0, ""
 		plain, err := gzip.NewReader(response.Body)
 		if err != nil {
-			return nil, t.broken("the server's gzip encoding cannot be read: "+t.client.safe(err), err, true)
+			return nil, t.broken("the server's gzip encoding cannot be read: "+t.safe(err), err, true)
 		}
 		return plain, nil
 	default:
@@ -299,7 +281,7 @@ func (t *transfer) take(ctx context.Context, body io.Reader, silence *time.Timer
 	for {
 		n, err := body.Read(buffer)
 		if n > 0 {
-			silence.Reset(t.client.requestTimeout)
+			silence.Reset(t.requestTimeout)
 			if _, err := t.file.Write(buffer[:n]); err != nil {
 				return &fault{err: cannotWrite(t.file.Name(), err)}
 			}
@@ -307,12 +289,15 @@ func (t *transfer) take(ctx context.Context, body io.Reader, silence *time.Timer
 			t.head = append(t.head, buffer[:min(n, 4-len(t.head))]...)
 			t.got += int64(n)
 			t.received += int64(n)
+			if t.got > t.maxSize || t.total > t.maxSize {
+				return t.tooLarge()
+			}
 			t.progress(t.got, t.total)
 			if t.got != t.total && t.tooSlow() {
 				return &fault{err: &problem.Error{
 					Code:   problem.Timeout,
-					Where:  t.where(),
-					What:   fmt.Sprintf("less than %d bytes came in a second, over %s", slowRate, slowTimeouts*t.client.requestTimeout),
+					Where:  t.from.what,
+					What:   fmt.Sprintf("less than %d bytes came in a second, over %s", slowRate, slowTimeouts*t.requestTimeout),
 					Remedy: "If the network is only slow, raise the setting request-timeout.",
 				}}
 			}
@@ -328,35 +313,42 @@ func (t *transfer) take(ctx context.Context, body io.Reader, silence *time.Timer
 		case errors.Is(err, io.EOF) && t.total == 0:
 			return nil
 		case errors.Is(err, io.EOF):
-			return t.lost(ctx, io.ErrUnexpectedEOF) // the part that was sent did not reach the end
+			return t.lost(ctx, t.from.address, io.ErrUnexpectedEOF) // the part that was sent did not reach the end
 		case err != nil:
-			return t.lost(ctx, err)
+			return t.lost(ctx, t.from.address, err)
 		}
 	}
 }
 
+func (t *transfer) tooLarge() *fault {
+	what := fmt.Sprintf("the download is larger than %d bytes", t.maxSize)
+	if t.total > t.maxSize {
+		what = fmt.Sprintf("the download has %d bytes, and %d are allowed", t.total, t.maxSize)
+	}
+	f := t.broken(what, nil, false)
+	f.remedy("If that is right, raise the setting max-size.")
+	return f
+}
+
 // lost gives the fault for a connection that could not be made, was cut, or fell silent.
-func (t *transfer) lost(ctx context.Context, err error) *fault {
-	c := t.client
+func (t *transfer) lost(ctx context.Context, address *url.URL, err error) *fault {
 	switch {
 	case errors.Is(context.Cause(ctx), errSilence):
 		return &fault{passing: true, err: &problem.Error{
 			Code:   problem.Timeout,
-			Where:  t.where(),
-			What:   fmt.Sprintf("the server sent nothing for %s", c.requestTimeout),
+			Where:  t.from.what,
+			What:   fmt.Sprintf("the server sent nothing for %s", t.requestTimeout),
 			Remedy: "If the network is only slow, raise the setting request-timeout.",
 			Err:    bare(err),
 		}}
-	case stays(err) != nil:
-		return t.broken(stays(err).Error(), stays(err), false)
 	case t.got > 0 && errors.Is(err, io.ErrUnexpectedEOF):
 		return t.broken("the connection was cut", err, true)
 	}
-	f := c.unreachable(t.where(), err)
+	f := t.unreachable(address, t.from.what, err)
 	var p *problem.Error
 	if errors.As(f.err, &p) {
 		p.Code = problem.Data
-		p.Remedy = strings.ReplaceAll(p.Remedy, "the setting api-url", "the address that the API gave")
+		p.Remedy = strings.ReplaceAll(p.Remedy, "the setting api-url", "the address of the data")
 	}
 	return f
 }
@@ -364,7 +356,7 @@ func (t *transfer) lost(ctx context.Context, err error) *fault {
 func (t *transfer) broken(what string, cause error, passing bool) *fault {
 	return &fault{passing: passing, err: &problem.Error{
 		Code:  problem.Data,
-		Where: t.where(),
+		Where: t.from.what,
 		What:  what,
 		Err:   bare(cause),
 	}}

@@ -131,7 +131,7 @@ func apiFaults() []fault {
 		{"422 with a list of errors", said(422, `{"errors":[{"message":"no such entity"},"and more"]}`), "no such entity; and more"},
 		{"redirect to another host", said(302, "", "Location", "https://other.example/"), "https://other.example"},
 		{"redirect to another host, method kept", said(307, "", "Location", "https://other.example/"), "https://other.example"},
-		{"redirect to itself", said(307, "", "Location", simulator.Path+"/generate_tasks"), "HTTP 307"},
+		{"redirect to itself", said(307, "", "Location", simulator.Path+"/generate_tasks"), "in a circle"},
 		{"redirect without an address", said(302, ""), "elsewhere"},
 		{"501", said(501, "not implemented"), "HTTP 501"},
 		{"429 that asks to come back in an hour", said(429, `{"error":"daily limit"}`, "Retry-After", "3600"), "1h0m0s"},
@@ -225,8 +225,10 @@ func apiFaults() []fault {
 					task["data_url"] = "file://localhost/etc/passwd"
 				}
 			}}},
-		fault{name: "task: data over http, API over https", code: problem.Data, says: []string{"offered over http"}, tls: func(*httptest.Server) {}, prepare: ownAuthority,
-			api: simulator.Options{OtherOrigin: true}},
+		fault{name: "task: data over http from a store, API over https", code: problem.Data, says: []string{"offered over http", "allow-http"},
+			tls: func(*httptest.Server) {}, prepare: ownAuthority, api: simulator.Options{OtherOrigin: true}},
+		fault{name: "task: data over http from a store, allowed", args: []string{"--allow-http"},
+			tls: func(*httptest.Server) {}, prepare: ownAuthority, api: simulator.Options{OtherOrigin: true}},
 	)
 	return faults
 }

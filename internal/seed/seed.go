@@ -75,16 +75,7 @@ func (r *run) obtain(ctx context.Context) (data, error) {
 		r.fact("Archive", r.relative(r.Archive))
 		return data{path: r.Archive, name: filepath.Base(r.Archive)}, nil
 	}
-	client, err := fabricate.New(fabricate.Options{
-		BaseURL:        r.APIURL,
-		Key:            r.APIKey,
-		Version:        r.version,
-		RequestTimeout: r.RequestTimeout,
-		PollInterval:   r.PollInterval,
-		CAFile:         r.APICAFile,
-		Notice:         func(text string) { r.report.Info("%s", text) },
-		Secret:         r.report.Secret,
-	})
+	client, err := fabricate.New(r.clientOptions())
 	if err != nil {
 		return data{}, err
 	}
@@ -102,6 +93,22 @@ func (r *run) obtain(ctx context.Context) (data, error) {
 		return data{}, nil
 	}
 	return r.download(ctx, client, task)
+}
+
+// clientOptions is what the API's client and what fetches an archive from an address are made from.
+func (r *run) clientOptions() fabricate.Options {
+	return fabricate.Options{
+		BaseURL:        r.APIURL,
+		Key:            r.APIKey,
+		Version:        r.version,
+		RequestTimeout: r.RequestTimeout,
+		PollInterval:   r.PollInterval,
+		CAFile:         r.APICAFile,
+		AllowHTTP:      r.AllowHTTP,
+		MaxSize:        r.MaxSize,
+		Notice:         func(text string) { r.report.Info("%s", text) },
+		Secret:         r.report.Secret,
+	}
 }
 
 // reach connects to the database that the rows are for before a task is started: a wrong password must not cost one.

@@ -3,6 +3,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -17,14 +19,32 @@ import (
 // version is set by the linker: -ldflags "-X main.version=1.2.3".
 var version string
 
-// signals are those that end a run in order: rolled back, cleaned up, told. A parent that is gone takes its terminal (SIGHUP) or
-// the pipe that the log goes to (SIGPIPE) with it. Under nohup a hangup is to be ignored.
+// signals are those that end a run in order: rolled back, cleaned up, told. A parent that is gone takes its terminal with it
+// (SIGHUP); under nohup a hangup is to be ignored.
+//
+// SIGPIPE is not among them. Who takes it gets it for every connection that the other end has closed, a load's among them, which
+// is no interruption but something to begin again after.
 func signals() []os.Signal {
-	all := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE}
+	all := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
 		all = append(all, syscall.SIGHUP)
 	}
 	return all
+}
+
+// piped is standard output or error. When nobody reads it any more, because what stood behind the pipe has ended, the run is
+// interrupted: in psql's place SIGPIPE ends psql, and the server rolls back.
+type piped struct {
+	io.Writer
+	interrupt context.CancelFunc
+}
+
+func (p piped) Write(b []byte) (int, error) {
+	n, err := p.Writer.Write(b)
+	if errors.Is(err, syscall.EPIPE) {
+		p.interrupt()
+	}
+	return n, err
 }
 
 // lastExit is when an interrupted process ends, even if nobody reads what it writes.
@@ -32,13 +52,16 @@ const lastExit = 4800 * time.Millisecond
 
 func main() {
 	ctx, _ := signal.NotifyContext(context.Background(), signals()...) // for as long as the process lives
+	ctx, interrupt := context.WithCancel(ctx)
 	context.AfterFunc(ctx, func() {
 		time.Sleep(lastExit)
 		os.Exit(int(problem.Interrupted))
 	})
+	// Taken by nobody: otherwise it would end this process at once, with its temporary files left. A write says it as well.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	terminal, width := report.Terminal(os.Stderr)
 	code := seed.Main(ctx, seed.Process{
-		Args: os.Args[1:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr,
+		Args: os.Args[1:], Environ: os.Environ(), Stdout: piped{os.Stdout, interrupt}, Stderr: piped{os.Stderr, interrupt},
 		Terminal: terminal, Width: width, Version: version,
 		Demo: demo.Run,
 	})

@@ -1,0 +1,345 @@
+// Package differential holds only tests: scripts on which a fast way of loading goes wrong easily, each loaded by the real psql
+// and by the product into databases of their own, which must be the same then.
+package differential
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
+	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
+	"github.com/fabricate-seed/fabricate-seed/internal/seed"
+)
+
+// asProduct has the test's own program be the product: some of what a case is about (PG* variables) belongs to a process.
+const asProduct = "DIFFERENTIAL_RUNS_THE_PRODUCT"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProduct) != "" {
+		os.Exit(int(seed.Main(context.Background(), seed.Process{Args: os.Args[1:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr, Version: "test"})))
+	}
+	leaks.Main(pgtest.Tests{M: m})
+}
+
+// The roles of the cases, besides the superuser.
+const (
+	roles    = "CREATE ROLE own1 LOGIN PASSWORD 'pw'"
+	password = "pw"
+)
+
+// superuser is the role that makes the databases.
+const superuser = "postgres"
+
+// TestCases loads the scripts of testdata. Those of known.tsv are known to go wrong, and must still: one that is mended is taken
+// off the list.
+func TestCases(t *testing.T) {
+	t.Parallel()
+	pgtest.Exec(t, pgtest.Shared(t).URL(superuser), roles)
+	known := readKnown(t)
+	for _, c := range readCases(t) {
+		why, isKnown := known[c.name]
+		delete(known, c.name)
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			differences := c.compare(t)
+			told := strings.Join(differences, "\n")
+			switch {
+			case isKnown && told == "" && why.sometimes:
+			case isKnown && told == "":
+				t.Errorf("this goes as with psql now: take it off testdata/known.tsv (%s)", why.what)
+			case isKnown:
+				t.Logf("known to go wrong (%s): %.300s", why.what, told)
+			case told != "":
+				t.Errorf("%s\n%s", c.what, told)
+			}
+		})
+	}
+	for name := range known {
+		t.Errorf("testdata/known.tsv names %s, which is no case", name)
+	}
+}
+
+// testCase is a script of testdata, and how it is loaded.
+type testCase struct {
+	folder, name, kind string
+	role               string   // who loads
+	single             bool     // psql is given -1
+	options            []string // ours
+	environ            []string // of both
+	what               string
+}
+
+// readCases reads the tables in which the cases are described.
+func readCases(t *testing.T) (all []testCase) {
+	t.Helper()
+	for _, folder := range []string{"load", "psql"} {
+		for _, f := range readTable(t, filepath.Join("testdata", folder, "cases.tsv"), 7) {
+			c := testCase{folder: filepath.Join("testdata", folder), name: f[0], kind: f[1], role: f[2], single: f[3] == "-1", what: f[6]}
+			if f[4] != "-" {
+				c.options = strings.Fields(f[4])
+			}
+			if f[5] != "-" {
+				c.environ = strings.Split(f[5], ";")
+			}
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// knownFailure is why a case goes wrong; sometimes says that it does not each time.
+type knownFailure struct {
+	what      string
+	sometimes bool
+}
+
+func readKnown(t *testing.T) map[string]knownFailure {
+	t.Helper()
+	all := map[string]knownFailure{}
+	for _, f := range readTable(t, filepath.Join("testdata", "known.tsv"), 3) {
+		all[f[0]] = knownFailure{f[2], f[1] == "sometimes"}
+	}
+	return all
+}
+
+// readTable reads lines of fields with tabs between, without the first, which names them.
+func readTable(t *testing.T, path string, fields int) (lines [][]string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range strings.Split(strings.TrimRight(string(text), "\n"), "\n") {
+		f := strings.Split(line, "\t")
+		if len(f) != fields {
+			t.Fatalf("%s:%d: %d fields, not %d", path, i+1, len(f), fields)
+		}
+		if i > 0 {
+			lines = append(lines, f)
+		}
+	}
+	return lines
+}
+
+// loaded is how a load ended.
+type loaded struct {
+	failed bool
+	state  string // SQLSTATE; "" when none is told
+	line   int    // of the error; 0 when none is told
+	text   string // all that was said
+}
+
+// compare loads the script by both, and says what differs.
+func (c testCase) compare(t *testing.T) (differences []string) {
+	server := pgtest.Shared(t)
+	files, script := c.files(t)
+	byPsql, byUs := server.NewDatabase(t), server.NewDatabase(t)
+	if setup := c.read(t, c.name+".setup.sql"); setup != "" {
+		pgtest.Exec(t, byPsql, setup)
+		pgtest.Exec(t, byUs, setup)
+	}
+	role := c.role
+	if strings.Contains(script, "session_replication_role") {
+		role = superuser // psql knows no other way to leave triggers out
+	}
+	want := c.psql(t, as(t, byPsql, role), files)
+	got := c.ours(t, as(t, byUs, c.role), files)
+	add := func(format string, args ...any) { differences = append(differences, fmt.Sprintf(format, args...)) }
+	switch {
+	case want.failed != got.failed:
+		add("failed: psql %v, we %v\npsql said: %s\nwe said: %s", want.failed, got.failed, want.text, got.text)
+	case want.failed && want.state != "" && got.state != "" && want.state != got.state:
+		add("psql fails with %s, we with %s\npsql said: %s\nwe said: %s", want.state, got.state, want.text, got.text)
+	case want.failed && want.line > 0 && (got.line > want.line || got.line < statementStart(script, want.line)):
+		add("psql tells of line %d, we of %d\npsql said: %s\nwe said: %s", want.line, got.line, want.text, got.text)
+	}
+	if want, got := c.result(t, byPsql), c.result(t, byUs); want != got {
+		add("what was loaded differs: %s", firstDifference(want, got))
+	}
+	return differences
+}
+
+// result is what is compared of a database: its dump, or what a query of the case gives where two loads cannot give the same rows.
+func (c testCase) result(t *testing.T, databaseURL string) string {
+	t.Helper()
+	query := c.read(t, c.name+".check.sql")
+	if query == "" {
+		return pgtest.SortedDump(t, databaseURL)
+	}
+	stdout, stderr, code := pgtest.Psql(t, databaseURL, "-At", "-c", query)
+	if code != 0 {
+		t.Fatalf("%s: %s", c.name, stderr)
+	}
+	return stdout
+}
+
+// files writes the script, as load.sql, and what may stand beside it into a folder, and gives both.
+func (c testCase) files(t *testing.T) (dir, script string) {
+	t.Helper()
+	dir = t.TempDir()
+	script = c.read(t, c.name+".sql")
+	beside, err := filepath.Glob(filepath.Join(c.folder, "*.dat"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{"load.sql": script}
+	for _, path := range beside {
+		all[filepath.Base(path)] = c.read(t, filepath.Base(path))
+	}
+	for name, text := range all {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir, script
+}
+
+// read reads a file of the case, "" if there is none beside its script, and writes rows in place of <<rows …>>.
+func (c testCase) read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(c.folder, name))
+	if errors.Is(err, os.ErrNotExist) && name != c.name+".sql" {
+		return ""
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return expand(t, string(text))
+}
+
+// as is the URL for a role.
+func as(t *testing.T, databaseURL, role string) string {
+	t.Helper()
+	if role == superuser {
+		return databaseURL
+	}
+	u, err := url.Parse(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(role, password)
+	return u.String()
+}
+
+// patience is how long one load may take.
+const patience = time.Minute
+
+// run runs a program in dir with its variables of the environment and nothing of ours.
+func run(t *testing.T, dir string, environ []string, program string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir = dir
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "LC_ALL=C", "TZ=UTC", "TMPDIR=" + dir}, environ...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		t.Fatalf("%s: %v", program, err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+var psqlError = regexp.MustCompile(`(?m)^psql:load\.sql:(\d+): ERROR:  ([0-9A-Z]{5})`)
+
+// psql loads by the real psql.
+func (c testCase) psql(t *testing.T, databaseURL, dir string) (l loaded) {
+	t.Helper()
+	bin, err := pgtest.Shared(t).Bin("psql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"-X", "-q", "-w", "-v", "VERBOSITY=verbose", "-d", databaseURL, "-f", "load.sql"}
+	if c.single {
+		args = append(args, "-1")
+	}
+	if !strings.Contains(strings.Join(c.options, " "), "--on-error continue") {
+		args = append(args, "-v", "ON_ERROR_STOP=1")
+	}
+	_, stderr, code := run(t, dir, c.environ, bin, args...)
+	l = loaded{failed: code != 0, text: stderr}
+	if m := psqlError.FindStringSubmatch(stderr); m != nil && l.failed {
+		l.state = m[2]
+		l.line, _ = strconv.Atoi(m[1])
+	}
+	if strings.Contains(stderr, "CONTEXT:  COPY ") { // psql names the end of the rows
+		l.line = 0
+	}
+	return l
+}
+
+var (
+	ourState = regexp.MustCompile(`\(SQLSTATE ([0-9A-Z]{5})\)`)
+	ourPlace = regexp.MustCompile(`^load\.sql:(\d+)`)
+)
+
+// ours loads by the product. Moving sequences is its own addition and left out.
+func (c testCase) ours(t *testing.T, databaseURL, dir string) (l loaded) {
+	t.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := append([]string{"load", "load.sql", "--output", "json", "--sync-sequences=false"}, c.options...)
+	stdout, stderr, code := run(t, dir, append([]string{asProduct + "=1", "DATABASE_URL=" + databaseURL}, c.environ...), program, args...)
+	var said struct{ Error string }
+	if err := json.Unmarshal([]byte(stdout), &said); err != nil {
+		t.Fatalf("%v in %q\n%s", err, stdout, stderr)
+	}
+	l = loaded{failed: code != 0, text: stderr}
+	if m := ourState.FindStringSubmatch(said.Error); m != nil {
+		l.state = m[1]
+	}
+	if m := ourPlace.FindStringSubmatch(said.Error); m != nil {
+		l.line, _ = strconv.Atoi(m[1])
+	}
+	return l
+}
+
+// statementStart is the line on which the statement begins that ends on a line, as far as the cases need it: behind the last
+// line before it that ends one.
+func statementStart(script string, end int) int {
+	lines := strings.Split(script, "\n")
+	n := end
+	for n > 1 && !strings.HasSuffix(lines[n-2], ";") && lines[n-2] != `\.` && !strings.HasPrefix(lines[n-2], `\`) {
+		n--
+	}
+	return n
+}
+
+// firstDifference shows the first lines in which two dumps differ, and what they belong to.
+func firstDifference(want, got string) string {
+	const shown, width = 4, 160
+	a, b := strings.Split(want, "\n"), strings.Split(got, "\n")
+	i, of := 0, ""
+	for i < len(a) && i < len(b) && a[i] == b[i] {
+		if strings.HasPrefix(a[i], "COPY ") || strings.HasPrefix(a[i], "-- Name: ") {
+			of = a[i]
+		}
+		i++
+	}
+	var said strings.Builder
+	said.WriteString(of)
+	for _, side := range []struct {
+		who   string
+		lines []string
+	}{{"psql", a}, {"ours", b}} {
+		for _, line := range side.lines[min(i, len(side.lines)):min(i+shown, len(side.lines))] {
+			fmt.Fprintf(&said, "\n%s: %.*s", side.who, width, line)
+		}
+	}
+	return said.String()
+}

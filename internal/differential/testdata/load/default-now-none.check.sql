@@ -1,0 +1,1 @@
+SELECT count(DISTINCT ts), count(DISTINCT x) FROM t;

@@ -1,0 +1,6 @@
+TRUNCATE t CASCADE;
+DECLARE c CURSOR FOR SELECT * FROM t ORDER BY id;
+INSERT INTO t (id,p) VALUES
+<<rows 1 2000 ",\n" "(@,'x*200')">>;
+FETCH 1 FROM c;
+INSERT INTO t (id,p) VALUES (99999,'z');

@@ -1,0 +1,2 @@
+create table par(id int primary key); create table chi(id int primary key, pid int, p text); insert into chi values (1,99,'orphan');
+alter table chi add constraint fk foreign key (pid) references par not valid; alter table par owner to own1; alter table chi owner to own1;alter table chi disable trigger all; alter table par disable trigger all; update pg_constraint set convalidated=true where conname='fk';

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"sigs.k8s.io/yaml"
+	"go.yaml.in/yaml/v4"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
@@ -52,7 +52,7 @@ func TestReadme(t *testing.T) {
 	}
 
 	var action struct {
-		Outputs map[string]any `json:"outputs"`
+		Outputs map[string]any `yaml:"outputs"`
 	}
 	if err := yaml.Unmarshal([]byte(read(t, "action.yml")), &action); err != nil {
 		t.Fatal(err)

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -39,20 +41,18 @@ func (p *parser) sources() {
 		p.archive()
 		return
 	}
-	if p.given("task-id") {
-		for _, name := range []string{"format", "connection", "entity", "overrides"} {
-			if p.given(name) {
-				p.find("%s cannot change the task that %s joins: it is already started; give one", p.spell(name), p.spell("task-id"))
-			}
-		}
-		p.missing("to join a task", "api-key")
-		return
-	}
 	if p.given("format") && p.given("connection") {
 		p.find("%s and %s exclude each other: with a connection Fabricate pushes the rows itself, and there is no file "+
 			"that could have a format; give one", p.spell("format"), p.spell("connection"))
 	}
-	p.missing("to generate", "api-key", "workspace", "database")
+	if !p.given("task-id") {
+		p.missing("to generate", "api-key", "workspace", "database")
+		return
+	}
+	if p.given("overrides") { // format, connection and entity say what the task makes, and change nothing
+		p.find("%s cannot change the task that %s joins: it is already started; give one", p.spell("overrides"), p.spell("task-id"))
+	}
+	p.missing("to join a task", "api-key")
 }
 
 func (p *parser) archive() {
@@ -147,29 +147,38 @@ func (p *parser) pushed() {
 	}
 }
 
+// usualCauses are why a database that was meant is not there.
+const usualCauses = "database-url, DATABASE_URL and the PG* variables are all empty. In a workflow that is often a secret that is " +
+	"empty or has another name, or a pull request from a fork, which gets no secrets"
+
 // wanted checks that what is to be loaded can be.
 func (p *parser) wanted() {
 	s := &p.settings
 	if s.Command == Load && s.Load == LoadFalse {
 		p.find("%s is false, but the command is load; leave it out", p.spell("load"))
 	}
-	if p.mustLoad() && p.noTarget() {
-		what := p.spell("load") + " is true, but there is"
-		if s.Command == Load {
-			what = "load has"
+	switch {
+	case !p.noTarget():
+		if p.generating() && s.Load != LoadFalse && !Loadable(s.Format) {
+			p.find("an export in %s %s cannot be loaded into PostgreSQL; use sql, postgres-optimized, csv or jsonl, or set load to "+
+				"false to download it", p.spell("format"), s.Format)
 		}
-		p.find("%s no database to load into: set database-url", what)
-	}
-	if s.Load == LoadTrue && s.Format != "" && !Loadable(s.Format) {
-		p.find("%s is true, but an export in %s %s cannot be loaded; use sql, postgres-optimized, csv or jsonl",
-			p.spell("load"), p.spell("format"), s.Format)
-	}
-	if p.noTarget() && s.Load == LoadAuto && !p.given("archive") {
+	case s.Command == Load:
+		p.find("load has no database to load into: %s", usualCauses)
+	case s.Load == LoadTrue:
+		p.find("%s is true, but there is no database to load into: %s", p.spell("load"), usualCauses)
+	case s.Load == LoadAuto && p.generating() && !p.given("data-dir"):
+		p.find("there is no database to load into: %s. To download only, set data-dir, or load to false", usualCauses)
+	case s.Load == LoadAuto && !p.given("archive"):
 		for _, name := range []string{"before", "after", "if-not-empty"} {
 			if p.given(name) {
 				p.find("%s needs a database to load into: set database-url", p.spell(name))
 			}
 		}
+	}
+	if p.given("table-map") && p.generating() && slices.Contains([]string{"", "sql", "postgres"}, s.Format) && !p.given("task-id") {
+		p.find("%s says which file is which table, but an export in format %s is a script; set format to csv or jsonl, or leave it out",
+			p.spell("table-map"), cmp.Or(s.Format, "sql"))
 	}
 }
 

@@ -27,6 +27,7 @@ func Parse(args, environ []string) (Settings, error) {
 		Command:  Run,
 		Base:     base(p.env),
 		spelling: map[string]string{},
+		workflow: p.env["GITHUB_ACTIONS"] == "true",
 	}
 	if p.flags(args) {
 		return p.settings, nil
@@ -302,16 +303,21 @@ func (p *parser) assign() {
 			continue
 		}
 		text := strings.TrimSpace(v.text)
-		if d.list {
-			text = v.text // a variable's value may end in spaces
-		}
 		p.settings.spelling[d.Name] = v.spelling
 		p.settings.Used = append(p.settings.Used, Used{Name: d.Name, Value: d.shown(text), Spelling: v.spelling})
 		if d.secret && strings.HasPrefix(v.spelling, "--") && (d.Name == "api-key" || holdsPassword(text)) {
 			p.settings.Warnings = append(p.settings.Warnings, fmt.Sprintf(
 				"%s can be read in the process list while this runs; set %s in the environment instead", v.spelling, d.Env()))
 		}
-		if err := d.set(&p.settings, text); err != nil {
+		if literal(text) && !d.list {
+			p.find("%s begins with a literal ${{: only GitHub puts something in its place, and only in a workflow's or an action's file", v.spelling)
+			continue
+		}
+		value := text
+		if d.whole {
+			value = v.text
+		}
+		if err := d.set(&p.settings, value); err != nil {
 			if d.quotable(text) {
 				p.find("%s %q %v", v.spelling, text, err)
 			} else {
@@ -320,6 +326,9 @@ func (p *parser) assign() {
 		}
 	}
 }
+
+// literal says whether a value is an expression of GitHub's that nobody has evaluated.
+func literal(text string) bool { return strings.HasPrefix(text, "${{") }
 
 // quotable says whether a value may be repeated in an error: it is short, and it cannot hold a secret.
 func (d Setting) quotable(text string) bool {

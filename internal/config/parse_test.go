@@ -20,13 +20,24 @@ func generate(more ...string) []string {
 	return append([]string{"FABRICATE_API_KEY=key-1234", "FABRICATE_WORKSPACE=acme", "FABRICATE_DATABASE=shop"}, more...)
 }
 
+// into is a database to load into, which every run needs that does not say otherwise.
+const into = "DATABASE_URL=postgres://app@db/shop"
+
+// aimed adds a database to load into, unless the test's name says that there is none.
+func aimed(name string, env []string) []string {
+	if strings.Contains(name, "no target") || strings.Contains(name, "PG*") {
+		return env
+	}
+	return append([]string{into}, env...)
+}
+
 // workspace makes a folder with the files that the tests name, and gives the variable that points at it.
 func workspace(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"schema.sql": "select 1;", "grants.sql": "select 2;", "export.zip": "PK",
-		"over.yaml": "entities:\n  users:\n    record_count: 5\n", "folder/load.sql": "select 3;",
+		"over.yaml": "entities:\n  users:\n    record_count: 5\n", "broken.yaml": "key: hunter22\nbroken: [", "folder/load.sql": "select 3;",
 	} {
 		file := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -35,6 +46,9 @@ func workspace(t *testing.T) string {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := os.Symlink("/etc/hostname", filepath.Join(dir, "link.yaml")); err != nil {
+		t.Fatal(err)
 	}
 	return "GITHUB_WORKSPACE=" + dir
 }
@@ -97,6 +111,18 @@ func TestParseAccepts(t *testing.T) {
 		{"connection, object", []string{`--connection={"host":"h", "port": 5432}`}, nil,
 			func(s Settings) any { return string(s.Connection) }, `{"host":"h", "port": 5432}`},
 		{"connection has no format", []string{"--connection=prod"}, nil, func(s Settings) any { return s.Format }, ""},
+		{"format in capitals", []string{"--format=CSV"}, nil, func(s Settings) any { return s.Format }, "csv"},
+		{"unknown format as written", []string{"--format=Delta"}, nil, func(s Settings) any { return s.Format }, "Delta"},
+		{"task with a format and a table", []string{"--task-id=t-1", "--format=csv", "--entity=users"}, nil,
+			func(s Settings) any { return s.Format + s.Entity + s.TaskID }, "csvuserst-1"},
+		{"task with a connection, no target", []string{"--task-id=t-1", "--connection=prod"}, nil,
+			func(s Settings) any { return string(s.Connection) }, `"prod"`},
+		{"sqlite is downloaded, no target", []string{"--format=sqlite", "--data-dir=x"}, nil, func(s Settings) any { return s.Format }, "sqlite"},
+		{"sqlite is downloaded", []string{"--format=sqlite", "--load=false"}, nil, func(s Settings) any { return s.Format }, "sqlite"},
+		{"indented overrides", nil, []string{"INPUT_OVERRIDES=\n  entities:\n    a: {b: 1}\n  variables: {}\n"},
+			func(s Settings) any { return string(s.Overrides) }, `{"entities":{"a":{"b":1}},"variables":{}}`},
+		{"overrides of a file in the workspace by its root", []string{"--overrides=@" + dir + "/over.yaml"}, []string{ws, "GITHUB_ACTIONS=true"},
+			func(s Settings) any { return string(s.Overrides) }, `{"entities":{"users":{"record_count":5}}}`},
 		{"task has no format", []string{"--task-id=t-1"}, nil, func(s Settings) any { return s.Format }, ""},
 		{"variables", []string{"--variables", "a=1", "--variables", "b= two words "}, nil,
 			func(s Settings) any { return s.Variables["a"] + "|" + s.Variables["b"] }, "1| two words "},
@@ -123,10 +149,12 @@ func TestParseAccepts(t *testing.T) {
 			return err == nil && !sent && addrs[0] == "127.0.0.9"
 		}, true},
 		{"application name", []string{target}, nil, func(s Settings) any { return s.Target.RuntimeParams["application_name"] }, "fabricate-seed"},
-		{"no target", nil, nil, func(s Settings) any { return s.Target == nil }, true},
+		{"no target but a folder", []string{"--data-dir=x"}, nil, func(s Settings) any { return s.Target == nil }, true},
+		{"no target and no load", []string{"--load=false"}, nil, func(s Settings) any { return s.Target == nil }, true},
+		{"no target but a connection", []string{"--connection=prod"}, nil, func(s Settings) any { return s.Target == nil }, true},
 		{"PG* variables", nil, []string{"PGDATABASE=shop"}, func(s Settings) any { return s.Target != nil }, true},
-		{"empty PG* variables", nil, []string{"PGHOST="}, func(s Settings) any { return s.Target == nil }, true},
-		{"PGPASSWORD alone is no target", nil, []string{"PGPASSWORD=x"}, func(s Settings) any { return s.Target == nil }, true},
+		{"empty PG* variables", []string{"--load=false"}, []string{"PGHOST="}, func(s Settings) any { return s.Target == nil }, true},
+		{"PGPASSWORD alone is no target", []string{"--data-dir=x"}, []string{"PGPASSWORD=x"}, func(s Settings) any { return s.Target == nil }, true},
 		{"a service of Kubernetes", nil, []string{"FABRICATE_SERVICE_HOST=10.0.0.1", "FABRICATE_SERVICE_PORT_HTTP=80",
 			"FABRICATE_PORT=tcp://10.0.0.1:80", "FABRICATE_PORT_80_TCP_ADDR=10.0.0.1", "FABRICATE_SEED_PORT_80_TCP=tcp://10.0.0.1:80"},
 			func(s Settings) any { return len(s.Warnings) }, 0},
@@ -144,7 +172,7 @@ func TestParseAccepts(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			env := generate(test.env...)
+			env := aimed(test.name, generate(test.env...))
 			if s := strings.Fields(test.name)[0]; s == "demo" || s == "version" { // these need nothing
 				env = test.env
 			}
@@ -207,7 +235,7 @@ func TestParseRefuses(t *testing.T) {
 		{"key in two lines", []string{"--api-key=hunter22\nb"}, nil,
 			"--api-key has a space, a line break or a character outside ASCII in it; was it copied whole?"},
 		{"overrides, neither", []string{"--overrides=[}"}, nil,
-			`--overrides "[}" is neither JSON nor YAML: yaml: did not find expected node content`},
+			`--overrides "[}" cannot be read: line 1, column 2: this is not YAML`},
 		{"overrides, list", []string{"--overrides=[1]"}, nil,
 			`--overrides "[1]" is not an object: it should be like {"variables": {…}, "entities": {"orders": {…}}}`},
 		{"overrides, no file", []string{"--overrides=@none.yaml"}, nil, `--overrides "@none.yaml" cannot be read: no such file or directory`},
@@ -228,7 +256,7 @@ func TestParseRefuses(t *testing.T) {
 			"load needs a path: fabricate-seed load PATH, where PATH is a zip, a folder or a .sql file"},
 		{"load with an archive", []string{"load", "export.zip", "--archive=folder", target}, []string{ws},
 			"load export.zip and --archive both name what to load; give one"},
-		{"load without a target", []string{"load", "export.zip"}, []string{ws}, "load has no database to load into: set database-url"},
+		{"load, no target", []string{"load", "export.zip"}, []string{ws}, "load has no database to load into: " + usualCauses},
 		{"load, load false", []string{"load", "export.zip", "--load=false", target}, []string{ws},
 			"--load is false, but the command is load; leave it out"},
 
@@ -242,12 +270,12 @@ func TestParseRefuses(t *testing.T) {
 			"--task-id says how to generate, but --archive loads what is already here; give one"},
 		{"archive and overrides", []string{"--archive=export.zip", "--overrides={}", target}, []string{ws},
 			"--overrides says how to generate, but --archive loads what is already here; give one"},
-		{"archive and nothing", []string{"--archive=export.zip"}, []string{ws},
+		{"archive, no target", []string{"--archive=export.zip"}, []string{ws},
 			"--archive has nowhere to go: set database-url to load it, or data-dir to unpack it"},
 		{"archive, load false", []string{"--archive=export.zip", "--load=false", target}, []string{ws},
 			"--load is false and there is no data-dir: there is nothing to do with --archive"},
 		{"archive, load true, no target", []string{"--archive=export.zip", "--load=true", "--data-dir=x"}, []string{ws},
-			"--load is true, but there is no database to load into: set database-url"},
+			"--load is true, but there is no database to load into: " + usualCauses},
 		{"archive into itself", []string{"--archive=folder", "--data-dir=folder/x", target}, []string{ws},
 			"--data-dir lies in --archive: it would be unpacked into itself; choose another folder"},
 		{"script of one script", []string{"--archive=schema.sql", "--script=x.sql", target}, []string{ws},
@@ -256,12 +284,34 @@ func TestParseRefuses(t *testing.T) {
 			"Fabricate pushes the rows itself, nothing is downloaded or loaded here; leave it out"},
 		{"load true and connection", []string{"--connection=prod", "--load=true", target}, nil, "--load is true, but with --connection " +
 			"Fabricate pushes the rows itself and there is nothing to load; leave one out"},
-		{"load true, no target", []string{"--load=true"}, nil, "--load is true, but there is no database to load into: set database-url"},
+		{"load true, no target", []string{"--load=true"}, nil, "--load is true, but there is no database to load into: " + usualCauses},
 		{"load true, xml", []string{"--load=true", "--format=xml", target}, nil,
-			"--load is true, but an export in --format xml cannot be loaded; use sql, postgres-optimized, csv or jsonl"},
-		{"task and format", []string{"--task-id=t", "--format=csv"}, nil,
-			"--format cannot change the task that --task-id joins: it is already started; give one"},
-		{"before without a target", []string{"--before=schema.sql"}, []string{ws}, "--before needs a database to load into: set database-url"},
+			"an export in --format xml cannot be loaded into PostgreSQL; use sql, postgres-optimized, csv or jsonl, or set load to false to download it"},
+		{"sqlite beside a target", []string{"--format=SQLite", "--data-dir=x"}, nil,
+			"an export in --format sqlite cannot be loaded into PostgreSQL; use sql, postgres-optimized, csv or jsonl, or set load to false to download it"},
+		{"task of a format that cannot be loaded", []string{"--task-id=t", "--format=mysql"}, nil,
+			"an export in --format mysql cannot be loaded into PostgreSQL; use sql, postgres-optimized, csv or jsonl, or set load to false to download it"},
+		{"no target", nil, nil, "there is no database to load into: " + usualCauses + ". To download only, set data-dir, or load to false"},
+		{"task, no target", []string{"--task-id=t"}, []string{"DATABASE_URL= ", "INPUT_DATABASE-URL="},
+			"there is no database to load into: " + usualCauses + ". To download only, set data-dir, or load to false"},
+		{"task and overrides", []string{"--task-id=t", "--overrides={}"}, nil,
+			"--overrides cannot change the task that --task-id joins: it is already started; give one"},
+		{"task, format and connection", []string{"--task-id=t", "--format=csv", "--connection=c"}, nil, "--format and --connection " +
+			"exclude each other: with a connection Fabricate pushes the rows itself, and there is no file that could have a format; give one"},
+		{"table-map for a script", []string{"--table-map=a.csv=b"}, nil, "--table-map says which file is which table, but an export in " +
+			"format sql is a script; set format to csv or jsonl, or leave it out"},
+		{"literal expression", nil, []string{"INPUT_WORKSPACE=${{ vars.WORKSPACE }}"}, "input workspace begins with a literal ${{: " +
+			"only GitHub puts something in its place, and only in a workflow's or an action's file"},
+		{"overrides outside the workspace", nil, []string{github, ws, "INPUT_OVERRIDES=@../over.yaml\n"},
+			`input overrides "@../over.yaml" is not in the workspace: name the file by its path from there, as in @overrides.yaml`},
+		{"overrides outside the workspace by its root", []string{"--overrides=@/etc/hostname"}, []string{github, ws},
+			`--overrides "@/etc/hostname" is not in the workspace: name the file by its path from there, as in @overrides.yaml`},
+		{"overrides by a link", []string{"--overrides=@link.yaml"}, []string{github, ws},
+			`--overrides "@link.yaml" cannot be read: path escapes from parent`},
+		{"overrides, a folder", []string{"--overrides=@folder"}, []string{ws}, `--overrides "@folder" is not a file`},
+		{"overrides of a broken file", []string{"--overrides=@broken.yaml"}, []string{ws},
+			`--overrides "@broken.yaml" cannot be read: line 3, column 1: this is not YAML`},
+		{"before, no target", []string{"--before=schema.sql", "--data-dir=x"}, []string{ws}, "--before needs a database to load into: set database-url"},
 		{"polls too rarely", []string{"--poll-interval=2m", "--timeout=1m"}, nil,
 			"--poll-interval is longer than --timeout (1m0s): the task would never be looked at"},
 		{"requirepeer", []string{"--database-url=host=h requirepeer=postgres"}, nil, "--database-url has requirepeer, which is not supported here: leave it out"},
@@ -276,7 +326,7 @@ func TestParseRefuses(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := Parse(test.args, generate(test.env...))
+			_, err := Parse(test.args, aimed(test.name, generate(test.env...)))
 			refused(t, err, test.want+"\nfabricate-seed --help lists every setting.")
 			if err != nil && strings.Contains(err.Error(), "hunter22") {
 				t.Errorf("the error tells a secret: %v", err)
@@ -304,13 +354,15 @@ func TestParseTellsAllMissing(t *testing.T) {
 		env  []string
 		want string
 	}{
-		{"nothing", nil, nil, "api-key, workspace and database are needed to generate: set the input api-key, " +
-			"the flag --api-key or the variable FABRICATE_API_KEY (the others likewise)"},
-		{"one", []string{"--workspace=a", "--database=b"}, nil, "api-key is needed to generate: set the input api-key, " +
+		{"nothing", nil, nil, "2 things are wrong with the settings\n" +
+			"- api-key, workspace and database are needed to generate: set the input api-key, " +
+			"the flag --api-key or the variable FABRICATE_API_KEY (the others likewise)\n" +
+			"- there is no database to load into: " + usualCauses + ". To download only, set data-dir, or load to false"},
+		{"one", []string{"--workspace=a", "--database=b"}, []string{into}, "api-key is needed to generate: set the input api-key, " +
 			"the flag --api-key or the variable FABRICATE_API_KEY"},
-		{"to join a task", []string{"--task-id=t"}, nil, "api-key is needed to join a task: set the input api-key, " +
+		{"to join a task", []string{"--task-id=t"}, []string{into}, "api-key is needed to join a task: set the input api-key, " +
 			"the flag --api-key or the variable FABRICATE_API_KEY"},
-		{"several findings", []string{"--jobs=x", "--nope", "--timeout=5"}, generate(), "3 things are wrong with the settings\n" +
+		{"several findings", []string{"--jobs=x", "--nope", "--timeout=5"}, generate(into), "3 things are wrong with the settings\n" +
 			"- unknown flag --nope\n" +
 			"- --jobs \"x\" is not a whole number from 1 to 64\n" +
 			"- --timeout \"5\" has no unit: write 5s for seconds or 5m for minutes"},
@@ -345,7 +397,7 @@ func TestParseWarns(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s, err := Parse([]string{test.arg}, generate())
+			s, err := Parse([]string{test.arg}, generate(into))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -403,7 +455,7 @@ func TestSecrets(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s, err := Parse([]string{test.arg}, generate())
+			s, err := Parse([]string{test.arg}, generate(into))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -429,7 +481,7 @@ func TestSecrets(t *testing.T) {
 
 func TestUsed(t *testing.T) {
 	t.Parallel()
-	s, err := Parse([]string{"--entity=users", "--variables=token=hunter22", `--overrides={"variables":{}}`}, generate())
+	s, err := Parse([]string{"--entity=users", "--variables=token=hunter22", `--overrides={"variables":{}}`}, generate("FABRICATE_LOAD=false"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -438,7 +490,7 @@ func TestUsed(t *testing.T) {
 		got = append(got, u.Name+"="+u.Value+" from "+u.Spelling)
 	}
 	want := "api-key=*** from FABRICATE_API_KEY, workspace=acme from FABRICATE_WORKSPACE, database=shop from FABRICATE_DATABASE, " +
-		"entity=users from --entity, overrides=(16 bytes) from --overrides, variables=token from --variables"
+		"entity=users from --entity, overrides=(16 bytes) from --overrides, load=false from FABRICATE_LOAD, variables=token from --variables"
 	if strings.Join(got, ", ") != want {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, ", "), want)
 	}

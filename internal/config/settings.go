@@ -20,13 +20,13 @@ const (
 
 // What the setting load can be.
 const (
-	LoadAuto  = "auto"  // load when there is a target and the format can be loaded
-	LoadTrue  = "true"  // fail if it cannot be loaded
+	LoadAuto  = "auto"  // load when there is a target
+	LoadTrue  = "true"  // a target is needed
 	LoadFalse = "false" // never load
 )
 
-// DefaultDataDir is where the data is kept, below the base folder, when there is nothing to load it into and no
-// data-dir: it would vanish otherwise.
+// DefaultDataDir is where the data is kept, below the base folder, when it is not to be loaded and there is no data-dir: it
+// would vanish otherwise.
 const DefaultDataDir = "fabricate-data"
 
 // Settings is everything that a run was told. Parse makes it; it is not changed after that.
@@ -77,6 +77,7 @@ type Settings struct {
 	Warnings []string // worth telling, no reason to stop; free of secrets
 	Used     []Used   // what the user set, in the order of List; free of secrets
 
+	workflow   bool              // this is a step of a workflow of GitHub
 	targetText string            // the connection string as given, for Secrets
 	spelling   map[string]string // setting -> how the user wrote it: "--jobs", "input jobs", "FABRICATE_JOBS"
 	secrets    []string          // secrets found on the way, apart from those that can be had from the fields above
@@ -99,6 +100,7 @@ type Setting struct {
 
 	secret bool                          // the value is never shown
 	list   bool                          // one value a line; the flag can be repeated
+	whole  bool                          // blanks around the value belong to it
 	set    func(*Settings, string) error // puts a value in its place; the error completes "jobs 900 …"
 }
 
@@ -155,14 +157,14 @@ func List() []Setting {
 		},
 		{
 			Name: "format", Note: "sql when neither format nor connection is given", Values: "FORMAT", Group: groupGenerate,
-			Help: "Export format: sql, postgres-optimized, csv and jsonl can be loaded; sqlite and others are downloaded. " +
-				"Excludes connection",
+			Help: "Export format, in any case: sql, postgres-optimized, csv and jsonl can be loaded; sqlite, mysql and the like " +
+				"need load false, or no database. Excludes connection",
 			set: setFormat,
 		},
 		{
 			Name: "connection", Values: "NAME|JSON", Group: groupGenerate,
 			Help: "Let Fabricate push the rows itself: the name of a connection stored there, or a JSON object with host, " +
-				"port, database_name, username, password and tls. Nothing is downloaded. Excludes format",
+				"port, database_name, username, password and tls; not a URL. Nothing is downloaded. Excludes format",
 			set: setConnection,
 		},
 		{
@@ -171,14 +173,16 @@ func List() []Setting {
 			set:  oneLine(func(s *Settings) *string { return &s.Entity }),
 		},
 		{
-			Name: "overrides", Values: "JSON|YAML|@FILE", Group: groupGenerate,
-			Help: "Variables and entities to override for this run, as JSON or YAML, inline or from a file (@path)",
-			set:  setOverrides,
+			Name: "overrides", Values: "JSON|YAML|@FILE", Group: groupGenerate, whole: true,
+			Help: "Variables and entities to override for this run, inline or from a file (@path, in a workflow within the " +
+				"workspace): JSON, also with comments, or YAML 1.2. Sent as written; what has two readings is refused",
+			set: setOverrides,
 		},
 		{
 			Name: "task-id", Values: "ID", Group: groupGenerate,
-			Help: "Join a generation task that was already started instead of starting one",
-			set:  oneWord(func(s *Settings) *string { return &s.TaskID }),
+			Help: "Join a generation task that was already started instead of starting one; entity, format or connection may " +
+				"say what it makes",
+			set: oneWord(func(s *Settings) *string { return &s.TaskID }),
 		},
 
 		{
@@ -204,8 +208,8 @@ func List() []Setting {
 		},
 		{
 			Name: "data-dir", Values: "PATH", Group: groupData,
-			Help: "Keep the data in this folder: the unpacked zip, or the one file. Without it, and without anything to " +
-				"load into, the folder is " + DefaultDataDir,
+			Help: "Keep the data in this folder: the unpacked zip, or the one file. With load false, and without it, the " +
+				"folder is " + DefaultDataDir,
 			set: path(func(s *Settings) *string { return &s.DataDir }, noFile),
 		},
 
@@ -213,13 +217,15 @@ func List() []Setting {
 			Name: "database-url", Note: "DATABASE_URL, else libpq's PG* variables", Values: "URL|DSN", Group: groupTarget,
 			secret: true,
 			Help: "PostgreSQL to load into, as postgres://user:password@host:5432/database or as host=… user=… " +
-				"dbname=…; with none, the data is only downloaded",
+				"dbname=…, or as JDBC, .NET, Prisma, SQLAlchemy and others write it. Needed, unless data-dir, load false or " +
+				"connection says otherwise",
 			set: setTarget,
 		},
 		{
 			Name: "load", Default: LoadAuto, Values: "auto|true|false", Group: groupTarget,
-			Help: "auto: load when there is a target and the format can be loaded; true: fail if it cannot; false: never",
-			set:  setLoad,
+			Help: "auto: load when there is a database, and fail if what came cannot be loaded; true: a database is needed; " +
+				"false: never",
+			set: setLoad,
 		},
 
 		{
@@ -243,7 +249,7 @@ func List() []Setting {
 			set:  boolean(func(s *Settings) *bool { return &s.Fast }),
 		},
 		{
-			Name: "variables", Values: "NAME=VALUE", Group: groupLoad, list: true,
+			Name: "variables", Values: "NAME=VALUE", Group: groupLoad, list: true, whole: true,
 			Help: "Variables for the script, as psql -v; one a line",
 			set:  setVariables,
 		},

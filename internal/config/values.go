@@ -18,7 +18,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"sigs.k8s.io/yaml"
+	"github.com/fabricate-seed/fabricate-seed/internal/overrides"
 )
 
 const (
@@ -158,24 +158,31 @@ func loopback(host string) bool {
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
-// knownFormats are the export formats that the API's page and its clients name. The API decides, so others are sent on.
-func knownFormats() []string {
-	return []string{"sql", "sqlite", "postgres-optimized", "csv", "jsonl", "postgres", "mysql", "json_array", "xml"}
+// loadableFormats are the export formats that can be loaded, and the names that the API's page and its clients have for them.
+func loadableFormats() []string {
+	return []string{"sql", "postgres-optimized", "postgres", "csv", "jsonl"}
 }
 
-// Loadable says whether an export in this format is a psql script.
-func Loadable(format string) bool {
-	return slices.Contains([]string{"sql", "postgres-optimized", "postgres", "csv", "jsonl"}, format)
+// otherFormats are those that certainly cannot be. The API decides what it has, so others are sent on.
+func otherFormats() []string {
+	return []string{"sqlite", "mysql", "mariadb", "sqlserver", "mssql", "oracle", "snowflake", "databricks", "bigquery", "json_array", "xml",
+		"parquet", "avro"}
 }
+
+// Loadable says whether an export in this format may be one that can be loaded: of a format that is not known here, what came decides.
+func Loadable(format string) bool { return !slices.Contains(otherFormats(), format) }
 
 func setFormat(s *Settings, v string) error {
 	if err := oneWord(func(s *Settings) *string { return &s.Format })(s, v); err != nil {
 		return err
 	}
-	if !slices.Contains(knownFormats(), v) {
-		s.Warnings = append(s.Warnings,
-			fmt.Sprintf("format %q is not one known here%s; it is sent on, the API decides", v, didYouMean(v, knownFormats())))
+	known := append(loadableFormats(), otherFormats()...)
+	if lower := strings.ToLower(v); slices.Contains(known, lower) {
+		s.Format = lower
+		return nil
 	}
+	s.Warnings = append(s.Warnings,
+		fmt.Sprintf("format %q is not one known here%s; it is sent on, the API decides", v, didYouMean(v, known)))
 	return nil
 }
 
@@ -203,49 +210,70 @@ func setConnection(s *Settings, v string) error {
 	return nil
 }
 
-// setOverrides takes JSON or YAML, inline or from a file. Valid JSON is kept byte for byte.
+// setOverrides takes JSON or YAML, inline or from a file. Of a file nothing is told but where it cannot be read: it need not be
+// what was meant.
 func setOverrides(s *Settings, v string) error {
-	if name, ok := strings.CutPrefix(v, "@"); ok {
-		text, err := readLimited(s.resolve(name), maxOverrideBytes)
+	if name, ok := strings.CutPrefix(strings.TrimSpace(v), "@"); ok {
+		text, err := s.readOverrides(name)
 		if err != nil {
 			return err
 		}
 		v = text
 	}
-	object := []byte(v)
-	if !json.Valid(object) {
-		converted, err := yaml.YAMLToJSONStrict(object)
-		if err != nil {
-			return fmt.Errorf("is neither JSON nor YAML: %s", strings.ReplaceAll(err.Error(), "\n", " "))
-		}
-		object = converted
+	object, err := overrides.Read(v)
+	var e *overrides.Error
+	if errors.As(err, &e) && e.What == overrides.NotAnObject {
+		return errors.New(`is not an object: it should be like {"variables": {…}, "entities": {"orders": {…}}}`)
+	} else if err != nil {
+		return fmt.Errorf("cannot be read: %w", err)
 	}
 	var keys map[string]json.RawMessage
-	if err := json.Unmarshal(object, &keys); err != nil || keys == nil {
-		return errors.New(`is not an object: it should be like {"variables": {…}, "entities": {"orders": {…}}}`)
+	if err := json.Unmarshal(object, &keys); err != nil {
+		return fmt.Errorf("cannot be read: %w", err)
 	}
-	known := []string{"variables", "entities"}
-	for _, key := range sortedKeys(keys) {
-		if !slices.Contains(known, key) {
-			s.Warnings = append(s.Warnings, fmt.Sprintf("overrides has %q at its top, where the API knows %s%s; it is sent on",
-				key, strings.Join(known, " and "), didYouMean(key, known)))
-		}
-	}
+	s.warnOfKeys("overrides", keys, "variables", "entities")
 	s.Overrides = object
 	return nil
 }
 
-func readLimited(name string, limit int64) (string, error) {
-	info, err := os.Stat(name)
+// warnOfKeys tells of names in an object that the API does not know.
+func (s *Settings) warnOfKeys(setting string, object map[string]json.RawMessage, known ...string) {
+	for _, key := range sortedKeys(object) {
+		if !slices.Contains(known, key) {
+			s.Warnings = append(s.Warnings, fmt.Sprintf("%s has %q at its top, where the API knows %s%s; it is sent on",
+				setting, shorten(key, 40), enumerate(known), didYouMean(key, known)))
+		}
+	}
+}
+
+// readOverrides reads a file. In a workflow it has to be in the workspace, also by way of links: what is checked out there may be
+// somebody else's, and names whatever it likes.
+func (s *Settings) readOverrides(name string) (string, error) {
+	dir := s.resolve(name)
+	if s.workflow {
+		rel, err := filepath.Rel(s.Base, dir)
+		if err != nil || !filepath.IsLocal(rel) {
+			return "", errors.New("is not in the workspace: name the file by its path from there, as in @overrides.yaml")
+		}
+		dir, name = s.Base, rel
+	} else {
+		dir, name = filepath.Split(dir)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return "", fmt.Errorf("cannot be read: %w", withoutPath(err))
+	}
+	defer root.Close()
+	info, err := root.Stat(name)
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("cannot be read: %w", withoutPath(err))
 	case !info.Mode().IsRegular():
 		return "", errors.New("is not a file")
-	case info.Size() > limit:
-		return "", fmt.Errorf("is larger than %d MiB", limit>>20)
+	case info.Size() > maxOverrideBytes:
+		return "", fmt.Errorf("is larger than %d MiB", maxOverrideBytes>>20)
 	}
-	text, err := os.ReadFile(name)
+	text, err := root.ReadFile(name)
 	if err != nil {
 		return "", fmt.Errorf("cannot be read: %w", withoutPath(err))
 	}

@@ -47,6 +47,10 @@ faults: need-postgres ## everything that can go wrong, made to: one line a fault
 soak: need-postgres ## whole runs with random faults at random moments (SEED=1 RUNS=500)
 	@go test -count=1 -timeout 60m -run TestSoak -v ./internal/faults -seed $(or $(SEED),$(shell date +%s)) -runs $(or $(RUNS),500) | grep -vE '^ *(===|--- PASS|PASS|ok )'
 
+.PHONY: lateness
+lateness: ## how late the end of a task is noticed, and after how many questions: the table of docs/performance.md
+	@go test -count=1 -timeout 15m -run TestLateness -v ./internal/fabricate -table | grep -vE '^ *(===|--- PASS|PASS|ok )'
+
 .PHONY: lint
 lint: $(GOLANGCI_LINT) $(ACTIONLINT) ## golangci-lint, actionlint, and the shell scripts' syntax
 	@$(GOLANGCI_LINT) run ./...

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
@@ -64,6 +65,7 @@ func (c *Client) Create(ctx context.Context, r Request) (Task, error) {
 			Err:    err,
 		}
 	}
+	pushes := r.ConnectionName != "" || len(r.Connection) > 0
 	var task Task
 	f := c.again(ctx, func() *fault {
 		answer, f := c.call(ctx, "POST", "generate_tasks", body)
@@ -78,6 +80,7 @@ func (c *Client) Create(ctx context.Context, r Request) (Task, error) {
 	if f != nil {
 		return Task{}, c.notStarted(r, f)
 	}
+	task.Pushes, task.started = pushes, time.Now()
 	if task.Failure != "" {
 		return task, c.taskFailed(task)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Task is one generation, as the API tells of it. A Task with nothing but an ID can be given to Wait, to join a task
@@ -22,9 +23,14 @@ type Task struct {
 	Context     string  // what it is doing it to, as in "orders"; may be empty
 	ContentType string  // of the data; may be empty
 
-	told    bool     // by an answer of the API, not made from an ID alone
-	percent bool     // the API counts progress to 100
-	data    *address // a secret
+	// Pushes says that the task pushes its rows through a connection, so that it has no data to download. It is not in the
+	// API's answers: Create sets it by the request, and who joins a task has to know.
+	Pushes bool
+
+	told    bool      // by an answer of the API, not made from an ID alone
+	percent bool      // the API counts progress to 100
+	started time.Time // when our own POST was answered; zero for a task that is joined
+	data    *address  // a secret
 }
 
 // address keeps an address out of what package fmt prints of a Task, which follows no second pointer.
@@ -58,6 +64,7 @@ func decodeTask(answer []byte, base *url.URL) (Task, error) {
 		ContentType: scalar(fields["content_type"]),
 		told:        true,
 	}
+	t.readStatus(scalar(fields["status"]))
 	t.Progress, t.percent = progressOf(scalar(fields["progress"]))
 	text := scalar(fields["data_url"])
 	if text == "" {
@@ -71,6 +78,18 @@ func decodeTask(answer []byte, base *url.URL) (Task, error) {
 		t.data = &address{data}
 	}
 	return t, nil
+}
+
+// readStatus takes the one word that some answers have for how a task stands. What completed and error say stays.
+func (t *Task) readStatus(status string) {
+	switch strings.ToLower(strings.TrimSpace(status)) {
+	case "completed", "complete", "succeeded", "success":
+		t.Completed = true
+	case "failed", "failure", "errored", "error", "canceled", "cancelled":
+		if t.Failure == "" {
+			t.Failure = "its status is " + status
+		}
+	}
 }
 
 // scalar gives a JSON string, number or boolean as text; empty for anything else.

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"math"
 	"strconv"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
 // The server spends most of a COPY on turning text into values. COPY's binary format spares it that for the types below,
@@ -90,7 +92,7 @@ func integerCodec(size int) codec {
 		}
 		var v uint64
 		for _, c := range digits {
-			if !isDigit(c) {
+			if !sqltext.IsDigit(c) {
 				return dst, false
 			}
 			v = v*10 + uint64(c-'0')
@@ -124,7 +126,7 @@ func float8Codec(dst, text []byte) ([]byte, bool) {
 		return dst, false
 	}
 	for i, c := range text {
-		if !isDigit(c) && c != '.' && (i > 0 || c != '-') {
+		if !sqltext.IsDigit(c) && c != '.' && (i > 0 || c != '-') {
 			return dst, false
 		}
 	}
@@ -205,7 +207,7 @@ func numericCodec(dst, text []byte) ([]byte, bool) {
 // digitGroup reads up to four digits.
 func digitGroup(text []byte) (v uint16, ok bool) {
 	for _, c := range text {
-		if !isDigit(c) {
+		if !sqltext.IsDigit(c) {
 			return 0, false
 		}
 		v = v*10 + uint16(c-'0')
@@ -215,7 +217,7 @@ func digitGroup(text []byte) (v uint16, ok bool) {
 
 // digits2 reads two digits, -1 if they are none.
 func digits2(b []byte) int {
-	if isDigit(b[0]) && isDigit(b[1]) {
+	if sqltext.IsDigit(b[0]) && sqltext.IsDigit(b[1]) {
 		return int(b[0]-'0')*10 + int(b[1]-'0')
 	}
 	return -1
@@ -285,7 +287,7 @@ func timestampCodec(zoned, utc bool) codec {
 		if len(rest) > 0 && rest[0] == '.' {
 			scale := int64(100_000)
 			i := 1
-			for ; i < len(rest) && isDigit(rest[i]); i++ {
+			for ; i < len(rest) && sqltext.IsDigit(rest[i]); i++ {
 				if scale == 0 {
 					return dst, false // more than six decimals are rounded
 				}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
@@ -19,11 +21,11 @@ type copyAhead struct {
 }
 
 // ahead reads the first rows of a COPY, to see whether many follow. It gives nil where nothing can be gained.
-func (r *run) ahead(ctx context.Context, infos []statementInfo, open func() (*psql.CopyReader, error)) (*copyAhead, error) {
-	if len(infos) != 1 || infos[0].copy == nil || !infos[0].copy.from || len(infos[0].tables) != 1 || !r.fast() {
+func (r *run) ahead(ctx context.Context, infos []sqltext.Statement, open func() (*psql.CopyReader, error)) (*copyAhead, error) {
+	if len(infos) != 1 || infos[0].Copy == nil || !infos[0].Copy.From || len(infos[0].Relations) != 1 || !r.fast() {
 		return nil, nil //nolint:nilnil // as said
 	}
-	plan, err := r.plan(ctx, infos[0].tables[0])
+	plan, err := r.plan(ctx, infos[0].Relations[0])
 	if err != nil || plan == nil || !plan.asCopy {
 		return nil, err
 	}
@@ -41,10 +43,10 @@ func (r *run) ahead(ctx context.Context, infos []statementInfo, open func() (*ps
 
 // sendAlone sends the COPY outside a transaction of the script's. How many rows it was is not known when they are still under
 // way over another connection: then the tag says none.
-func (a *copyAhead) sendAlone(ctx context.Context, r *run, text []byte, info statementInfo, f *failure) (tag pgconn.CommandTag, out *failure) {
+func (a *copyAhead) sendAlone(ctx context.Context, r *run, text []byte, info sqltext.Statement, f *failure) (tag pgconn.CommandTag, out *failure) {
 	f.rows, f.text = a.rows, bytes.Clone(f.text) // the script may have gone on when it fails
 	c := &tableCopy{
-		table: info.tables[0], sql: string(text), rows: a.all, many: a.many, again: a.rows.Again,
+		table: info.Relations[0], sql: string(text), rows: a.all, many: a.many, again: a.rows.Again,
 		failed: func(err error) *failure { f.err = err; return f },
 	}
 	c.size = func() int64 { return int64(len(c.sql)) + a.rows.Bytes() }
@@ -76,17 +78,4 @@ func (r *run) beforeRows(ctx context.Context, table []string, plan *tablePlan, m
 		return r.switchOff(ctx, table, plan)
 	}
 	return nil
-}
-
-// mayFreeze tells whether the server takes rows for a table as frozen: complete, for everybody, and in no need of being looked at again
-// by the next reader or by VACUUM. It does so where the table has a file of its own since the savepoint in which the rows come, and no
-// cursor is open. A snapshot older than the load then sees the new rows, as without it sees none: TRUNCATE does not keep the old.
-func (r *run) mayFreeze(ctx context.Context, table []string, plan *tablePlan) (bool, error) {
-	if !r.began || !plan.alone || plan.partitioned || !r.truncated[quoteName(table...)] {
-		return false, nil
-	}
-	cursors := false
-	err := r.wire.query(ctx, []byte("SELECT 1 FROM pg_catalog.pg_cursors LIMIT 1"), answers{
-		done: func(t pgconn.CommandTag) { cursors = t.RowsAffected() > 0 }})
-	return !cursors, err
 }

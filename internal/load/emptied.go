@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -40,17 +42,17 @@ FROM reached JOIN pg_catalog.pg_class c ON c.oid = reached.oid ORDER BY 2`
 
 // noteEmptied looks at statements before they are sent. Names are looked up all at once, before anything that could change
 // what they mean.
-func (r *run) noteEmptied(ctx context.Context, infos []statementInfo) error {
+func (r *run) noteEmptied(ctx context.Context, infos []sqltext.Statement) error {
 	for _, info := range infos {
-		switch info.kind {
-		case truncateStatement:
+		switch info.Kind {
+		case sqltext.Truncate:
 			if !r.o.Continue { // there it may have failed
-				for _, parts := range info.tables {
-					r.emptied.names = append(r.emptied.names, quoteName(parts...))
+				for _, parts := range info.Relations {
+					r.emptied.names = append(r.emptied.names, sqltext.QuoteName(parts...))
 				}
 			}
-		case insertStatement, copyStatement:
-		case savepointStatement, rollbackStatement:
+		case sqltext.Insert, sqltext.Copy:
+		case sqltext.Savepoint, sqltext.Rollback:
 			r.emptied = emptied{} // it may have been taken back
 			r.way.rolledBack()
 		default:

@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"strings"
 )
 
 // temporarySavepoint is psql's own name for it.
@@ -11,7 +10,7 @@ const temporarySavepoint = "pg_psql_temporary_savepoint"
 // implicit does what psql adds to a statement: a BEGIN before it when AUTOCOMMIT is off, and a savepoint around it when
 // ON_ERROR_ROLLBACK is on. (The value interactive means off in a script.)
 func (r *run) implicit(ctx context.Context, text []byte, f *failure, do func() *failure) *failure {
-	if v, _ := r.vars.Get("AUTOCOMMIT"); !r.vars.On("AUTOCOMMIT") && v != "" && !r.inTransaction() && !runsAlone(r.readable(text)) {
+	if v, _ := r.vars.Get("AUTOCOMMIT"); !r.vars.On("AUTOCOMMIT") && v != "" && !r.inTransaction() && !r.parse(text, false)[0].RunsAlone() {
 		begin := func() error { return r.exec(ctx, "BEGIN") }
 		if r.began {
 			begin = func() error { r.inBlock = true; return r.exec(ctx, movedBlock) }
@@ -64,30 +63,4 @@ func endsSavepoint(commands []string) bool {
 		}
 	}
 	return false
-}
-
-// runsAlone tells whether a statement must not, or need not, have a BEGIN before it: psql's own list.
-func runsAlone(text []byte) bool {
-	t := &tokens{text: text}
-	words := make([]string, 0, 4)
-	for len(words) < cap(words) {
-		tok := t.next()
-		if tok.kind != wordToken {
-			break
-		}
-		words = append(words, tok.text)
-	}
-	said := strings.Join(words, " ") + " "
-	for _, alone := range []string{
-		"abort", "begin", "start", "commit", "end", "rollback", "prepare transaction", "vacuum",
-		"create database", "create tablespace", "create index concurrently", "create unique index concurrently",
-		"alter system", "drop database", "drop system", "drop tablespace", "drop index concurrently",
-		"reindex database", "reindex system", "reindex index concurrently", "reindex table concurrently",
-		"reindex schema concurrently", "discard all",
-	} {
-		if strings.HasPrefix(said, alone+" ") {
-			return true
-		}
-	}
-	return said == "cluster "
 }

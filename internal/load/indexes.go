@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -94,7 +96,7 @@ ORDER BY root, level DESC, oid`
 // dropIndexes is switchOff for a table's owner: indexes, and the constraints that are made of them, are dropped and made again.
 func (r *run) dropIndexes(ctx context.Context, table []string, plan *tablePlan) error {
 	if w := r.way; w != nil && w.active && !w.granted { // keys that point at the table hold its primary key
-		if err := r.clear(ctx, quoteName(table...), wayForChanges, false); err != nil {
+		if err := r.clear(ctx, sqltext.QuoteName(table...), sqltext.Changes, false); err != nil {
 			return err
 		}
 	}
@@ -121,7 +123,7 @@ func (r *run) dropIndexes(ctx context.Context, table []string, plan *tablePlan) 
 	}
 	plan.rebuild, plan.off = create, true
 	r.off = append(r.off, plan)
-	r.plans[quoteName(table...)] = plan // clear may have forgotten it
+	r.plans[sqltext.QuoteName(table...)] = plan // clear may have forgotten it
 	return nil
 }
 
@@ -213,17 +215,17 @@ func passing(pe *pgconn.PgError) bool {
 
 // settleIndexes is called before statements go as written: whatever could need an index that is switched off finds it in
 // order. Only statements that fill other tables go on without.
-func (r *run) settleIndexes(ctx context.Context, infos []statementInfo) error {
+func (r *run) settleIndexes(ctx context.Context, infos []sqltext.Statement) error {
 	for _, info := range infos {
 		if len(r.off) == 0 {
 			return nil
 		}
-		if (info.kind == copyStatement || info.kind == insertStatement) && len(info.tables) == 1 {
-			plan, err := r.plan(ctx, info.tables[0])
+		if (info.Kind == sqltext.Copy || info.Kind == sqltext.Insert) && len(info.Relations) == 1 {
+			plan, err := r.plan(ctx, info.Relations[0])
 			if err != nil {
 				return err
 			}
-			if plan != nil && plan.replica && (!plan.off || info.kind == copyStatement) {
+			if plan != nil && plan.replica && (!plan.off || info.Kind == sqltext.Copy) {
 				continue
 			}
 		}

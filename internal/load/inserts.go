@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
@@ -76,11 +78,13 @@ func (r *run) inserts(ctx context.Context, sc *psql.Script, st *psql.Statement) 
 	if !r.fast() || st.Compound || st.Send != nil || !st.Seekable {
 		return false, nil
 	}
-	head, ok := parseInsert(st.Text)
-	if !ok {
+	parsed := r.parse(st.Text, false)[0]
+	head := parsed.Insert
+	if head == nil || head.Rows == 0 {
 		return false, nil
 	}
-	table := quoteName(head.table...)
+	name := parsed.Relations[0]
+	table := name.String()
 	if table != r.insertsInto {
 		r.insertsInto, r.insertsSeen = table, 0
 	}
@@ -92,15 +96,15 @@ func (r *run) inserts(ctx context.Context, sc *psql.Script, st *psql.Statement) 
 	if f := r.answered(ctx); f != nil {
 		return true, f
 	}
-	plan, err := r.plan(ctx, head.table)
+	plan, err := r.plan(ctx, name)
 	if err != nil {
 		return true, &failure{at: st.Pos, err: err}
 	}
 	if plan == nil || !plan.asCopy || few && !plan.together {
 		return false, nil
 	}
-	run := &insertRun{r: r, sc: sc, head: bytes.Clone(st.Text[:head.rows]), plan: plan, first: st.Pos, parts: st.More}
-	names, encoder, ok := plan.encoder(head.columns, countValues(st.Text[head.rows:]))
+	run := &insertRun{r: r, sc: sc, head: bytes.Clone(st.Text[:head.Rows]), plan: plan, first: st.Pos, parts: st.More}
+	names, encoder, ok := plan.encoder(head.Columns, sqltext.CountValues(st.Text[head.Rows:]))
 	if !ok || (st.More || !r.began) && plan.numbers(names) {
 		return false, nil
 	}
@@ -110,35 +114,28 @@ func (r *run) inserts(ctx context.Context, sc *psql.Script, st *psql.Statement) 
 	if run.seen, err = r.see(ctx, plan, names, encoder); err != nil {
 		return true, &failure{at: st.Pos, err: err}
 	}
-	if run.encoder = encoder; !run.encode(st, head.rows) {
+	if run.encoder = encoder; !run.encode(st, head.Rows) {
 		if encoder.codecs == nil {
 			return false, nil
 		}
 		plan.text = true
-		if encoder.codecs, encoder.seen, run.seen = nil, nil, nil; !run.encode(st, head.rows) {
+		if encoder.codecs, encoder.seen, run.seen = nil, nil, nil; !run.encode(st, head.Rows) {
 			return false, nil
 		}
 	}
 	for run.more() && len(run.buf) < r.o.thresholds.manyRows {
 		run.advance()
 	}
-	if err := r.beforeRows(ctx, head.table, plan, run.more()); err != nil {
+	if err := r.beforeRows(ctx, name, plan, run.more()); err != nil {
 		return true, &failure{at: st.Pos, err: err}
 	}
-	return true, run.send(ctx, head.table, names)
+	return true, run.send(ctx, name, names)
 }
 
 // send sends the run as COPY.
 func (run *insertRun) send(ctx context.Context, table, columns []string) *failure {
 	r, start := run.r, time.Now()
-	freeze := false
-	if run.more() && !run.parts { // which have a savepoint of their own
-		var err error
-		if freeze, err = r.mayFreeze(ctx, table, run.plan); err != nil {
-			return &failure{at: run.first, err: err}
-		}
-	}
-	text := copyStatementFor(table, columns, run.encoder.codecs != nil, freeze)
+	text := copyStatementFor(table, columns, run.encoder.codecs != nil)
 	if run.encoder.codecs != nil {
 		run.buf = slices.Insert(run.buf, 0, binaryHeader...)
 	}
@@ -178,21 +175,14 @@ func (run *insertRun) send(ctx context.Context, table, columns []string) *failur
 }
 
 // copyStatementFor gives the COPY for rows that an encoder gives.
-func copyStatementFor(table, columns []string, binary, freeze bool) string {
+func copyStatementFor(table, columns []string, binary bool) string {
 	quoted := make([]string, len(columns))
 	for i, c := range columns {
-		quoted[i] = quoteName(c)
+		quoted[i] = sqltext.QuoteName(c)
 	}
-	var options []string
+	text := fmt.Sprintf("COPY %s (%s) FROM STDIN", sqltext.QuoteName(table...), strings.Join(quoted, ", "))
 	if binary {
-		options = append(options, "FORMAT binary")
-	}
-	if freeze {
-		options = append(options, "FREEZE")
-	}
-	text := fmt.Sprintf("COPY %s (%s) FROM STDIN", quoteName(table...), strings.Join(quoted, ", "))
-	if len(options) > 0 {
-		text += " WITH (" + strings.Join(options, ", ") + ")"
+		text += " WITH (FORMAT binary)"
 	}
 	return text
 }
@@ -319,27 +309,4 @@ func firstError(a, b error) error {
 		return a
 	}
 	return b
-}
-
-// countValues counts the values of the first row.
-func countValues(text []byte) int {
-	t := &tokens{text: text}
-	if !t.accept("(") {
-		return 0
-	}
-	for n, depth := 1, 0; ; {
-		switch tok := t.next(); {
-		case tok.kind == endToken:
-			return 0
-		case tok.kind != otherToken:
-		case tok.text == "(" || tok.text == "[":
-			depth++
-		case tok.text == ")" && depth == 0:
-			return n
-		case tok.text == ")" || tok.text == "]":
-			depth--
-		case tok.text == "," && depth == 0:
-			n++
-		}
-	}
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
@@ -104,7 +106,7 @@ func (r *run) alone(ctx context.Context, c *tableCopy, send func() error) error 
 	}()
 	defer r.rollback(ctx) // does nothing after COMMIT
 	if c.owned {
-		if err := r.exec(ctx, "LOCK TABLE "+quoteName(c.table...)+" IN ACCESS EXCLUSIVE MODE"); err != nil {
+		if err := r.exec(ctx, "LOCK TABLE "+sqltext.QuoteName(c.table...)+" IN ACCESS EXCLUSIVE MODE"); err != nil {
 			return err
 		}
 		r.forgetPlans() // with the lock there are indexes to switch off
@@ -129,7 +131,7 @@ func (r *run) alone(ctx context.Context, c *tableCopy, send func() error) error 
 	}
 	r.began = false
 	if !r.o.SkipAnalyze && c.owned && !c.partitioned { // while others load; if it fails, it is done again with the rest
-		c.analyzed = r.exec(ctx, "ANALYZE "+skipLocked+quoteName(c.table...)) == nil
+		c.analyzed = r.exec(ctx, "ANALYZE "+skipLocked+sqltext.QuoteName(c.table...)) == nil
 	}
 	return nil
 }
@@ -145,7 +147,7 @@ func (r *run) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan) *fai
 		c.run(ctx, r)
 		return r.collect(ctx, c)
 	}
-	worker, f := r.worker(ctx, quoteName(c.table...))
+	worker, f := r.worker(ctx, sqltext.QuoteName(c.table...))
 	if f != nil || worker == nil {
 		return f
 	}
@@ -173,16 +175,16 @@ func (r *run) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan) *fai
 
 // settleCopies is called before a statement goes over the script's own connection: what it could depend on is awaited. What SET says
 // is told to the other connections too; it waits because INSERTs before it may have to be sent once more, without it.
-func (r *run) settleCopies(ctx context.Context, infos []statementInfo, text []byte) *failure {
+func (r *run) settleCopies(ctx context.Context, infos []sqltext.Statement, text []byte) *failure {
 	if r.o.Jobs <= 1 || r.began {
 		return nil
 	}
 	info, one := infos[0], len(infos) == 1
-	if one && info.kind == copyStatement && len(info.tables) == 1 {
+	if one && info.Kind == sqltext.Copy && len(info.Relations) == 1 {
 		return nil // copyAlone sees to it, or the plan says that it matters
 	}
 	f := r.join(ctx)
-	if one && info.session {
+	if one && (info.Effect == sqltext.Session || info.Effect == sqltext.Setting) {
 		r.session = append(r.session, string(text))
 	}
 	return f
@@ -200,7 +202,7 @@ func (r *run) worker(ctx context.Context, table string) (*run, *failure) {
 			if !c.isSent() {
 				loading++
 			}
-			same = same || quoteName(c.table...) == table
+			same = same || sqltext.QuoteName(c.table...) == table
 		}
 		for _, w := range r.workers {
 			if !busy[w] {
@@ -274,7 +276,7 @@ func (r *run) collect(ctx context.Context, c *tableCopy) *failure {
 	if ctx.Err() == nil && mayBeRow(c.err) {
 		return c.failed(c.err)
 	}
-	return &failure{at: r.at, err: fmt.Errorf("table %s: %w", quoteName(c.table...), c.err)}
+	return &failure{at: r.at, err: fmt.Errorf("table %s: %w", sqltext.QuoteName(c.table...), c.err)}
 }
 
 // spread does n things over all connections at once, in order. All are done; the first error is given.

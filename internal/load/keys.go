@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -347,41 +349,21 @@ func (r *run) forgetSeen() {
 // asWritten is called before statements that bring rows go as written. In the one transaction the server counts the rows, and
 // only what calls a function could replace some by as many others. A function or a trigger could also change tables of which the
 // plan is known, and nothing has been made yet.
-func (r *run) asWritten(text []byte, infos []statementInfo) {
+func (r *run) asWritten(infos []sqltext.Statement) {
 	for _, info := range infos {
-		if info.kind != insertStatement && info.kind != copyStatement {
+		if info.Kind != sqltext.Insert && info.Kind != sqltext.Copy {
 			continue
 		}
-		literals := info.kind == insertStatement && len(infos) == 1 && !r.calls(text) || info.kind == copyStatement && info.copy.plain
+		literals := info.Effect == sqltext.Rows
 		if !literals || !r.began {
 			r.forgetSeen()
 		}
 		key := ""
-		if len(info.tables) == 1 {
-			key = quoteName(info.tables[0]...)
+		if len(info.Relations) == 1 {
+			key = sqltext.QuoteName(info.Relations[0]...)
 		}
 		if p := cmp.Or(r.plans[key], r.foreknown[key]); !literals || p == nil || !p.asCopy {
 			clear(r.foreknown)
-		}
-	}
-}
-
-// calls tells whether an INSERT may call a function, or asks for rows.
-func (r *run) calls(text []byte) bool {
-	head, ok := parseInsert(text)
-	if !ok || len(text) > wholeMessage {
-		return true
-	}
-	t := &tokens{text: text, i: head.rows, escapes: r.escapes()}
-	for before := (token{}); ; {
-		switch tok := t.next(); {
-		case tok.kind == endToken:
-			return false
-		case tok.kind == wordToken && tok.text == "select",
-			tok.kind == otherToken && tok.text == "(" && (before.kind == wordToken || before.kind == quotedToken):
-			return true
-		default:
-			before = tok
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -40,9 +42,9 @@ func (r *run) planOrder(ctx context.Context, s *survey) error {
 	var oids []uint32
 	names := map[uint32][]string{}
 	for _, h := range s.heads {
-		if f := h.relation; f != nil && h.kind != truncateStatement {
+		if f := h.relation; f != nil && h.kind != sqltext.Truncate {
 			oids = append(oids, f.oid)
-			names[f.oid] = append(names[f.oid], quoteName(h.parts...))
+			names[f.oid] = append(names[f.oid], sqltext.QuoteName(h.parts...))
 		}
 	}
 	if r.serverAtLeast(150000) {
@@ -93,7 +95,7 @@ func (r *run) planOrder(ctx context.Context, s *survey) error {
 
 // missingGrant says what would let the role load as it is.
 func (r *run) missingGrant() string {
-	user := quoteName(r.conn.Config().User)
+	user := sqltext.QuoteName(r.conn.Config().User)
 	return fmt.Sprintf("Load as the tables' owner, or GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later), or make the key DEFERRABLE.", user)
 }
 
@@ -121,16 +123,16 @@ func (r *run) passes(sc *psql.Script, text []byte) (bool, error) {
 	if o == nil {
 		return false, nil
 	}
-	info := classify(&tokens{text: text, escapes: r.escapes()})
-	rowsFollow := info.copy != nil && info.copy.from && info.copy.file == ""
-	if (info.kind != insertStatement && info.kind != copyStatement) || len(info.tables) != 1 {
+	info := sqltext.Parse(text, sqltext.Options{Escapes: r.escapes()})[0]
+	rowsFollow := info.Copy.FromStdin()
+	if (info.Kind != sqltext.Insert && info.Kind != sqltext.Copy) || len(info.Relations) != 1 {
 		if o.rows {
 			return o.present != o.last, nil
 		}
 		return o.present != 0, nil
 	}
 	o.rows = true
-	if o.ranks[quoteName(info.tables[0]...)] == o.present {
+	if o.ranks[sqltext.QuoteName(info.Relations[0]...)] == o.present {
 		return false, nil
 	}
 	if rowsFollow {

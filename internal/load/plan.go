@@ -3,6 +3,8 @@ package load
 import (
 	"context"
 	"slices"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
 // tablePlan is what the catalog says of loading a table by COPY.
@@ -37,7 +39,7 @@ type planColumn struct {
 // plan asks the catalog about a table once; the first time also about the others that the script is known to fill, for that
 // takes little longer. nil means that INSERTs into it go as written.
 func (r *run) plan(ctx context.Context, parts []string) (*tablePlan, error) {
-	key := quoteName(parts...)
+	key := sqltext.QuoteName(parts...)
 	if p, ok := r.plans[key]; ok {
 		return p, nil
 	}
@@ -75,7 +77,7 @@ func (r *run) foresee(s *survey) {
 		return
 	}
 	for _, h := range s.heads {
-		if key := quoteName(h.parts...); len(r.foreseen) < maxForeseen && !slices.Contains(r.foreseen, key) {
+		if key := sqltext.QuoteName(h.parts...); len(r.foreseen) < maxForeseen && !slices.Contains(r.foreseen, key) {
 			r.foreseen = append(r.foreseen, key)
 		}
 	}

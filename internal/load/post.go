@@ -1,11 +1,10 @@
 package load
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"strings"
 	"time"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -23,39 +22,19 @@ const (
 
 // posted is a statement that was sent and not yet answered.
 type posted struct {
-	st       *psql.Statement
-	info     statementInfo
-	truncate truncation
-	together bool // it stands for several TRUNCATEs
+	st   *psql.Statement
+	info sqltext.Statement
 }
 
-// mayPost tells whether the script can go on before the statement is answered. Outside of the one transaction that is only so for
-// what is kept and sent with others, for there a failure does not undo what was sent before it was heard of.
+// mayPost reports whether the script can go on before the statement is answered. Outside of the one transaction it cannot, for
+// there a failure does not undo what was sent before it was heard of.
 func (r *run) mayPost(st *psql.Statement) bool {
 	limit := r.o.thresholds.largeInsert
 	if r.o.Verbatim {
 		limit = postedAlone
 	}
-	return (r.began && st.First == "insert" || st.First == "truncate" && (r.began || r.fast() && new(truncation).parse(st.Text))) &&
+	return r.began && (st.First == "insert" || st.First == "truncate") &&
 		len(st.Text) < limit && !st.More && !st.Compound && st.Send == nil && r.errorsEnd() && (r.way == nil || !r.way.active)
-}
-
-// post sends a statement. A TRUNCATE … CASCADE is kept for those that follow.
-func (r *run) post(ctx context.Context, st *psql.Statement, info statementInfo) *failure {
-	p := &posted{st: st, info: info}
-	if st.First != "truncate" || !r.fast() || !p.truncate.parse(st.Text) {
-		if f := r.truncateTogether(ctx); f != nil {
-			return f
-		}
-		return r.dispatch(ctx, p)
-	}
-	if n := len(r.truncates); n == postedAtOnce || n > 0 && r.truncates[0].truncate.identity != p.truncate.identity {
-		if f := r.truncateTogether(ctx); f != nil {
-			return f
-		}
-	}
-	r.truncates = append(r.truncates, p)
-	return nil
 }
 
 // dispatch sends a statement behind those that were posted.
@@ -76,7 +55,7 @@ func (r *run) dispatch(ctx context.Context, p *posted) *failure {
 		defer r.wire.watch(ctx)()
 		sent <- r.wire.post(ctx, p.st.Text)
 	}()
-	f := r.read(ctx)
+	f := r.answered(ctx)
 	err := <-sent
 	if f != nil {
 		if err == nil && !r.conn.IsClosed() {
@@ -92,15 +71,7 @@ func (r *run) dispatch(ctx context.Context, p *posted) *failure {
 }
 
 // answered awaits the answers to all statements that were posted, and gives the first failure.
-func (r *run) answered(ctx context.Context) *failure {
-	if f := r.truncateTogether(ctx); f != nil {
-		return f
-	}
-	return r.read(ctx)
-}
-
-// read awaits the answers to what was sent.
-func (r *run) read(ctx context.Context) (first *failure) {
+func (r *run) answered(ctx context.Context) (first *failure) {
 	if len(r.posted) == 0 {
 		return nil
 	}
@@ -118,8 +89,8 @@ func (r *run) read(ctx context.Context) (first *failure) {
 		if r.conn.IsClosed() {
 			return first
 		}
-		if first == nil && p.info.kind == insertStatement {
-			r.tally.count(p.info.tables[0], tag.RowsAffected(), int64(len(p.st.Text)), time.Since(start))
+		if first == nil && p.info.Kind == sqltext.Insert {
+			r.tally.count(p.info.Relations[0], tag.RowsAffected(), int64(len(p.st.Text)), time.Since(start))
 			start = time.Now()
 		}
 	}
@@ -132,98 +103,5 @@ func (r *run) read(ctx context.Context) (first *failure) {
 // failure is what it means that the statement has failed. Nothing after it counts, a \set ON_ERROR_STOP that was read
 // meanwhile included.
 func (p *posted) failure(err error) *failure {
-	var pe *pgconn.PgError
-	if p.together && errors.As(err, &pe) && !passing(pe) {
-		err = errAgain // which of them has failed is found as they are written
-	}
 	return &failure{at: p.st.Pos, err: err, text: p.st.Text, locate: p.st.Locate, refused: err != nil}
-}
-
-// truncation is a TRUNCATE … CASCADE.
-type truncation struct {
-	names    []byte // of tables, as they are written
-	identity string // RESTART IDENTITY, or what is the default
-}
-
-// parse reads a TRUNCATE. It gives false for one without CASCADE: that is refused while another table that is not named refers to
-// one that is, and then two are not the same as one that names the tables of both.
-func (t *truncation) parse(text []byte) bool {
-	tok := &tokens{text: text}
-	tok.accept("truncate")
-	tok.accept("table")
-	tok.skipSpace()
-	from, to := tok.i, tok.i
-	for more := true; more; more = tok.accept(",") {
-		tok.accept("only")
-		if tok.relation() == nil {
-			return false
-		}
-		to = tok.i
-		if tok.accept("*") {
-			to = tok.i
-		}
-	}
-	switch {
-	case tok.accept("restart"):
-		t.identity = " RESTART IDENTITY"
-		fallthrough
-	case tok.accept("continue"):
-		if !tok.accept("identity") {
-			return false
-		}
-	}
-	cascades := tok.accept("cascade")
-	tok.accept(";")
-	t.names = bytes.Clone(text[from:to])
-	return cascades && tok.peek().kind == endToken
-}
-
-// truncateTogether sends the TRUNCATEs that were kept, as one: each by itself takes in all tables that refer to its own once
-// more, and an export empties every table. Only a trigger on TRUNCATE could see the difference. It may need answers read.
-func (r *run) truncateTogether(ctx context.Context) *failure {
-	all := r.truncates
-	r.truncates = nil
-	if len(all) > 1 {
-		if f := r.read(ctx); f != nil {
-			return f
-		}
-		seen := true
-		const ask = "SELECT 1 FROM pg_catalog.pg_trigger WHERE tgtype & 32 <> 0 LIMIT 1"
-		if err := r.wire.query(ctx, []byte(ask), answers{done: func(t pgconn.CommandTag) { seen = t.RowsAffected() > 0 }}); err != nil {
-			return all[0].failure(err)
-		}
-		if !seen {
-			f := r.truncate(ctx, together(all))
-			if f == nil || r.began || !errors.Is(f.err, errAgain) {
-				return f
-			}
-			// Outside of the one transaction nothing was done: each goes as written.
-		}
-	}
-	for _, p := range all {
-		if f := r.truncate(ctx, p); f != nil {
-			return f
-		}
-	}
-	return nil
-}
-
-// truncate sends one that was kept. Outside of the one transaction what comes next depends on its answer.
-func (r *run) truncate(ctx context.Context, p *posted) *failure {
-	f := r.dispatch(ctx, p)
-	if f == nil && !r.began {
-		f = r.read(ctx)
-	}
-	return f
-}
-
-// together makes one of several.
-func together(all []*posted) *posted {
-	one := *all[0].st
-	var names []string
-	for _, p := range all {
-		names = append(names, string(p.truncate.names))
-	}
-	one.Text = []byte("TRUNCATE TABLE " + strings.Join(names, ", ") + all[0].truncate.identity + " CASCADE")
-	return &posted{st: &one, info: all[0].info, together: true}
 }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -35,9 +37,9 @@ type recoder struct {
 
 // recode gives a recoder for the rows of a COPY of its columns and no options, nil where they go as they are. Outside of the one
 // transaction they also do where a sequence gives values: it would give others to rows that have to be sent twice.
-func (r *run) recode(ctx context.Context, info statementInfo, a *copyAhead) (*recoder, error) {
-	columns := info.copy.columns
-	if !a.many || !info.copy.plain || len(columns) == 0 || a.plan.text || !r.began && a.plan.numbers(columns) {
+func (r *run) recode(ctx context.Context, info sqltext.Statement, a *copyAhead) (*recoder, error) {
+	columns := info.Copy.Columns
+	if !a.many || !info.Copy.Plain || len(columns) == 0 || a.plan.text || !r.began && a.plan.numbers(columns) {
 		return nil, nil //nolint:nilnil // as said
 	}
 	names, e, ok := a.plan.encoder(columns, 0)
@@ -48,10 +50,9 @@ func (r *run) recode(ctx context.Context, info statementInfo, a *copyAhead) (*re
 	if err != nil {
 		return nil, err
 	}
-	freeze, err := r.mayFreeze(ctx, info.tables[0], a.plan)
 	c := newRecoder(a.all, e, seen)
-	c.sql = copyStatementFor(info.tables[0], columns, true, freeze)
-	return c, err
+	c.sql = copyStatementFor(info.Relations[0], columns, true)
+	return c, nil
 }
 
 func newRecoder(in io.Reader, e *encoder, seen *seenTable) *recoder {

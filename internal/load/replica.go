@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
@@ -44,13 +46,13 @@ type stayingKey struct{ table, name, reason string }
 
 // replicationRole deals with a statement that sets session_replication_role, where the role may not do that. done is false if
 // the statement is none, or goes as written.
-func (r *run) replicationRole(ctx context.Context, text []byte, f *failure) (done bool, _ *failure) {
+func (r *run) replicationRole(ctx context.Context, text []byte, role *sqltext.RoleChange, f *failure) (done bool, _ *failure) {
 	if !r.began || r.way == nil && r.wire.pg.ParameterStatus("is_superuser") == "on" {
 		return false, nil
 	}
-	value, ok := replicationRoleOf(&tokens{text: text, escapes: r.escapes()})
-	if !ok {
-		return false, nil
+	value := "origin"
+	if role.Value == "replica" {
+		value = role.Value
 	}
 	if r.way == nil {
 		err := r.try(ctx, strings.TrimRight(string(text), "; \t\r\n"), answers{})
@@ -78,60 +80,22 @@ func (r *run) replicationRole(ctx context.Context, text []byte, f *failure) (don
 	return true, r.outcome(f, pgconn.NewCommandTag("SET"))
 }
 
-// replicationRoleOf reads SET, RESET and SELECT set_config of session_replication_role.
-func replicationRoleOf(t *tokens) (value string, ok bool) {
-	const name = "session_replication_role"
-	switch first := t.next(); first.text {
-	case "set":
-		if !t.accept("session") {
-			t.accept("local")
-		}
-		if setting := t.next(); !strings.EqualFold(setting.text, name) || !t.accept("to") && !t.accept("=") {
-			return "", false
-		}
-		return origin(t.next().text), true
-	case "reset":
-		return "origin", strings.EqualFold(t.next().text, name)
-	case "select":
-		if t.accept("pg_catalog") {
-			t.accept(".")
-		}
-		if t.accept("set_config") && t.accept("(") && strings.EqualFold(t.next().text, name) && t.accept(",") {
-			return origin(t.next().text), true
-		}
-	}
-	return "", false
-}
-
-func origin(value string) string {
-	if strings.EqualFold(value, "replica") {
-		return "replica"
-	}
-	return "origin"
-}
-
-// What a statement needs out of the way.
-const (
-	wayForRows     = "rows"     // triggers, rules, and the keys that the table's own rows must keep
-	wayForTruncate = "truncate" // triggers of it and of what CASCADE reaches
-	wayForChanges  = "changes"  // as for rows, and the keys of other tables that point at it
-)
-
 // makeWay takes out of the way what the replica role would, for the tables that a statement (or its first part) touches.
-func (r *run) makeWay(ctx context.Context, text []byte) error {
+func (r *run) makeWay(ctx context.Context, statement sqltext.Statement) error {
 	w := r.way
 	if w == nil || !w.active {
 		return nil
 	}
-	for _, t := range touchedTables(text, r.escapes()) {
-		name := quoteName(t.parts...)
-		if w.names[t.way+name] {
+	touches, _ := statement.Touches()
+	for _, t := range touches {
+		name, way := t.Name.String(), string(t.Change)
+		if w.names[way+name] {
 			continue
 		}
 		if err := r.lookUpEmptied(ctx); err != nil { // by the foreign keys that are still there
 			return err
 		}
-		if t.way == wayForTruncate && len(w.keys) > 0 {
+		if t.Change == sqltext.Empties && len(w.keys) > 0 {
 			if err := r.rebuild(ctx); err != nil { // what the keys refer to
 				return r.refused(err)
 			}
@@ -140,10 +104,10 @@ func (r *run) makeWay(ctx context.Context, text []byte) error {
 			}
 			w.names, w.done = map[string]bool{}, map[string]bool{}
 		}
-		if err := r.clear(ctx, name, t.way, t.copied); err != nil {
+		if err := r.clear(ctx, name, t.Change, t.Copied); err != nil {
 			return err
 		}
-		w.names[t.way+name] = true
+		w.names[way+name] = true
 	}
 	return nil
 }
@@ -213,17 +177,17 @@ WHERE k.oid IN (SELECT oid FROM keys WHERE parent = 0)
 ORDER BY 1, 2, 3`
 
 // clear does it for one table; copied says that rows come by COPY.
-func (r *run) clear(ctx context.Context, name, way string, copied bool) error {
+func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied bool) error {
 	w := r.way
 	var oid string
 	if err := r.try(ctx, fmt.Sprintf("SELECT pg_catalog.to_regclass('%s')::oid", strings.ReplaceAll(name, "'", "''")), answers{
-		row: func(v [][]byte) { oid = string(v[0]) }}); err != nil || oid == "" || w.done[way+oid] {
+		row: func(v [][]byte) { oid = string(v[0]) }}); err != nil || oid == "" || w.done[string(way)+oid] {
 		return err // the server will say that there is no such table
 	}
-	w.done[way+oid] = true
+	w.done[string(way)+oid] = true
 	var statements []string
 	var forbidden []string
-	query := fmt.Sprintf(wayQuery, oid, way == wayForTruncate, way == wayForChanges)
+	query := fmt.Sprintf(wayQuery, oid, way == sqltext.Empties, way == sqltext.Changes)
 	err := r.qualified(ctx, query, func(v [][]byte) {
 		what, table, name, state, comment := string(v[0]), string(v[1]), string(v[2]), string(v[3]), string(v[4])
 		allowed, other := string(v[5]) == "t", string(v[6])
@@ -293,8 +257,8 @@ func (r *run) clear(ctx context.Context, name, way string, copied bool) error {
 					reason = "the role lacks REFERENCES on " + other
 				}
 				w.staying = append(w.staying, stayingKey{table, name, reason})
-				if schema := (&tokens{text: v[1]}).relation(); strings.Contains(state, " DEFERRABLE") {
-					statements = append(statements, fmt.Sprintf("SET CONSTRAINTS %s.%s DEFERRED", quoteName(schema[0]), name))
+				if schema := (&sqltext.Tokens{Text: v[1]}).Relation(); strings.Contains(state, " DEFERRABLE") {
+					statements = append(statements, fmt.Sprintf("SET CONSTRAINTS %s.%s DEFERRED", sqltext.QuoteName(schema[0]), name))
 				}
 				return
 			}
@@ -310,7 +274,7 @@ func (r *run) clear(ctx context.Context, name, way string, copied bool) error {
 	}
 	if len(forbidden) > 0 {
 		return &problem.Error{Code: problem.Database, Where: "table " + name, What: "the role may neither set session_replication_role nor disable " + strings.Join(forbidden, ", "),
-			Remedy: fmt.Sprintf("Load as the tables' owner, or let the role: GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later).", quoteName(r.conn.Config().User))}
+			Remedy: fmt.Sprintf("Load as the tables' owner, or let the role: GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later).", sqltext.QuoteName(r.conn.Config().User))}
 	}
 	if len(statements) == 0 {
 		return nil
@@ -429,7 +393,7 @@ func (r *run) putKeyBack(ctx context.Context, k droppedKey) error {
 		return &problem.Error{Code: problem.Database, Where: "table " + k.table,
 			What:    fmt.Sprintf("rows break the foreign key %s, and a role without session_replication_role cannot put it back over them", k.name),
 			Excerpt: "DETAIL: " + pe.Detail, Err: err,
-			Remedy: fmt.Sprintf("Mend the data in Fabricate, or let the role: GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later).", quoteName(r.conn.Config().User))}
+			Remedy: fmt.Sprintf("Mend the data in Fabricate, or let the role: GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later).", sqltext.QuoteName(r.conn.Config().User))}
 	}
 	if err := r.exec(ctx, add+" NOT VALID"+comment); err != nil {
 		return (&failure{err: err}).problem()
@@ -453,64 +417,4 @@ func (w *ownersWay) keysStay() bool { return w != nil && w.active && len(w.stayi
 // checked tells whether the server has checked a key of late.
 func (w *ownersWay) checked(k foreignKey) bool {
 	return w != nil && w.valid[k.tableName()+" "+k.name]
-}
-
-// touched is a table that a statement changes, and what must be out of the way for that.
-type touched struct {
-	parts  []string
-	way    string
-	copied bool // its rows come by COPY
-}
-
-// readForTables is how much of a statement that is no plain INSERT, COPY or TRUNCATE is searched for tables, in bytes.
-const readForTables = 64 << 10
-
-// touchedTables finds the tables that a statement changes, as far as its text shows them.
-func touchedTables(text []byte, escapes bool) []touched {
-	info := classify(&tokens{text: text, escapes: escapes})
-	var all []touched
-	switch info.kind {
-	case insertStatement, copyStatement:
-		for _, parts := range info.tables {
-			all = append(all, touched{parts, wayForRows, info.kind == copyStatement})
-		}
-	case truncateStatement:
-		for _, parts := range info.tables {
-			all = append(all, touched{parts: parts, way: wayForTruncate})
-		}
-	}
-	if info.kind != otherStatement && !slices.Contains([]statementKind{insertStatement}, info.kind) {
-		return all
-	}
-	t := &tokens{text: text[:min(len(text), readForTables)], escapes: escapes}
-	for tok := t.next(); tok.kind != endToken; tok = t.next() {
-		if tok.kind != wordToken {
-			continue
-		}
-		way := wayForChanges
-		switch tok.text {
-		case "values": // literals follow
-			return all
-		case "insert":
-			if way = wayForRows; !t.accept("into") {
-				continue
-			}
-		case "merge":
-			if !t.accept("into") {
-				continue
-			}
-		case "delete":
-			if !t.accept("from") {
-				continue
-			}
-		case "update":
-		default:
-			continue
-		}
-		t.accept("only")
-		if parts := t.relation(); len(parts) > 0 && parts[0] != "set" { // ON CONFLICT DO UPDATE SET
-			all = append(all, touched{parts: parts, way: way})
-		}
-	}
-	return all
 }

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/nearest"
@@ -149,9 +151,9 @@ func (r *run) rowTables(ctx context.Context) ([]rowTable, error) {
 func (rows Rows) tableOf(file string, tables []rowTable) (found *rowTable, wanted string) {
 	base := path.Base(file)
 	if mapped, ok := rows.Tables[file]; ok {
-		return tableCalled((&tokens{text: []byte(mapped)}).relation(), tables), mapped
+		return tableCalled((&sqltext.Tokens{Text: []byte(mapped)}).Relation(), tables), mapped
 	} else if mapped, ok := rows.Tables[base]; ok {
-		return tableCalled((&tokens{text: []byte(mapped)}).relation(), tables), mapped
+		return tableCalled((&sqltext.Tokens{Text: []byte(mapped)}).Relation(), tables), mapped
 	}
 	name := strings.TrimSuffix(base, path.Ext(base))
 	if rows.Table != "" && len(rows.Files) == 1 {
@@ -202,7 +204,7 @@ func nearTable(wanted string, tables []rowTable) string {
 	for _, t := range tables {
 		names = append(names, t.name)
 		if t.name == wanted {
-			elsewhere = append(elsewhere, quoteName(t.schema, t.name))
+			elsewhere = append(elsewhere, sqltext.QuoteName(t.schema, t.name))
 		}
 	}
 	if len(elsewhere) > 0 {
@@ -373,7 +375,7 @@ func (r *run) writeRowsScript(ctx context.Context, f *rowsFS) ([]byte, error) {
 		}
 		var truncated []string
 		for _, file := range f.files {
-			name := quoteName(file.table.schema, file.table.name)
+			name := sqltext.QuoteName(file.table.schema, file.table.name)
 			switch {
 			case slices.Contains(deleted, file.table.oid):
 				fmt.Fprintf(&b, "DELETE FROM %s;\n", name)
@@ -406,11 +408,11 @@ func (file *rowFile) writeCopy(b *bytes.Buffer) {
 	var columns []string
 	for _, c := range file.columns {
 		if !c.generated {
-			columns = append(columns, quoteName(c.name))
+			columns = append(columns, sqltext.QuoteName(c.name))
 		}
 	}
 	if len(columns) > 0 {
-		fmt.Fprintf(b, "COPY %s (%s) FROM '%s';\n", quoteName(file.table.schema, file.table.name), strings.Join(columns, ", "), strings.ReplaceAll(file.name, "'", "''"))
+		fmt.Fprintf(b, "COPY %s (%s) FROM '%s';\n", sqltext.QuoteName(file.table.schema, file.table.name), strings.Join(columns, ", "), strings.ReplaceAll(file.name, "'", "''"))
 	}
 }
 

@@ -144,7 +144,6 @@ type run struct {
 	notices   int
 	reading   *psql.Script
 	held      *held     // what a run of INSERTs has read too far
-	truncates []*posted // kept, to be sent as one
 	posted    []*posted // sent, not yet answered
 
 	jobs       context.Context // of the copies over other connections
@@ -167,11 +166,10 @@ type run struct {
 	toAnalyze []string        // tables, once their rows are committed
 	analyzed  map[uint32]bool // tables that are, with all their rows so far
 
-	order     *order          // of the rows, where the script's own does not do, else nil
-	rows      *rowsFS         // where there is no script, else nil
-	emptied   emptied         // what the script has truncated
-	truncated map[string]bool // tables that it has named in a TRUNCATE, since it has done anything else than bring rows
-	way       *ownersWay      // taken where session_replication_role is refused, else nil
+	order   *order     // of the rows, where the script's own does not do, else nil
+	rows    *rowsFS    // where there is no script, else nil
+	emptied emptied    // what the script has truncated
+	way     *ownersWay // taken where session_replication_role is refused, else nil
 
 	at psql.Position // of the statement in hand, for the server's notices
 
@@ -185,7 +183,7 @@ func newRun(o Options) *run {
 	t.fragmentSize, t.largeInsert = cmp.Or(t.fragmentSize, fragmentSize), cmp.Or(t.largeInsert, largeInsert)
 	t.manyInserts, t.manyRows = cmp.Or(t.manyInserts, manyInserts), cmp.Or(t.manyRows, manyRows)
 	t.manyToAnalyze, t.keyMemory = cmp.Or(t.manyToAnalyze, manyToAnalyze), cmp.Or(t.keyMemory, keyMemory)
-	return &run{o: o, vars: psql.NewVars(), tally: newTally(), mentioned: map[string]bool{}, truncated: map[string]bool{}, foreknown: map[string]*tablePlan{}, plans: map[string]*tablePlan{}, analyzed: map[uint32]bool{}}
+	return &run{o: o, vars: psql.NewVars(), tally: newTally(), mentioned: map[string]bool{}, foreknown: map[string]*tablePlan{}, plans: map[string]*tablePlan{}, analyzed: map[uint32]bool{}}
 }
 
 // connect opens the connection that everything goes over.
@@ -406,8 +404,7 @@ func (r *run) lost(ctx context.Context, err error) error {
 
 // rollback rolls back what is open, even when ctx has ended.
 func (r *run) rollback(ctx context.Context) {
-	r.truncates = nil
-	_ = r.read(ctx)
+	_ = r.answered(ctx)
 	if !r.began || r.conn.IsClosed() {
 		r.began = false
 		return

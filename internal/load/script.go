@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
@@ -158,7 +160,7 @@ func (r *run) statement(ctx context.Context, sc *psql.Script, st *psql.Statement
 	if pass, err := r.passStatement(sc, st); pass || err != nil {
 		return failureAt(st.Pos, err)
 	}
-	if err := r.makeWay(ctx, st.Text); err != nil {
+	if err := r.makeWay(ctx, r.parse(st.Text, false)[0]); err != nil {
 		return &failure{at: st.Pos, err: err}
 	}
 	if st.First == "insert" {
@@ -173,7 +175,7 @@ func (r *run) statement(ctx context.Context, sc *psql.Script, st *psql.Statement
 		}
 	}
 	f := &failure{at: st.Pos, text: st.Text, locate: st.Locate}
-	infos := r.classify(st.Text, st.Compound)
+	infos := r.parse(st.Text, st.Compound)
 	if out := r.settleCopies(ctx, infos, st.Text); out != nil {
 		return out
 	}
@@ -189,22 +191,22 @@ func (r *run) statement(ctx context.Context, sc *psql.Script, st *psql.Statement
 		return &failure{at: st.Pos, err: err}
 	}
 	var rows func() (*psql.CopyReader, error)
-	if err := guard(r.readable(st.Text), infos, r.escapes()); err != nil {
+	if err := r.refusal(st.Text, infos); err != nil {
 		f.err, f.refused = err, true
 		return f
 	}
 	text := st.Text
-	if c := infos[0].copy; c != nil && c.file != "" && c.from && !st.Compound {
+	if c := infos[0].Copy; c != nil && c.File != "" && c.From && !st.Compound {
 		// A file of the server's, if the archive holds one of that name, is read here instead.
-		text = []byte(string(text[:c.fileAt.at]) + "STDIN" + string(text[c.fileAt.end:]))
-		rows = func() (*psql.CopyReader, error) { return sc.CopyFile(st.Pos, c.file) }
+		text = []byte(string(text[:c.FileAt.At]) + "STDIN" + string(text[c.FileAt.End:]))
+		rows = func() (*psql.CopyReader, error) { return sc.CopyFile(st.Pos, c.File) }
 	}
 	if rows == nil {
 		rows = sc.CopyData
 	}
 	if r.mayPost(st) && len(r.off) == 0 {
-		r.asWritten(st.Text, infos)
-		return r.post(ctx, st.Clone(), infos[0])
+		r.asWritten(infos)
+		return r.dispatch(ctx, &posted{st: st.Clone(), info: infos[0]})
 	}
 	return r.implicit(ctx, st.Text, f, func() *failure {
 		if r.began {
@@ -214,56 +216,50 @@ func (r *run) statement(ctx context.Context, sc *psql.Script, st *psql.Statement
 				return r.outcome(f, pgconn.CommandTag{})
 			}
 		}
-		if infos[0].unguarded && !st.Compound {
-			if done, failed := r.replicationRole(ctx, text, f); done {
+		if role := infos[0].Role; role != nil && !st.Compound {
+			if done, failed := r.replicationRole(ctx, text, role, f); done {
 				return failed
 			}
 		}
 		if st.Send != nil && (st.Send.Kind != psql.SendG || st.Send.Bind != nil) {
-			r.asWritten(text, infos)
+			r.asWritten(infos)
 			return r.send(ctx, st, rows, f)
 		}
 		return r.query(ctx, text, infos, rows, f)
 	})
 }
 
-// classify reads the heads of the statements in text.
-func (r *run) classify(text []byte, compound bool) []statementInfo {
-	text = r.readable(text)
-	whole := &tokens{text: text, escapes: r.escapes()}
-	var infos []statementInfo
-	for more := true; more; more = compound && whole.peek().kind != endToken {
-		one := &tokens{text: text, i: whole.i, escapes: whole.escapes}
-		if compound {
-			whole.skipStatement()
-			one.text = text[:whole.i]
-		}
-		infos = append(infos, classify(one))
+// parse reads the statements in text.
+func (r *run) parse(text []byte, compound bool) []sqltext.Statement {
+	all := sqltext.Parse(r.readable(text), sqltext.Options{Escapes: r.escapes(), Compound: compound})
+	for _, s := range all {
+		r.unguarded = r.unguarded || s.Unguarded
 	}
-	for _, info := range infos {
-		r.unguarded = r.unguarded || info.unguarded
+	return all
+}
+
+// refusal gives the error for what is never done for a script from outside.
+func (r *run) refusal(text []byte, statements []sqltext.Statement) error {
+	if refused := sqltext.Refuse(r.readable(text), statements, r.escapes()); refused != nil {
+		return &psql.Error{Refused: true, Message: refused.Message, Remedy: refused.Remedy}
 	}
-	return infos
+	return nil
 }
 
 // forget is called before statements are sent: what is known of names and of the catalog may be true no longer after them.
-func (r *run) forget(ctx context.Context, infos []statementInfo) error {
+func (r *run) forget(ctx context.Context, infos []sqltext.Statement) error {
 	var err error
 	for _, info := range infos {
-		switch info.kind {
-		case insertStatement, copyStatement:
+		switch info.Kind {
+		case sqltext.Insert, sqltext.Copy:
 			continue
-		case truncateStatement:
-			for _, parts := range info.tables {
-				r.truncated[quoteName(parts...)] = r.began
-			}
+		case sqltext.Truncate:
 		default:
-			clear(r.truncated)
 			err = firstError(err, r.settleNames(ctx))
 			r.tally.forgetNames()
 		}
 		r.forgetPlans()
-		if !info.session {
+		if info.Effect != sqltext.Session && info.Effect != sqltext.Setting {
 			r.forgetSeen()
 		}
 	}
@@ -271,11 +267,11 @@ func (r *run) forget(ctx context.Context, infos []statementInfo) error {
 }
 
 // query sends text and counts what it loads. It gives nil when all went well.
-func (r *run) query(ctx context.Context, text []byte, infos []statementInfo, rows func() (*psql.CopyReader, error), f *failure) *failure {
+func (r *run) query(ctx context.Context, text []byte, infos []sqltext.Statement, rows func() (*psql.CopyReader, error), f *failure) *failure {
 	start := time.Now()
 	size := int64(len(text))
 	var tags []pgconn.CommandTag
-	if given := rows; infos[0].copy != nil && infos[0].copy.binary {
+	if given := rows; infos[0].Copy != nil && infos[0].Copy.Binary {
 		rows = func() (*psql.CopyReader, error) {
 			reader, err := given()
 			if reader != nil {
@@ -297,13 +293,13 @@ func (r *run) query(ctx context.Context, text []byte, infos []statementInfo, row
 			out = f
 		}
 		return r.outcome(out, tag)
-	case ahead == nil && infos[0].copy != nil: // its rows may need, through a trigger say, what is under way over other connections
+	case ahead == nil && infos[0].Copy != nil: // its rows may need, through a trigger say, what is under way over other connections
 		if out := r.join(ctx); out != nil {
 			return out
 		}
 	case ahead != nil:
 		open = ahead.rows
-		if err = r.beforeRows(ctx, infos[0].tables[0], ahead.plan, ahead.many); err == nil {
+		if err = r.beforeRows(ctx, infos[0].Relations[0], ahead.plan, ahead.many); err == nil {
 			recoded, err = r.recode(ctx, infos[0], ahead)
 		}
 		if err != nil {
@@ -317,7 +313,7 @@ func (r *run) query(ctx context.Context, text []byte, infos []statementInfo, row
 		tag, err = r.sendRecoded(ctx, text, recoded)
 		tags = append(tags, tag)
 	} else {
-		r.asWritten(text, infos)
+		r.asWritten(infos)
 		err = r.wire.query(ctx, text, answers{copyIn: func() (io.Reader, error) {
 			if ahead != nil {
 				return ahead.all, nil
@@ -344,8 +340,8 @@ func (r *run) query(ctx context.Context, text []byte, infos []statementInfo, row
 		size += open.Bytes()
 	}
 	for i, tag := range tags {
-		if i < len(infos) && len(infos[i].tables) == 1 && (infos[i].kind == insertStatement || infos[i].kind == copyStatement) && err == nil {
-			r.tally.count(infos[i].tables[0], tag.RowsAffected(), size, time.Since(start))
+		if i < len(infos) && len(infos[i].Relations) == 1 && (infos[i].Kind == sqltext.Insert || infos[i].Kind == sqltext.Copy) && err == nil {
+			r.tally.count(infos[i].Relations[0], tag.RowsAffected(), size, time.Since(start))
 			size, start = 0, time.Now()
 		}
 	}
@@ -384,14 +380,14 @@ func (r *run) copy(ctx context.Context, sc *psql.Script, c *psql.Copy) *failure 
 	if pass, err := r.passes(sc, text); pass || err != nil {
 		return failureAt(c.Pos, err)
 	}
-	if err := r.makeWay(ctx, text); err != nil {
+	if err := r.makeWay(ctx, r.parse(text, false)[0]); err != nil {
 		return &failure{at: c.Pos, err: err}
 	}
-	infos := r.classify(text, true)
+	infos := r.parse(text, true)
 	if err := r.forget(ctx, infos); err != nil {
 		return &failure{at: c.Pos, err: err}
 	}
-	if err := guard(r.readable(text), infos, r.escapes()); err != nil {
+	if err := r.refusal(text, infos); err != nil {
 		return &failure{at: c.Pos, err: err, refused: true}
 	}
 	if err := r.settleIndexes(ctx, infos); err != nil {

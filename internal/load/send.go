@@ -122,11 +122,11 @@ func (r *run) gexec(ctx context.Context, st *psql.Statement, values [][][]byte, 
 // generated runs one statement of \gexec.
 func (r *run) generated(ctx context.Context, st *psql.Statement, text []byte, rows func() (*psql.CopyReader, error)) *failure {
 	f := &failure{at: st.Send.Pos, text: text}
-	infos := r.classify(text, true)
+	infos := r.parse(text, true)
 	if f.err = r.forget(ctx, infos); f.err != nil {
 		return f
 	}
-	if err := guard(r.readable(text), infos, r.escapes()); err != nil {
+	if err := r.refusal(text, infos); err != nil {
 		f.err, f.refused = err, true
 		return f
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -87,7 +89,7 @@ func (r *run) syncSequences(ctx context.Context, oids []uint32) error {
 	if len(forbidden) > 0 {
 		names := strings.Join(forbidden, ", ")
 		r.warn(fmt.Sprintf("the role may not move the sequence %s, so the next default value may collide with a loaded row: GRANT SELECT, UPDATE ON SEQUENCE %[1]s TO %s",
-			names, quoteName(r.conn.Config().User)))
+			names, sqltext.QuoteName(r.conn.Config().User)))
 	}
 	var moves []string
 	for part := range slices.Chunk(asked, sequencesTogether) {
@@ -127,7 +129,7 @@ func (r *run) fedSequences(ctx context.Context, oids []uint32) ([]sequence, erro
 		last.replaced = last.replaced && slices.Contains(r.emptied.oids, table)
 		if loaded && hidden {
 			r.warn(fmt.Sprintf("row security hides rows of %s from the role, so the sequence %s may not be past the largest of them: ALTER ROLE %s BYPASSRLS, or load as the table's owner",
-				tableName, s.name, quoteName(r.conn.Config().User)))
+				tableName, s.name, sqltext.QuoteName(r.conn.Config().User)))
 		}
 		if loaded {
 			far, filter := "max", ""

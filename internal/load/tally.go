@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+
 	"github.com/jackc/pgx/v5"
 )
 
@@ -36,7 +38,7 @@ func (t *tally) count(parts []string, rows, bytes int64, elapsed time.Duration) 
 	if !t.counting || rows == 0 || len(parts) == 0 {
 		return
 	}
-	key := quoteName(parts...)
+	key := sqltext.QuoteName(parts...)
 	e := t.byName[key]
 	if e == nil {
 		e = &entry{Table: Table{Name: key}}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
@@ -32,7 +34,7 @@ type survey struct {
 
 // head is the beginning of a statement that fills or empties a table.
 type head struct {
-	kind       statementKind
+	kind       sqltext.Kind
 	parts      []string  // the table's name
 	columns    []string  // nil if none are named
 	overriding bool      // INSERT … OVERRIDING
@@ -123,6 +125,7 @@ type surveyor struct {
 	last    []byte // the beginning of the last INSERT, up to its rows
 	inside  bool   // the statement before goes on
 	path    string
+	local   bool // the path was set for a transaction
 	rows    bool // rows have come
 	between bool // and something else since
 }
@@ -141,67 +144,48 @@ func (s *surveyor) statement(st *psql.Statement) (rows bool) {
 }
 
 func (s *surveyor) text(text []byte, locate func(offset int) psql.Position) (rows bool) {
-	info := classify(&tokens{text: text, escapes: s.escapes})
-	s.replica = s.replica || info.unguarded
-	if info.kind == insertStatement || info.kind == copyStatement {
+	st := sqltext.Parse(text, sqltext.Options{Escapes: s.escapes})[0]
+	s.replica = s.replica || st.Unguarded
+	if st.Kind == sqltext.Insert || st.Kind == sqltext.Copy {
 		s.mixed, s.rows = s.mixed || s.between, true
 	} else {
 		s.between = s.rows
 	}
-	switch info.kind {
-	case insertStatement, copyStatement, truncateStatement:
-		for _, parts := range info.tables {
-			if len(parts) > 0 {
-				s.head(text, locate, &head{kind: info.kind, parts: parts, path: s.path})
-			}
+	switch st.Kind {
+	case sqltext.Insert, sqltext.Copy, sqltext.Truncate:
+		for i, name := range st.Relations {
+			s.head(text, locate, &head{kind: st.Kind, parts: name}, st, st.At[i])
 		}
-	case otherStatement:
-		s.other(&tokens{text: text, escapes: s.escapes})
-	case prepareTransaction:
+	case sqltext.Rollback, sqltext.RollbackTo: // a search_path may be what it was
+		s.unforeseen = true
+	case sqltext.Commit:
+		s.unforeseen = s.unforeseen || s.local
+	case sqltext.Other:
+		s.other(&sqltext.Tokens{Text: text, Escapes: s.escapes})
+	case sqltext.PrepareTransaction:
 		s.unforeseen = true
 	}
-	return info.copy != nil && info.copy.from && info.copy.file == ""
+	return st.Copy.FromStdin()
 }
 
-func (s *surveyor) head(text []byte, locate func(offset int) psql.Position, h *head) {
-	t := &tokens{text: text, escapes: s.escapes}
-	t.next()
-	at := t.i
+func (s *surveyor) head(text []byte, locate func(offset int) psql.Position, h *head, st sqltext.Statement, at int) {
 	var offsets []int
-	switch h.kind {
-	case insertStatement:
-		t.accept("into")
-		at = t.peek().at
-		t.relation()
-		if t.accept("as") {
-			t.next()
+	h.path = s.path
+	switch {
+	case st.Insert != nil:
+		h.columns, offsets, h.overriding = st.Insert.Columns, st.Insert.ColumnAt, st.Insert.Overriding
+		h.defaults = st.Insert.Default || st.Insert.Rows == 0 && bytes.Contains(bytes.ToLower(text[:min(len(text), shownHead)]), []byte("default"))
+		if rows := st.Insert.Rows; rows > 0 {
+			s.last = append(s.last[:0], text[:rows]...)
 		}
-		h.columns, offsets = t.names()
-		h.overriding = t.accept("overriding")
-		h.defaults = bytes.Contains(bytes.ToLower(text[t.i:min(len(text), t.i+shownHead)]), []byte("default"))
-		if rows := bytes.IndexByte(text[t.i:], '('); rows >= 0 {
-			s.last = append(s.last[:0], text[:t.i+rows]...)
-		}
-	case copyStatement:
-		t.accept("binary")
-		at = t.peek().at
-		t.relation()
-		h.columns, offsets = t.names()
-	case truncateStatement:
-		t.accept("table")
-		for at = t.peek().at; t.peek().kind != endToken; t.next() {
-			probe := *t
-			probe.accept("only")
-			if at = probe.peek().at; slices.Equal(probe.relation(), h.parts) {
-				break
-			}
-		}
+	case st.Copy != nil:
+		h.columns, offsets = st.Copy.Columns, st.Copy.ColumnAt
 	}
 	if !s.readNames(h) {
 		s.unforeseen = true
 		return
 	}
-	key := fmt.Sprint(h.kind, quoteName(h.parts...), quoteName(h.columns...), h.path)
+	key := fmt.Sprint(h.kind, sqltext.QuoteName(h.parts...), sqltext.QuoteName(h.columns...), h.path)
 	if s.seen[key] {
 		return
 	}
@@ -232,87 +216,69 @@ func (s *surveyor) readNames(h *head) bool {
 	return true
 }
 
-// names reads a list of column names in parentheses, with their offsets; nil if what follows is none.
-func (t *tokens) names() (names []string, offsets []int) {
-	at := t.i
-	for sep := "("; ; sep = "," {
-		if !t.accept(sep) {
-			if len(names) > 0 && t.accept(")") {
-				return names, offsets
-			}
-			break
-		}
-		name := t.next()
-		if name.kind != wordToken && name.kind != quotedToken || name.text == "select" && name.kind == wordToken {
-			break
-		}
-		names, offsets = append(names, name.text), append(offsets, name.at)
-	}
-	t.i = at
-	return nil, nil
-}
-
 // harmless are statements that neither make tables nor change what names mean or who may do what.
 var harmless = []string{"update", "delete", "lock", "analyze", "vacuum", "comment", "show", "checkpoint", "notify", "listen", "values", "table"}
 
 // other looks at a statement that names no table to fill.
-func (s *surveyor) other(t *tokens) {
-	switch first := t.next(); first.text {
+func (s *surveyor) other(t *sqltext.Tokens) {
+	switch first := t.Next(); first.Text {
 	case "set", "reset":
-		if !t.accept("session") {
-			t.accept("local")
+		local := false
+		if !t.Accept("session") {
+			local = t.Accept("local")
 		}
-		switch setting := t.next(); setting.text {
+		switch setting := t.Next(); setting.Text {
 		case "search_path", "schema":
-			if setting.text == "search_path" && !t.accept("to") {
-				t.accept("=")
+			if setting.Text == "search_path" && !t.Accept("to") {
+				t.Accept("=")
 			}
-			s.path = t.path()
+			s.path, s.local = pathOf(t), s.local || local
 		case "role", "authorization":
 			s.unforeseen = true
 		case "names":
-			s.sc.SetEncoding(psql.EncodingName(t.next().text))
+			s.sc.SetEncoding(psql.EncodingName(t.Next().Text))
 		case "client_encoding":
-			if !t.accept("to") {
-				t.accept("=")
+			if !t.Accept("to") {
+				t.Accept("=")
 			}
-			s.sc.SetEncoding(psql.EncodingName(t.next().text))
+			s.sc.SetEncoding(psql.EncodingName(t.Next().Text))
 		case "all":
 			s.path = ""
 		}
 	case "select":
-		if t.accept("pg_catalog") {
-			t.accept(".")
+		if t.Accept("pg_catalog") {
+			t.Accept(".")
 		}
-		switch name := t.next(); name.text {
+		switch name := t.Next(); name.Text {
 		case "set_config":
-			if !t.accept("(") || !strings.EqualFold(t.next().text, "search_path") || !t.accept(",") {
+			if !t.Accept("(") || !strings.EqualFold(t.Next().Text, "search_path") || !t.Accept(",") {
 				return
 			}
-			value := t.next()
-			if s.path = cmp.Or(value.text, `""`); value.kind != stringToken || !t.accept(",") {
+			value := t.Next()
+			if s.path = cmp.Or(value.Text, `""`); value.Kind != sqltext.StringToken || !t.Accept(",") {
 				s.unforeseen = true // it is computed
 			}
+			s.local = s.local || t.Next().Text != "false"
 		case "setval":
 		default:
 			s.unforeseen = true
 		}
 	case "alter":
-		s.unforeseen = s.unforeseen || !bytes.Contains(bytes.ToLower(t.text), []byte(" trigger "))
+		s.unforeseen = s.unforeseen || !bytes.Contains(bytes.ToLower(t.Text), []byte(" trigger "))
 	default:
-		s.unforeseen = s.unforeseen || first.kind != endToken && !slices.Contains(harmless, first.text)
+		s.unforeseen = s.unforeseen || first.Kind != sqltext.EndToken && !slices.Contains(harmless, first.Text)
 	}
 }
 
-// path reads the value of SET search_path.
-func (t *tokens) path() string {
+// pathOf reads the value of SET search_path.
+func pathOf(t *sqltext.Tokens) string {
 	var names []string
 	for {
-		switch name := t.next(); {
-		case name.kind == wordToken && name.text == "default" && len(names) == 0, name.kind == endToken:
+		switch name := t.Next(); {
+		case name.Kind == sqltext.WordToken && name.Text == "default" && len(names) == 0, name.Kind == sqltext.EndToken:
 			return strings.Join(names, ", ")
-		case name.kind == wordToken || name.kind == quotedToken || name.kind == stringToken:
-			names = append(names, quoteName(name.text))
+		case name.Kind == sqltext.WordToken || name.Kind == sqltext.QuotedToken || name.Kind == sqltext.StringToken:
+			names = append(names, sqltext.QuoteName(name.Text))
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
@@ -22,11 +24,11 @@ var noTag pgconn.CommandTag
 // ends that transaction; here a savepoint stands where the block in question began, ROLLBACK goes back to it, and COMMIT
 // moves it forward. done means that the statement has been dealt with. compound says that it is not sent by itself: it is joined to
 // others, or prepared.
-func (r *run) transactionControl(ctx context.Context, infos []statementInfo, compound bool) (done bool, err error) {
+func (r *run) transactionControl(ctx context.Context, infos []sqltext.Statement, compound bool) (done bool, err error) {
 	if compound {
 		for _, info := range infos {
-			switch info.kind {
-			case beginStatement, commitStatement, rollbackStatement, prepareTransaction:
+			switch info.Kind {
+			case sqltext.Begin, sqltext.Commit, sqltext.Rollback, sqltext.PrepareTransaction:
 				return true, &psql.Error{Pos: r.at, Message: `BEGIN, COMMIT and ROLLBACK that are joined to other statements or prepared cannot be carried out inside one transaction`,
 					Remedy: "Set transaction to none."}
 			}
@@ -34,49 +36,49 @@ func (r *run) transactionControl(ctx context.Context, infos []statementInfo, com
 		return false, nil
 	}
 	info := infos[0]
-	switch info.kind {
-	case beginStatement:
+	switch info.Kind {
+	case sqltext.Begin:
 		if r.inBlock {
 			r.notice(r.place() + "WARNING: there is already a transaction in progress")
 			return true, r.setModes(ctx, info) // as the server does
 		}
 		r.inBlock = true
-		if info.level != "" {
-			r.notice(fmt.Sprintf("%sthe one transaction of the load is under way, so its %s stays as it is", r.place(), info.level))
-			info.level = ""
+		if info.Level != "" {
+			r.notice(fmt.Sprintf("%sthe one transaction of the load is under way, so its %s stays as it is", r.place(), info.Level))
+			info.Level = ""
 		}
 		if err := r.exec(ctx, movedBlock); err != nil {
 			return true, err
 		}
 		return true, r.setModes(ctx, info)
-	case setTransaction:
+	case sqltext.SetTransaction:
 		if !r.inBlock {
 			r.notice(r.place() + "WARNING: SET TRANSACTION can only be used in transaction blocks")
 			return true, nil
 		}
 		return true, r.setModes(ctx, info)
-	case commitStatement, rollbackStatement:
+	case sqltext.Commit, sqltext.Rollback:
 		if !r.inBlock {
-			if info.chain {
-				return true, outsideBlock(info.name + " AND CHAIN")
+			if info.Chain {
+				return true, outsideBlock(info.Command + " AND CHAIN")
 			}
 			r.notice(r.place() + "WARNING: there is no transaction in progress")
 			return true, nil
 		}
-		r.inBlock = info.chain
+		r.inBlock = info.Chain
 		move := movedBlock
-		if info.kind == rollbackStatement || r.wire.pg.TxStatus() == 'E' {
+		if info.Kind == sqltext.Rollback || r.wire.pg.TxStatus() == 'E' {
 			move = "ROLLBACK TO SAVEPOINT " + blockStart
 		}
-		if r.readOnly = r.readOnly && info.chain; r.readOnly {
+		if r.readOnly = r.readOnly && info.Chain; r.readOnly {
 			move += "; SET TRANSACTION READ ONLY"
 		}
 		return true, r.exec(ctx, move)
-	case savepointStatement:
+	case sqltext.Savepoint:
 		if !r.inBlock {
-			return true, outsideBlock(info.name)
+			return true, outsideBlock(info.Command)
 		}
-	case prepareTransaction:
+	case sqltext.PrepareTransaction:
 		return true, &psql.Error{Pos: r.at, Message: "PREPARE TRANSACTION would end the one transaction of the load", Remedy: "Set transaction to none."}
 	}
 	return false, nil
@@ -105,7 +107,7 @@ func (r *run) firstLevel() string {
 		case err != nil:
 			return ""
 		case ok && !st.Compound && (st.First == "begin" || st.First == "start" || st.First == "set"):
-			return classify(&tokens{text: r.readable(st.Text), escapes: r.escapes()}).level
+			return r.parse(st.Text, false)[0].Level
 		case ok:
 			return ""
 		}
@@ -114,17 +116,17 @@ func (r *run) firstLevel() string {
 
 // setModes sets the modes of the one transaction as a script asks for them. That it is read only ends with the savepoint, that is
 // with the script's block.
-func (r *run) setModes(ctx context.Context, info statementInfo) error {
-	if info.level != "" && info.level != r.level {
-		if err := r.exec(ctx, "SET TRANSACTION "+info.level); err != nil {
+func (r *run) setModes(ctx context.Context, info sqltext.Statement) error {
+	if info.Level != "" && info.Level != r.level {
+		if err := r.exec(ctx, "SET TRANSACTION "+info.Level); err != nil {
 			return err
 		}
 	}
-	if info.access == "" {
+	if info.Access == "" {
 		return nil
 	}
-	r.readOnly = info.access == "READ ONLY"
-	return r.exec(ctx, "SET TRANSACTION "+info.access)
+	r.readOnly = info.Access == "READ ONLY"
+	return r.exec(ctx, "SET TRANSACTION "+info.Access)
 }
 
 func (r *run) place() string { return fmt.Sprintf("%s:%d: ", r.at.File, r.at.Line) }

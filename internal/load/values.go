@@ -3,6 +3,8 @@ package load
 import (
 	"bytes"
 	"encoding/binary"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
 // literalRule says which literals of an INSERT's VALUES may become a field of COPY's text format, for one column. A quoted
@@ -24,35 +26,6 @@ const (
 	signedZero                      // real, double precision: as numeric, but -0 is 0 as a number and -0 as text
 	spelledNumber                   // text: only where the number's own output is spelled the same
 )
-
-// insertHead is what stands before the rows of an INSERT.
-type insertHead struct {
-	table   []string
-	columns []string // nil if not given
-	rows    int      // offset of the first row
-}
-
-// parseInsert reads INSERT INTO table [(columns)] VALUES. ok is false for any other form.
-func parseInsert(text []byte) (h insertHead, ok bool) {
-	t := &tokens{text: text}
-	if !t.accept("insert") || !t.accept("into") {
-		return h, false
-	}
-	if h.table = t.relation(); len(h.table) == 0 {
-		return h, false
-	}
-	if tok := t.peek(); tok.kind == otherToken && tok.text == "(" {
-		if h.columns = t.columns(); h.columns == nil {
-			return h, false
-		}
-	}
-	if !t.accept("values") {
-		return h, false
-	}
-	t.skipSpace()
-	h.rows = t.i
-	return h, true
-}
 
 // special are the bytes of a quoted string that need a look: its end, and what COPY's text format escapes.
 var special = [256]bool{'\'': true, '\\': true, '\n': true, '\r': true, '\t': true, 0: true}
@@ -235,7 +208,7 @@ var fieldTrue, fieldFalse = []byte("true"), []byte("false")
 // bare reads a literal without quotes that begins at text[i]: the field that it becomes, nil for NULL, and the offset behind it.
 func bare(text []byte, i int, rule literalRule) (field []byte, next int, ok bool) {
 	switch c := text[i]; {
-	case isDigit(c) || c == '-' || c == '+' || c == '.':
+	case sqltext.IsDigit(c) || c == '-' || c == '+' || c == '.':
 		return number(text, i, rule.number)
 	case c|0x20 == 'n' && wordAt(text, i, "null"):
 		return nil, i + 4, true
@@ -294,7 +267,7 @@ const maxDigits = 18
 // goesOn are the bytes behind a number or a word that make it something else: 0x1F, 1_000, 1abc, 1.2.3, true.x.
 var goesOn = func() (t [256]bool) {
 	for c := range t {
-		t[c] = isWordByte(byte(c)) || c == '.' || c == '$'
+		t[c] = sqltext.IsWordByte(byte(c)) || c == '.' || c == '$'
 	}
 	return t
 }()
@@ -307,7 +280,7 @@ func integerAt(text []byte, i int) (v int64, next int, ok bool) {
 		i++
 	}
 	from := i
-	for ; i < len(text) && isDigit(text[i]); i++ {
+	for ; i < len(text) && sqltext.IsDigit(text[i]); i++ {
 		v = v*10 + int64(text[i]-'0')
 	}
 	if i == from || i-from > maxDigits || i < len(text) && goesOn[text[i]] {
@@ -374,7 +347,7 @@ func number(text []byte, i int, rule numberRule) (field []byte, next int, ok boo
 }
 
 func skipDigits(text []byte, i int) int {
-	for i < len(text) && isDigit(text[i]) {
+	for i < len(text) && sqltext.IsDigit(text[i]) {
 		i++
 	}
 	return i

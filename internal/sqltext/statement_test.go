@@ -1,0 +1,215 @@
+package sqltext
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+var effectNames = map[Effect]string{Anything: "anything", Nothing: "nothing", Rows: "rows", Setting: "setting", Session: "session", Sequence: "sequence", Empty: "empty", Rewind: "rewind"}
+
+// TestEffects holds what each form of a statement may change. All that is not on a closed list is anything.
+func TestEffects(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]Effect{
+		"INSERT INTO t VALUES (1, -2.5, 'a', NULL, true, DEFAULT, E'\\n', $$x$$, 1e-5, .5, +3), (2)": Rows,
+		`INSERT INTO "s"."T" (a, "B") VALUES ('a'
+			'b');`: Rows,
+		"INSERT INTO t OVERRIDING SYSTEM VALUE VALUES (1)":                 Rows,
+		"INSERT INTO t AS x VALUES (1)":                                    Rows,
+		"INSERT INTO t VALUES (f())":                                       Anything,
+		"INSERT INTO t VALUES (1 + 2)":                                     Anything,
+		"INSERT INTO t VALUES ('1'::money)":                                Anything,
+		"INSERT INTO t VALUES (date '2024-01-01')":                         Anything,
+		"INSERT INTO t VALUES (current_user)":                              Anything,
+		"INSERT INTO t VALUES (1) RETURNING f(a)":                          Anything,
+		"INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING":                  Anything,
+		"INSERT INTO t (a[1]) VALUES (1)":                                  Anything,
+		"INSERT INTO t SELECT set_config('TimeZone', 'Asia/Tokyo', false)": Anything,
+		"INSERT INTO t DEFAULT VALUES":                                     Anything,
+		"INSERT INTO t VALUES (1), (2),":                                   Anything,
+		"WITH x AS (SELECT f()) INSERT INTO t VALUES (1)":                  Anything,
+		"COPY t FROM stdin":                                                Rows,
+		"COPY t (a) FROM STDIN WITH (FORMAT csv, HEADER)":                  Rows,
+		"COPY t FROM stdin WHERE f(a)":                                     Anything,
+		"COPY t TO stdout":                                                 Anything,
+		"COPY (SELECT f()) TO stdout":                                      Anything,
+		"TRUNCATE t, ONLY u * CASCADE":                                     Empty,
+		"BEGIN":                                                            Nothing,
+		"START TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY":        Nothing,
+		"COMMIT":                            Anything, // deferred triggers run
+		"ROLLBACK":                          Rewind,
+		"ABORT WORK AND CHAIN":              Rewind,
+		"ROLLBACK TO SAVEPOINT a":           Rewind,
+		"ROLLBACK PREPARED 'x'":             Anything,
+		"SAVEPOINT a":                       Nothing,
+		"RELEASE a":                         Nothing,
+		"SET client_min_messages = warning": Setting,
+		"SET LOCAL work_mem = '1MB'":        Setting,
+		"SET TimeZone = 'UTC'":              Session,
+		"SET TIME ZONE 'UTC'":               Session,
+		"SET search_path TO a, b":           Session,
+		"SET ROLE x":                        Session,
+		"SET SESSION AUTHORIZATION x":       Session,
+		"SET my.own = 'x'":                  Session,
+		"SET TRANSACTION READ ONLY":         Session,
+		"RESET ALL":                         Session,
+		"SET CONSTRAINTS ALL IMMEDIATE":     Anything,
+		"SELECT pg_catalog.set_config('search_path', '', false);": Session,
+		"SELECT set_config('search_path', lower('S1'), false)":    Anything,
+		"SELECT set_config('work_mem', '1MB', false), f()":        Anything,
+		"SELECT pg_catalog.setval('s', 7, true)":                  Sequence,
+		"SELECT setval('s', -7)":                                  Sequence,
+		"SELECT setval('s', (SELECT max(id) FROM t))":             Anything,
+		"SELECT nextval('s')":                                     Anything,
+		"SELECT 1":                                                Anything,
+		"SHOW TimeZone":                                           Nothing,
+		"DO $$ BEGIN END $$":                                      Anything,
+		"CALL f()":                                                Anything,
+		"CREATE TABLE t (a int)":                                  Anything,
+		"ANALYZE":                                                 Anything,
+		"DISCARD ALL":                                             Anything,
+		"garbage":                                                 Anything,
+		"":                                                        Nothing,
+		"-- nothing":                                              Nothing,
+		"INSERT INTO t VALUES (" + strings.Repeat("1, ", maxConstants) + "1)": Anything, // not looked at to its end
+	} {
+		if got := Parse([]byte(text), Options{}); len(got) != 1 || got[0].Effect != want {
+			t.Errorf("%.80s: %s, not %s", text, effectNames[got[0].Effect], effectNames[want])
+		}
+	}
+}
+
+// TestParse holds what is read of statements.
+func TestParse(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`INSERT INTO a."B c" (x, "Y") VALUES (1)`:         `Insert ["a"."B c"] columns [x Y] rows 36`,
+		`INSERT INTO t VALUES (1)`:                        `Insert ["t"] columns [] rows 21`,
+		`INSERT INTO t AS u VALUES (1)`:                   `Insert ["t"] columns [] rows 0`,
+		`INSERT INTO t (U&"\0061") VALUES (1)`:            `Insert ["t"] columns [a] rows 0`,
+		`INSERT INTO t OVERRIDING USER VALUE VALUES (1)`:  `Insert ["t"] columns [] rows 0`,
+		`INSERT INTO t SELECT 1`:                          `Insert ["t"] columns [] rows 0`,
+		`COPY s.t (a, b) FROM '/x' (FORMAT binary)`:       `Copy ["s"."t"] columns [a b] from true file /x binary true plain false`,
+		`COPY BINARY t FROM stdin`:                        `Copy ["t"] columns [] from true file  binary true plain false`,
+		`COPY t (a) FROM stdin;`:                          `Copy ["t"] columns [a] from true file  binary false plain true`,
+		`COPY t TO stdout`:                                `Copy [] columns [] from false file  binary false plain true`,
+		`TRUNCATE TABLE ONLY (a.b), c * RESTART IDENTITY`: `Truncate ["a"."b" "c"] only true`,
+		`TRUNCATE c`:                                      `Truncate ["c"] only false`,
+		`SET session_replication_role = replica`:          `Other role replica`,
+		`SET LOCAL "session_replication_role" TO DEFAULT`: `Other role origin`,
+		`RESET session_replication_role`:                  `Other role origin`,
+		`RESET ALL`:                                       `Other role origin all`,
+		`SET session_replication_role = bogus`:            `Other`,
+		`SELECT pg_catalog.set_config('session_replication_role', 'local', false)`: `Other role local`,
+	} {
+		s := Parse([]byte(text), Options{})[0]
+		got := map[Kind]string{Other: "Other", Insert: "Insert", Copy: "Copy", Truncate: "Truncate"}[s.Kind]
+		if s.Kind != Other {
+			got += fmt.Sprintf(" %v", s.Relations)
+		}
+		switch {
+		case s.Insert != nil:
+			got += fmt.Sprintf(" columns %v rows %d", s.Insert.Columns, s.Insert.Rows)
+		case s.Copy != nil:
+			got += fmt.Sprintf(" columns %v from %t file %s binary %t plain %t", s.Copy.Columns, s.Copy.From, s.Copy.File, s.Copy.Binary, s.Copy.Plain)
+		case s.Kind == Truncate:
+			got += fmt.Sprintf(" only %t", s.Only)
+		case s.Role != nil:
+			got += " role " + s.Role.Value
+			if s.Role.All {
+				got += " all"
+			}
+		}
+		if got != want {
+			t.Errorf("%s:\n%s, not\n%s", text, got, want)
+		}
+	}
+}
+
+// TestCompound holds how joined statements are cut, and that nothing is certain of them.
+func TestCompound(t *testing.T) {
+	t.Parallel()
+	kinds := func(text string) (kinds []Kind) {
+		for _, s := range Parse([]byte(text), Options{Compound: true}) {
+			kinds = append(kinds, s.Kind)
+		}
+		return kinds
+	}
+	for text, want := range map[string][]Kind{
+		"INSERT INTO t VALUES (1); COMMIT; BEGIN": {Insert, Commit, Begin},
+		"COPY t FROM stdin; commit":               {Copy, Commit},
+		"SELECT E'a'\n'\\'' ; commit ; select ''": {Other, Commit, Other}, // a string that goes on is of the first one's kind
+		"SELECT 'a' 'b\\' ; commit":               {Other, Commit},
+		"CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END; COMMIT": {Other, Commit},
+		"SELECT * FROM begin atomic ; commit":               {Other, Commit},
+		"SELECT $$;$$, $a$ ; $a$, \";\" /* ; /* ; */ */; ;": {Other, Other},
+	} {
+		if got := kinds(text); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v, not %v", text, got, want)
+		}
+	}
+	for _, s := range Parse([]byte("SET work_mem = '1MB'; INSERT INTO t VALUES (1)"), Options{Compound: true}) {
+		if s.Effect != Session {
+			t.Errorf("joined statements have the effect %s", effectNames[s.Effect])
+		}
+	}
+}
+
+// TestTouches holds which tables a statement changes, and whether its text shows all of them.
+func TestTouches(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"INSERT INTO a.b VALUES (1)":          `"a"."b" rows; true`,
+		"COPY t FROM stdin":                   `"t" rows copied; true`,
+		"TRUNCATE a, b":                       `"a" truncate "b" truncate; true`,
+		"UPDATE ONLY t SET a = 1":             `"t" changes; true`,
+		"DELETE FROM t WHERE a IN (SELECT 1)": `"t" changes; true`,
+		"DELETE FROM t WHERE f(a)":            `"t" changes; false`,
+		"WITH x AS (DELETE FROM t RETURNING *) INSERT INTO u (a) SELECT * FROM x": `"t" changes "u" rows; true`,
+		"INSERT INTO t SELECT 1 FROM u":                                           `"t" rows "t" rows; true`,
+		"MERGE INTO t USING u ON (t.a = u.a) WHEN MATCHED THEN DELETE":            `"t" changes; true`,
+		"DO $$ BEGIN DELETE FROM t; END $$":                                       `; false`,
+		"SELECT f()":                                                              `; false`,
+		"SELECT count(*) FROM t":                                                  `; true`,
+		"CALL p()":                                                                `; false`,
+		"EXECUTE x":                                                               `; false`,
+		"CREATE TABLE x AS SELECT 1":                                              `; false`,
+		"SET work_mem = 1":                                                        `; true`,
+	} {
+		s := Parse([]byte(text), Options{})[0]
+		touches, whole := s.Touches()
+		var got []string
+		for _, touch := range touches {
+			text := touch.Name.String() + " " + string(touch.Change)
+			if touch.Copied {
+				text += " copied"
+			}
+			got = append(got, text)
+		}
+		if shown := fmt.Sprintf("%s; %t", strings.Join(got, " "), whole); shown != want {
+			t.Errorf("%s: %s, not %s", text, shown, want)
+		}
+	}
+}
+
+// FuzzParse looks for texts at which reading does not end or goes beyond the text.
+func FuzzParse(f *testing.F) {
+	for _, text := range []string{"INSERT INTO t VALUES (1, 'a'), (2e-", "COPY t FROM '", "E'a'\n'\\", "$a$ $a", "U&\"x\" UESCAPE '!'", "/* /*", "BEGIN; CREATE FUNCTION f() BEGIN ATOMIC"} {
+		f.Add([]byte(text), true)
+	}
+	f.Fuzz(func(t *testing.T, text []byte, escapes bool) {
+		for _, compound := range []bool{false, true} {
+			statements := Parse(text, Options{Escapes: escapes, Compound: compound})
+			for _, s := range statements {
+				s.Touches()
+				s.RunsAlone()
+				if s.Insert != nil && s.Insert.Rows > len(text) {
+					t.Fatal("rows begin behind the text")
+				}
+			}
+			Refuse(text, statements, escapes)
+		}
+	})
+}

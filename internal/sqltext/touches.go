@@ -1,0 +1,86 @@
+package sqltext
+
+import "slices"
+
+// Change is what a statement does to a table.
+type Change string
+
+// The changes.
+const (
+	Fills   Change = "rows"     // rows come
+	Empties Change = "truncate" // it is truncated, with what CASCADE reaches
+	Changes Change = "changes"  // rows may be changed or deleted
+)
+
+// Touch is a table that a statement changes.
+type Touch struct {
+	Name   Name
+	Change Change
+	Copied bool // its rows come by COPY
+}
+
+// readForTables is how much of a statement that is no plain INSERT, COPY or TRUNCATE is searched for tables, in bytes.
+const readForTables = 64 << 10
+
+// Touches finds the tables that the statement changes. whole is false when it may change others that its text does not show.
+func (s *Statement) Touches() (all []Touch, whole bool) {
+	switch s.Kind {
+	case Insert, Copy:
+		for _, name := range s.Relations {
+			all = append(all, Touch{name, Fills, s.Kind == Copy})
+		}
+	case Truncate:
+		for _, name := range s.Relations {
+			all = append(all, Touch{Name: name, Change: Empties})
+		}
+	}
+	if s.Kind != Other && s.Kind != Insert || s.Effect != Anything {
+		return all, true
+	}
+	t := &Tokens{Text: s.text[:min(len(s.text), readForTables)], Escapes: s.escapes}
+	whole = len(s.text) <= readForTables
+	first := t.Peek()
+	plain := first.Kind == WordToken && slices.Contains(shown, first.Text)
+	var before Token
+	for tok := t.Next(); tok.Kind != EndToken; before, tok = tok, t.Next() {
+		if tok.Kind == OtherToken && tok.Text == "(" && (before.Kind == QuotedToken || before.Kind == WordToken && !slices.Contains(noCall, before.Text)) {
+			plain = false // a call, perhaps of a function that changes tables
+		}
+		if tok.Kind != WordToken {
+			continue
+		}
+		change := Changes
+		switch tok.Text {
+		case "insert":
+			if change = Fills; !t.Accept("into") {
+				continue
+			}
+		case "merge":
+			if !t.Accept("into") {
+				continue
+			}
+		case "delete":
+			if !t.Accept("from") {
+				continue
+			}
+		case "update":
+		default:
+			continue
+		}
+		t.Accept("only")
+		if name := t.Relation(); len(name) > 0 && name[0] != "set" { // ON CONFLICT DO UPDATE SET
+			all = append(all, Touch{Name: name, Change: change})
+		}
+		t.Names() // no call
+	}
+	return all, whole && plain
+}
+
+// shown are the first words of statements whose text shows what they change, if they call no function.
+var shown = []string{"insert", "update", "delete", "merge", "with", "select", "values", "table", "lock", "analyze", "comment", "vacuum", "explain", "declare", "fetch",
+	"move", "close", "notify", "listen", "unlisten", "checkpoint"}
+
+// noCall are words behind which a parenthesis is no call of a function of the user's.
+var noCall = []string{"as", "and", "or", "not", "in", "values", "where", "on", "using", "select", "from", "exists", "any", "all", "some", "over", "distinct",
+	"union", "except", "intersect", "when", "then", "else", "case", "array", "row", "conflict", "returning", "set", "by", "analyze", "explain", "with", "materialized",
+	"count", "min", "max", "sum", "coalesce", "lower", "upper", "now", "set_config", "setval", "setseed", "varchar", "char", "numeric", "timestamp"}

@@ -40,13 +40,17 @@ func (c *Fetcher) failed(ctx, requestCtx context.Context, address *url.URL, wher
 			"Raise the setting timeout.")}
 	}
 	if requestCtx.Err() != nil {
-		return &fault{passing: true, sent: sent, err: &problem.Error{
+		p := &problem.Error{
 			Code:   problem.Timeout,
 			Where:  where,
 			What:   fmt.Sprintf("no whole answer within %s", c.requestTimeout),
 			Remedy: "If the API is only slow, raise the setting request-timeout.",
 			Err:    requestCtx.Err(),
-		}}
+		}
+		if proxy := c.proxyFor(address); proxy != "" {
+			p.What += " (through the proxy " + proxy + ")"
+		}
+		return &fault{passing: true, sent: sent, err: p}
 	}
 	f := c.unreachable(address, where, err)
 	f.sent = sent
@@ -65,6 +69,7 @@ func (c *Fetcher) unreachable(address *url.URL, where string, err error) *fault 
 	proxy := c.proxyFor(address)
 	if proxy != "" {
 		p.What += " (through the proxy " + proxy + ")"
+		p.Remedy = "Check that the proxy works and lets this machine through to " + address.Host + " (HTTPS_PROXY, HTTP_PROXY, NO_PROXY)."
 	}
 	var (
 		noProxy    *net.OpError

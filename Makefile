@@ -14,7 +14,7 @@ BENCH ?=
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: need-postgres ## the whole path on this machine: a simulated API, a throwaway PostgreSQL, the real binary
@@ -90,6 +90,10 @@ bench: need-postgres ## every way to load the same rows, in turns, at three size
 .PHONY: bench-short
 bench-short: need-postgres ## the same with a tenth of the rows, once: that it works and every way leaves the right rows
 	@go run ./bench -size small -runs 1 -tiny 1 -warm-up=false -out= $(BENCH)
+
+.PHONY: release-dry-run
+release-dry-run: ## a whole release into bin/release, nothing published: six binaries, checksums, SBOMs, image, both action.yml
+	@release/dry-run.sh
 
 .PHONY: clean
 clean: ## remove what the other targets made

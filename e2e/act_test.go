@@ -50,8 +50,8 @@ func (w *world) run(t *testing.T, s scenario) result {
 	args := []string{
 		event, "--json", "--rm", "--pull=false", "--no-cache-server",
 		"--workflows", filepath.Join(w.root, s.workflow),
-		"--platform", "ubuntu-latest=fabricate-seed-e2e/runner",
-		"--container-daemon-socket", "unix://" + os.Getenv("E2E_ENGINE"),
+		"--platform", "ubuntu-latest=" + platform(s),
+		"--container-daemon-socket", daemonSocket(s),
 		"--insecure-secrets", // act is not to hide what the action lets slip
 		"--secret", "FABRICATE_API_KEY=" + apiKey,
 	}
@@ -61,6 +61,7 @@ func (w *world) run(t *testing.T, s scenario) result {
 		server := "postgresql://postgres:" + password + "@" + w.database
 		args = append(args,
 			"--env", "FABRICATE_API_URL=http://"+w.api+"/api/v1",
+			"--env", "CHANGED_RELEASES="+w.releases+"/changed",
 			"--secret", "PREVIEW_SERVER_URL="+server,
 			"--secret", "STAGING_DATABASE_URL="+server+"/staging",
 			"--local-repository", "fabricate-seed/fabricate-seed@v1="+w.released,
@@ -79,7 +80,11 @@ func (w *world) run(t *testing.T, s scenario) result {
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(w.root, "bin/act"), args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "DOCKER_HOST=unix://"+os.Getenv("E2E_SOCKET"), "XDG_CONFIG_HOME="+t.TempDir())
+	socket := os.Getenv("E2E_SOCKET")
+	if s.onHost {
+		socket = filepath.Join(t.TempDir(), "no-docker")
+	}
+	cmd.Env = append(os.Environ(), "DOCKER_HOST=unix://"+socket, "XDG_CONFIG_HOME="+t.TempDir(), "XDG_CACHE_HOME="+t.TempDir())
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // as cancelling the workflow; always() steps go on
 	cmd.WaitDelay = 30 * time.Second
 	var out bytes.Buffer
@@ -113,6 +118,21 @@ func (w *world) run(t *testing.T, s scenario) result {
 	r := read(out.Bytes())
 	r.failed = err != nil
 	return r
+}
+
+// platform says where a job's steps run.
+func platform(s scenario) string {
+	if s.onHost {
+		return "-self-hosted"
+	}
+	return "fabricate-seed-e2e/runner"
+}
+
+func daemonSocket(s scenario) string {
+	if s.onHost {
+		return "-" // none
+	}
+	return "unix://" + os.Getenv("E2E_ENGINE")
 }
 
 // pinned gives an action as the workflow names it, owner/name@commit, or with a commit that no one has.

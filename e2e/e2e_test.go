@@ -38,6 +38,7 @@ type scenario struct {
 	event    string          // "" means push
 	payload  string          // the event's JSON; "" means none
 	asUser   bool            // run in a user's repository, which has the action from ours as fabricate-seed@v1
+	onHost   bool            // the job runs on this machine itself, which is given no Docker
 	fails    bool            // the run is to fail
 	steps    map[string]step // by id
 	log      []string        // texts in the log: what the workflow's own steps found in the database
@@ -52,6 +53,7 @@ type step struct {
 	error    []string          // texts in that annotation
 	warnings []string          // texts, each in exactly one warning
 	summary  []string          // texts
+	silent   bool              // the program itself never ran: no summary
 }
 
 // Test is everything, in one world: it takes longer to make than most of what happens in it.
@@ -63,7 +65,7 @@ func Test(t *testing.T) {
 }
 
 func (w *world) workflows(t *testing.T) {
-	for _, s := range scenarios() {
+	for _, s := range append(scenarios(), native()...) {
 		t.Run(s.name, func(t *testing.T) { // one after the other: they publish the same port
 			r := w.run(t, s)
 			w.built = w.built || !s.asUser
@@ -118,7 +120,9 @@ func check(t *testing.T, id string, got *outcome, want step) {
 	if got.result != "failure" || got.exit != 0 && got.exit != want.exit {
 		t.Errorf("step %s: %s, exit code %d", id, got.result, got.exit)
 	}
-	contains(t, "summary of step "+id, got.summary, []string{"### ❌ Failed", fmt.Sprintf("Exit code %d", want.exit)})
+	if !want.silent {
+		contains(t, "summary of step "+id, got.summary, []string{"### ❌ Failed", fmt.Sprintf("Exit code %d", want.exit)})
+	}
 	if len(got.errors) != 1 {
 		t.Errorf("step %s: %d error annotations, want 1: %q", id, len(got.errors), got.errors)
 	}
@@ -142,6 +146,7 @@ type world struct {
 	user     string // a user's repository
 	database string // address of a database server, host:port
 	api      string // address of a simulator, host:port
+	releases string // address of what stands in for a release's files
 	built    bool   // a workflow of ours was run, and with it the Dockerfile's image built
 }
 
@@ -157,6 +162,7 @@ func newWorld(t *testing.T) *world {
 	shell(t, w.user, `git init -q . && mkdir db && cp "$1" db/schema.sql && git add . &&
 		git -c user.name=user -c user.email=user@example.org commit -qm 'A schema'`,
 		filepath.Join(root, "internal/simulator/shop/schema.sql"))
+	w.addNative(t)
 	w.database = serve(t, "5432", "-e", "POSTGRES_PASSWORD="+password, "postgres:17")
 	w.api = serve(t, "8080", "fabricate-seed-e2e/simulator")
 	wait(t, "the database server", func() bool {
@@ -170,13 +176,18 @@ func newWorld(t *testing.T) *world {
 // network, and gives its address.
 func serve(t *testing.T, port string, args ...string) string {
 	t.Helper()
-	gateway := shell(t, ".", `docker network inspect bridge --format '{{(index .IPAM.Config 0).Gateway}}'`)
-	if gateway == "" { // an engine which leaves the default to the kernel
-		gateway = "172.17.0.1"
-	}
-	id := shell(t, ".", `docker run -d --rm -p "$@"`, append([]string{gateway + "::" + port}, args...)...)
+	id := shell(t, ".", `docker run -d --rm -p "$@"`, append([]string{gateway(t) + "::" + port}, args...)...)
 	t.Cleanup(func() { shell(t, ".", `docker rm -f "$1"`, id) })
 	return shell(t, ".", `docker port "$1" "$2" | head -n 1`, id, port)
+}
+
+// gateway is the address of this machine on the engine's default network.
+func gateway(t *testing.T) string {
+	t.Helper()
+	if address := shell(t, ".", `docker network inspect bridge --format '{{(index .IPAM.Config 0).Gateway}}'`); address != "" {
+		return address
+	}
+	return "172.17.0.1" // an engine which leaves the default to the kernel
 }
 
 // psql gives what a query answers on the database server.

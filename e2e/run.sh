@@ -48,4 +48,4 @@ for _ in $(seq 100); do
 	[ -S "$tmp/docker.sock" ] && break
 	sleep 0.1
 done
-E2E_ENGINE=$engine E2E_SOCKET=$tmp/docker.sock E2E_CONTEXT=$tmp/context go test -tags e2e -count=1 -v -timeout 60m ./e2e "$@"
+E2E_ENGINE=$engine E2E_SOCKET=$tmp/docker.sock E2E_CONTEXT=$tmp/context E2E_DIST=$tmp/dist go test -tags e2e -count=1 -v -timeout 60m ./e2e "$@"

@@ -235,7 +235,7 @@ func databaseFaults() []fault {
 
 		// Locks.
 		fault{name: "lock held by another session", prepare: locked, code: problem.Timeout,
-			says: []string{"waited 500ms for the lock of users", "nightly-report (pid ", "idle in transaction for", "lock-timeout", asItWas}},
+			says: []string{"waited 500ms for the lock of public.users", "nightly-report (pid ", "idle in transaction for", "lock-timeout", asItWas}},
 		fault{name: "lock held by a statement that runs", code: problem.Timeout, says: []string{"nightly-report (pid ", "its statement has been running for"},
 			prepare: func(w *world) {
 				conn := w.session("BEGIN; LOCK TABLE users")
@@ -246,7 +246,7 @@ func databaseFaults() []fault {
 					work.Wait()
 				})
 			}},
-		fault{name: "lock let go within the limit", args: []string{"--lock-timeout=3s"}, says: []string{"waiting for the lock of users held by nightly-report", "for up to 3s"},
+		fault{name: "lock let go within the limit", args: []string{"--lock-timeout=3s"}, says: []string{"waiting for the lock of public.users held by nightly-report", "for up to 3s"},
 			prepare: func(w *world) { w.session("BEGIN; LOCK TABLE users") },
 			during: func(w *world) {
 				w.await(func() bool { return strings.Contains(w.out.String(), "waiting for the lock") })

@@ -5,11 +5,10 @@ import (
 	"context"
 	"io"
 
-	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
-
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
 // copyAhead is a COPY whose first rows were read before the server was asked for it.

@@ -66,11 +66,11 @@ func (r *run) noteEmptied(ctx context.Context, infos []sqltext.Statement) error 
 
 func (r *run) lookUpEmptied(ctx context.Context) error {
 	names := r.emptied.names
-	if len(names) == 0 || r.wire.pg.TxStatus() == 'E' {
+	if len(names) == 0 || r.session.TxStatus() == 'E' {
 		return nil
 	}
 	r.emptied.names = nil
-	rows, err := r.conn.Query(ctx, emptiedQuery, names)
+	rows, err := r.session.Conn().Query(ctx, emptiedQuery, names)
 	if err != nil {
 		return err
 	}

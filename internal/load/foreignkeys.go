@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
 const (
@@ -56,7 +57,7 @@ WHERE c.contype = 'f' AND c.conparentid = 0 AND `
 
 // foreignKeys reads the keys that meet a condition on $1.
 func (r *run) foreignKeys(ctx context.Context, condition, argument string) ([]foreignKey, error) {
-	rows, err := r.conn.Query(ctx, foreignKeyQuery+condition+" ORDER BY 2, 1", argument)
+	rows, err := r.session.Conn().Query(ctx, foreignKeyQuery+condition+" ORDER BY 2, 1", argument)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +104,7 @@ func (r *run) suspects(ctx context.Context, keys []foreignKey) ([]foreignKey, er
 		}
 		return text.String()
 	}
-	note := answers{row: func(v [][]byte) {
+	note := session.Handlers{Row: func(v [][]byte) {
 		if len(v) != 2 || string(v[1]) != "0" {
 			return
 		}
@@ -125,7 +126,7 @@ func (r *run) suspects(ctx context.Context, keys []foreignKey) ([]foreignKey, er
 	}
 	var err error
 	if len(r.workers) > 0 && !r.began {
-		err = r.spread(len(visible), func(s *run, i int) error { return s.wire.query(ctx, []byte(count(visible[i])), note) })
+		err = r.spread(len(visible), func(s *run, i int) error { return s.session.Do(ctx, []byte(count(visible[i])), note) })
 	} else {
 		err = r.try(ctx, text.String(), note)
 	}
@@ -149,7 +150,7 @@ func (r *run) checkForeignKey(ctx context.Context, k foreignKey, also string) er
 	}
 	switch {
 	case err != nil:
-		broken = fmt.Sprintf("foreign key %s of %s could not be checked: %s", k.name, k.tableName(), shortReason(err))
+		broken = fmt.Sprintf("foreign key %s of %s could not be checked: %s", k.name, k.tableName(), session.Reason(err))
 	case broken == "":
 		return nil
 	}
@@ -193,16 +194,16 @@ func (r *run) brokenKeys(ctx context.Context, k foreignKey) (string, error) {
 	var samples []string
 	for _, condition := range k.broken() {
 		count := int64(0)
-		if err := r.try(ctx, fmt.Sprintf("SELECT count(*) FROM %s f WHERE %s", k.table, condition), answers{
-			row: func(v [][]byte) { _, _ = fmt.Sscan(string(v[0]), &count) }}); err != nil {
+		if err := r.try(ctx, fmt.Sprintf("SELECT count(*) FROM %s f WHERE %s", k.table, condition), session.Handlers{
+			Row: func(v [][]byte) { _, _ = fmt.Sscan(string(v[0]), &count) }}); err != nil {
 			return "", err
 		}
 		if count == 0 {
 			continue
 		}
 		total += count
-		if err := r.try(ctx, fmt.Sprintf("SELECT DISTINCT concat_ws(', ', %s) FROM %s f WHERE %s LIMIT %d", strings.Join(shown, ", "), k.table, condition, sampleKeys), answers{
-			row: func(v [][]byte) { samples = append(samples, string(v[0])) }}); err != nil {
+		if err := r.try(ctx, fmt.Sprintf("SELECT DISTINCT concat_ws(', ', %s) FROM %s f WHERE %s LIMIT %d", strings.Join(shown, ", "), k.table, condition, sampleKeys), session.Handlers{
+			Row: func(v [][]byte) { samples = append(samples, string(v[0])) }}); err != nil {
 			return "", err
 		}
 	}

@@ -2,6 +2,8 @@ package load
 
 import (
 	"context"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
 // temporarySavepoint is psql's own name for it.
@@ -20,23 +22,23 @@ func (r *run) implicit(ctx context.Context, text []byte, f *failure, do func() *
 			return r.outcome(f, noTag)
 		}
 	}
-	if !r.vars.On("ON_ERROR_ROLLBACK") || !r.inTransaction() || r.wire.pg.TxStatus() != 'T' {
+	if !r.vars.On("ON_ERROR_ROLLBACK") || !r.inTransaction() || r.session.TxStatus() != 'T' {
 		return do()
 	}
 	if err := r.exec(ctx, "SAVEPOINT "+temporarySavepoint); err != nil {
 		f.err = err
 		return r.outcome(f, noTag)
 	}
-	r.wire.commands = nil
+	r.session.SetLast(session.Result{})
 	out := do()
 	after := ""
 	switch {
-	case r.wire.pg.TxStatus() == 'E':
+	case r.session.TxStatus() == 'E':
 		after = "ROLLBACK TO " + temporarySavepoint
-	case r.wire.pg.TxStatus() == 'T' && r.inTransaction() && !endsSavepoint(r.wire.commands):
+	case r.session.TxStatus() == 'T' && r.inTransaction() && !endsSavepoint(r.session.Last().Commands):
 		after = "RELEASE " + temporarySavepoint
 	}
-	if after == "" || r.conn.IsClosed() {
+	if after == "" || r.session.IsClosed() {
 		return out
 	}
 	if err := r.exec(ctx, after); err != nil && out == nil {
@@ -51,7 +53,7 @@ func (r *run) inTransaction() bool {
 	if r.began {
 		return r.inBlock
 	}
-	return r.wire.pg.TxStatus() != 'I'
+	return r.session.TxStatus() != 'I'
 }
 
 // endsSavepoint tells whether one of the commands may have ended the savepoint.

@@ -2,17 +2,14 @@ package load
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
-
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Sorting for a new index in memory instead of in files is most of what makes one fast; two such sorts may run at once.
@@ -129,8 +126,8 @@ func (r *run) dropIndexes(ctx context.Context, table []string, plan *tablePlan) 
 
 // qualified runs a query under an empty search_path, so that definitions are given with qualified names.
 func (r *run) qualified(ctx context.Context, query string, row func(v [][]byte)) error {
-	return r.wire.query(ctx, []byte("SAVEPOINT "+attempted+"; SET LOCAL search_path = ''; "+query+"; ROLLBACK TO SAVEPOINT "+attempted+
-		"; RELEASE SAVEPOINT "+attempted), answers{row: row})
+	return r.session.Do(ctx, []byte("SAVEPOINT "+attempted+"; SET LOCAL search_path = ''; "+query+"; ROLLBACK TO SAVEPOINT "+attempted+
+		"; RELEASE SAVEPOINT "+attempted), session.Handlers{Row: row})
 }
 
 // tune gives the server memory for building indexes, and no more helpers than are of use, once in the transaction.
@@ -149,13 +146,7 @@ func (r *run) tune(ctx context.Context) error {
 // helpers gives how many processes may help the server's own to build an index: where the server is on this machine, there should
 // be one to a processor, or all take longer. -1 means that it is not known.
 func (r *run) helpers() int {
-	switch remote := r.wire.pg.Conn().RemoteAddr().(type) {
-	case *net.UnixAddr:
-	case *net.TCPAddr:
-		if !remote.IP.IsLoopback() {
-			return -1
-		}
-	default:
+	if !r.session.Local() {
 		return -1
 	}
 	return max(0, runtime.NumCPU()/max(1, r.together)-1)
@@ -171,8 +162,8 @@ func (r *run) rebuild(ctx context.Context) error {
 	}
 	tablespace, dropped := "", slices.ContainsFunc(r.off, func(p *tablePlan) bool { return !p.superuser })
 	if dropped {
-		if err := r.wire.query(ctx, []byte("SELECT pg_catalog.current_setting('default_tablespace')"), answers{
-			row: func(v [][]byte) { tablespace = string(v[0]) }}); err != nil {
+		if err := r.session.Do(ctx, []byte("SELECT pg_catalog.current_setting('default_tablespace')"), session.Handlers{
+			Row: func(v [][]byte) { tablespace = string(v[0]) }}); err != nil {
 			return err
 		}
 	}
@@ -197,20 +188,10 @@ func (r *run) rebuild(ctx context.Context) error {
 // unbuilt is the error of an index that cannot be made again. Where the server objects to it, the load is done once more with
 // the indexes left where they are. Where it lacks something or is to stop, that would help nobody.
 func (p *tablePlan) unbuilt(err error) error {
-	var pe *pgconn.PgError
-	if p.superuser || !errors.As(err, &pe) || passing(pe) {
+	if p.superuser || session.State(err) == "" || session.Environmental(err) {
 		return err
 	}
 	return errAgain
-}
-
-// passing tells whether an error says nothing of the statement: a deadlock, no more space, a lock not got, cancelled, broken.
-func passing(pe *pgconn.PgError) bool {
-	switch pe.Code[:min(2, len(pe.Code))] {
-	case "40", "53", "57", "58", "XX":
-		return true
-	}
-	return pe.Code == "55P03"
 }
 
 // settleIndexes is called before statements go as written: whatever could need an index that is switched off finds it in

@@ -54,7 +54,7 @@ func TestIndexesComeBack(t *testing.T) {
 			r := openRun(t, indexedSchema)
 			ctx := context.Background()
 			state := func() (s string) {
-				must(t, r.conn.QueryRow(ctx, indexState).Scan(&s))
+				must(t, r.session.Conn().QueryRow(ctx, indexState).Scan(&s))
 				return s
 			}
 			before := state()
@@ -64,7 +64,7 @@ func TestIndexesComeBack(t *testing.T) {
 				o := o
 				var notices []string
 				o.thresholds.manyRows = 64 << 10
-				o.Target, o.Script = r.conn.Config(), Script{FS: os.DirFS(dir), Name: "load.sql"}
+				o.Target, o.Script = r.session.Config(), Script{FS: os.DirFS(dir), Name: "load.sql"}
 				o.Events.Notice = func(s string) { notices = append(notices, s) }
 				result, err := Run(ctx, o)
 				return result, notices, err
@@ -81,7 +81,7 @@ func TestIndexesComeBack(t *testing.T) {
 				must(t, r.exec(ctx, "SELECT bt_index_check('"+index+"', true)"))
 			}
 			var n int
-			must(t, r.conn.QueryRow(ctx, "SELECT count(*) FROM t WHERE doc @> '{\"n\": 5}'").Scan(&n))
+			must(t, r.session.Conn().QueryRow(ctx, "SELECT count(*) FROM t WHERE doc @> '{\"n\": 5}'").Scan(&n))
 			if n == 0 {
 				t.Error("the gin index finds nothing")
 			}

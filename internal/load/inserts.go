@@ -43,7 +43,7 @@ var unsafeEncodings = map[string]bool{"BIG5": true, "GBK": true, "GB18030": true
 // a second try would take values of sequences twice.
 func (r *run) fast() bool {
 	return !r.o.Verbatim && !r.escapes() && r.errorsEnd() &&
-		(r.began || r.wire.pg.TxStatus() == 'I') && !unsafeEncodings[r.wire.pg.ParameterStatus("client_encoding")]
+		(r.began || r.session.TxStatus() == 'I') && !unsafeEncodings[r.session.Parameter("client_encoding")]
 }
 
 // errorsEnd tells whether the script ends at an error.
@@ -149,7 +149,7 @@ func (run *insertRun) send(ctx context.Context, table, columns []string) *failur
 			return &failure{at: run.first, err: err}
 		}
 	}
-	tag, err := r.copyIn(ctx, text, run)
+	tag, err := r.session.CopyIn(ctx, text, run)
 	if run.parts && errors.Is(err, errAgain) {
 		if err := r.exec(ctx, "ROLLBACK TO SAVEPOINT "+runStart+"; RELEASE SAVEPOINT "+runStart); err != nil {
 			return &failure{at: run.first, err: err}
@@ -167,7 +167,7 @@ func (run *insertRun) send(ctx context.Context, table, columns []string) *failur
 		run.seen.add(tag.RowsAffected())
 		_ = r.outcome(f, pgconn.NewCommandTag(fmt.Sprintf("INSERT 0 %d", run.last)))
 		return nil
-	case ctx.Err() != nil, !errors.Is(err, errAgain) && !errors.As(err, &pe), r.conn.IsClosed():
+	case ctx.Err() != nil, !errors.Is(err, errAgain) && !errors.As(err, &pe), r.session.IsClosed():
 		return r.outcome(f, tag)
 	}
 	f.err = errAgain // the whole load, as written

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
 // tableCopy is the rows of one table, on their way by COPY outside a transaction of the script's.
@@ -50,11 +51,11 @@ func (c *tableCopy) run(ctx context.Context, r *run) {
 		if c.recoded != nil {
 			c.tag, err = r.copyRecoded(ctx, c.sql, c.rows, c.recoded)
 		} else {
-			c.tag, err = r.copyIn(ctx, c.sql, c.rows)
+			c.tag, err = r.session.CopyIn(ctx, c.sql, c.rows)
 		}
 		return err
 	})
-	if c.many && c.again != nil && c.isSent() && mayBeRow(c.err) && ctx.Err() == nil && !r.conn.IsClosed() {
+	if c.many && c.again != nil && c.isSent() && mayBeRow(c.err) && ctx.Err() == nil && !r.session.IsClosed() {
 		c.err = c.repeat(ctx, r)
 	}
 	c.took = time.Since(start)
@@ -72,7 +73,7 @@ func (c *tableCopy) repeat(ctx context.Context, r *run) error {
 	}
 	defer func() { _ = rows.Close() }()
 	c.alone = false
-	c.tag, err = r.copyIn(ctx, c.sql, rows)
+	c.tag, err = r.session.CopyIn(ctx, c.sql, rows)
 	return err
 }
 
@@ -86,10 +87,7 @@ func (c *tableCopy) isSent() bool {
 }
 
 // mayBeRow tells whether the error of a COPY may be that of a row.
-func mayBeRow(err error) bool {
-	var pe *pgconn.PgError
-	return errors.As(err, &pe) || errors.Is(err, errAgain)
-}
+func mayBeRow(err error) bool { return session.MayBeRow(err) || errors.Is(err, errAgain) }
 
 // alone runs a COPY outside the script's transaction.
 func (r *run) alone(ctx context.Context, c *tableCopy, send func() error) error {
@@ -125,8 +123,8 @@ func (r *run) alone(ctx context.Context, c *tableCopy, send func() error) error 
 	if err := r.rebuild(ctx); err != nil {
 		return err
 	}
-	if err := r.wire.query(ctx, []byte("SELECT pg_catalog.txid_current() & 4294967295; COMMIT"), answers{
-		row: func(v [][]byte) { c.xid, _ = strconv.ParseInt(string(v[0]), 10, 64) }}); err != nil {
+	if err := r.session.Do(ctx, []byte("SELECT pg_catalog.txid_current() & 4294967295; COMMIT"), session.Handlers{
+		Row: func(v [][]byte) { c.xid, _ = strconv.ParseInt(string(v[0]), 10, 64) }}); err != nil {
 		return err
 	}
 	r.began = false
@@ -159,7 +157,7 @@ func (r *run) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan) *fai
 		defer close(c.over)
 		c.run(r.jobs, worker)
 	}()
-	_, err := io.CopyBuffer(pw, struct{ io.Reader }{rows}, make([]byte, copyFrameSize))
+	_, err := io.CopyBuffer(pw, struct{ io.Reader }{rows}, make([]byte, session.CopyFrame))
 	_ = pw.CloseWithError(err)
 	if err == nil {
 		if c.recoded != nil && c.recoded.left {
@@ -185,7 +183,7 @@ func (r *run) settleCopies(ctx context.Context, infos []sqltext.Statement, text 
 	}
 	f := r.join(ctx)
 	if one && (info.Effect == sqltext.Session || info.Effect == sqltext.Setting) {
-		r.session = append(r.session, string(text))
+		r.settings = append(r.settings, string(text))
 	}
 	return f
 }
@@ -218,13 +216,13 @@ func (r *run) worker(ctx context.Context, table string) (*run, *failure) {
 		case free == nil:
 			free = newRun(r.o)
 			free.o.Events, free.o.Jobs, free.together = Events{}, 1, r.o.Jobs
-			if err := free.connect(ctx, r.conn.Config()); err != nil {
+			if err := free.connect(ctx, r.session.Config()); err != nil {
 				return nil, &failure{err: err, refused: true}
 			}
 			r.workers = append(r.workers, free)
 		}
-		for ; free.told < len(r.session); free.told++ {
-			if err := free.exec(ctx, r.session[free.told]); err != nil {
+		for ; free.sentSettings < len(r.settings); free.sentSettings++ {
+			if err := free.exec(ctx, r.settings[free.sentSettings]); err != nil {
 				return nil, &failure{err: err, refused: true}
 			}
 		}
@@ -280,7 +278,7 @@ func (r *run) collect(ctx context.Context, c *tableCopy) *failure {
 }
 
 // spread does n things over all connections at once, in order. All are done; the first error is given.
-func (r *run) spread(n int, do func(session *run, i int) error) error {
+func (r *run) spread(n int, do func(over *run, i int) error) error {
 	next := make(chan int, n)
 	for i := range n {
 		next <- i
@@ -307,7 +305,7 @@ func (r *run) spread(n int, do func(session *run, i int) error) error {
 // resetWorkers is called when the script goes to another database.
 func (r *run) resetWorkers(ctx context.Context) {
 	r.closeWorkers(ctx)
-	r.session = nil
+	r.settings = nil
 	r.jobs, r.cancelJobs = context.WithCancel(ctx)
 }
 

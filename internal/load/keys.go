@@ -12,6 +12,8 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
 // The foreign keys of many rows need not cost the server a join: the values pass by here on their way. Where a table was empty
@@ -227,7 +229,7 @@ func (r *run) see(ctx context.Context, plan *tablePlan, names []string, e *encod
 func (r *run) readSeenKeys(ctx context.Context) error {
 	r.seen = seenKeys{tables: map[uint32]*seenTable{}}
 	room := r.o.thresholds.keyMemory
-	rows, err := r.conn.Query(ctx, seenQuery)
+	rows, err := r.session.Conn().Query(ctx, seenQuery)
 	if err != nil {
 		return err
 	}
@@ -311,7 +313,7 @@ func (r *run) whole(ctx context.Context) (map[*seenTable]bool, error) {
 		}
 	}
 	if len(oids) > 0 {
-		rows, err := r.conn.Query(ctx, `SELECT t, pg_catalog.pg_stat_get_xact_tuples_inserted(t), pg_catalog.pg_stat_get_xact_tuples_updated(t) + pg_catalog.pg_stat_get_xact_tuples_deleted(t)
+		rows, err := r.session.Conn().Query(ctx, `SELECT t, pg_catalog.pg_stat_get_xact_tuples_inserted(t), pg_catalog.pg_stat_get_xact_tuples_updated(t) + pg_catalog.pg_stat_get_xact_tuples_deleted(t)
 			FROM unnest($1::oid[]) t`, oidList(oids))
 		if err != nil {
 			return nil, err
@@ -331,8 +333,8 @@ func (r *run) whole(ctx context.Context) (map[*seenTable]bool, error) {
 	}
 	counts := make([]bool, len(counted))
 	err := r.spread(len(counted), func(s *run, i int) error {
-		return s.wire.query(ctx, fmt.Appendf(nil, "SELECT count(*) = %d FROM ONLY %s WHERE xmin = '%d'", counted[i].rows, names[i], counted[i].xid),
-			answers{row: func(v [][]byte) { counts[i] = string(v[0]) == "t" }})
+		return s.session.Do(ctx, fmt.Appendf(nil, "SELECT count(*) = %d FROM ONLY %s WHERE xmin = '%d'", counted[i].rows, names[i], counted[i].xid),
+			session.Handlers{Row: func(v [][]byte) { counts[i] = string(v[0]) == "t" }})
 	})
 	for i, t := range counted {
 		whole[t] = counts[i]
@@ -398,7 +400,7 @@ func (r *run) kept(ctx context.Context) (map[uint32]bool, error) {
 	if ask.Len() == 0 {
 		return kept, nil
 	}
-	return kept, r.ownFault(ctx, r.try(ctx, ask.String(), answers{row: func(v [][]byte) {
+	return kept, r.ownFault(ctx, r.try(ctx, ask.String(), session.Handlers{Row: func(v [][]byte) {
 		var oid uint32
 		if _, err := fmt.Sscan(string(v[0]), &oid); err == nil {
 			kept[oid] = true

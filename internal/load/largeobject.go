@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
 // largeObjectChunk is how many bytes of a large object go to the server at once.
@@ -37,7 +38,7 @@ func (r *run) importObject(ctx context.Context, sc *psql.Script, lo *psql.LargeO
 	}
 	defer func() { _ = file.Close() }()
 	oid := ""
-	if err := r.wire.query(ctx, []byte("SELECT pg_catalog.lo_create(0)"), answers{row: func(v [][]byte) { oid = string(v[0]) }}); err != nil {
+	if err := r.session.Do(ctx, []byte("SELECT pg_catalog.lo_create(0)"), session.Handlers{Row: func(v [][]byte) { oid = string(v[0]) }}); err != nil {
 		return err
 	}
 	buf := make([]byte, largeObjectChunk)

@@ -2,12 +2,15 @@
 package load
 
 import (
+	"context"
 	"io/fs"
 	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
 // Mode says how the script is divided into transactions.
@@ -50,7 +53,7 @@ type Options struct {
 	Target         *pgx.ConnConfig
 	ConnectTimeout time.Duration // how long to keep trying to reach the server; 0 means try once
 	HostGateway    netip.Addr    // of a container of a workflow: where the machine around it is, whose ports are tried for localhost
-	LockTimeout    time.Duration // how long to wait for locks of others, other loads among them; 0 means DefaultLockTimeout
+	LockTimeout    time.Duration // how long to wait for locks of others, other loads among them; 0 means session.DefaultLockTimeout
 	Script         Script
 	Rows           *Rows    // instead of Script: files of rows
 	Before, After  []Script // the user's own scripts, in the same transaction; may read their own FS
@@ -72,6 +75,17 @@ type Options struct {
 type thresholds struct {
 	fragmentSize, largeInsert, manyInserts, manyRows, manyToAnalyze, keyMemory int
 	noPreflight                                                                bool // errors are to be psql's own
+}
+
+// session gives the options of a connection.
+func (o *Options) session() session.Options {
+	return session.Options{ConnectTimeout: o.ConnectTimeout, LockTimeout: o.LockTimeout, HostGateway: o.HostGateway, Notice: o.Events.Notice, Warn: o.Events.Warn}
+}
+
+// Reach connects to the target as Run does, and disconnects: to find out that it cannot be done before something costly is done
+// for it. It uses Target, ConnectTimeout, HostGateway and Events of o. The error is a *problem.Error, or that of ctx.
+func Reach(ctx context.Context, o Options) error {
+	return session.Reach(ctx, o.Target, o.session())
 }
 
 // oneAtATime makes events wait for one another: those who look after the connection tell things too.

@@ -36,7 +36,7 @@ WHERE k.contype = 'f' AND k.conrelid = ANY ($1::oid[]) AND k.confrelid = ANY ($1
 
 // planOrder decides whether the script has to be read in another order than its own.
 func (r *run) planOrder(ctx context.Context, s *survey) error {
-	if !s.complete || !s.replica || s.unforeseen || s.mixed || r.o.Transaction == None || r.o.Verbatim || r.wire.pg.ParameterStatus("is_superuser") == "on" {
+	if !s.complete || !s.replica || s.unforeseen || s.mixed || r.o.Transaction == None || r.o.Verbatim || r.session.Parameter("is_superuser") == "on" {
 		return nil
 	}
 	var oids []uint32
@@ -49,11 +49,11 @@ func (r *run) planOrder(ctx context.Context, s *survey) error {
 	}
 	if r.serverAtLeast(150000) {
 		var may bool
-		if err := r.conn.QueryRow(ctx, "SELECT pg_catalog.has_parameter_privilege('session_replication_role', 'SET')").Scan(&may); err != nil || may {
+		if err := r.session.Conn().QueryRow(ctx, "SELECT pg_catalog.has_parameter_privilege('session_replication_role', 'SET')").Scan(&may); err != nil || may {
 			return err
 		}
 	}
-	rows, err := r.conn.Query(ctx, orderQuery, oidList(oids))
+	rows, err := r.session.Conn().Query(ctx, orderQuery, oidList(oids))
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (r *run) planOrder(ctx context.Context, s *survey) error {
 
 // missingGrant says what would let the role load as it is.
 func (r *run) missingGrant() string {
-	user := sqltext.QuoteName(r.conn.Config().User)
+	user := sqltext.QuoteName(r.session.Config().User)
 	return fmt.Sprintf("Load as the tables' owner, or GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later), or make the key DEFERRABLE.", user)
 }
 

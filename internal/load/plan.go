@@ -151,7 +151,7 @@ WHERE c.oid = pg_catalog.to_regclass(asked.name)
 
 // readPlans asks for plans, which are then foreknown; those of tables that there are not, as the server will say, are nil.
 func (r *run) readPlans(ctx context.Context, keys []string) error {
-	rows, err := r.conn.Query(ctx, planQuery, keys)
+	rows, err := r.session.Conn().Query(ctx, planQuery, keys)
 	if err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (r *run) readPlans(ctx context.Context, keys []string) error {
 	for _, key := range keys {
 		r.foreknown[key] = nil
 	}
-	zone := r.wire.pg.ParameterStatus("TimeZone")
+	zone := r.session.Parameter("TimeZone")
 	utc := zone == "UTC" || zone == "Etc/UTC" || zone == "GMT" || zone == "Etc/GMT"
 	owners := r.way != nil && r.way.active
 	for rows.Next() {

@@ -1,7 +1,5 @@
 package load
 
-import "context"
-
 // A pooler such as PgBouncer hands a server's connection to the next client when a transaction ends (in its transaction mode).
 // So nothing that a script sets for its session may be left there, and outside a transaction nothing that it sets can be relied
 // on. Nothing is prepared under a name anyway.
@@ -11,15 +9,11 @@ import "context"
 const leaveSession = "SET CONSTRAINTS ALL IMMEDIATE; RESET SESSION AUTHORIZATION; RESET ALL; "
 
 // warnOfPooler says what cannot be relied on.
-func (r *run) warnOfPooler(ctx context.Context) {
+func (r *run) warnOfPooler() {
 	if r.o.Transaction != None {
 		return
 	}
-	// The server's process is another than the one that the connection was said to have.
-	var pid uint32
-	err := r.conn.QueryRow(ctx, "SELECT pg_catalog.pg_backend_pid()").Scan(&pid)
-	r.pooled = err == nil && pid != r.wire.pg.PID()
-	if r.pooled {
+	if r.session.Pooled() {
 		r.warn("the connection goes through a pooler: if that pools by transaction, what the script sets for its session (such as " +
 			"session_replication_role) may not last from one statement to the next; leave transaction at single, or connect to the server itself")
 	}
@@ -27,7 +21,7 @@ func (r *run) warnOfPooler(ctx context.Context) {
 
 // commitText is what commits; through a pooler it also takes the session's settings back.
 func (r *run) commitText() string {
-	if r.pooled {
+	if r.session.Pooled() {
 		return leaveSession + "COMMIT"
 	}
 	return "COMMIT"

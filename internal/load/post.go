@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
 // Statements that empty or fill a table do not wait for each other's answers: the one transaction fails as a whole anyway, and
@@ -44,22 +45,19 @@ func (r *run) dispatch(ctx context.Context, p *posted) *failure {
 		size += len(before.st.Text)
 	}
 	if len(r.posted) < postedAtOnce && size < postedBytes {
-		if err := r.wire.post(ctx, p.st.Text); err != nil {
+		if err := r.session.Queue(ctx, p.st.Text); err != nil {
 			return r.outcome(p.failure(err), pgconn.CommandTag{})
 		}
 		r.posted = append(r.posted, p)
 		return nil
 	}
 	sent := make(chan error, 1) // while answers come, lest each side wait for the other to read
-	go func() {
-		defer r.wire.watch(ctx)()
-		sent <- r.wire.post(ctx, p.st.Text)
-	}()
+	go func() { sent <- r.session.Queue(ctx, p.st.Text) }()
 	f := r.answered(ctx)
 	err := <-sent
 	if f != nil {
-		if err == nil && !r.conn.IsClosed() {
-			_ = r.wire.answer(ctx, answers{}) // refused, since the transaction has failed
+		if err == nil && !r.session.IsClosed() {
+			_ = r.session.Next(ctx, session.Handlers{}) // refused, since the transaction has failed
 		}
 		return f
 	}
@@ -82,11 +80,11 @@ func (r *run) answered(ctx context.Context) (first *failure) {
 	for _, p := range all {
 		var tag pgconn.CommandTag
 		r.at = p.st.Pos
-		err := r.wire.answer(ctx, answers{done: func(t pgconn.CommandTag) { tag = t }})
+		err := r.session.Next(ctx, session.Handlers{Done: func(t pgconn.CommandTag) { tag = t }})
 		if first == nil { // else the server has refused it, since the transaction has failed
 			first = r.outcome(p.failure(err), tag)
 		}
-		if r.conn.IsClosed() {
+		if r.session.IsClosed() {
 			return first
 		}
 		if first == nil && p.info.Kind == sqltext.Insert {

@@ -95,7 +95,7 @@ func (f finding) excerpt() string {
 
 // compare looks at one statement's head and the table that it means.
 func (r *run) compare(h *head, f *relation, add func(at place, state, format string, args ...any)) {
-	user := sqltext.QuoteName(r.conn.Config().User)
+	user := sqltext.QuoteName(r.session.Config().User)
 	if !f.usage {
 		schema, _, _ := strings.Cut(f.name, ".")
 		add(h.at, "42501", "the role may not look into the schema of %s: GRANT USAGE ON SCHEMA %s TO %s", f.name, schema, user)
@@ -146,7 +146,7 @@ type namedTable struct{ schema, name string }
 
 // allTables lists what a missing name could have meant.
 func (r *run) allTables(ctx context.Context) ([]namedTable, error) {
-	rows, err := r.conn.Query(ctx, `SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	rows, err := r.session.Conn().Query(ctx, `SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'p', 'v', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 1, 2 LIMIT $1`, nearTables)
 	if err != nil {
 		return nil, err

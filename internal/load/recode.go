@@ -73,21 +73,12 @@ func (r *run) sendRecoded(ctx context.Context, text []byte, c *recoder) (tag pgc
 // copyRecoded sends what c encodes, which comes by way of rows, and what it leaves as text. Call it in a transaction, for that is
 // one COPY to the script.
 func (r *run) copyRecoded(ctx context.Context, text string, rows io.Reader, c *recoder) (pgconn.CommandTag, error) {
-	tag, err := r.copyIn(ctx, c.sql, rows)
+	tag, err := r.session.CopyIn(ctx, c.sql, rows)
 	if err != nil || !c.left {
 		return tag, err
 	}
-	rest, err := r.copyIn(ctx, text, c.rest())
+	rest, err := r.session.CopyIn(ctx, text, c.rest())
 	return pgconn.NewCommandTag(fmt.Sprintf("COPY %d", tag.RowsAffected()+rest.RowsAffected())), err
-}
-
-// copyIn sends a COPY and its rows.
-func (r *run) copyIn(ctx context.Context, sql string, rows io.Reader) (tag pgconn.CommandTag, err error) {
-	err = r.wire.query(ctx, []byte(sql), answers{
-		copyIn: func() (io.Reader, error) { return rows, nil },
-		done:   func(t pgconn.CommandTag) { tag = t },
-	})
-	return tag, err
 }
 
 // rest gives what was not encoded.

@@ -10,6 +10,7 @@ import (
 	"testing/iotest"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
 // TestRecode puts rows of every spelling that COPY's text format knows, and some that it does not, behind rows that go in the
@@ -199,7 +200,7 @@ func BenchmarkRecode(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
 		c := newRecoder(strings.NewReader(text), &encoder{codecs: codecs}, nil)
-		if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, c, make([]byte, copyFrameSize)); err != nil || c.left {
+		if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, c, make([]byte, session.CopyFrame)); err != nil || c.left {
 			b.Fatal(err, c.left)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
 // ownersWay loads as under session_replication_role = replica where the role may not set that. The replica role keeps user
@@ -47,7 +48,7 @@ type stayingKey struct{ table, name, reason string }
 // replicationRole deals with a statement that sets session_replication_role, where the role may not do that. done is false if
 // the statement is none, or goes as written.
 func (r *run) replicationRole(ctx context.Context, text []byte, role *sqltext.RoleChange, f *failure) (done bool, _ *failure) {
-	if !r.began || r.way == nil && r.wire.pg.ParameterStatus("is_superuser") == "on" {
+	if !r.began || r.way == nil && r.session.Parameter("is_superuser") == "on" {
 		return false, nil
 	}
 	value := "origin"
@@ -55,7 +56,7 @@ func (r *run) replicationRole(ctx context.Context, text []byte, role *sqltext.Ro
 		value = role.Value
 	}
 	if r.way == nil {
-		err := r.try(ctx, strings.TrimRight(string(text), "; \t\r\n"), answers{})
+		err := r.try(ctx, strings.TrimRight(string(text), "; \t\r\n"), session.Handlers{})
 		var pe *pgconn.PgError
 		refused := errors.As(err, &pe) && pe.Code == "42501"
 		if value != "replica" || err != nil && !refused {
@@ -68,7 +69,7 @@ func (r *run) replicationRole(ctx context.Context, text []byte, role *sqltext.Ro
 	}
 	if !r.way.granted && !r.way.active && value == "replica" {
 		r.notice(fmt.Sprintf("session_replication_role is refused to %s: triggers of the tables to load are disabled, and their foreign keys "+
-			"(and indexes, where many rows come) dropped, until the rows are in; then all are put back as they were", r.conn.Config().User))
+			"(and indexes, where many rows come) dropped, until the rows are in; then all are put back as they were", r.session.Config().User))
 	}
 	if value == "replica" {
 		r.way.active = true
@@ -180,8 +181,8 @@ ORDER BY 1, 2, 3`
 func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied bool) error {
 	w := r.way
 	var oid string
-	if err := r.try(ctx, fmt.Sprintf("SELECT pg_catalog.to_regclass('%s')::oid", strings.ReplaceAll(name, "'", "''")), answers{
-		row: func(v [][]byte) { oid = string(v[0]) }}); err != nil || oid == "" || w.done[string(way)+oid] {
+	if err := r.try(ctx, fmt.Sprintf("SELECT pg_catalog.to_regclass('%s')::oid", strings.ReplaceAll(name, "'", "''")), session.Handlers{
+		Row: func(v [][]byte) { oid = string(v[0]) }}); err != nil || oid == "" || w.done[string(way)+oid] {
 		return err // the server will say that there is no such table
 	}
 	w.done[string(way)+oid] = true
@@ -274,7 +275,7 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 	}
 	if len(forbidden) > 0 {
 		return &problem.Error{Code: problem.Database, Where: "table " + name, What: "the role may neither set session_replication_role nor disable " + strings.Join(forbidden, ", "),
-			Remedy: fmt.Sprintf("Load as the tables' owner, or let the role: GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later).", sqltext.QuoteName(r.conn.Config().User))}
+			Remedy: fmt.Sprintf("Load as the tables' owner, or let the role: GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later).", sqltext.QuoteName(r.session.Config().User))}
 	}
 	if len(statements) == 0 {
 		return nil
@@ -367,7 +368,7 @@ func (r *run) putKeysBack(ctx context.Context) error {
 func (r *run) hasConstraint(ctx context.Context, k droppedKey) (bool, error) {
 	there := false
 	err := r.try(ctx, fmt.Sprintf("SELECT true FROM pg_catalog.pg_constraint WHERE conrelid = '%s'::regclass AND pg_catalog.quote_ident(conname) = '%s'",
-		strings.ReplaceAll(k.table, "'", "''"), strings.ReplaceAll(k.name, "'", "''")), answers{row: func([][]byte) { there = true }})
+		strings.ReplaceAll(k.table, "'", "''"), strings.ReplaceAll(k.name, "'", "''")), session.Handlers{Row: func([][]byte) { there = true }})
 	return there, err
 }
 
@@ -393,7 +394,7 @@ func (r *run) putKeyBack(ctx context.Context, k droppedKey) error {
 		return &problem.Error{Code: problem.Database, Where: "table " + k.table,
 			What:    fmt.Sprintf("rows break the foreign key %s, and a role without session_replication_role cannot put it back over them", k.name),
 			Excerpt: "DETAIL: " + pe.Detail, Err: err,
-			Remedy: fmt.Sprintf("Mend the data in Fabricate, or let the role: GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later).", sqltext.QuoteName(r.conn.Config().User))}
+			Remedy: fmt.Sprintf("Mend the data in Fabricate, or let the role: GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later).", sqltext.QuoteName(r.session.Config().User))}
 	}
 	if err := r.exec(ctx, add+" NOT VALID"+comment); err != nil {
 		return (&failure{err: err}).problem()

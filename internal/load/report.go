@@ -12,6 +12,7 @@ import (
 
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
 // failure is what went wrong with one statement or meta-command.
@@ -26,13 +27,7 @@ type failure struct {
 }
 
 // sqlState gives the server's code, "" if it is not the server that complained.
-func (f *failure) sqlState() string {
-	var pe *pgconn.PgError
-	if errors.As(f.err, &pe) {
-		return pe.Code
-	}
-	return ""
-}
+func (f *failure) sqlState() string { return session.State(f.err) }
 
 // message is the one-line text, as LAST_ERROR_MESSAGE has it.
 func (f *failure) message() string {
@@ -62,11 +57,11 @@ func (f *failure) problem() error {
 	}
 	var se *psql.Error
 	var pe *pgconn.PgError
-	var lost *lostError
-	var locked *lockError
+	var lost *session.LostError
+	var locked *session.LockError
 	switch {
 	case errors.As(f.err, &locked):
-		locked.describe(p)
+		locked.Describe(p)
 	case errors.As(f.err, &se):
 		p.Code, p.Remedy = problem.Data, se.Remedy
 		if se.Pos.File != "" { // a refused statement has the place of f
@@ -75,7 +70,7 @@ func (f *failure) problem() error {
 	case errors.As(f.err, &pe):
 		f.describe(p, pe)
 	case errors.As(f.err, &lost):
-		p.What = "the connection to the database was lost: " + shortReason(lost.err)
+		p.What = "the connection to the database was lost: " + session.Reason(lost.Err)
 		p.Remedy = "The server rolls back what was not committed. Its log says why it went away."
 	default: // the rows' reader, that is the archive
 		p.Code = problem.Data

@@ -136,7 +136,7 @@ func (r *run) bytesRead() int64 {
 
 // rowTables lists the tables that rows can go to.
 func (r *run) rowTables(ctx context.Context) ([]rowTable, error) {
-	rows, err := r.conn.Query(ctx, `SELECT c.oid, n.nspname::text, c.relname::text, pg_catalog.pg_table_is_visible(c.oid), c.relkind = 'v'
+	rows, err := r.session.Conn().Query(ctx, `SELECT c.oid, n.nspname::text, c.relname::text, pg_catalog.pg_table_is_visible(c.oid), c.relkind = 'v'
 		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'p', 'v', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 2, 3`)
 	if err != nil {
@@ -227,7 +227,7 @@ WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.at
 
 // columnsOf reads the columns of a table, or the fields of the composite type that has that relation.
 func (r *run) columnsOf(ctx context.Context, relation uint32) ([]rowColumn, error) {
-	rows, err := r.conn.Query(ctx, rowColumnQuery, fmt.Sprint(relation))
+	rows, err := r.session.Conn().Query(ctx, rowColumnQuery, fmt.Sprint(relation))
 	if err != nil {
 		return nil, err
 	}
@@ -307,7 +307,7 @@ func (r *run) orderRows(ctx context.Context, f *rowsFS) error {
 	for _, file := range f.files {
 		oids = append(oids, file.table.oid)
 	}
-	rows, err := r.conn.Query(ctx, `SELECT conrelid, confrelid FROM pg_catalog.pg_constraint
+	rows, err := r.session.Conn().Query(ctx, `SELECT conrelid, confrelid FROM pg_catalog.pg_constraint
 		WHERE contype = 'f' AND conrelid = ANY ($1::oid[]) AND confrelid = ANY ($1::oid[]) AND conrelid <> confrelid`, oidList(oids))
 	if err != nil {
 		return err
@@ -364,7 +364,7 @@ func (r *run) writeRowsScript(ctx context.Context, f *rowsFS) ([]byte, error) {
 			oids = append(oids, file.table.oid)
 		}
 		// TRUNCATE would have to take in what refers to the tables from outside: such tables are emptied row by row.
-		rows, err := r.conn.Query(ctx, `SELECT c.oid FROM pg_catalog.pg_class c WHERE c.oid = ANY ($1::oid[]) AND (c.relkind NOT IN ('r', 'p', 'f')
+		rows, err := r.session.Conn().Query(ctx, `SELECT c.oid FROM pg_catalog.pg_class c WHERE c.oid = ANY ($1::oid[]) AND (c.relkind NOT IN ('r', 'p', 'f')
 			OR EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.confrelid = c.oid AND k.conrelid <> ALL ($1::oid[])))`, oidList(oids))
 		if err != nil {
 			return nil, err

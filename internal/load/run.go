@@ -14,6 +14,7 @@ import (
 
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
 // rollbackTimeout is how long a rollback may take before the connection is dropped, which rolls back too.
@@ -84,13 +85,12 @@ func (r *run) attempt(ctx context.Context, before *run) (Result, error) {
 	}
 
 	r.phase("connect")
-	r.target = o.Target
 	if err := r.connect(ctx, o.Target); err != nil {
 		return Result{}, before.notBack(err)
 	}
 	defer r.close(ctx)
 	if before != nil {
-		before.terminate(ctx, r.conn)
+		r.session.Terminate(ctx, before.session)
 	}
 	r.jobs, r.cancelJobs = context.WithCancel(ctx)
 	defer r.closeWorkers(ctx)
@@ -125,15 +125,13 @@ type held struct {
 
 // run is the state of one load.
 type run struct {
-	o     Options
-	conn  *pgx.Conn
-	wire  wire
-	vars  *psql.Vars
-	tally *tally
+	o       Options
+	session *session.Session
+	vars    *psql.Vars
+	tally   *tally
 
 	total     int64  // bytes of the entry script
 	began     bool   // our own transaction is open
-	pooled    bool   // something between us and the server shares its connections
 	inBlock   bool   // Single: the script is where psql -1 would be in a transaction block
 	level     string // Single: how the script wants the transaction isolated, as it has begun
 	readOnly  bool   // Single: the script has made its block read only
@@ -146,13 +144,13 @@ type run struct {
 	held      *held     // what a run of INSERTs has read too far
 	posted    []*posted // sent, not yet answered
 
-	jobs       context.Context // of the copies over other connections
-	cancelJobs context.CancelFunc
-	together   int          // a worker: how many may be at work at once
-	workers    []*run       // the other connections
-	copies     []*tableCopy // under way over them
-	session    []string     // what the script has SET
-	told       int          // a worker: how much of that it was told
+	jobs         context.Context // of the copies over other connections
+	cancelJobs   context.CancelFunc
+	together     int          // a worker: how many may be at work at once
+	workers      []*run       // the other connections
+	copies       []*tableCopy // under way over them
+	settings     []string     // what the script has SET
+	sentSettings int          // a worker: how much of that it was sent
 
 	foreseen    []string              // tables that the script is known to fill or empty, quoted, until the first plan
 	foreknown   map[string]*tablePlan // plans that were read along with the first and not yet asked for
@@ -173,9 +171,7 @@ type run struct {
 
 	at psql.Position // of the statement in hand, for the server's notices
 
-	target  *pgx.ConnConfig
-	watcher *watcher
-	again   bool // the load failed in a way that may pass, and nothing of it is left
+	again bool // the load failed in a way that may pass, and nothing of it is left
 }
 
 func newRun(o Options) *run {
@@ -188,21 +184,19 @@ func newRun(o Options) *run {
 
 // connect opens the connection that everything goes over.
 func (r *run) connect(ctx context.Context, target *pgx.ConnConfig) error {
-	config := target.Copy()
-	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { r.serverNotice(n) }
-	conn, err := connect(ctx, config, r.o)
+	o := r.o.session()
+	o.ServerNotice = r.serverNotice
+	opened, err := session.Open(ctx, target, o)
 	if err != nil {
 		return err
 	}
-	r.watcher.end()
-	r.conn, r.wire = conn, wire{pg: conn.PgConn()}
-	r.watchOver(ctx)
-	r.vars.Put("DBNAME", config.Database)
-	r.vars.Put("USER", config.User)
-	r.vars.Put("HOST", config.Host)
-	r.vars.Put("PORT", fmt.Sprint(config.Port))
-	r.vars.Put("ENCODING", r.wire.pg.ParameterStatus("client_encoding"))
-	name, num := serverVersion(r.wire.pg.ParameterStatus("server_version"))
+	r.session = opened
+	r.vars.Put("DBNAME", target.Database)
+	r.vars.Put("USER", target.User)
+	r.vars.Put("HOST", target.Host)
+	r.vars.Put("PORT", fmt.Sprint(target.Port))
+	r.vars.Put("ENCODING", r.session.Parameter("client_encoding"))
+	name, num := serverVersion(r.session.Parameter("server_version"))
 	r.vars.Put("SERVER_VERSION_NAME", name)
 	r.vars.Put("SERVER_VERSION_NUM", num)
 	return nil
@@ -268,7 +262,7 @@ func (r *run) refused(err error) error {
 
 // settle sees to what the scripts left behind: a failed or an open transaction.
 func (r *run) settle(ctx context.Context) error {
-	switch status := r.wire.pg.TxStatus(); {
+	switch status := r.session.TxStatus(); {
 	case r.began && status == 'E':
 		if r.first != nil {
 			return r.first
@@ -299,28 +293,29 @@ func (r *run) commit(ctx context.Context) error {
 	switch {
 	case err == nil:
 		r.began = false
+		r.session.Ended()
 		return nil
 	case errors.As(err, &pe) && pe.Severity != "FATAL" && pe.Severity != "PANIC":
 		return r.abandon(ctx, (&failure{err: err}).problem())
 	}
 	r.began = false
-	what := notKnown
+	fate := session.NotKnown
 	if ctx.Err() == nil {
-		what = r.fateOf(ctx)
+		fate = r.session.Fate(ctx)
 	}
-	switch what {
-	case committed:
+	switch fate {
+	case session.Committed:
 		r.notice("the connection was lost while committing; the server says that it did commit")
 		return nil
-	case rolledBack:
+	case session.RolledBack:
 		r.again = true
-		return &problem.Error{Code: problem.Database, What: "the connection was lost while committing, and the server did not commit: " + shortReason(err), Err: err,
+		return &problem.Error{Code: problem.Database, What: "the connection was lost while committing, and the server did not commit: " + session.Reason(err), Err: err,
 			Remedy: asItWas}
 	}
 	p := &problem.Error{Code: problem.Database, Err: err,
 		What: "the connection was lost while committing: the load is either complete or not there at all, and which is not known",
 		Remedy: fmt.Sprintf("Ask the server: SELECT txid_status(%d) says committed, aborted or in progress. Or look at the tables, or run the step again: "+
-			"it replaces what it loads.", r.xid())}
+			"it replaces what it loads.", r.session.XID())}
 	if ctx.Err() != nil {
 		p.Code = problem.Interrupted
 	}
@@ -345,7 +340,7 @@ func (r *run) notBack(err error) error {
 func (r *run) abandon(ctx context.Context, err error) error {
 	began := r.began
 	err = r.lost(ctx, err)
-	r.again = r.o.Transaction != None && ctx.Err() == nil && r.passing(err)
+	r.again = r.o.Transaction != None && ctx.Err() == nil && session.Transient(err)
 	r.rollback(ctx)
 	said := asItWas
 	if !began {
@@ -381,31 +376,25 @@ func interrupted(ctx context.Context, while, remedy string) error {
 	return &problem.Error{Code: code, What: "interrupted while " + while, Remedy: remedy, Err: ctx.Err()}
 }
 
-// lost gives the right reason for what pgx sends: that the watcher has ended it, or that the connection is gone. What goes over
-// the wire itself knows.
+// lost gives the right reason for what pgx sends: that the watcher has ended it, or that the connection is gone. What the session
+// sends itself knows.
 func (r *run) lost(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	cause := err
+	var p *problem.Error
+	if errors.As(err, &p) && p.Err != nil {
+		cause = p.Err
+	}
+	because := r.session.Because(ctx, cause)
+	if because == cause { //nolint:errorlint // the very same
 		return err
 	}
-	var pe *pgconn.PgError
-	var lost *lostError
-	switch {
-	case r.watcher.cause.Load() != nil:
-		return (&failure{at: r.at, err: r.watcher.because(err)}).problem()
-	case r.conn.IsClosed() && !errors.As(err, &pe) && !errors.As(err, &lost):
-		var p *problem.Error
-		if errors.As(err, &p) && p.Err != nil {
-			err = p.Err
-		}
-		return (&failure{at: r.at, err: &lostError{err}}).problem()
-	}
-	return err
+	return (&failure{at: r.at, err: because}).problem()
 }
 
 // rollback rolls back what is open, even when ctx has ended.
 func (r *run) rollback(ctx context.Context) {
 	_ = r.answered(ctx)
-	if !r.began || r.conn.IsClosed() {
+	if !r.began || r.session.IsClosed() {
 		r.began = false
 		return
 	}
@@ -413,18 +402,17 @@ func (r *run) rollback(ctx context.Context) {
 	short, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 	defer cancel()
 	if err := r.exec(short, "ROLLBACK"); err != nil {
-		_ = r.wire.pg.Conn().Close() // the server rolls back when it notices
+		r.session.Drop() // the server rolls back when it notices
 	}
 }
 
 func (r *run) close(ctx context.Context) {
-	r.watcher.end()
-	closeSoon(ctx, r.conn)
+	r.session.Close(ctx)
 }
 
 // exec sends one statement of our own.
 func (r *run) exec(ctx context.Context, sql string) error {
-	return r.wire.query(ctx, []byte(sql), answers{})
+	return r.session.Do(ctx, []byte(sql), session.Handlers{})
 }
 
 func (r *run) result() Result { return r.tally.result() }

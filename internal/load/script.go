@@ -17,6 +17,7 @@ import (
 
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
 // script runs one script to its end, or to the first failure that stops it.
@@ -95,8 +96,7 @@ func (r *run) failed(ctx context.Context, f *failure) error {
 
 // ends tells whether nothing can follow a failure, whatever ON_ERROR_STOP says.
 func (r *run) ends(ctx context.Context, f *failure) bool {
-	var lost *lostError
-	return ctx.Err() != nil || f.refused || errors.As(f.err, &lost) || r.conn.IsClosed()
+	return ctx.Err() != nil || f.refused || session.Lost(f.err) || r.session.IsClosed()
 }
 
 // follow tells the reader of settings that the last statement may have changed.
@@ -140,7 +140,7 @@ func (r *run) item(ctx context.Context, sc *psql.Script, item any) *failure {
 		if err != nil {
 			return &failure{at: it.Pos, err: err}
 		}
-		r.session = append(r.session, set)
+		r.settings = append(r.settings, set)
 	case *psql.Connect:
 		if f := r.join(ctx); f != nil {
 			return f
@@ -314,7 +314,7 @@ func (r *run) query(ctx context.Context, text []byte, infos []sqltext.Statement,
 		tags = append(tags, tag)
 	} else {
 		r.asWritten(infos)
-		err = r.wire.query(ctx, text, answers{copyIn: func() (io.Reader, error) {
+		err = r.session.Do(ctx, text, session.Handlers{CopyIn: func() (io.Reader, error) {
 			if ahead != nil {
 				return ahead.all, nil
 			}
@@ -330,7 +330,7 @@ func (r *run) query(ctx context.Context, text []byte, infos []sqltext.Statement,
 				return strings.NewReader(""), nil
 			}
 			return watched{open, r.progress}, nil
-		}, done: func(tag pgconn.CommandTag) { tags = append(tags, tag) }})
+		}, Done: func(tag pgconn.CommandTag) { tags = append(tags, tag) }})
 	}
 	if open != nil {
 		f.rows = open
@@ -368,7 +368,7 @@ func (r *run) outcome(f *failure, tag pgconn.CommandTag) *failure {
 	r.vars.Put("ERROR", "false")
 	r.vars.Put("SQLSTATE", "00000")
 	r.vars.Put("ROW_COUNT", strconv.FormatInt(tag.RowsAffected(), 10))
-	if !r.wire.gaveRows || tag.Insert() || tag.Update() || tag.Delete() {
+	if !r.session.Last().GaveRows || tag.Insert() || tag.Update() || tag.Delete() {
 		r.vars.Put("LASTOID", "0")
 	}
 	return nil
@@ -418,7 +418,7 @@ func (r *run) reconnect(ctx context.Context, c *psql.Connect) *failure {
 			Remedy: "Set transaction to none, or take the command out of the script and name the database in database-url."}
 		return f
 	}
-	config := r.conn.Config().Copy()
+	config := r.session.Config().Copy()
 	config.OnNotice = nil
 	name := c.Database
 	if strings.Contains(name, "=") || strings.Contains(name, "://") {
@@ -455,7 +455,7 @@ func (r *run) reconnect(ctx context.Context, c *psql.Connect) *failure {
 	if c.User != "" {
 		config.User = c.User
 	}
-	old := r.conn
+	old := r.session
 	if err := r.settleNames(ctx); err != nil {
 		f.err = err
 		return f
@@ -471,9 +471,7 @@ func (r *run) reconnect(ctx context.Context, c *psql.Connect) *failure {
 		return f
 	}
 	r.tally.leave()
-	short, cancel := context.WithTimeout(ctx, rollbackTimeout)
-	defer cancel()
-	_ = old.Close(short)
+	old.Close(ctx)
 	return nil
 }
 
@@ -499,14 +497,14 @@ func connectionKeys(s string) (keys []string) {
 var connectionKey = regexp.MustCompile(`([A-Za-z_]+)\s*=`)
 
 // encoding is the client encoding.
-func (r *run) encoding() string { return r.wire.pg.ParameterStatus("client_encoding") }
+func (r *run) encoding() string { return r.session.Parameter("client_encoding") }
 
 // readable is text for the tokens to read: in an encoding whose characters may hold any byte, without those bytes.
 func (r *run) readable(text []byte) []byte { return psql.Masked(text, r.encoding()) }
 
 // escapes tells whether backslashes in '…' are escapes.
 func (r *run) escapes() bool {
-	return r.wire.pg.ParameterStatus("standard_conforming_strings") == "off"
+	return r.session.Parameter("standard_conforming_strings") == "off"
 }
 
 // watched reads rows and reports progress as it goes.

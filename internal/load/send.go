@@ -7,8 +7,10 @@ import (
 	"io"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
 // send runs a statement that a meta-command, not a semicolon, has sent.
@@ -17,9 +19,9 @@ func (r *run) send(ctx context.Context, st *psql.Statement, rows func() (*psql.C
 		return nil
 	}
 	var last resultSet
-	collect := answers{
-		fields: func(names []string) { last = resultSet{names: names, given: true} },
-		row: func(v [][]byte) {
+	collect := session.Handlers{
+		Fields: func(names []string) { last = resultSet{names: names, given: true} },
+		Row: func(v [][]byte) {
 			if st.Send.Kind == psql.SendG {
 				return
 			}
@@ -31,18 +33,18 @@ func (r *run) send(ctx context.Context, st *psql.Statement, rows func() (*psql.C
 			}
 			last.rows = append(last.rows, row)
 		},
-		done: func(t pgconn.CommandTag) {
+		Done: func(t pgconn.CommandTag) {
 			if last.ended { // a command that gives no rows
 				last = resultSet{}
 			}
 			last.tag, last.ended = t, true
 		},
-		copyIn: func() (io.Reader, error) { return rows() },
+		CopyIn: func() (io.Reader, error) { return rows() },
 	}
 	if st.Send.Bind != nil {
-		f.err = r.wire.extended(ctx, st, collect)
+		f.err = r.session.Extended(ctx, collect, extended(st)...)
 	} else {
-		f.err = r.wire.query(ctx, st.Text, collect)
+		f.err = r.session.Do(ctx, st.Text, collect)
 	}
 	if f.err == nil && last.given && st.Send.Kind == psql.SendGset {
 		if err := r.gset(st.Send, last); err != nil {
@@ -98,8 +100,8 @@ func (r *run) gset(send *psql.Send, result resultSet) error {
 
 // gexec runs each column of each row as a statement.
 func (r *run) gexec(ctx context.Context, st *psql.Statement, values [][][]byte, rows func() (*psql.CopyReader, error)) *failure {
-	commands := r.wire.commands
-	defer func() { r.wire.commands = commands }()
+	last := r.session.Last()
+	defer func() { r.session.SetLast(last) }()
 	for _, row := range values {
 		for _, text := range row {
 			if text == nil {
@@ -139,4 +141,24 @@ func (r *run) generated(ctx context.Context, st *psql.Statement, text []byte, ro
 		}
 		return r.query(ctx, text, infos, rows, f)
 	})
+}
+
+// extended gives the messages of the extended protocol that \bind, \bind_named, \parse and \close_prepared ask for.
+func extended(st *psql.Statement) []pgproto3.FrontendMessage {
+	bind := st.Send.Bind
+	if st.Send.Kind == psql.SendClose {
+		return []pgproto3.FrontendMessage{&pgproto3.Close{ObjectType: 'S', Name: bind.Name}}
+	}
+	var messages []pgproto3.FrontendMessage
+	if !bind.Prepared {
+		messages = append(messages, &pgproto3.Parse{Name: bind.Name, Query: string(st.Text)})
+	}
+	if st.Send.Kind != psql.SendParse {
+		params := make([][]byte, len(bind.Params))
+		for i, p := range bind.Params {
+			params[i] = []byte(p)
+		}
+		messages = append(messages, &pgproto3.Bind{PreparedStatement: bind.Name, Parameters: params}, &pgproto3.Describe{ObjectType: 'P'}, &pgproto3.Execute{})
+	}
+	return messages
 }

@@ -89,7 +89,7 @@ func (r *run) syncSequences(ctx context.Context, oids []uint32) error {
 	if len(forbidden) > 0 {
 		names := strings.Join(forbidden, ", ")
 		r.warn(fmt.Sprintf("the role may not move the sequence %s, so the next default value may collide with a loaded row: GRANT SELECT, UPDATE ON SEQUENCE %[1]s TO %s",
-			names, sqltext.QuoteName(r.conn.Config().User)))
+			names, sqltext.QuoteName(r.session.Config().User)))
 	}
 	var moves []string
 	for part := range slices.Chunk(asked, sequencesTogether) {
@@ -110,7 +110,7 @@ func (r *run) syncSequences(ctx context.Context, oids []uint32) error {
 
 // fedSequences reads the catalog.
 func (r *run) fedSequences(ctx context.Context, oids []uint32) ([]sequence, error) {
-	rows, err := r.conn.Query(ctx, fedQuery, oidList(oids))
+	rows, err := r.session.Conn().Query(ctx, fedQuery, oidList(oids))
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func (r *run) fedSequences(ctx context.Context, oids []uint32) ([]sequence, erro
 		last.replaced = last.replaced && slices.Contains(r.emptied.oids, table)
 		if loaded && hidden {
 			r.warn(fmt.Sprintf("row security hides rows of %s from the role, so the sequence %s may not be past the largest of them: ALTER ROLE %s BYPASSRLS, or load as the table's owner",
-				tableName, s.name, sqltext.QuoteName(r.conn.Config().User)))
+				tableName, s.name, sqltext.QuoteName(r.session.Config().User)))
 		}
 		if loaded {
 			far, filter := "max", ""
@@ -157,7 +157,7 @@ func (r *run) moves(ctx context.Context, sequences []sequence) ([]string, error)
 		parts = append(parts, fmt.Sprintf("SELECT %d, s.last_value, s.is_called, CASE WHEN far IS NOT NULL THEN least(greatest(trunc(far), %d), %d)::bigint END FROM %s s, (SELECT %s(%s)::numeric) f(far)",
 			i, math.MinInt64, math.MaxInt64, s.name, far, strings.Join(s.columns, ", ")))
 	}
-	rows, err := r.conn.Query(ctx, strings.Join(parts, " UNION ALL "))
+	rows, err := r.session.Conn().Query(ctx, strings.Join(parts, " UNION ALL "))
 	if err != nil {
 		return nil, err
 	}

@@ -63,7 +63,7 @@ func (e *entry) add(t Table) {
 // One that cannot be found keeps the name that the script gives it.
 func (r *run) settleNames(ctx context.Context) error {
 	t := r.tally
-	if len(t.asked) == 0 || r.wire.pg.TxStatus() == 'E' {
+	if len(t.asked) == 0 || r.session.TxStatus() == 'E' {
 		return nil
 	}
 	asked := t.asked
@@ -72,7 +72,7 @@ func (r *run) settleNames(ctx context.Context) error {
 	for i, e := range asked {
 		names[i] = e.Name
 	}
-	rows, err := r.conn.Query(ctx, `SELECT asked.i, c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname)
+	rows, err := r.session.Conn().Query(ctx, `SELECT asked.i, c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname)
 		FROM unnest($1::text[]) WITH ORDINALITY asked(name, i) JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(asked.name)
 		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`, names)
 	if err != nil {

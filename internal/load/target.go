@@ -16,6 +16,7 @@ import (
 
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
 // foreseenBytes is how much of a script is read ahead to compare it with the catalog, in bytes: 20 ms of reading. An export
@@ -348,7 +349,7 @@ func (r *run) lookUpAlong(ctx context.Context, s *survey, path string, heads []*
 		}
 		schemas, tables = append(schemas, clipName(schema)), append(tables, clipName(h.parts[len(h.parts)-1]))
 	}
-	rows, err := r.conn.Query(ctx, relationQuery, schemas, tables)
+	rows, err := r.session.Conn().Query(ctx, relationQuery, schemas, tables)
 	if err != nil {
 		return err
 	}
@@ -376,7 +377,7 @@ func clipName(name string) string {
 
 // lookAhead reads the script before anything is changed: for what if-not-empty asks, and for what the database lacks.
 func (r *run) lookAhead(ctx context.Context) (*survey, error) {
-	r.warnOfPooler(ctx)
+	r.warnOfPooler()
 	guarded := r.o.IfNotEmpty == Keep || r.o.IfNotEmpty == Fail
 	compared := r.comparable()
 	if !guarded && !compared {
@@ -396,7 +397,7 @@ func (r *run) lookAhead(ctx context.Context) (*survey, error) {
 	if err := r.lookUp(ctx, s); err != nil {
 		return nil, (&failure{err: err}).problem()
 	}
-	if !s.complete && r.wire.pg.ParameterStatus("is_superuser") != "on" && slices.ContainsFunc(s.heads, func(h *head) bool { return h.relation != nil && !h.relation.owned }) {
+	if !s.complete && r.session.Parameter("is_superuser") != "on" && slices.ContainsFunc(s.heads, func(h *head) bool { return h.relation != nil && !h.relation.owned }) {
 		whole, err := r.survey(ctx, 0) // foreign keys may have to stay on, and then the order of all rows matters
 		if err != nil {
 			return s, ctx.Err()
@@ -462,7 +463,7 @@ func (r *run) keepRows(ctx context.Context, s *survey) (bool, error) {
 		if r.began {
 			ask = "SAVEPOINT " + attempted + "; " + ask + "; ROLLBACK TO SAVEPOINT " + attempted + "; RELEASE SAVEPOINT " + attempted
 		}
-		if err := r.wire.query(ctx, []byte(ask), answers{row: func(v [][]byte) { rows = string(v[0]) == "t" }}); err != nil {
+		if err := r.session.Do(ctx, []byte(ask), session.Handlers{Row: func(v [][]byte) { rows = string(v[0]) == "t" }}); err != nil {
 			return false, (&failure{err: err}).problem()
 		}
 		switch {

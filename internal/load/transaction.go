@@ -67,7 +67,7 @@ func (r *run) transactionControl(ctx context.Context, infos []sqltext.Statement,
 		}
 		r.inBlock = info.Chain
 		move := movedBlock
-		if info.Kind == sqltext.Rollback || r.wire.pg.TxStatus() == 'E' {
+		if info.Kind == sqltext.Rollback || r.session.TxStatus() == 'E' {
 			move = "ROLLBACK TO SAVEPOINT " + blockStart
 		}
 		if r.readOnly = r.readOnly && info.Chain; r.readOnly {

@@ -318,7 +318,7 @@ func copyOne(t *testing.T, r *run, table string, rows []byte, binary bool) (valu
 			sql += " WITH (FORMAT binary)"
 			rows = append(append(bytes.Clone(binaryHeader), rows...), binaryTrailer...)
 		}
-		_, err := r.wire.pg.CopyFrom(context.Background(), bytes.NewReader(rows), sql)
+		_, err := r.session.Conn().PgConn().CopyFrom(context.Background(), bytes.NewReader(rows), sql)
 		return err
 	})
 }
@@ -333,7 +333,7 @@ func tryOne(t *testing.T, r *run, table string, add func() error) (value, fault 
 		return "", "failed"
 	}
 	// The stored bytes are compared, not only what they look like.
-	if err := r.conn.QueryRow(ctx, "SELECT coalesce(v::text, '<null>') || ' ' || coalesce(pg_column_size(v)::text, '') FROM "+table).Scan(&value); err != nil {
+	if err := r.session.Conn().QueryRow(ctx, "SELECT coalesce(v::text, '<null>') || ' ' || coalesce(pg_column_size(v)::text, '') FROM "+table).Scan(&value); err != nil {
 		t.Fatal(err)
 	}
 	return value, ""

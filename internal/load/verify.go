@@ -3,12 +3,13 @@ package load
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
 // attempted is the savepoint of statements of our own that may fail without harm to the load.
@@ -107,7 +108,7 @@ WHERE c.relkind IN ('r', 'p', 'f')
 ORDER BY 2`
 
 func (r *run) reached(ctx context.Context) (reached, error) {
-	rows, err := r.conn.Query(ctx, reachedQuery, oidList(append(r.tally.oids(), r.emptied.oids...)), r.began, r.serverAtLeast(170000), r.conn.Config().User)
+	rows, err := r.session.Conn().Query(ctx, reachedQuery, oidList(append(r.tally.oids(), r.emptied.oids...)), r.began, r.serverAtLeast(170000), r.session.Config().User)
 	if err != nil {
 		return reached{}, err
 	}
@@ -144,7 +145,7 @@ func (r *run) analyze(ctx context.Context, tables []string, options string) erro
 		return problem
 	}
 	if err != nil {
-		r.warn("ANALYZE failed, statistics are as they were: " + shortReason(err))
+		r.warn("ANALYZE failed, statistics are as they were: " + session.Reason(err))
 	}
 	return nil
 }
@@ -162,7 +163,7 @@ func (r *run) analyzeCommitted(ctx context.Context) error {
 	}
 	second := newRun(r.o)
 	second.o.Events, second.o.ConnectTimeout = Events{}, 0 // tried once
-	if second.connect(ctx, r.conn.Config()) == nil {       // otherwise it takes longer
+	if second.connect(ctx, r.session.Config()) == nil {    // otherwise it takes longer
 		r.workers = append(r.workers, second)
 	}
 	err := r.analyze(ctx, r.toAnalyze, skipLocked)
@@ -177,15 +178,15 @@ func (r *run) analyzeCommitted(ctx context.Context) error {
 
 // tryExec sends a statement of our own whose failure leaves the transaction, if there is one, as it was before.
 func (r *run) tryExec(ctx context.Context, sql string) error {
-	return r.try(ctx, sql, answers{})
+	return r.try(ctx, sql, session.Handlers{})
 }
 
-func (r *run) try(ctx context.Context, sql string, a answers) error {
+func (r *run) try(ctx context.Context, sql string, h session.Handlers) error {
 	if !r.began {
-		return r.wire.query(ctx, []byte(sql), a)
+		return r.session.Do(ctx, []byte(sql), h)
 	}
-	err := r.wire.query(ctx, []byte("SAVEPOINT "+attempted+"; "+sql+"; RELEASE SAVEPOINT "+attempted), a)
-	if err != nil && r.wire.pg.TxStatus() == 'E' {
+	err := r.session.Do(ctx, []byte("SAVEPOINT "+attempted+"; "+sql+"; RELEASE SAVEPOINT "+attempted), h)
+	if err != nil && r.session.TxStatus() == 'E' {
 		if back := r.exec(ctx, "ROLLBACK TO SAVEPOINT "+attempted+"; RELEASE SAVEPOINT "+attempted); back != nil {
 			return back
 		}
@@ -195,8 +196,7 @@ func (r *run) try(ctx context.Context, sql string, a answers) error {
 
 // ownFault tells whether err ends the load: the connection or the context has ended, or the transaction cannot go on.
 func (r *run) ownFault(ctx context.Context, err error) error {
-	var lost *lostError
-	if err != nil && (ctx.Err() != nil || errors.As(err, &lost) || r.conn.IsClosed() || r.wire.pg.TxStatus() == 'E') {
+	if err != nil && (ctx.Err() != nil || session.Lost(err) || r.session.IsClosed() || r.session.TxStatus() == 'E') {
 		return (&failure{err: err}).problem()
 	}
 	return nil
@@ -205,7 +205,7 @@ func (r *run) ownFault(ctx context.Context, err error) error {
 // serverAtLeast compares the server's version with one such as 150000.
 func (r *run) serverAtLeast(version int) bool {
 	var major int
-	_, _ = fmt.Sscanf(r.wire.pg.ParameterStatus("server_version"), "%d", &major)
+	_, _ = fmt.Sscanf(r.session.Parameter("server_version"), "%d", &major)
 	return major >= version/10000
 }
 

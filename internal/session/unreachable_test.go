@@ -1,4 +1,4 @@
-package load
+package session
 
 import (
 	"context"
@@ -17,7 +17,9 @@ import (
 func TestAddressesWithoutAWay(t *testing.T) {
 	t.Parallel()
 	config, err := pgx.ParseConfig("postgres://somebody@one,two/x?sslmode=disable")
-	must(t, err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	config.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 	config.DialFunc = func(_ context.Context, network, address string) (net.Conn, error) {
 		fault := syscall.ECONNREFUSED
@@ -27,7 +29,7 @@ func TestAddressesWithoutAWay(t *testing.T) {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: os.NewSyscallError("connect", fault)}
 	}
 	_, err = pgx.ConnectConfig(context.Background(), config)
-	if got := shortReason(err); !strings.Contains(got, "connection refused") || !notReached(err) {
+	if got := Reason(err); !strings.Contains(got, "connection refused") || !notReached(err) {
 		t.Errorf("the reason is %q", got)
 	}
 	if !errors.Is(err, syscall.EADDRNOTAVAIL) {

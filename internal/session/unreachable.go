@@ -1,4 +1,4 @@
-package load
+package session
 
 import (
 	"context"
@@ -21,24 +21,6 @@ import (
 
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
-
-// The SQLSTATEs of a server that does not let us in.
-const (
-	wrongPassword      = "28P01"
-	notAuthorized      = "28000" // by pg_hba.conf, or no such role
-	noSuchDatabase     = "3D000"
-	cannotConnectNow   = "57P03" // starting up, shutting down, in recovery
-	tooManyConnections = "53300"
-)
-
-// mayStillStart tells a server that is not there yet from one that says no.
-func mayStillStart(err error) bool {
-	var pe *pgconn.PgError
-	if errors.As(err, &pe) {
-		return pe.Code == cannotConnectNow || pe.Code == tooManyConnections
-	}
-	return !isTLS(err)
-}
 
 // lastAttempt gives the error of the last of the attempts that pgconn made: it tries each address of each host, and with
 // sslmode=prefer each with and without TLS. Addresses that this machine has no way to, as ::1 in many containers, say little: they
@@ -92,8 +74,8 @@ func isTLS(err error) bool {
 		errors.As(err, &invalid)
 }
 
-// shortReason says in a few words why an attempt failed.
-func shortReason(err error) string {
+// Reason says in a few words why an attempt to connect, or a statement, failed.
+func Reason(err error) string {
 	var (
 		pe  *pgconn.PgError
 		op  *net.OpError
@@ -130,7 +112,7 @@ func connectProblem(config *pgx.ConnConfig, o Options, detoured bool, err error)
 	p := &problem.Error{
 		Code:  problem.Database,
 		Where: fmt.Sprintf("database %q on %s", config.Database, hostPort(config)),
-		What:  "cannot connect: " + shortReason(err),
+		What:  "cannot connect: " + Reason(err),
 		Err:   err,
 	}
 	if detoured {

@@ -1,4 +1,4 @@
-package load
+package session
 
 import (
 	"context"
@@ -25,10 +25,13 @@ const (
 	gatewayTimeout = 10 * time.Second
 )
 
-// connect opens a connection, trying again for as long as ConnectTimeout of o says while the server may still be starting. It
-// uses HostGateway and Events of o as well.
-func connect(ctx context.Context, target *pgx.ConnConfig, o Options) (*pgx.Conn, error) {
+// dial opens a connection, trying again for as long as ConnectTimeout says while the server may still be starting.
+func dial(ctx context.Context, target *pgx.ConnConfig, o Options) (*Session, error) {
 	config := target.Copy()
+	config.OnNotice = nil
+	if o.ServerNotice != nil {
+		config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { o.ServerNotice(n) }
+	}
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "fabricate-seed"
 	}
@@ -41,7 +44,7 @@ func connect(ctx context.Context, target *pgx.ConnConfig, o Options) (*pgx.Conn,
 	// No prepared statement is left behind, so that a pooler in transaction mode does no harm.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	config.StatementCacheCapacity, config.DescriptionCacheCapacity = 0, 0
-	config.DialFunc = withPulse(config.DialFunc)
+	config.DialFunc = withActivity(config.DialFunc)
 	// What pgx sends for us is cancelled in the server, too, when ctx ends.
 	config.BuildContextWatcherHandler = func(pg *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: pg, DeadlineDelay: cancelGrace}
@@ -53,7 +56,7 @@ func connect(ctx context.Context, target *pgx.ConnConfig, o Options) (*pgx.Conn,
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval, waits.MaxInterval = firstWait, longestWait
 	said := false
-	conn, err := backoff.Retry(ctx, func() (*pgx.Conn, error) {
+	s, err := backoff.Retry(ctx, func() (*Session, error) {
 		conn, err := pgx.ConnectConfig(ctx, config)
 		detoured = false
 		if err != nil && detour != nil && errors.Is(err, syscall.ECONNREFUSED) {
@@ -66,15 +69,25 @@ func connect(ctx context.Context, target *pgx.ConnConfig, o Options) (*pgx.Conn,
 				return nil, backoff.Permanent(err)
 			}
 		}
-		if err != nil && !mayStillStart(err) {
+		if err == nil {
+			s := &Session{o: o, target: target, conn: conn, pg: conn.PgConn()}
+			if err = s.identify(ctx); err == nil {
+				return s, nil
+			}
+			s.Close(ctx)
+			if Transient(err) { // it was let in
+				return nil, err
+			}
+		}
+		if !mayStillStart(err) {
 			err = backoff.Permanent(err)
 		}
-		return conn, err
+		return nil, err
 	}, backoff.WithBackOff(waits), backoff.WithMaxElapsedTime(limit), backoff.WithMaxTries(tries(limit)),
 		backoff.WithNotify(func(err error, _ time.Duration) {
-			if !said && o.Events.Notice != nil {
+			if !said {
 				said = true
-				o.Events.Notice(fmt.Sprintf("waiting up to %s for the database: %s", limit, shortReason(err)))
+				o.notice(fmt.Sprintf("waiting up to %s for the database: %s", limit, Reason(err)))
 			}
 		}))
 	var permanent *backoff.PermanentError
@@ -82,10 +95,10 @@ func connect(ctx context.Context, target *pgx.ConnConfig, o Options) (*pgx.Conn,
 		err = permanent.Unwrap()
 	}
 	if err == nil {
-		if detoured && o.Events.Warn != nil {
-			o.Events.Warn(wentAround(config, o.HostGateway))
+		if detoured && o.Warn != nil {
+			o.Warn(wentAround(config, o.HostGateway))
 		}
-		return conn, nil
+		return s, nil
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -122,15 +135,4 @@ func tries(limit time.Duration) uint {
 		return 1
 	}
 	return 0
-}
-
-// Reach connects to the target as Run does, and disconnects: to find out that it cannot be done before something costly is done
-// for it. It uses Target, ConnectTimeout, HostGateway and Events of o. The error is a *problem.Error, or that of ctx.
-func Reach(ctx context.Context, o Options) error {
-	conn, err := connect(ctx, o.Target, o)
-	if err != nil {
-		return err
-	}
-	closeSoon(ctx, conn)
-	return nil
 }

@@ -1,0 +1,187 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// What a script, a role or a database sets as search_path decides what the names and operators of a statement mean. PostgreSQL takes
+// the function that fits the arguments best, wherever in the path it is: whoever may create functions in a schema of the path can
+// have one called in place of a function of pg_catalog, with the rights of who loads. So statements of our own run with nothing but
+// pg_catalog in the path, and the script sees its own path before and behind them. What the script's names mean is asked by
+// statements that call nothing without its schema: see Do.
+
+// ownPath is the search_path of statements of our own. Without pg_temp at its end, temporary tables would come first.
+const ownPath = "pg_catalog, pg_temp"
+
+const (
+	asked     = "fabricate_seed_ask"     // the savepoint around a question
+	attempted = "fabricate_seed_attempt" // that of statements that may fail without harm to the load
+	pathSaved = "fabricate_seed.path"    // the parameter that keeps the script's path meanwhile
+)
+
+// Path takes the search_path for the transaction, and puts the script's own back.
+const (
+	takePath = "SELECT pg_catalog.set_config('" + pathSaved + "', pg_catalog.current_setting('search_path'), true) AS " + asked +
+		", pg_catalog.set_config('search_path', '" + ownPath + "', true)"
+	givePathBack = "SELECT pg_catalog.set_config('search_path', pg_catalog.current_setting('" + pathSaved + "'), true) AS " + asked
+	setPath      = "SELECT pg_catalog.set_config('search_path', '" + ownPath + "', true) AS " + asked
+)
+
+// Ask runs a question of our own: one statement that leaves nothing behind. It is under way in one message, in a transaction of its
+// own or behind a savepoint, so that it fails without harm to the transaction. Parameters are texts, numbers, truth values, and
+// lists of them; their types are what the statement says. Each row is scanned into scan, and then each is called; each may be nil.
+// Errors are as Do's.
+func (s *Session) Ask(ctx context.Context, sql string, args []any, scan []any, each func() error) error {
+	before, after := "SAVEPOINT "+asked+"; "+setPath, "ROLLBACK TO SAVEPOINT "+asked+"; RELEASE SAVEPOINT "+asked
+	if s.TxStatus() == 'I' {
+		before, after = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; "+setPath, "ROLLBACK"
+	}
+	params := make([][]byte, len(args))
+	for i, arg := range args {
+		var err error
+		if params[i], err = encodeParam(arg); err != nil {
+			return err
+		}
+	}
+	s.buf = s.buf[:0]
+	for _, m := range []pgproto3.FrontendMessage{
+		&pgproto3.Query{String: before},
+		&pgproto3.Parse{Query: sql}, &pgproto3.Bind{Parameters: params}, &pgproto3.Describe{ObjectType: 'P'}, &pgproto3.Execute{}, &pgproto3.Sync{},
+		&pgproto3.Query{String: after},
+	} {
+		var err error
+		if s.buf, err = m.Encode(s.buf); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	defer s.until(ctx, true)()
+	last := s.last
+	defer func() { s.last = last }() // psql knows of no such statement
+	if _, err := s.pg.Conn().Write(s.buf); err != nil {
+		return s.because(ctx, s.broken(ctx, err))
+	}
+	var bad error // a row that cannot be read
+	var types []uint32
+	rows := Handlers{
+		Types: func(oids []uint32) { types = oids },
+		Row: func(values [][]byte) {
+			if bad != nil {
+				return
+			}
+			if len(scan) > 0 && len(scan) != len(values) {
+				bad = fmt.Errorf("a row of %d columns for %d variables", len(values), len(scan))
+				return
+			}
+			for i, to := range scan {
+				if err := s.conn.TypeMap().Scan(types[i], pgtype.TextFormatCode, values[i], to); err != nil {
+					bad = fmt.Errorf("column %d: %w", i+1, err)
+					return
+				}
+			}
+			if each != nil {
+				bad = each()
+			}
+		},
+	}
+	first := s.receive(ctx, Handlers{})
+	for _, h := range []Handlers{rows, {}} {
+		if Lost(first) || ctx.Err() != nil && first != nil && State(first) == "" {
+			break
+		}
+		if err := s.receive(ctx, h); first == nil {
+			first = err
+		}
+	}
+	if first != nil {
+		return s.because(ctx, first)
+	}
+	return bad
+}
+
+// encodeParam gives a parameter in text format, nil for NULL.
+func encodeParam(v any) ([]byte, error) {
+	switch v := v.(type) {
+	case nil:
+		return nil, nil //nolint:nilnil // NULL
+	case string:
+		return []byte(v), nil
+	case bool, int, int32, int64, uint32:
+		return fmt.Append(nil, v), nil
+	case []string:
+		return list(v, quoted), nil
+	case []uint32:
+		return list(v, func(oid uint32) string { return fmt.Sprint(oid) }), nil
+	case []int64:
+		return list(v, func(n int64) string { return fmt.Sprint(n) }), nil
+	}
+	return nil, fmt.Errorf("a parameter of type %T", v)
+}
+
+// list gives an array constant.
+func list[T any](values []T, element func(T) string) []byte {
+	dst := []byte{'{'}
+	for i, v := range values {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, element(v)...)
+	}
+	return append(dst, '}')
+}
+
+func quoted(s string) string { return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"` }
+
+// Change runs statements of our own that last, as Do does: what they set or change is there until the transaction ends. Rows are
+// handled as Do's.
+func (s *Session) Change(ctx context.Context, sql string, h Handlers) error {
+	if s.TxStatus() == 'I' { // the message is a transaction
+		return s.Do(ctx, []byte(setPath+"; "+sql), withoutPath(h))
+	}
+	return s.Do(ctx, []byte(takePath+"; "+sql+"; "+givePathBack), withoutPath(h))
+}
+
+// Try is Change for statements whose failure leaves the transaction, if there is one, as it was before.
+func (s *Session) Try(ctx context.Context, sql string, h Handlers) error {
+	if s.TxStatus() == 'I' {
+		return s.Change(ctx, sql, h)
+	}
+	err := s.Do(ctx, []byte("SAVEPOINT "+attempted+"; "+takePath+"; "+sql+"; "+givePathBack+"; RELEASE SAVEPOINT "+attempted), withoutPath(h))
+	if err != nil && s.TxStatus() == 'E' {
+		if back := s.Exec(ctx, "ROLLBACK TO SAVEPOINT "+attempted+"; RELEASE SAVEPOINT "+attempted); back != nil {
+			return back
+		}
+	}
+	return err
+}
+
+// withoutPath keeps the rows of the statements around ours from the handlers.
+func withoutPath(h Handlers) Handlers {
+	around, row, fields, done := false, h.Row, h.Fields, h.Done
+	h.Fields = func(names []string) {
+		around = len(names) > 0 && names[0] == asked
+		if fields != nil && !around {
+			fields(names)
+		}
+	}
+	h.Row = func(values [][]byte) {
+		if row != nil && !around {
+			row(values)
+		}
+	}
+	h.Done = func(tag pgconn.CommandTag) {
+		if done != nil && !around {
+			done(tag)
+		}
+		around = false
+	}
+	return h
+}

@@ -11,7 +11,11 @@ import (
 // contradictions finds settings that cannot be meant together, and what is missing.
 func (p *parser) contradictions() {
 	s := &p.settings
-	if s.Command == Demo || s.Command == Version {
+	switch s.Command {
+	case Demo, Version:
+		return
+	case Cache:
+		p.cache()
 		return
 	}
 	p.sources()
@@ -32,6 +36,7 @@ func (p *parser) mustLoad() bool { return p.settings.Command == Load || p.settin
 
 // sources checks where the data comes from: exactly one of an archive, a task and a new generation.
 func (p *parser) sources() {
+	p.caching()
 	if p.settings.Command == Load || p.given("archive") {
 		for _, name := range []string{"task-id", "format", "connection", "entity", "overrides"} {
 			if p.given(name) {
@@ -39,20 +44,24 @@ func (p *parser) sources() {
 			}
 		}
 		p.archive()
+		p.archiveAddress()
 		return
 	}
 	if p.given("format") && p.given("connection") {
 		p.find("%s and %s exclude each other: with a connection Fabricate pushes the rows itself, and there is no file "+
 			"that could have a format; give one", p.spell("format"), p.spell("connection"))
 	}
-	if !p.given("task-id") {
+	switch {
+	case p.given("task-id"):
+		if p.given("overrides") { // format, connection and entity say what the task makes, and change nothing
+			p.find("%s cannot change the task that %s joins: it is already started; give one", p.spell("overrides"), p.spell("task-id"))
+		}
+		p.missing("to join a task", "api-key")
+	case p.given("cache-dir"): // whether the key is needed shows there
+		p.missing("to generate", "workspace", "database")
+	default:
 		p.missing("to generate", "api-key", "workspace", "database")
-		return
 	}
-	if p.given("overrides") { // format, connection and entity say what the task makes, and change nothing
-		p.find("%s cannot change the task that %s joins: it is already started; give one", p.spell("overrides"), p.spell("task-id"))
-	}
-	p.missing("to join a task", "api-key")
 }
 
 func (p *parser) archive() {

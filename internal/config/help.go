@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -17,6 +18,10 @@ func HelpText(topic string) string {
 	case Load:
 		b.WriteString("Load a zip, a folder or a .sql file that is already here into PostgreSQL.\n\n" +
 			"Usage:\n  fabricate-seed load PATH [flags]\n")
+	case Cache:
+		b.WriteString("Show what cache-dir holds, or clear it: of what is damaged, superseded or left behind by killed runs; by age, as max-age\n" +
+			"says, unless only max-size is given; and by size, the oldest first, as max-size says, if it is given.\n\n" +
+			"Usage:\n  fabricate-seed cache list [flags]\n  fabricate-seed cache prune [flags]\n")
 	case Demo:
 		b.WriteString("Show the whole path on this machine, without an account: a simulated API, a throwaway PostgreSQL, a\n" +
 			"shop database generated, downloaded and loaded.\n\nUsage:\n  fabricate-seed demo\n")
@@ -33,6 +38,7 @@ func HelpText(topic string) string {
 Usage:
   fabricate-seed [run] [flags]       generate, wait, download, load
   fabricate-seed load PATH [flags]   load a zip, a folder or a .sql file that is already here
+  fabricate-seed cache list|prune    show or clear the folder of cache-dir
   fabricate-seed demo                the whole path on this machine, without an account
   fabricate-seed version             print the version
   fabricate-seed help [COMMAND]      this text; also COMMAND --help
@@ -44,7 +50,7 @@ FABRICATE_POLL_INTERVAL. Flag beats input beats environment beats default; an em
 `)
 	group := ""
 	for _, d := range List() {
-		if topic == Load && (d.Group == groupGenerate || d.Name == "archive" || d.Name == "load") {
+		if !concerns(topic, d) {
 			continue
 		}
 		if d.Group != group {
@@ -61,7 +67,7 @@ FABRICATE_POLL_INTERVAL. Flag beats input beats environment beats default; an em
 		}
 		writeFlag(&b, flag, help)
 	}
-	if topic == Load {
+	if topic == Load || topic == Cache {
 		b.WriteString("\nOutput:\n")
 	}
 	writeFlag(&b, "--output text|json", "json: one JSON line with the outcome on standard output; all else goes to standard error")
@@ -69,6 +75,17 @@ FABRICATE_POLL_INTERVAL. Flag beats input beats environment beats default; an em
 	b.WriteString("\nExit codes: 0 done, 1 unexpected, 2 settings, 3 the API said no, 4 timeout, 5 download, archive or script,\n" +
 		"6 database, 130 interrupted.\n")
 	return b.String()
+}
+
+// concerns says whether a command's help lists a setting.
+func concerns(topic string, d Setting) bool {
+	switch topic {
+	case Load:
+		return d.Group != groupGenerate && !slices.Contains([]string{"archive", "cache-dir", "max-age", "load"}, d.Name)
+	case Cache:
+		return slices.Contains([]string{"cache-dir", "max-age", "max-size"}, d.Name)
+	}
+	return true
 }
 
 // writeFlag writes one line of the table, with the help wrapped beside the flag.

@@ -186,7 +186,7 @@ func flagError(err error) string {
 
 // command reads what is left of the command line: the command and, for load, its path.
 func (p *parser) command(words []string, help, version bool) {
-	commands := []string{Run, Load, Demo, Version, Help}
+	commands := []string{Run, Load, Cache, Demo, Version, Help}
 	unknownFlags := len(p.findings) > 0
 	var rest []string
 	if len(words) > 0 {
@@ -219,6 +219,14 @@ func (p *parser) command(words []string, help, version bool) {
 		}
 		p.values["archive"] = value{rest[0], "load"}
 		rest = rest[1:]
+	case Cache:
+		actions := []string{CacheList, CachePrune}
+		if len(rest) == 0 || !slices.Contains(actions, rest[0]) {
+			p.find("cache needs to be told what to do: fabricate-seed cache list, or fabricate-seed cache prune%s",
+				didYouMean(strings.Join(rest[:min(1, len(rest))], ""), actions))
+			return
+		}
+		p.settings.Action, rest = rest[0], rest[1:]
 	case Run, Demo, Version:
 	default:
 		if unknownFlags { // it may well be the value of one of them
@@ -333,7 +341,7 @@ func literal(text string) bool { return strings.HasPrefix(text, "${{") }
 // quotable says whether a value may be repeated in an error: it is short, and it cannot hold a secret.
 func (d Setting) quotable(text string) bool {
 	const long = 100 // bytes
-	return !d.secret && !d.list && len(text) <= long && !strings.ContainsAny(text, "{\n?") &&
+	return !d.secret && !d.list && !(d.Name == "archive" && isAddress(text)) && len(text) <= long && !strings.ContainsAny(text, "{\n?") &&
 		!strings.Contains(text[min(1, len(text)):], "@")
 }
 
@@ -354,6 +362,8 @@ func (d Setting) shown(text string) string {
 		return strings.Join(strings.Fields(strings.ReplaceAll(text, "\n", " ")), " ")
 	case d.quotable(text):
 		return text
+	case d.Name == "archive" && isAddress(text):
+		return hostOf(text)
 	}
 	return fmt.Sprintf("(%d bytes)", len(text))
 }

@@ -13,6 +13,7 @@ import (
 const (
 	Run     = "run"     // generate, wait, download, load
 	Load    = "load"    // load a zip, folder or .sql file that is already here
+	Cache   = "cache"   // show or clear cache-dir: see Settings.Action
 	Demo    = "demo"    // the whole path on this machine, without an account
 	Version = "version" // print the version
 	Help    = "help"    // print how to use it
@@ -33,6 +34,7 @@ const DefaultDataDir = "fabricate-data"
 type Settings struct {
 	Command string // one of the commands above
 	Topic   string // for Help: the command it is about, or empty
+	Action  string // for Cache: CacheList or CachePrune
 	JSON    bool   // --output json: one JSON line on standard output
 	Base    string // folder that relative paths start from: GITHUB_WORKSPACE, or the current one
 
@@ -49,7 +51,13 @@ type Settings struct {
 	AllowHTTP  bool  // the data may come over http from another host than the API's
 	MaxSize    int64 // bytes of one download
 
-	Archive string // absolute path; also the PATH of the command load
+	Archive       string // absolute path; also the PATH of the command load
+	ArchiveURL    string // or an address, a secret
+	ArchiveSHA256 string // that what is at the address must have, in lower case; may be empty
+
+	CacheDir string        // absolute path
+	MaxAge   time.Duration // of an archive in CacheDir; 0 means any
+
 	Script  string // slash-separated path in the archive; empty means: find load.sql
 	DataDir string // absolute path
 
@@ -186,9 +194,20 @@ func List() []Setting {
 		},
 
 		{
-			Name: "archive", Values: "PATH", Group: groupData,
-			Help: "Load this zip, folder or .sql file instead of generating",
-			set:  path(func(s *Settings) *string { return &s.Archive }, mustExist),
+			Name: "archive", Values: "PATH|URL", Group: groupData,
+			Help: "Load this zip, folder or .sql file instead of generating; also one at an https address, which may end in " +
+				"#sha256= and what its SHA-256 must be",
+			set: setArchive,
+		},
+		{
+			Name: "cache-dir", Values: "PATH", Group: groupData,
+			Help: "Look in this folder first for an archive of the same request, which needs no key then; what is generated is kept there",
+			set:  path(func(s *Settings) *string { return &s.CacheDir }, noFile),
+		},
+		{
+			Name: "max-age", Default: "24h", Note: "24h (0: any age)", Values: "DURATION", Group: groupData,
+			Help: "An archive in cache-dir that is older is generated anew",
+			set:  setMaxAge,
 		},
 		{
 			Name: "max-size", Default: "64GiB", Values: "SIZE", Group: groupData,

@@ -31,7 +31,7 @@ func setTarget(s *Settings, v string) error {
 
 // target falls back to libpq's own variables where no connection string was given.
 func (p *parser) target() {
-	if p.given("database-url") || p.settings.Command == Demo {
+	if p.given("database-url") || p.settings.Command == Demo || p.settings.Command == Cache {
 		return
 	}
 	for _, name := range []string{"PGHOST", "PGHOSTADDR", "PGDATABASE", "PGUSER", "PGSERVICE", "PGPORT"} {

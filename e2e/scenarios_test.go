@@ -18,7 +18,7 @@ func scenarios() []scenario {
 	)
 	seeded := map[string]step{"seed": {outputs: map[string]string{"rows": positive}}}
 	nothing := func(task string) map[string]string {
-		return map[string]string{"task-id": task, "rows": `0`, "tables": `\[\]`, "data-path": ``, "skipped": `false`, "duration-ms": positive}
+		return map[string]string{"task-id": task, "rows": `0`, "tables": `\[\]`, "data-path": ``, "skipped": `false`, "cache-hit": `false`, "duration-ms": positive}
 	}
 	return []scenario{
 		{
@@ -33,6 +33,7 @@ func scenarios() []scenario {
 					"rows":         positive,
 					"tables":       `\[\{"table":"public\..*\}\]`,
 					"skipped":      `false`,
+					"cache-hit":    `false`,
 					"duration-ms":  positive,
 				},
 				summary: []string{"| public.users |", "```mermaid", "| workspace | shop |"},

@@ -17,6 +17,7 @@ func Outputs() []Output {
 		{"rows", "Rows loaded, in total"},
 		{"tables", `Rows by table, as JSON: [{"table":"public.users","rows":100}], sorted by table`},
 		{"skipped", "true when if-not-empty was keep and the old rows were kept"},
+		{"cache-hit", "true when the data came from cache-dir, without a task"},
 		{"duration-ms", "How long the run took, in milliseconds"},
 	}
 }

@@ -41,6 +41,7 @@ type Outcome struct {
 	Rows        int64
 	Tables      []Table
 	Skipped     bool
+	CacheHit    bool
 	Facts       []Fact // what was generated, and into what it was loaded
 	Settings    []Fact // what the user set
 }
@@ -156,6 +157,7 @@ type result struct {
 	Rows        int64       `json:"rows"`
 	Tables      []tableRows `json:"tables"`
 	Skipped     bool        `json:"skipped"`
+	CacheHit    bool        `json:"cache-hit"`
 	DurationMS  int64       `json:"duration-ms"`
 	ExitCode    int         `json:"exit-code"`
 	Error       string      `json:"error,omitempty"`
@@ -166,7 +168,7 @@ func (r *Report) result(o Outcome, failure error, took time.Duration) result {
 	clean := func(s string) string { return oneLine(r.redactor.text(s)) }
 	res := result{
 		TaskID: clean(o.TaskID), DataPath: r.redactor.text(o.DataPath), ContentType: clean(o.ContentType), SHA256: clean(o.SHA256),
-		Rows: o.Rows, Tables: make([]tableRows, 0, len(o.Tables)), Skipped: o.Skipped, DurationMS: took.Milliseconds(),
+		Rows: o.Rows, Tables: make([]tableRows, 0, len(o.Tables)), Skipped: o.Skipped, CacheHit: o.CacheHit, DurationMS: took.Milliseconds(),
 		ExitCode: int(problem.CodeOf(failure)),
 	}
 	for _, t := range o.Tables {
@@ -208,6 +210,7 @@ func (r *Report) setOutputs(o Outcome, took time.Duration) {
 		action.SetOutput("rows", strconv.FormatInt(res.Rows, 10))
 		action.SetOutput("tables", compactJSON(res.Tables))
 		action.SetOutput("skipped", strconv.FormatBool(res.Skipped))
+		action.SetOutput("cache-hit", strconv.FormatBool(res.CacheHit))
 		action.SetOutput("duration-ms", strconv.FormatInt(res.DurationMS, 10))
 	})
 }

@@ -230,6 +230,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, otherHost bool) {
 			s.create(w, r, body, fault)
 		case route == Poll && r.Method == http.MethodGet:
 			s.poll(w, r, id, fault)
+		case route == Databases && r.Method == http.MethodGet && s.options.Database != "":
+			s.databases(w, r)
 		default:
 			writeError(w, http.StatusNotFound, "Not found")
 		}
@@ -241,11 +243,12 @@ type Route string
 
 // The routes.
 const (
-	AnyRoute Route = ""
-	Create   Route = "create" // POST generate_tasks
-	Poll     Route = "poll"   // GET generate_tasks/:id
-	Download Route = "data"   // the data's address
-	Other    Route = "other"  // anything else
+	AnyRoute  Route = ""
+	Create    Route = "create"    // POST generate_tasks
+	Poll      Route = "poll"      // GET generate_tasks/:id
+	Download  Route = "data"      // the data's address
+	Databases Route = "databases" // GET workspaces/:w/databases and one of them; not known where there is any database
+	Other     Route = "other"     // anything else
 )
 
 // routeOf gives the route of a path, and the task's id in it.
@@ -259,6 +262,9 @@ func routeOf(path string) (Route, string) {
 	if rest, found := strings.CutPrefix(path, dataPath); found {
 		id, _, _ := strings.Cut(rest, "/")
 		return Download, id
+	}
+	if strings.HasPrefix(path, Path+"/workspaces/") {
+		return Databases, ""
 	}
 	return Other, ""
 }

@@ -205,8 +205,8 @@ func List() []Setting {
 			set:  path(func(s *Settings) *string { return &s.CacheDir }, noFile),
 		},
 		{
-			Name: "max-age", Default: "24h", Note: "24h (0: any age)", Values: "DURATION", Group: groupData,
-			Help: "An archive in cache-dir that is older is generated anew",
+			Name: "max-age", Default: "24h", Values: "DURATION", Group: groupData,
+			Help: "An archive in cache-dir that is older is generated anew; with 0 any age will do",
 			set:  setMaxAge,
 		},
 		{

@@ -437,7 +437,7 @@ func TestHeld(t *testing.T) {
 	}
 	put(t, f, request, "second", time.Now())
 	removed, left, err := f.Prune(Limits{MaxAge: time.Minute})
-	if err != nil || len(removed) != 1 || !errors.Is(removed[0].Err, errInUse) || len(left) != 1 {
+	if err != nil || len(removed) != 1 || !errors.Is(removed[0].Err, ErrInUse) || len(left) != 1 {
 		t.Errorf("removed %+v, left %+v (%v)", removed, left, err)
 	}
 	if text, err := os.ReadFile(held.Path); err != nil || string(text) != "first" {

@@ -116,7 +116,7 @@ func (f *Folder) pruneKey(key Key, listed []Listed) (removed, left []Listed) {
 			left = append(left, l)
 			continue
 		case !free:
-			l.Err = errInUse
+			l.Err = ErrInUse
 		default:
 			l.Err = f.remove(l.entry)
 		}
@@ -154,7 +154,7 @@ func (f *Folder) remove(e entry) error {
 	case err != nil && (e.about.Created.IsZero() || time.Since(e.about.Created) < abandoned):
 		return fmt.Errorf("whether a run uses it cannot be told: %w", err)
 	case err == nil && !locked:
-		return errInUse
+		return ErrInUse
 	}
 	defer unlock(lock)
 	removable(func() { unlock(lock) })
@@ -164,7 +164,8 @@ func (f *Folder) remove(e entry) error {
 	return os.RemoveAll(f.in(e.name))
 }
 
-var errInUse = errors.New("a run uses it")
+// ErrInUse is of what stays because a run loads or generates it at the moment.
+var ErrInUse = errors.New("a run uses it")
 
 func sizeOf(path string) int64 {
 	var bytes int64

@@ -3,6 +3,7 @@ package report
 import (
 	"io"
 	"os"
+	"time"
 
 	"golang.org/x/term"
 )
@@ -19,14 +20,20 @@ func Terminal(f *os.File) (terminal bool, width int) {
 	return true, width
 }
 
-// Print writes text to standard output as it is: help and version.
+// Print writes text to standard output as it is, but for control characters: help, version, the list of what is cached.
 func (r *Report) Print(text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, _ = io.WriteString(r.o.Stdout, r.redactor.text(text))
+	_, _ = io.WriteString(r.o.Stdout, r.redactor.text(printable(text)))
 }
 
 // Rows words how much was loaded: "1,200 rows in 3 tables".
 func Rows(rows int64, tables int) string {
 	return plural(rows, "row") + " in " + plural(int64(tables), "table")
 }
+
+// Size words a number of bytes: "4.5 MiB".
+func Size(bytes int64) string { return size(bytes) }
+
+// Elapsed words a duration with a precision that people care for: "3h12m".
+func Elapsed(d time.Duration) string { return elapsed(d) }

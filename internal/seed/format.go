@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -45,6 +46,11 @@ func ending(format, contentType string) string {
 		return ".zip"
 	}
 	return ".txt"
+}
+
+// known says whether a file's ending is one of those above.
+func known(extension string) bool {
+	return slices.Contains([]string{".sql", ".sqlite", ".csv", ".jsonl", ".ndjson", ".json", ".xml", ".txt", ".zip"}, strings.ToLower(extension))
 }
 
 // beginning is how much of a file is looked at to tell a script from data, in bytes.

@@ -36,7 +36,7 @@ func (r *run) rowsToLoad(files *archive.Archive, found data) (*load.Rows, error)
 			return nil, err
 		}
 		rows.Files, rows.Format = []string{name}, found.format
-		if asked || rowFormat(name) != "" && r.Archive != "" {
+		if asked || rowFormat(name) != "" && r.GivenArchive() {
 			return rows, nil
 		}
 		return nil, nil //nolint:nilnil // as said

@@ -59,9 +59,16 @@ func Main(ctx context.Context, p Process) problem.Code {
 	for _, used := range settings.Used {
 		r.outcome.Settings = append(r.outcome.Settings, report.Fact{Name: used.Name, Value: used.Value})
 	}
-	if settings.Command == config.Demo {
+	switch settings.Command {
+	case config.Cache:
+		if err := r.showCache(); err != nil {
+			rep.Finish(report.Outcome{}, err)
+			return problem.CodeOf(err)
+		}
+		return problem.OK
+	case config.Demo:
 		err = r.demo(ctx, p.Demo)
-	} else {
+	default:
 		err = r.watched(ctx, r.story)
 	}
 	var left *leftError

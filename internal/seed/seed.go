@@ -42,14 +42,24 @@ type data struct {
 	format string // as it was asked for; empty when not known
 	name   string // for the file, where it is one plain file that is kept
 	isZip  bool
+	size   int64  // of what was downloaded, in bytes
+	done   func() // to be called when nothing is read of it any more; may be nil
 }
 
 // story is the whole job.
 func (r *run) story(ctx context.Context) error {
 	found, err := r.obtain(ctx)
+	if found.done != nil {
+		defer found.done()
+	}
 	if err != nil || found.path == "" {
 		return err
 	}
+	return r.fromCache(r.use(ctx, found))
+}
+
+// use loads the data, or keeps it, or both.
+func (r *run) use(ctx context.Context, found data) error {
 	files, err := archive.Open(found.path, archive.Limits{})
 	if err != nil {
 		return err
@@ -69,21 +79,31 @@ func (r *run) story(ctx context.Context) error {
 	return r.load(ctx, source)
 }
 
-// obtain gives the data: the archive that is here already, or what Fabricate generates.
+// obtain gives the data: the archive that the user names, one that was kept for the same request, or what Fabricate generates.
 func (r *run) obtain(ctx context.Context) (data, error) {
-	if r.Archive != "" {
+	switch {
+	case r.ArchiveURL != "":
+		return r.fetch(ctx)
+	case r.Archive != "":
 		r.fact("Archive", r.relative(r.Archive))
 		return data{path: r.Archive, name: filepath.Base(r.Archive)}, nil
+	case r.CacheDir != "":
+		return r.cached(ctx)
 	}
+	if err := r.reach(ctx); err != nil {
+		return data{}, err
+	}
+	return r.generated(ctx, r.temporary)
+}
+
+// generated is what Fabricate generates, downloaded into a folder; nothing where Fabricate has pushed the rows itself.
+func (r *run) generated(ctx context.Context, folder func() (string, error)) (data, error) {
 	client, err := fabricate.New(r.clientOptions())
 	if err != nil {
 		return data{}, err
 	}
 	defer client.Close()
 
-	if err := r.reach(ctx); err != nil {
-		return data{}, err
-	}
 	task, err := r.generate(ctx, client)
 	if err != nil {
 		return data{}, err
@@ -92,7 +112,52 @@ func (r *run) obtain(ctx context.Context) (data, error) {
 		r.outcome.Headline = "Rows generated and pushed by Fabricate through its connection"
 		return data{}, nil
 	}
-	return r.download(ctx, client, task)
+	r.begin("Download", "downloading", "The data can be had again with the setting task-id: "+task.ID+".")
+	dir, err := folder()
+	if err != nil {
+		return data{}, err
+	}
+	file, err := client.Download(ctx, task, dir, r.report.Download)
+	if err != nil {
+		return data{}, err
+	}
+	return r.downloaded(file, dir, r.fileName(file.ContentType), "download of task "+task.ID)
+}
+
+// fetch downloads the archive from its address.
+func (r *run) fetch(ctx context.Context) (data, error) {
+	if err := r.reach(ctx); err != nil {
+		return data{}, err
+	}
+	fetcher, err := fabricate.NewFetcher(r.clientOptions())
+	if err != nil {
+		return data{}, err
+	}
+	defer fetcher.Close()
+	r.begin("Download", "downloading the archive", "")
+	r.fact("Archive", r.ArchiveHost())
+	dir, err := r.temporary()
+	if err != nil {
+		return data{}, err
+	}
+	const what = "download of the archive"
+	file, err := fetcher.Fetch(ctx, what, r.ArchiveURL, dir, r.report.Download)
+	if err != nil {
+		return data{}, err
+	}
+	if r.ArchiveSHA256 != "" && file.SHA256 != r.ArchiveSHA256 {
+		return data{}, &problem.Error{
+			Code:   problem.Data,
+			Where:  what,
+			What:   "its SHA-256 is " + file.SHA256 + ", where the setting archive has " + r.ArchiveSHA256,
+			Remedy: "If the archive was made anew, write its new SHA-256 after #sha256= in the setting archive; otherwise somebody has changed it.",
+		}
+	}
+	name := cleanName(file.Name)
+	if !known(filepath.Ext(name)) { // it may be a token
+		name = "archive" + ending("", file.ContentType)
+	}
+	return r.downloaded(file, dir, name, what)
 }
 
 // clientOptions is what the API's client and what fetches an archive from an address are made from.
@@ -129,7 +194,10 @@ func (r *run) generate(ctx context.Context, client *fabricate.Client) (fabricate
 
 	task := fabricate.Task{ID: r.TaskID}
 	if r.TaskID == "" {
-		var err error
+		err := client.CheckNames(ctx, r.Workspace, r.Database)
+		if err != nil {
+			return task, err
+		}
 		task, err = client.Create(ctx, fabricate.Request{
 			Workspace:  r.Workspace,
 			Database:   r.Database,
@@ -154,29 +222,20 @@ func (r *run) generate(ctx context.Context, client *fabricate.Client) (fabricate
 	return client.Wait(ctx, task, func(t fabricate.Task) { r.report.Generation(t.Progress, t.Phase, t.Context) })
 }
 
-// download fetches what the task made into the temporary folder.
-func (r *run) download(ctx context.Context, client *fabricate.Client, task fabricate.Task) (data, error) {
-	r.begin("Download", "downloading", "The data can be had again with the setting task-id: "+task.ID+".")
-	temp, err := r.temporary()
-	if err != nil {
-		return data{}, err
-	}
-	file, err := client.Download(ctx, task, temp, r.report.Download)
-	if err != nil {
-		return data{}, err
-	}
+// downloaded tells of a download, and gives it the name that errors show.
+func (r *run) downloaded(file fabricate.File, dir, name, what string) (data, error) {
 	r.outcome.ContentType, r.outcome.SHA256 = file.ContentType, file.SHA256
 	r.report.Info("sha256 %s", file.SHA256)
 	r.fact("SHA-256", file.SHA256)
 	if file.Size == 0 {
-		return data{}, &problem.Error{Code: problem.Data, Where: "download of task " + task.ID, What: "the file is empty",
+		return data{}, &problem.Error{Code: problem.Data, Where: what, What: "the file is empty",
 			Remedy: "Look at the task in Fabricate, or generate again."}
 	}
-	// Errors name the file. What is said to be a zip has to be one.
-	found := data{format: r.Format, name: r.fileName(file.ContentType), isZip: file.IsZip}
-	found.path = filepath.Join(temp, found.name)
+	// What is said to be a zip has to be one.
+	found := data{format: r.Format, name: name, isZip: file.IsZip, size: file.Size}
+	found.path = filepath.Join(dir, found.name)
 	if found.isZip {
-		found.path = filepath.Join(temp, "export.zip")
+		found.path = filepath.Join(dir, "export.zip")
 	}
 	if err := os.Rename(file.Path, found.path); err != nil {
 		return data{}, unreadable(found.name, err)
@@ -219,7 +278,7 @@ func (r *run) scriptToLoad(files *archive.Archive, found data) (script, why stri
 	}
 	script, err = files.Entry(r.Script)
 	if err != nil {
-		if mustLoad || r.Archive != "" || r.Script != "" || found.format != "" {
+		if mustLoad || r.GivenArchive() || r.Script != "" || found.format != "" {
 			return "", "", err
 		}
 		return "", "it holds no script to load", nil // of a task that was joined the format is not known
@@ -230,7 +289,7 @@ func (r *run) scriptToLoad(files *archive.Archive, found data) (script, why stri
 		return "", "", err
 	case what == "":
 		return script, "", nil
-	case mustLoad || r.Archive != "" || found.format != "":
+	case mustLoad || r.GivenArchive() || found.format != "":
 		return "", "", &problem.Error{
 			Code:   problem.Data,
 			Where:  script,
@@ -397,17 +456,22 @@ func (r *run) fileName(contentType string) string {
 			base = other
 		}
 	}
-	base = strings.Map(func(c rune) rune {
+	return cleanName(base) + ending(r.Format, contentType)
+}
+
+// cleanName makes of a text what can be the name of a file on every system.
+func cleanName(text string) string {
+	text = strings.Map(func(c rune) rune {
 		if strings.ContainsRune(`/\:*?"<>|`, c) || c < ' ' || c == 0x7f {
 			return '_'
 		}
 		return c
-	}, strings.TrimLeft(base, "."))
+	}, strings.TrimLeft(text, "."))
 	const longest = 100 // characters
-	if name := []rune(base); len(name) > longest {
-		base = string(name[:longest])
+	if name := []rune(text); len(name) > longest {
+		text = string(name[:longest])
 	}
-	return base + ending(r.Format, contentType)
+	return text
 }
 
 func capital(name string) string {

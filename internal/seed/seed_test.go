@@ -30,7 +30,11 @@ type result struct {
 	TaskID   string `json:"task-id"`
 	DataPath string `json:"data-path"`
 	Rows     int64  `json:"rows"`
-	Tables   []struct {
+	SHA256   string `json:"sha256"`
+	CacheHit bool   `json:"cache-hit"`
+
+	ContentType string `json:"content-type"`
+	Tables      []struct {
 		Table string `json:"table"`
 		Rows  int64  `json:"rows"`
 	} `json:"tables"`

@@ -29,7 +29,9 @@ func (p *parser) contradictions() {
 func (p *parser) generating() bool { return p.settings.Command == Run && !p.given("archive") }
 
 // noTarget says that there is no database to load into. One that was given but cannot be read has its own finding.
-func (p *parser) noTarget() bool { return p.settings.Target == nil && !p.given("database-url") }
+func (p *parser) noTarget() bool {
+	return p.settings.Target == nil && !p.given("database-url") && !p.targetFaulty
+}
 
 // mustLoad says that the user asked for a load in so many words.
 func (p *parser) mustLoad() bool { return p.settings.Command == Load || p.settings.Load == LoadTrue }

@@ -28,6 +28,7 @@ func Parse(args, environ []string) (Settings, error) {
 		Base:     base(p.env),
 		spelling: map[string]string{},
 		workflow: p.env["GITHUB_ACTIONS"] == "true",
+		getenv:   func(name string) string { return p.env[name] },
 	}
 	if p.flags(args) {
 		return p.settings, nil
@@ -52,6 +53,9 @@ type parser struct {
 	env      map[string]string
 	values   map[string]value // by setting; absent ones are missing
 	settings Settings
+
+	targetFaulty bool // the PG* variables name a database, but wrongly: that has its own finding
+
 	findings []string // each one sentence that names the setting as the user wrote it
 }
 
@@ -317,7 +321,7 @@ func (p *parser) assign() {
 			p.settings.Warnings = append(p.settings.Warnings, fmt.Sprintf(
 				"%s can be read in the process list while this runs; set %s in the environment instead", v.spelling, d.Env()))
 		}
-		if literal(text) && !d.list {
+		if literal(text) && !d.list && d.Name != "database-url" { // that one says so itself
 			p.find("%s begins with a literal ${{: only GitHub puts something in its place, and only in a workflow's or an action's file", v.spelling)
 			continue
 		}
@@ -325,7 +329,7 @@ func (p *parser) assign() {
 		if d.whole {
 			value = v.text
 		}
-		if err := d.set(&p.settings, value); err != nil {
+		for _, err := range each(d.set(&p.settings, value)) {
 			if d.quotable(text) {
 				p.find("%s %q %v", v.spelling, text, err)
 			} else {

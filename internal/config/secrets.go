@@ -9,8 +9,8 @@ import (
 )
 
 // rawPassword finds passwords in a connection string as they are written there: percent-encoded in a URL, with
-// backslashes in a keyword string. The decoded forms come from pgx.
-var rawPassword = regexp.MustCompile(`(?s)(?:^|[\s?&])(?:ssl)?password\s*=\s*('(?:[^'\\]|\\.)*'|(?:\\.|[^\s&])+)`)
+// backslashes in a keyword string, after a semicolon in one of .NET's. The decoded forms come from the reader.
+var rawPassword = regexp.MustCompile(`(?is)(?:^|[\s?&;])(?:ssl ?)?(?:password|pwd)\s*=\s*('(?:[^'\\]|\\.)*'|"[^"]*"|(?:\\.|[^\s&;])+)`)
 
 // Secrets gives every secret in the settings in every spelling that they or a driver could show: the API key, the
 // connection string, its password plain and encoded, and the password of a connection object. Longest first.
@@ -28,7 +28,7 @@ func (s *Settings) Secrets() []string {
 		}
 	}
 	for _, m := range rawPassword.FindAllStringSubmatch(s.targetText, -1) {
-		secrets = append(secrets, m[1], strings.Trim(m[1], "'"))
+		secrets = append(secrets, m[1], strings.Trim(m[1], `'"`))
 	}
 	if userinfo, ok := userinfo(s.targetText); ok {
 		if _, password, ok := strings.Cut(userinfo, ":"); ok {

@@ -83,8 +83,10 @@ type Settings struct {
 	Summary       bool
 
 	Warnings []string // worth telling, no reason to stop; free of secrets
+	Notices  []string // how something was understood; free of secrets
 	Used     []Used   // what the user set, in the order of List; free of secrets
 
+	getenv     func(string) string
 	workflow   bool              // this is a step of a workflow of GitHub
 	targetText string            // the connection string as given, for Secrets
 	spelling   map[string]string // setting -> how the user wrote it: "--jobs", "input jobs", "FABRICATE_JOBS"

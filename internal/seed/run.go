@@ -52,6 +52,9 @@ func Main(ctx context.Context, p Process) problem.Code {
 	for _, warning := range settings.Warnings {
 		rep.Warn(warning)
 	}
+	for _, notice := range settings.Notices {
+		rep.Info("%s", notice)
+	}
 	r := &run{
 		Settings: settings, version: version(p.Version), gateway: hostGateway(getenv(p.Environ), os.DirFS("/")), report: rep, stage: "starting",
 		runnerTemp: getenv(p.Environ)("RUNNER_TEMP"),

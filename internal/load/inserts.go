@@ -62,6 +62,7 @@ type insertRun struct {
 	seen    *seenTable    // nil if the values of no column matter
 	goesOn  bool          // the statement that was encoded last does
 	first   psql.Position // of the run
+	from    psql.Position // where its text begins
 	parts   bool          // it is one statement, given in parts
 	end     int64         // offset in the file behind the last statement
 	last    int64         // rows of the last statement
@@ -103,7 +104,7 @@ func (r *run) inserts(ctx context.Context, sc *psql.Script, st *psql.Statement) 
 	if plan == nil || !plan.asCopy || few && !plan.together {
 		return false, nil
 	}
-	run := &insertRun{r: r, sc: sc, head: bytes.Clone(st.Text[:head.Rows]), plan: plan, first: st.Pos, parts: st.More}
+	run := &insertRun{r: r, sc: sc, head: bytes.Clone(st.Text[:head.Rows]), plan: plan, first: st.Pos, from: st.From, parts: st.More}
 	names, encoder, ok := plan.encoder(head.Columns, sqltext.CountValues(st.Text[head.Rows:]))
 	if !ok || (st.More || !r.began) && plan.numbers(names) {
 		return false, nil
@@ -268,7 +269,7 @@ func (run *insertRun) encode(st *psql.Statement, offset int) bool {
 func (run *insertRun) replay(ctx context.Context) *failure {
 	r := run.r
 	r.notice(fmt.Sprintf("%s:%d: rows that cannot be copied; sending the statements from here on as written", run.first.File, run.first.Line))
-	again, err := run.sc.Reread(run.first)
+	again, err := run.sc.Reread(run.from)
 	if err != nil {
 		return &failure{at: run.first, err: err, refused: true}
 	}
@@ -285,7 +286,7 @@ func (run *insertRun) replay(ctx context.Context) *failure {
 			return &failure{at: run.first, err: err, refused: true}
 		}
 		st, ok := item.(*psql.Statement)
-		if !ok || st.Pos.Offset >= run.end {
+		if !ok || st.From.Offset >= run.end {
 			break
 		}
 		r.at = st.Pos

@@ -95,7 +95,7 @@ func (f *failure) describe(p *problem.Error, pe *pgconn.PgError) {
 	case internal != "":
 		lines = append(lines, internal)
 	case f.text != nil:
-		lines = append(lines, "STATEMENT: "+firstLine(f.text))
+		lines = append(lines, "STATEMENT: "+firstLine(psql.WithoutHeader(f.text)))
 	}
 	for _, x := range []struct{ label, text string }{
 		{"DETAIL", pe.Detail}, {"HINT", pe.Hint}, {"QUERY", pe.InternalQuery}, {"CONTEXT", pe.Where},

@@ -49,16 +49,21 @@ const (
 	ignoredLine
 	refused
 	refusedLine
+	pipeline
 	handled
 )
 
-// commands are psql's meta-commands by name. Those beginning with \d are known by that letter, as in psql.
+// commands are psql's meta-commands by name, but for those of describes. psql compares all of them letter by letter, save for one:
+// \copy is known in any case.
 var commands = map[string]commandKind{
 	"a": ignored, "C": ignored, "conninfo": ignored, "copyright": ignored, "encoding": handled, "errverbose": ignored,
 	"f": ignored, "h": ignoredLine, "help": ignoredLine, "H": ignored, "html": ignored, "l": ignored, "list": ignored,
-	"l+": ignored, "list+": ignored, "lx": ignored, "lx+": ignored, "lo_list": ignored, "lo_list+": ignored, "p": ignored, "print": ignored, "pset": ignored, "s": ignored,
+	"l+": ignored, "list+": ignored, "lx": ignored, "lx+": ignored, "l+x": ignored, "listx": ignored, "listx+": ignored, "list+x": ignored, "lo_list": ignored, "lo_list+": ignored, "p": ignored, "print": ignored, "pset": ignored, "s": ignored,
 	"sf": ignoredLine, "sf+": ignoredLine, "sv": ignoredLine, "sv+": ignoredLine, "t": ignored, "T": ignored, "timing": ignored,
-	"x": ignored, "z": ignored, "zS": ignored, "zx": ignored, "?": ignored, "restrict": handled, "unrestrict": handled,
+	"x": ignored, "z": ignored, "zS": ignored, "zx": ignored, "zSx": ignored, "zxS": ignored, "?": ignored, "restrict": handled, "unrestrict": handled,
+
+	"startpipeline": pipeline, "syncpipeline": pipeline, "sendpipeline": pipeline, "endpipeline": pipeline, "flush": pipeline,
+	"flushrequest": pipeline, "getresults": pipeline,
 
 	"!": refusedLine, "e": refused, "edit": refused, "ef": refusedLine, "ev": refusedLine, "getenv": refused, "setenv": refused,
 	"lo_export": refused, "o": handled, "out": handled, "password": refused, "prompt": refused, "w": refused, "write": refused,
@@ -68,6 +73,48 @@ var commands = map[string]commandKind{
 	"gx": handled, "i": handled, "if": handled, "include": handled, "include_relative": handled, "ir": handled,
 	"lo_import": handled, "lo_unlink": handled, "q": handled, "qecho": handled, "quit": handled, "r": handled, "reset": handled,
 	"set": handled, "unset": handled, "warn": handled, "watch": handled,
+}
+
+// describes tells whether a command that begins with \d is one of psql's, which looks no further than this into its name. The
+// letters of newer psqls are among them.
+func describes(name string) bool {
+	rest, ok := strings.CutPrefix(name, "d")
+	if !ok || rest == "" {
+		return ok
+	}
+	next := func(letters string) bool { return len(rest) == 1 || strings.IndexByte(letters, rest[1]) >= 0 }
+	switch rest[0] {
+	case 'A':
+		return next("+xcfop")
+	case 'P':
+		return next("+xtin")
+	case 'F':
+		return next("+xpdt")
+	case 'f':
+		return next("+Sxanptw")
+	case 'R':
+		return len(rest) > 1 && next("ps")
+	case 'e':
+		return len(rest) > 1 && next("suwt")
+	case 'r':
+		return strings.HasPrefix(rest, "rds") || strings.HasPrefix(rest, "rg")
+	}
+	return strings.IndexByte("+SxabcCdDglLnpOoTtvmisEuXy", rest[0]) >= 0
+}
+
+// equalFold compares without regard to the case of ASCII letters, as psql does. strings.EqualFold knows more of them: it takes
+// a long s for an s.
+func equalFold[A, B string | []byte](a A, b B) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		x, y := a[i], b[i]
+		if x != y && (x|0x20 != y|0x20 || x|0x20 < 'a' || x|0x20 > 'z') {
+			return false
+		}
+	}
+	return true
 }
 
 // why says of each refused command what psql would do.
@@ -83,7 +130,8 @@ type arguments struct {
 	s    *Script
 	rest lineText
 	eval bool
-	err  error // a shell command in backquotes
+	n    int   // arguments read
+	err  error // a shell command in backquotes, or a limit
 }
 
 // next gives the next argument; ok is false at the end of the command.
@@ -92,7 +140,12 @@ func (a *arguments) next(kind argKind) (arg argument, ok bool) {
 		return arg, false
 	}
 	arg, a.rest, ok = a.s.readArgument(a.rest, kind, a.eval)
+	a.n++
 	switch {
+	case a.n > maxArguments:
+		a.err = limit("more than %d arguments", maxArguments)
+	case arg.err != nil:
+		a.err = arg.err
 	case arg.unterminated:
 		a.s.warn("unterminated quoted string")
 	case arg.shell && a.eval:
@@ -131,11 +184,15 @@ func (s *Script) command(lv *level) (item any, err error) {
 	pos.Offset--
 	pos.Via = lv.via
 	line, err := lv.restOfLine()
-	if err == nil && bytes.IndexByte(line.raw, 0) >= 0 {
-		err = errNUL
-	}
 	if err != nil {
 		return nil, s.fatal(pos, err)
+	}
+	lv.expansion = 0
+	if src.variable != "" { // each command in a value looks at all of it
+		if err := s.spend(lv, len(line.masked)); err != nil {
+			s.end = s.limited(pos, err)
+			return nil, s.end
+		}
 	}
 	s.at = pos
 	n := 0
@@ -143,6 +200,9 @@ func (s *Script) command(lv *level) (item any, err error) {
 		n++
 	}
 	name := string(line.raw[:n])
+	if equalFold(name, "copy") {
+		name = "copy"
+	}
 	args := &arguments{s: s, rest: line.from(n), eval: lv.active()}
 	item, include, err := s.carryOut(lv, pos, name, args)
 	if err == nil {
@@ -169,8 +229,12 @@ func (s *Script) command(lv *level) (item any, err error) {
 
 func (s *Script) commandError(pos Position, name string, err error) error {
 	var e *Error
-	if errors.As(err, &e) {
+	var over *limitError
+	switch {
+	case errors.As(err, &e):
 		return e
+	case errors.As(err, &over):
+		return s.limited(pos, fmt.Errorf(`\%s: %w`, name, err))
 	}
 	e = &Error{Pos: pos, Message: fmt.Sprintf(`\%s: %s`, name, err), Err: err}
 	if strings.HasPrefix(err.Error(), `\`) || strings.HasPrefix(err.Error(), "invalid command") {
@@ -185,8 +249,20 @@ func (s *Script) commandError(pos Position, name string, err error) error {
 	return e
 }
 
-// restOfLine gives what the scanner has not read of the line in hand, values of variables included.
+// restOfLine gives what the scanner has not read of the line in hand, values of variables included. It is valid until more is read.
 func (lv *level) restOfLine() (line lineText, err error) {
+	if n := len(lv.over); n == 0 {
+		end, err := lv.file.fillLine()
+		if f := lv.file; err == nil {
+			line = lineText{f.buf[f.r:end], f.raw()[f.r:end]}
+			if f.nul < end {
+				err = errNUL
+			}
+		}
+		return line, err
+	} else if o := lv.over[n-1]; o.rest {
+		return lineText{o.buf[o.r:o.w], o.raw()[o.r:o.w]}, nil
+	}
 	add := func(src *source, end int) {
 		line.masked = append(line.masked, src.buf[src.r:end]...)
 		line.raw = append(line.raw, src.raw()[src.r:end]...)
@@ -200,6 +276,9 @@ func (lv *level) restOfLine() (line lineText, err error) {
 	end, err := lv.file.fillLine()
 	if err == nil {
 		add(lv.file, end)
+	}
+	if err == nil && bytes.IndexByte(line.raw, 0) >= 0 {
+		err = errNUL
 	}
 	return line, err
 }
@@ -224,7 +303,7 @@ func (s *Script) carryOut(lv *level, pos Position, name string, args *arguments)
 		return nil, "", errors.New(`backslash commands are restricted; only \unrestrict is allowed`)
 	}
 	kind, known := commands[name]
-	if !known && strings.HasPrefix(name, "d") {
+	if !known && describes(name) {
 		kind, known = ignored, true
 	}
 	if !known {
@@ -252,6 +331,10 @@ func (s *Script) carryOut(lv *level, pos Position, name string, args *arguments)
 		return &Ignored{pos, `\` + name}, "", nil
 	case refused, refusedLine:
 		return nil, "", refusal{fmt.Errorf(`\%s %s`, name, why[name])}
+	case pipeline:
+		return nil, "", &Error{Pos: pos, Refused: true,
+			Message: fmt.Sprintf(`\%s is of the pipelines that psql 18 brought, which are not supported here`, name),
+			Remedy:  `Take the pipeline's commands out of the script: end each statement with a semicolon, or with \g after a \bind.`}
 	}
 	switch name {
 	case "i", "include", "ir", "include_relative":
@@ -422,19 +505,19 @@ func (s *Script) set(pos Position, args *arguments) (any, error) {
 
 func (s *Script) echo(pos Position, name string, args *arguments) (any, error) {
 	words := args.all(normalArg)
-	p := &Print{Pos: pos, Warn: name == "warn"}
+	var text strings.Builder
 	end := "\n"
 	if len(words) > 0 && words[0].text == "-n" && !words[0].quoted {
 		words, end = words[1:], ""
 	}
 	for i, w := range words {
 		if i > 0 {
-			p.Text += " "
+			text.WriteByte(' ')
 		}
-		p.Text += w.text
+		text.WriteString(w.text)
 	}
-	p.Text += end
-	return p, args.err
+	text.WriteString(end)
+	return &Print{Pos: pos, Text: text.String(), Warn: name == "warn"}, args.err
 }
 
 func (s *Script) connect(pos Position, args *arguments) (any, error) {
@@ -505,6 +588,9 @@ func (s *Script) send(lv *level, pos Position, name string, args *arguments) (an
 	}
 	send.Bind, s.bind = s.bind, nil
 	again := len(lv.text) == 0
+	if again && lv.forgot && (send.Bind == nil || !send.Bind.Prepared) && send.Kind != SendClose {
+		return nil, limit("the statement before is too long to be kept for another time")
+	}
 	if again {
 		lv.text = append(lv.text, lv.prev...)
 		lv.anchors = append(lv.anchors[:0], anchor{0, pos})
@@ -517,11 +603,20 @@ func (s *Script) send(lv *level, pos Position, name string, args *arguments) (an
 
 // include begins to read another file. given is its name as the script has it.
 func (s *Script) include(lv *level, pos Position, given string) error {
-	if len(s.levels) > maxIncludes {
+	name := path.Join(s.cwd, given)
+	s.includes++
+	lv.setAside()
+	switch {
+	case len(s.levels) > maxIncludes:
 		return &Error{Pos: pos, Refused: true, Message: fmt.Sprintf("more than %d files include one another", maxIncludes),
 			Remedy: "A script probably includes itself."}
+	case s.includes > maxIncluded:
+		return s.limited(pos, limit("files are included more than %d times", maxIncluded))
+	case s.repeated > maxRepeated:
+		return s.limited(pos, limit("more than %d GiB of files are read that had been included before", maxRepeated>>30))
+	case s.held() > maxHeld:
+		return s.limited(pos, limit("the files that include this one have more than %d MiB of lines and statements begun", maxHeld>>20))
 	}
-	name := path.Join(s.cwd, given)
 	f, err := s.fsys.Open(name)
 	if err == nil {
 		if info, serr := f.Stat(); serr == nil && info.IsDir() {
@@ -532,7 +627,13 @@ func (s *Script) include(lv *level, pos Position, given string) error {
 	if err != nil {
 		return &Error{Pos: pos, Message: fmt.Sprintf("%s: %s", given, reason(err)), Err: err}
 	}
+	again := s.included[name]
+	if s.included == nil {
+		s.included = map[string]bool{}
+	}
+	s.included[name] = true
 	s.push(name, given, f, append(append([]Position(nil), lv.via...), Position{File: pos.File, Line: pos.Line, Column: pos.Column, Offset: pos.Offset}))
+	s.top().again = again
 	return nil
 }
 

@@ -47,6 +47,9 @@ func (lv *level) save(c *cond) { c.text, c.paren = len(lv.text), lv.paren }
 func (lv *level) branch(name string, condition func() (bool, error), ignore func() error) error {
 	if name == "if" {
 		active := lv.active()
+		if len(lv.conds) == maxConditions {
+			return limit("more than %d \\if within one another", maxConditions)
+		}
 		c := cond{state: condIgnored}
 		lv.save(&c)
 		if !active {

@@ -42,15 +42,15 @@ func (s *Script) parseCopy(pos Position, line string) (*Copy, error) {
 	if strings.TrimSpace(line) == "" {
 		return nil, errors.New("arguments required")
 	}
-	head := ""
+	var head strings.Builder
 	word := t.next(".,()", `"`)
-	if strings.EqualFold(word, "binary") {
-		head = word
+	if equalFold(word, "binary") {
+		head.WriteString(word)
 		word = t.next(".,()", `"`)
 	}
 	if word == "(" {
 		for depth := 1; depth > 0 && word != ""; {
-			head += " " + word
+			head.WriteString(" " + word)
 			switch word = t.next("()", `"'`); word {
 			case "(":
 				depth++
@@ -59,22 +59,22 @@ func (s *Script) parseCopy(pos Position, line string) (*Copy, error) {
 			}
 		}
 	}
-	head += " " + word
+	head.WriteString(" " + word)
 	word = t.next(".,()", `"`)
 	if word == "." {
-		head += word + t.next(".,()", `"`)
+		head.WriteString(word + t.next(".,()", `"`))
 		word = t.next(".,()", `"`)
 	}
 	if word == "(" {
 		for word != "" && word != ")" {
-			head += " " + word
+			head.WriteString(" " + word)
 			word = t.next("()", `"`)
 		}
-		head += " " + word
+		head.WriteString(" " + word)
 		word = t.next(".,()", `"`)
 	}
-	from := strings.EqualFold(word, "from")
-	if !from && !strings.EqualFold(word, "to") {
+	from := equalFold(word, "from")
+	if !from && !equalFold(word, "to") {
 		return nil, t.fault(word)
 	}
 	place := t.next(";", "'")
@@ -82,10 +82,10 @@ func (s *Script) parseCopy(pos Position, line string) (*Copy, error) {
 	switch {
 	case place == "":
 		return nil, t.fault("")
-	case strings.EqualFold(place, "program"):
+	case equalFold(place, "program"):
 		return nil, refusal{errors.New(`\copy … program runs a shell command`)}
-	case strings.EqualFold(place, "stdin"), strings.EqualFold(place, "stdout"):
-	case strings.EqualFold(place, "pstdin"), strings.EqualFold(place, "pstdout"):
+	case equalFold(place, "stdin"), equalFold(place, "stdout"):
+	case equalFold(place, "pstdin"), equalFold(place, "pstdout"):
 		c.From = FromNothing
 	default:
 		c.From, c.File = FromFile, dequote(place)
@@ -97,7 +97,7 @@ func (s *Script) parseCopy(pos Position, line string) (*Copy, error) {
 		}
 		direction, c.From = " TO STDOUT ", ToNowhere
 	}
-	c.SQL = "COPY " + head + direction + t.rest
+	c.SQL = "COPY " + head.String() + direction + t.rest
 	return c, nil
 }
 
@@ -175,9 +175,6 @@ func (s *Script) CopyData() (*CopyReader, error) {
 	f := lv.file
 	if f.base+int64(f.r) != lv.copied { // what is left of the command's line is read after the rows
 		line, err := lv.restOfLine()
-		if err == nil && bytes.IndexByte(line.raw, 0) >= 0 {
-			err = errNUL
-		}
 		if err != nil {
 			return nil, s.fatal(f.position(f.r), err)
 		}

@@ -49,8 +49,8 @@ func FuzzScript(f *testing.F) {
 			}
 			if st, ok := item.(*Statement); ok {
 				out.Write(st.Text)
-				if plain && st.Seekable && !bytes.HasPrefix([]byte(text[min(st.Pos.Offset, int64(len(text))):]), st.Text[:1]) {
-					t.Fatalf("%q is said to begin at %d of %q", st.Text, st.Pos.Offset, text)
+				if plain && st.Seekable && !bytes.HasPrefix([]byte(text[min(st.From.Offset, int64(len(text))):]), st.Text[:1]) {
+					t.Fatalf("%q is said to begin at %d of %q", st.Text, st.From.Offset, text)
 				}
 				if grows := int64(cap(st.Text)); grows > int64(8*len(text)+1<<16) {
 					t.Fatalf("%d bytes are kept for a script of %d", grows, len(text))

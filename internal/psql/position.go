@@ -55,6 +55,28 @@ func locate(anchors []anchor, text []byte, offset int) Position {
 	return p
 }
 
+// leadingComments gives the length of the comments and white space that text begins with, 0 if there is nothing else.
+func leadingComments(text []byte) int {
+	for i := 0; i < len(text); {
+		switch rest := text[i:]; {
+		case class[rest[0]] == space || rest[0] == '\n':
+			i++
+		case bytes.HasPrefix(rest, []byte("/*")):
+			x := lexer{state: inComment}
+			i += 2 + x.inside(rest[2:], true)
+		case bytes.HasPrefix(rest, []byte("--")):
+			x := lexer{state: inDashes}
+			i += x.inside(rest, true)
+		default:
+			return i
+		}
+	}
+	return 0
+}
+
+// WithoutHeader gives the text of a statement without the comments that it begins with.
+func WithoutHeader(text []byte) []byte { return text[leadingComments(text):] }
+
 // The part of a long line that an excerpt shows, in screen columns, as in libpq.
 const (
 	shownColumns   = 60

@@ -97,6 +97,7 @@ type lexer struct {
 	text      []byte // the query buffer
 	anchors   []anchor
 	joined    bool // holds a semicolon that was written as \;
+	expansion int  // bytes that variables have put into the statement or command in hand
 	newlineAt int  // len(text) just after the newline that joined two lines; no other length when something followed
 }
 
@@ -108,7 +109,7 @@ func (x *lexer) reset() {
 // clear empties the query buffer.
 func (x *lexer) clear() {
 	x.text, x.anchors, x.newlineAt, x.first = x.text[:0], x.anchors[:0], -1, x.first[:0]
-	x.joined = false
+	x.joined, x.expansion = false, 0
 }
 
 // take appends to the query buffer. A huge one doubles: append would throw away several times its size.
@@ -496,6 +497,12 @@ func (s *Script) scanInitial(lv *level, src *source) (ev event, stop bool, err e
 			if lv.active() {
 				value, replaced = s.substitute(v)
 			}
+			if replaced {
+				if err := s.spend(lv, len(value)); err != nil {
+					s.end = s.limited(src.position(i), err)
+					return 0, false, s.end
+				}
+			}
 			if !replaced || v.form == plainRef && lv.expanding(v.name) {
 				if empty {
 					x.mark(src, i)
@@ -593,15 +600,17 @@ func (s *Script) grow(src *source) error {
 func (x *lexer) mark(src *source, i int) {
 	n := len(x.text)
 	p := src.position(i)
-	if k := len(x.anchors); k > 0 && x.anchors[k-1].offset == n {
+	k := len(x.anchors)
+	switch {
+	case k > 0 && x.anchors[k-1].offset == n:
 		x.anchors[k-1].pos = p
-		return
+	case k < maxAnchors: // beyond that, places are near enough
+		x.anchors = append(x.anchors, anchor{n, p})
 	}
-	x.anchors = append(x.anchors, anchor{n, p})
 }
 
 // createWords are those with which the creation of a routine begins.
-var createWords = [][]byte{[]byte("create"), []byte("function"), []byte("procedure"), []byte("or"), []byte("replace")}
+var createWords = []string{"create", "function", "procedure", "or", "replace"}
 
 // word keeps count of identifiers, so that the semicolons in CREATE FUNCTION … BEGIN ATOMIC … END are told from those that
 // end a statement. It is psql's own rule, not a parser.
@@ -624,7 +633,7 @@ func (x *lexer) word(w []byte) {
 			}
 		}
 		for _, keyword := range createWords {
-			if bytes.EqualFold(w, keyword) {
+			if equalFold(w, keyword) {
 				x.initials[x.words] = w[0] | 0x20
 			}
 		}
@@ -638,13 +647,13 @@ func (x *lexer) word(w []byte) {
 		return
 	}
 	switch {
-	case bytes.EqualFold(w, []byte("begin")):
+	case equalFold(w, "begin"):
 		x.begin++
-	case bytes.EqualFold(w, []byte("case")):
+	case equalFold(w, "case"):
 		if x.begin > 0 {
 			x.begin++
 		}
-	case bytes.EqualFold(w, []byte("end")):
+	case equalFold(w, "end"):
 		if x.begin > 0 {
 			x.begin--
 		}

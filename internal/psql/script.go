@@ -11,12 +11,6 @@ import (
 	"slices"
 )
 
-// maxIncludes is how deep \i and \ir may nest. psql has no limit but the stack.
-const maxIncludes = 64
-
-// maxKept is how large a buffer is kept for the next statement, in bytes.
-const maxKept = 8 << 20
-
 var errNUL = errors.New("a NUL byte, which no SQL text may hold")
 
 // Options say how a script is read. The zero value of each field is useful.
@@ -51,6 +45,11 @@ type Script struct {
 	end      error    // sticky: io.EOF or a fatal error
 	read     int64    // bytes read of files that were left
 
+	included map[string]bool // files that were included so far
+	includes int             // how often
+	repeated int64           // bytes of those that had been included before
+	expanded int64           // bytes that variables have put into the script
+
 	restrictKey string // of \restrict, "" outside
 	bind        *Bind  // of \bind and \bind_named: how the next query is sent, nil if simply
 }
@@ -65,6 +64,10 @@ type level struct {
 	conds []cond
 	via   []Position
 	begun bool // past a byte-order mark
+	again bool // the file was included before
+
+	forgot bool // the statement before was too long to be kept
+
 	ended bool // all text was given
 	quit  bool // by \q
 
@@ -90,6 +93,9 @@ func (lv *level) pop() bool {
 	}
 	rest := lv.over[n-1].rest
 	lv.over = lv.over[:n-1]
+	if src := lv.source(); len(lv.text) > 0 && !rest {
+		lv.mark(src, src.r)
+	}
 	if lv.state == inDashes && !rest {
 		lv.state = inInitial // such a comment ends with the variable's value
 	}
@@ -198,10 +204,18 @@ func (s *Script) Failed() (stop bool) {
 		if len(s.levels) == 1 {
 			return true
 		}
-		s.read += lv.file.base + int64(lv.file.r)
+		s.drop(lv)
 		_ = lv.file.rd.Close()
-		s.levels = s.levels[:len(s.levels)-1]
 	}
+}
+
+// drop leaves the file in hand.
+func (s *Script) drop(lv *level) {
+	n := lv.file.base + int64(lv.file.r)
+	if s.read += n; lv.again {
+		s.repeated += n
+	}
+	s.levels = s.levels[:len(s.levels)-1]
 }
 
 // lineNumber is that of the line in hand: at the end of the file its last one.
@@ -241,10 +255,12 @@ type Statement struct {
 	// More says that the statement goes on: Next gives its next part, Rest the whole remainder. Set only for INSERTs, and
 	// only when FragmentSize is given.
 	More bool
-	// Pos is where the text begins, End the offset in the same file just after it.
+	// Pos is where the statement is for people: its first word, behind comments that the text begins with.
 	Pos Position
-	End int64
-	// Seekable says that the text between Pos.Offset and End in Pos.File, read again, gives the same statement.
+	// From is where the text begins, End the offset in the same file just after it.
+	From Position
+	End  int64
+	// Seekable says that the text between From.Offset and End in From.File, read again, gives the same statement.
 	Seekable bool
 	// Compound says that the text holds several statements, joined by \;.
 	Compound bool
@@ -370,10 +386,11 @@ func (s *Script) give(lv *level, more bool, send *Send) *Statement {
 	st := &s.only
 	*st = Statement{Text: lv.text, More: more, Send: send, Compound: lv.joined, anchors: lv.anchors, via: lv.via, First: s.firstWord(lv.first)}
 	if len(lv.anchors) > 0 {
-		st.Pos = st.Locate(0)
+		st.From = st.Locate(0)
+		st.Pos = st.Locate(leadingComments(lv.text))
 	}
 	if send != nil && send.Bind != nil && (send.Bind.Prepared || send.Kind == SendClose) {
-		st.Text, st.First, st.Pos = nil, "", send.Pos
+		st.Text, st.First, st.Pos, st.From = nil, "", send.Pos, send.Pos
 	}
 	src := lv.source()
 	st.Seekable = len(lv.over) == 0 && send == nil && src.rd != nil
@@ -412,7 +429,10 @@ func (s *Script) release() {
 	if st.More {
 		lv.text, lv.anchors, lv.newlineAt = lv.text[:0], lv.anchors[:0], -1
 	} else {
-		lv.text, lv.prev = lv.prev, lv.text
+		lv.text, lv.prev, lv.forgot = lv.prev, lv.text, false
+		if cap(lv.prev) > maxPrevious {
+			lv.forgetPrevious()
+		}
 		lv.clear()
 	}
 	if cap(lv.text) > maxKept {
@@ -451,8 +471,7 @@ func (s *Script) leave() (done bool, err error) {
 		lv.conds = nil
 		return false, &Error{Pos: pos, Message: `reached EOF without finding closing \endif(s)`}
 	}
-	s.read += lv.file.base + int64(lv.file.r)
-	s.levels = s.levels[:len(s.levels)-1]
+	s.drop(lv)
 	if cerr := lv.file.rd.Close(); cerr != nil {
 		err = s.fatal(pos, cerr)
 	}

@@ -4,14 +4,15 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 )
 
 const (
 	windowSize       = 256 << 10 // bytes of a file held at once; a token or a command line may make it grow
+	smallWindow      = 4 << 10   // bytes of a small file
 	lookahead        = 128       // bytes that the scanner may look ahead without asking
 	longestCharacter = 4         // bytes, in the unsafe encodings
-	maxCommand       = 16 << 20  // bytes of one line that holds a meta-command, or of one token
 )
 
 // source is text being read: a file through a window, or a piece of memory (a variable's value, the rest of a line).
@@ -29,6 +30,8 @@ type source struct {
 	eof  bool  // nothing after buf[w]
 	nul  int   // index in buf of the first NUL from r on, beyond w when there is none
 
+	lineEnd int64 // offset in the file of the line's end that fillLine found last: a line may hold many commands
+
 	line    int   // line number at buf[counted], from 1
 	lineAt  int64 // offset in the file where that line begins
 	counted int
@@ -39,7 +42,13 @@ type source struct {
 }
 
 func newFileSource(name string, rd io.ReadCloser) *source {
-	return &source{name: name, rd: rd, buf: make([]byte, windowSize), nul: math.MaxInt, line: 1}
+	size := int64(windowSize)
+	if f, ok := rd.(fs.File); ok {
+		if info, err := f.Stat(); err == nil && info.Size() > 0 {
+			size = min(size, max(info.Size()+1, smallWindow)) // a script may include thousands of small files
+		}
+	}
+	return &source{name: name, rd: rd, buf: make([]byte, size), nul: math.MaxInt, line: 1}
 }
 
 // fill makes room and reads at least one more byte, unless the text has ended.
@@ -196,11 +205,13 @@ func (e clientEncoding) masked(text []byte) []byte {
 // fillLine reads until the window holds the rest of the line, and returns the index just before its end.
 func (s *source) fillLine() (int, error) {
 	from := s.r
-	for {
+	for s.lineEnd <= s.base+int64(s.r) {
 		if j := bytes.IndexByte(s.buf[from:s.w], '\n'); j >= 0 {
+			s.lineEnd = s.base + int64(from+j)
 			return from + j, nil
 		}
 		if s.eof {
+			s.lineEnd = s.base + int64(s.w)
 			return s.w, nil
 		}
 		searched := s.w - s.r
@@ -208,6 +219,19 @@ func (s *source) fillLine() (int, error) {
 			return 0, err
 		}
 		from = s.r + searched
+	}
+	return int(s.lineEnd - s.base), nil
+}
+
+// shrink gives a window that a long line has made grow its usual size again, if what is left of it fits.
+func (s *source) shrink() {
+	if n := s.w - s.r; len(s.buf) > windowSize && n <= windowSize && s.orig == nil {
+		s.countTo(s.r)
+		buf := make([]byte, windowSize)
+		copy(buf, s.buf[s.r:s.w])
+		s.base += int64(s.r)
+		s.buf, s.r, s.w, s.counted = buf, 0, n, 0
+		s.findNUL()
 	}
 }
 

@@ -97,6 +97,7 @@ type argument struct {
 	quoted       bool // some part was in quotes or came from a variable
 	shell        bool // some part was in backquotes, which psql hands to the shell
 	unterminated bool // a quote is not closed
+	err          error
 }
 
 // argKind is how psql reads an argument.
@@ -172,6 +173,9 @@ func (s *Script) readArgument(text lineText, kind argKind, eval bool) (a argumen
 			}
 			r.name = string(raw[i+r.from : i+r.from+len(r.name)])
 			if text, replaced := s.substitute(r); replaced {
+				if a.err = s.spend(s.top(), len(text)); a.err != nil {
+					return a, end, false
+				}
 				out = append(out, text...)
 			} else {
 				out = append(out, raw[i:i+r.length]...)

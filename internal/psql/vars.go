@@ -11,18 +11,36 @@ import (
 // Vars are psql's variables. The ones that psql treats specially take the same values here as there, and no others.
 type Vars struct {
 	values map[string]string
+	size   int    // bytes of all
 	await  func() // before one that tells of the last statement is read
 }
 
 // NewVars gives the variables as psql has them when it starts, without those that describe a connection.
 func NewVars() *Vars {
-	v := &Vars{values: map[string]string{"LAST_ERROR_MESSAGE": "", "LAST_ERROR_SQLSTATE": "00000", "PROMPT1": "%/%R%x%# ",
-		"PROMPT2": "%/%R%x%# ", "PROMPT3": ">> "}}
-	for name, sp := range special {
-		v.values[name] = sp.initial
+	v := &Vars{values: map[string]string{}}
+	for name, value := range map[string]string{"LAST_ERROR_MESSAGE": "", "LAST_ERROR_SQLSTATE": "00000", "PROMPT1": "%/%R%x%# ",
+		"PROMPT2": "%/%R%x%# ", "PROMPT3": ">> "} {
+		v.put(name, value)
 	}
-	v.values["SHOW_ALL_RESULTS"] = "on"
+	for name, sp := range special {
+		v.put(name, sp.initial)
+	}
+	v.put("SHOW_ALL_RESULTS", "on")
 	return v
+}
+
+// put sets a variable, and counts.
+func (v *Vars) put(name, value string) {
+	v.drop(name)
+	v.size += len(name) + len(value) + variableCost
+	v.values[name] = value
+}
+
+func (v *Vars) drop(name string) {
+	if old, ok := v.values[name]; ok {
+		v.size -= len(name) + len(old) + variableCost
+		delete(v.values, name)
+	}
 }
 
 // specialVariable is one that psql acts upon: what it is when a script begins or has unset it, and what it may be.
@@ -93,9 +111,9 @@ func (v *Vars) On(name string) bool {
 func (v *Vars) Names() []string { return slices.Sorted(maps.Keys(v.values)) }
 
 // Put sets a variable on behalf of the program: no rule of psql's for what a script may set applies.
-func (v *Vars) Put(name, value string) { v.values[name] = value }
+func (v *Vars) Put(name, value string) { v.put(name, value) }
 
-// Set sets a variable as \set and psql -v do. The error is psql's.
+// Set sets a variable as \set and psql -v do. The error is psql's, or that of a limit.
 func (v *Vars) Set(name, value string) error {
 	if !validName(name) {
 		return fmt.Errorf("invalid variable name: %q", name)
@@ -106,7 +124,10 @@ func (v *Vars) Set(name, value string) error {
 			return err
 		}
 	}
-	v.values[name] = value
+	if v.size-len(v.values[name])+len(value) > maxVariables {
+		return limit("the variables take more than %d MiB", maxVariables>>20)
+	}
+	v.put(name, value)
 	return nil
 }
 
@@ -116,12 +137,12 @@ func (v *Vars) Unset(name string) error {
 		return fmt.Errorf("invalid variable name: %q", name)
 	}
 	if sp, ok := special[name]; ok {
-		v.values[name] = sp.initial
+		v.put(name, sp.initial)
 		if sp.kind == boolean {
-			v.values[name] = "off"
+			v.put(name, "off")
 		}
 	} else {
-		delete(v.values, name)
+		v.drop(name)
 	}
 	return nil
 }
@@ -154,7 +175,7 @@ func (sp specialVariable) check(name, value string) (string, error) {
 
 func oneOf(name, value string, allowed ...string) error {
 	for _, a := range allowed {
-		if strings.EqualFold(a, value) {
+		if equalFold(a, value) {
 			return nil
 		}
 	}

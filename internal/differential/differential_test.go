@@ -13,10 +13,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
@@ -48,12 +51,18 @@ func TestCases(t *testing.T) {
 	t.Parallel()
 	pgtest.Exec(t, pgtest.Shared(t).URL(superuser), roles)
 	known := readKnown(t)
+	free := make(chan pair, runtime.GOMAXPROCS(0))
+	for range cap(free) {
+		free <- pair{pgtest.Shared(t).NewDatabase(t), pgtest.Shared(t).NewDatabase(t)}
+	}
 	for _, c := range readCases(t) {
 		why, isKnown := known[c.name]
 		delete(known, c.name)
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			differences := c.compare(t)
+			databases := <-free
+			defer func() { free <- databases }()
+			differences := c.compare(t, databases)
 			told := strings.Join(differences, "\n")
 			switch {
 			case isKnown && told == "" && why.sometimes:
@@ -70,6 +79,24 @@ func TestCases(t *testing.T) {
 		t.Errorf("testdata/known.tsv names %s, which is no case", name)
 	}
 }
+
+// pair is the URLs of two databases: one for psql and one for the product.
+type pair struct{ psql, ours string }
+
+// reset makes a database what it was when it was new; to make one takes longer.
+const reset = `DO $$ DECLARE what text; BEGIN
+	FOR what IN SELECT format('EVENT TRIGGER %I', evtname) FROM pg_event_trigger LOOP
+		EXECUTE 'DROP ' || what;
+	END LOOP;
+	FOR what IN SELECT quote_ident(nspname) FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP
+		EXECUTE 'DROP SCHEMA ' || what || ' CASCADE';
+	END LOOP;
+	FOR what IN SELECT format('DATABASE %I', current_database()) UNION ALL SELECT format('ROLE %I IN DATABASE %I', r, current_database()) FROM unnest('{postgres,own1}'::name[]) r LOOP
+		EXECUTE 'ALTER ' || what || ' RESET ALL';
+	END LOOP;
+	CREATE SCHEMA public AUTHORIZATION pg_database_owner;
+	GRANT USAGE ON SCHEMA public TO PUBLIC;
+END $$`
 
 // testCase is a script of testdata, and how it is loaded.
 type testCase struct {
@@ -142,14 +169,16 @@ type loaded struct {
 }
 
 // compare loads the script by both, and says what differs.
-func (c testCase) compare(t *testing.T) (differences []string) {
-	server := pgtest.Shared(t)
+func (c testCase) compare(t *testing.T, databases pair) (differences []string) {
+	t.Helper()
 	files, script := c.files(t)
-	byPsql, byUs := server.NewDatabase(t), server.NewDatabase(t)
-	if setup := c.read(t, c.name+".setup.sql"); setup != "" {
-		pgtest.Exec(t, byPsql, setup)
-		pgtest.Exec(t, byUs, setup)
+	byPsql, byUs := databases.psql, databases.ours
+	setup := c.read(t, c.name+".setup.sql")
+	for _, databaseURL := range []string{byPsql, byUs} {
+		pgtest.Exec(t, databaseURL, reset)
+		pgtest.Exec(t, databaseURL, setup) // in a session that begins with the database's settings of now
 	}
+	besidePsql, besideUs := c.begin(t, byPsql), c.begin(t, byUs)
 	role := c.role
 	if strings.Contains(script, "session_replication_role") {
 		role = superuser // psql knows no other way to leave triggers out
@@ -165,10 +194,57 @@ func (c testCase) compare(t *testing.T) (differences []string) {
 	case want.failed && want.line > 0 && (got.line > want.line || got.line < statementStart(script, want.line)):
 		add("psql tells of line %d, we of %d\npsql said: %s\nwe said: %s", want.line, got.line, want.text, got.text)
 	}
+	if want, got := besidePsql.end(t), besideUs.end(t); want != got {
+		add("the session beside psql's load sees %s, the one beside ours %s", want, got)
+	}
 	if want, got := c.result(t, byPsql), c.result(t, byUs); want != got {
 		add("what was loaded differs: %s", firstDifference(want, got))
 	}
 	return differences
+}
+
+// beside is another session, which goes on while a script is loaded; conn is nil where the case has none.
+type beside struct {
+	conn *pgx.Conn
+	then string // what it asks afterwards
+}
+
+func (c testCase) begin(t *testing.T, databaseURL string) beside {
+	t.Helper()
+	first := c.read(t, c.name+".beside.sql")
+	if first == "" {
+		return beside{}
+	}
+	conn, err := pgx.Connect(t.Context(), databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	if _, err := conn.PgConn().Exec(t.Context(), first).ReadAll(); err != nil {
+		t.Fatal(err)
+	}
+	return beside{conn, c.read(t, c.name+".then.sql")}
+}
+
+// end gives what the session sees after the load.
+func (b beside) end(t *testing.T) (seen string) {
+	t.Helper()
+	if b.conn == nil {
+		return ""
+	}
+	if b.then != "" {
+		results, err := b.conn.PgConn().Exec(t.Context(), b.then).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range results {
+			seen += fmt.Sprintf("%q", r.Rows)
+		}
+	}
+	if err := b.conn.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	return seen
 }
 
 // result is what is compared of a database: its dump, or what a query of the case gives where two loads cannot give the same rows.

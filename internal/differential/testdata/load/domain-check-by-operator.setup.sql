@@ -1,0 +1,1 @@
+create function f(int,int) returns bool language plpgsql volatile as 'begin return (select count(*) from t) < 7; end'; create operator === (leftarg=int, rightarg=int, function=f); create domain d as int check(value === 1); create table t(id int, n d);

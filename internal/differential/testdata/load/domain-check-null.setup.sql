@@ -1,0 +1,1 @@
+create domain d as int check (value is not null); create table t(id int, n d);

@@ -1,0 +1,1 @@
+<<rows 1 19 "\n" "INSERT INTO t (id) VALUES (@);">>

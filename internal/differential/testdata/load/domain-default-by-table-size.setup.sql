@@ -1,0 +1,1 @@
+create table t(id int, p text, n bigint default pg_relation_size('t'));

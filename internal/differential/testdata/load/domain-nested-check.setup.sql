@@ -1,0 +1,1 @@
+create function f(int) returns bool language plpgsql volatile as 'begin return (select count(*) from t) < 7; end'; create domain d as int check(f(value)); create domain e as d; create table t(id int, n e);

@@ -1,0 +1,3 @@
+COPY t (id, p) FROM stdin;
+1	a
+\.

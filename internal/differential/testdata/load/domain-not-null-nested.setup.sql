@@ -1,0 +1,1 @@
+create domain d as int not null; create domain e as d; create table t(id int, n e);

@@ -1,0 +1,1 @@
+<<rows 1 8 "\n" "INSERT INTO t (id) VALUES (@);">>

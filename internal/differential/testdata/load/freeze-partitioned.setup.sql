@@ -1,0 +1,1 @@
+create table par(id int primary key, p text); create table chi(id int primary key, p text) partition by range (id); create table chi1 partition of chi for values from (0) to (100000); create table other(id int);

@@ -1,0 +1,4 @@
+TRUNCATE t CASCADE;
+INSERT INTO t (id,p) VALUES
+<<rows 1 2000 ",\n" "(@,'x*200')">>;
+SELECT 'INSERT INTO t (id,p) VALUES (7,''again'')' \gexec

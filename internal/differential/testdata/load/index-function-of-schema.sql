@@ -1,0 +1,4 @@
+SET search_path=public,lib;
+TRUNCATE t CASCADE;
+INSERT INTO t (id,p) VALUES
+<<rows 1 2000 ",\n" "(@,'x*200')">>;

@@ -1,0 +1,1 @@
+create table l(n int); create table t(id int primary key, p text); create function f(int) returns int language plpgsql immutable as 'begin insert into l values ($1); return 1; end'; create index on t(f(id));

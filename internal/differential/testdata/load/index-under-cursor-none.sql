@@ -1,0 +1,8 @@
+BEGIN;
+TRUNCATE t CASCADE;
+DECLARE c CURSOR FOR SELECT * FROM t ORDER BY id;
+COPY t (id, p) FROM stdin;
+<<rows 1 2000 "\n" "@\tx*200">>
+\.
+FETCH 1 FROM c;
+COMMIT;

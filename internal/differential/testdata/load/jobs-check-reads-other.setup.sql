@@ -1,0 +1,1 @@
+create table p(id int primary key, p text); create table t(id int, p text); create function f(int) returns bool language plpgsql immutable as 'begin return exists (select 1 from p where id=$1); end'; alter table t add check (f(id));

@@ -1,0 +1,1 @@
+create schema s1; create table s1.t(id int, p text); create table public.t(id int, p text);

@@ -1,0 +1,4 @@
+SELECT nextval('s');
+COPY t (p) FROM stdin;
+a
+\.

@@ -1,0 +1,1 @@
+create table t(id int, p text); create table fin(n int);

@@ -1,0 +1,2 @@
+create table t(id int, p text); create table l(n int);
+create function f() returns trigger language plpgsql as 'begin insert into l select count(*) from t; return null; end';

@@ -1,0 +1,1 @@
+SELECT count(DISTINCT p), count(DISTINCT x) FROM t;

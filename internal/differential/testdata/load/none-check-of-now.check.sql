@@ -1,0 +1,1 @@
+SELECT count(*) BETWEEN 1 AND 18 FROM t;

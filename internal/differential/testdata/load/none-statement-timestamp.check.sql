@@ -1,0 +1,1 @@
+SELECT count(DISTINCT ts), count(DISTINCT n) FROM t;

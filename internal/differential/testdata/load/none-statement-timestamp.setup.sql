@@ -1,0 +1,1 @@
+create table t(id int, p text, ts timestamptz default statement_timestamp(), n bigint default txid_current());

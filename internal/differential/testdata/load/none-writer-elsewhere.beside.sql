@@ -1,0 +1,1 @@
+BEGIN; INSERT INTO t VALUES (-1,'theirs');

@@ -1,0 +1,5 @@
+create table ddl_log(tag text); grant insert on ddl_log to public; grant create on schema public to own1;
+create function evt() returns event_trigger language plpgsql security definer as 'begin insert into ddl_log values (tg_event||'' ''||tg_tag); end';
+create table par(id int primary key, p text); create table t(id int primary key, p int references par); alter table t owner to own1; alter table par owner to own1;
+create function f() returns trigger language plpgsql as 'begin return null; end'; create trigger tr after insert on t for each statement execute function f();
+create event trigger e1 on ddl_command_end execute function evt(); create event trigger e2 on sql_drop execute function evt(); create event trigger e3 on ddl_command_start execute function evt();

@@ -1,0 +1,1 @@
+create table par(id int primary key, p text); create table chi(id int primary key, pid int references par on update cascade); insert into par values (1),(2); insert into chi values (1,1),(2,2); alter table par owner to own1; alter table chi owner to own1;

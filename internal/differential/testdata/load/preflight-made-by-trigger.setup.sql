@@ -1,0 +1,1 @@
+create table m(id int); create function f() returns trigger language plpgsql as 'begin create table t (id int, p text); return new; end'; create trigger tr before insert on m for each row execute function f();

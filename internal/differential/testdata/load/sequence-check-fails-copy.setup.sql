@@ -1,0 +1,1 @@
+create table t(id serial primary key, n int check (n < 1800), p text);

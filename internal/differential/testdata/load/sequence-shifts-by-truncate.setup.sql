@@ -1,0 +1,1 @@
+create table n(id serial primary key, p text); create table t(id int);

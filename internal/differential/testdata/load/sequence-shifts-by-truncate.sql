@@ -1,0 +1,4 @@
+<<rows 1 9 "\n" "INSERT INTO n (p) VALUES ('a@');">>
+TRUNCATE t CASCADE;
+TRUNCATE pg_class CASCADE;
+INSERT INTO t VALUES (1);

@@ -1,0 +1,5 @@
+SAVEPOINT a;
+SET session_replication_role=replica;
+<<rows 1 8 "\n" "INSERT INTO t (id,p) VALUES (@,'a');">>
+ROLLBACK TO SAVEPOINT a;
+<<rows 11 18 "\n" "INSERT INTO t (id,p) VALUES (@,'a');">>

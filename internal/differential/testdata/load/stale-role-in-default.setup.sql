@@ -1,0 +1,1 @@
+create table t(id int, who text default current_user); grant all on t to own1;

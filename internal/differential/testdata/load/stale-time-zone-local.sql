@@ -1,0 +1,6 @@
+SET TimeZone='UTC';
+BEGIN;
+SET LOCAL TimeZone='Asia/Tokyo';
+<<rows 1 8 "\n" "INSERT INTO t (id,at) VALUES (@,'2024-01-01 00:00:00');">>
+COMMIT;
+<<rows 11 18 "\n" "INSERT INTO t (id,at) VALUES (@,'2024-01-01 00:00:00');">>

@@ -1,0 +1,4 @@
+create table t(id int primary key, p text); create table l(n int); create table m(n int);
+create function f() returns trigger language plpgsql as 'begin insert into l select count(*) from t; return null; end';
+create function make() returns trigger language plpgsql as 'begin create trigger tr after insert on t for each statement execute function f(); return new; end';
+create trigger tm before insert on m for each row execute function make();

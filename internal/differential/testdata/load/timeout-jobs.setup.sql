@@ -1,0 +1,1 @@
+create table t(id int primary key, p text); create function slow(int) returns int language plpgsql immutable as 'begin perform pg_sleep(0.001); return 1; end'; create index on t(slow(id)); do $$ begin execute format('alter database %I set statement_timeout=''800ms''',current_database()); end $$;

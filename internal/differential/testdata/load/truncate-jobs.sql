@@ -1,0 +1,16 @@
+TRUNCATE ONLY p CASCADE;
+TRUNCATE p CASCADE;
+TRUNCATE q CASCADE;
+COPY p FROM stdin;
+1	a
+\.
+COPY q FROM stdin;
+1	a
+\.
+COPY c FROM stdin;
+1	a
+\.
+TRUNCATE ONLY p CASCADE;
+COPY p FROM stdin;
+2	b
+\.

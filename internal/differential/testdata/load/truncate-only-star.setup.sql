@@ -1,0 +1,1 @@
+create table p(id int); create table c() inherits(p); create table q(id int); create table d() inherits(q); insert into p values(1); insert into c values (2); insert into q values (3); insert into d values (4);

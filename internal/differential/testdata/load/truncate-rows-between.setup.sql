@@ -1,0 +1,1 @@
+create table a(id int primary key, p text); create table b(id int references a, p text);

@@ -1,0 +1,3 @@
+TRUNCATE a CASCADE;
+TRUNCATE b CASCADE;
+<<rows 1 9 "\n" "INSERT INTO a VALUES (@);">>

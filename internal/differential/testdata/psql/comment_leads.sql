@@ -1,0 +1,5 @@
+CREATE TABLE d(x int);
+/* one
+two */ INSERT INTO d
+  (x, nix)
+  VALUES (1, 2);

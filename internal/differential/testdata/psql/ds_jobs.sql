@@ -1,0 +1,5 @@
+CREATE TABLE d(x date);
+COPY d FROM stdin;
+05/06/2024
+\.
+INSERT INTO d VALUES ('03/04/2024');

@@ -1,0 +1,3 @@
+CREATE TABLE a(n text);
+\ECHO x
+CREATE TABLE b(n text);

@@ -1,0 +1,5 @@
+CREATE TABLE d(x timestamptz);
+INSERT INTO d VALUES ('2024-01-01 00:00:00'),('2024-01-01 00:00:00');
+COPY d (x) FROM stdin;
+2024-01-01 00:00:00
+\.

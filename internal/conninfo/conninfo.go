@@ -109,7 +109,7 @@ var variables = map[string]string{
 	"ssl_min_protocol_version": "PGSSLMINPROTOCOLVERSION", "ssl_max_protocol_version": "PGSSLMAXPROTOCOLVERSION", "gssencmode": "PGGSSENCMODE",
 }
 
-// environment takes what libpq takes from the environment and pgx does not. PGDATESTYLE and PGGEQO, like PGTZ, have no keyword: they
+// environment takes what libpq takes from the environment and pgx does not. PGDATESTYLE, PGGEQO and PGTZ have no keyword: they
 // are sent as settings of the session. A service, which goes before variables, is not known yet.
 func (r *reader) environment() {
 	if file := r.getenv("PGSERVICEFILE"); file != "" && r.service() != "" && r.settings["servicefile"] == "" {
@@ -120,7 +120,7 @@ func (r *reader) environment() {
 			r.settings[keyword] = r.getenv(name)
 		}
 	}
-	for parameter, name := range map[string]string{"datestyle": "PGDATESTYLE", "geqo": "PGGEQO"} {
+	for parameter, name := range map[string]string{"datestyle": "PGDATESTYLE", "geqo": "PGGEQO", "timezone": "PGTZ"} {
 		if _, given := r.runtime[parameter]; !given && r.getenv(name) != "" {
 			r.runtime[parameter] = r.getenv(name)
 		}

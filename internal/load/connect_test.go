@@ -172,7 +172,25 @@ func TestReach(t *testing.T) {
 		"missing database": {with(func(u *url.URL) { u.Path = "/nowhere" }), "(SQLSTATE 3D000)\nCorrect the database's name in database-url, or make database \"nowhere\" first"},
 		"nobody":           {with(func(u *url.URL) { u.Host = fmt.Sprintf("127.0.0.1:%d", pgtest.RefusingPort(t)) }), "connection refused\nNothing answered within 0s: is the server running"},
 		"TLS refused":      {with(func(u *url.URL) { u.RawQuery = "sslmode=require" }), "cannot connect: the server offers no TLS\nThe sslmode of database-url asks for TLS"},
-		"binding":          {with(func(u *url.URL) { u.RawQuery = "sslmode=disable&channel_binding=require" }), "channel"},
+		"binding": {
+			with(func(u *url.URL) { u.RawQuery = "sslmode=disable&channel_binding=require" }),
+			"failed SASL auth: channel binding required but server does not support SCRAM-SHA-256-PLUS\nThe server answered, but it asks for a way to log in",
+		},
+		"another way to log in": {with(func(u *url.URL) { u.RawQuery = "sslmode=disable&require_auth=md5" }), "requested scram-sha-256 authentication\nThe server answered, but"},
+		"Kerberos":              {loggingIn(t, 7), "\nThe server answered, but it asks for a way to log in that is not known here"},
+		"SSPI":                  {loggingIn(t, 9), "\nThe server answered, but it asks for a way to log in that is not known here"},
+		"a way of tomorrow":     {loggingIn(t, 99), "\nThe server answered, but it asks for a way to log in that is not known here"},
+		"a standby":             {with(func(u *url.URL) { u.RawQuery = "sslmode=disable&target_session_attrs=standby" }), "\nThe server answered, but it is not what target_session_attrs"},
+		"a web server":          {greeting(t, "HTTP/1.1 400 Bad Request\r\n\r\n", "sslmode=disable"), "what answers there does not speak PostgreSQL\nCheck host and port"},
+		"a web server, TLS":     {greeting(t, "HTTP/1.1 400 Bad Request\r\n\r\n", "sslmode=prefer"), "what answers there does not speak PostgreSQL\nCheck host and port"},
+		"SSH":                   {greeting(t, "SSH-2.0-OpenSSH_9.2\r\n", "sslmode=prefer"), "what answers there does not speak PostgreSQL\nCheck host and port"},
+		"MySQL":                 {greeting(t, "J\x00\x00\x00\x0a8.0.33\x00", "sslmode=disable"), "what answers there does not speak PostgreSQL\nCheck host and port"},
+		"no socket":             {"host=/nowhere user=app dbname=shop", "no such file or directory\nNo server has its Unix socket there."},
+		"a setting":             {with(func(u *url.URL) { u.RawQuery = "sslmode=disable&datestyle=frob" }), "(SQLSTATE 22023)\nCheck the settings of the session in database-url"},
+		"silence": {
+			fmt.Sprintf("postgres://app:pw@127.0.0.1:%d/shop?sslmode=disable&connect_timeout=1", answering(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })),
+			"no answer in time\nSomething took the connection, and did not answer as PostgreSQL",
+		},
 		"TLS required": {
 			saying("28000", `no pg_hba.conf entry for host "10.0.0.1", user "app", database "shop", no encryption`),
 			"(SQLSTATE 28000)\nThe server takes encrypted connections only: write sslmode=require",
@@ -197,6 +215,9 @@ func TestReach(t *testing.T) {
 				t.Fatal(err)
 			}
 			mustContainAll(t, err.Error(), tt.want, "cannot connect: ")
+			if strings.Contains(err.Error(), "Nothing answered") != (name == "nobody") {
+				t.Error(err)
+			}
 		})
 	}
 }
@@ -254,6 +275,26 @@ func refuse(conn net.Conn, code, message string) {
 	}
 	backend.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: code, Message: message})
 	_ = backend.Flush()
+}
+
+// loggingIn is a server that asks for a way to log in by its number in the protocol.
+func loggingIn(t *testing.T, kind byte) (url string) {
+	port := answering(t, func(conn net.Conn) {
+		if _, err := pgproto3.NewBackend(conn, conn).ReceiveStartupMessage(); err == nil {
+			_, _ = conn.Write([]byte{'R', 0, 0, 0, 8, 0, 0, 0, kind})
+		}
+		_, _ = io.Copy(io.Discard, conn)
+	})
+	return fmt.Sprintf("postgres://app:pw@127.0.0.1:%d/shop?sslmode=disable", port)
+}
+
+// greeting is a server of another kind, that says something whatever it is asked.
+func greeting(t *testing.T, words, query string) (url string) {
+	port := answering(t, func(conn net.Conn) {
+		_, _ = conn.Write([]byte(words))
+		_, _ = io.Copy(io.Discard, conn)
+	})
+	return fmt.Sprintf("postgres://app:pw@127.0.0.1:%d/shop?%s", port, query)
 }
 
 // startTLS is a server with a certificate that nobody knows.

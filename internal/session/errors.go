@@ -28,6 +28,8 @@ const (
 	cannotConnectNow   = "57P03" // starting up, shutting down, in recovery
 	tooManyConnections = "53300"
 	queryCanceled      = "57014"
+	badValue           = "22023" // of a setting, among others
+	noSuchSetting      = "42704" // likewise
 )
 
 // traits is the one table of what errors mean: by state, else by class. What is in neither is the statement's own fault.
@@ -94,7 +96,7 @@ func mayStillStart(err error) bool {
 	if State(err) != "" {
 		return has(err, startingUp)
 	}
-	return !isTLS(err)
+	return !isTLS(err) && !isFinal(err)
 }
 
 // isAnswer reports whether an error is one that the server has sent while it serves: it can be reached.

@@ -56,6 +56,30 @@ func closedAtOnce(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
+// What pgconn says, which has no types for it, of what did answer.
+var (
+	noAgreement = regexp.MustCompile(`^(failed SASL auth|failed GSS auth|require_auth check failed|channel binding check failed|sslcertmode check failed|` +
+		`failed to receive message: (unknown authentication type|AuthType))`)
+	notPostgreSQL = regexp.MustCompile(`^(failed to receive message: (invalid body length|unknown message type)|received unexpected message|protocol error)`)
+	otherRole     = regexp.MustCompile(`^ValidateConnect failed`)
+	failedTLS     = regexp.MustCompile(`^tls error`)
+)
+
+// answered gives what pgconn says of an attempt, without the address that it begins with.
+func answered(err error) string {
+	last := lastAttempt(err)
+	if inner := errors.Unwrap(last); inner != nil && strings.HasSuffix(last.Error(), inner.Error()) {
+		last = inner
+	}
+	return last.Error()
+}
+
+// isFinal says whether what answered will not answer otherwise a moment later.
+func isFinal(err error) bool {
+	said := answered(err)
+	return !closedAtOnce(err) && (noAgreement.MatchString(said) || notPostgreSQL.MatchString(said))
+}
+
 // refusedTLS is the text of pgconn's error for a server without TLS, which it does not export.
 const refusedTLS = "server refused TLS connection"
 
@@ -91,16 +115,21 @@ func Reason(err error) string {
 		return "the server offers no TLS"
 	case errors.Is(last, context.DeadlineExceeded), errors.As(last, &op) && op.Timeout():
 		return "no answer in time"
+	case notPostgreSQL.MatchString(answered(err)):
+		return "what answers there does not speak PostgreSQL"
 	case errors.As(last, &op):
 		return op.Err.Error()
 	case errors.As(last, &dns):
 		return dns.Error()
 	}
-	return last.Error()
+	return answered(err)
 }
 
 // wantsTLS matches what servers and poolers say to a client without TLS.
 var wantsTLS = regexp.MustCompile(`(?i)no encryption|SSL off|(SSL|TLS)( connection)? (is )?required|insecure|sslmode=require`)
+
+// startupSetting matches what PgBouncer says of a setting that it does not pass on.
+var startupSetting = regexp.MustCompile(`unsupported startup parameter`)
 
 // withoutTLS says whether no attempt is made with TLS.
 func withoutTLS(config *pgx.ConnConfig) bool {
@@ -144,6 +173,19 @@ func connectProblem(config *pgx.ConnConfig, o Options, detoured bool, err error)
 	case closedAtOnce(err):
 		p.Remedy = fmt.Sprintf("Something is there but has not spoken as PostgreSQL within %s: the server may still be starting (a health check of the service makes "+
 			"the job wait for it; connect-timeout gives it more time), or the port belongs to something else.", o.ConnectTimeout)
+	case noAgreement.MatchString(answered(err)):
+		p.Remedy = "The server answered, but it asks for a way to log in that is not known here, or that channel_binding, require_auth or sslcertmode in " +
+			"database-url rules out. Known are scram-sha-256, md5, a password and a certificate: see the server's pg_hba.conf."
+	case otherRole.MatchString(answered(err)):
+		p.Remedy = "The server answered, but it is not what target_session_attrs in database-url asks for."
+	case notPostgreSQL.MatchString(answered(err)):
+		p.Remedy = "Check host and port in database-url: a web server or another kind of database has this port."
+	case failedTLS.MatchString(answered(err)):
+		p.Remedy = "Something answered, and TLS with it failed: check sslmode and sslnegotiation in database-url, and that this is a PostgreSQL server's port."
+	case strings.HasPrefix(config.Host, "/") && notReached(err):
+		p.Remedy = "No server has its Unix socket there. In a container it must be mounted; over a network, database-url names a host."
+	case !notReached(err):
+		p.Remedy = fmt.Sprintf("Something took the connection, and did not answer as PostgreSQL within %s: check host and port in database-url, and the server's log.", o.ConnectTimeout)
 	case isLoopback(config.Host) && workflow && notReached(err):
 		p.What = fmt.Sprintf("cannot connect: nothing listens on %s in this container, and port %d is not published on the job's machine (%s)",
 			hostPort(config), config.Port, o.HostGateway)
@@ -176,6 +218,10 @@ func refusedRemedy(config *pgx.ConnConfig, o Options, pe *pgconn.PgError) string
 			"or set a longer connect-timeout.", o.ConnectTimeout)
 	case pe.Code == tooManyConnections:
 		return fmt.Sprintf("No connection became free within %s: end others, raise the server's max_connections, or set a longer connect-timeout.", o.ConnectTimeout)
+	case startupSetting.MatchString(pe.Message):
+		return "A pooler takes few settings with the connection: give the server's own address, or leave them out of database-url and the PG* variables."
+	case pe.Code == badValue || pe.Code == noSuchSetting:
+		return "Check the settings of the session in database-url, and the variables PGDATESTYLE, PGCLIENTENCODING, PGTZ, PGGEQO and PGOPTIONS."
 	}
 	return ""
 }

@@ -43,6 +43,10 @@ random-loads: need-postgres ## thousands of random schemas and loads, the fast w
 faults: need-postgres ## everything that can go wrong, made to: one line a fault, what was kept, and totals
 	@go test -count=1 -timeout 15m -run TestFaults -v ./internal/faults -table | grep -vE '^ *(===|--- PASS|PASS|ok )'
 
+.PHONY: damage
+damage: need-postgres ## archives of which one bit is wrong, of every format, loaded in every way (SEED=1 FLIPS=2000)
+	@go test -count=1 -timeout 60m -run TestDamage -v ./internal/harm -seed $(or $(SEED),$(shell date +%s)) -flips $(or $(FLIPS),2000) | grep -vE '^ *(===|--- PASS|PASS)'
+
 .PHONY: soak
 soak: need-postgres ## whole runs with random faults at random moments (SEED=1 RUNS=500)
 	@go test -count=1 -timeout 60m -run TestSoak -v ./internal/faults -seed $(or $(SEED),$(shell date +%s)) -runs $(or $(RUNS),500) | grep -vE '^ *(===|--- PASS|PASS|ok )'

@@ -61,6 +61,7 @@ type Limits struct {
 type Archive struct {
 	path   string // as given, for messages
 	kind   Kind
+	zip    *zipFS // nil for a folder or a file
 	files  fs.FS
 	folder string // the only folder, which files has as its root; empty when there is none
 	single string // the name of the only file, when kind is File

@@ -11,8 +11,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
+	"unicode"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
@@ -63,11 +65,47 @@ func (a *Archive) regularFiles() ([]string, error) {
 		case !entry.Type().IsRegular():
 			return refusedf(a.path, "%q is a link or a special file", shortened(name))
 		}
+		if why := harmfulName(name); why != "" {
+			return &problem.Error{Code: problem.Data, Where: a.path, What: fmt.Sprintf("%q is not kept in a data folder: %s", shortened(name), why),
+				Remedy: "Load the archive without the setting data-dir, or unpack it yourself where it can do no harm."}
+		}
 		names = append(names, name)
 		return nil
 	})
 	return names, err
 }
+
+// harmfulName says what harm a file of that name could do in a folder that is used for something else as well: that of git holds
+// commands that git runs, and names of devices are no files on Windows, in whatever folder and with whatever ending.
+func harmfulName(name string) string {
+	for part := range strings.SplitSeq(name, "/") {
+		part = strings.Map(func(c rune) rune {
+			if unicode.Is(unicode.Cf, c) { // HFS+ looks through characters that have no width
+				return -1
+			}
+			return unicode.ToLower(c)
+		}, part)
+		part, _, _ = strings.Cut(part, ":")               // on NTFS what follows is a stream of the file
+		part = strings.TrimRight(part, " .")              // as Windows does
+		short, isShort := strings.CutPrefix(part, "git~") // its 8.3 name
+		switch base, _, _ := strings.Cut(part, "."); {
+		case part == ".git", isShort && strings.Trim(short, "0123456789") == "":
+			return "git would take it for its own"
+		case slices.Contains(devices, strings.TrimRight(base, " ")):
+			return "Windows has a device of that name"
+		}
+	}
+	return ""
+}
+
+// devices are the names that Windows keeps for itself.
+var devices = func() []string {
+	names := []string{"con", "prn", "aux", "nul", "conin$", "conout$", "clock$"}
+	for _, c := range "0123456789¹²³" {
+		names = append(names, "com"+string(c), "lpt"+string(c))
+	}
+	return names
+}()
 
 func sameFolder(a, b string) bool {
 	infoA, errA := os.Stat(a)

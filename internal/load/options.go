@@ -68,6 +68,10 @@ type Options struct {
 	SkipAnalyze    bool        // do not ANALYZE (the setting analyze, turned off)
 	Events         Events
 
+	// BeforeCommit is called when all was loaded and checked, before the one transaction is committed; an error of it rolls back. With
+	// Transaction None there is nothing to call it before. It may be nil.
+	BeforeCommit func(context.Context) error
+
 	thresholds thresholds // for tests
 }
 

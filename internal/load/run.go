@@ -111,6 +111,11 @@ func (r *run) attempt(ctx context.Context, before *run) (Result, error) {
 	if err := r.verify(ctx); err != nil {
 		return r.result(), r.abandon(ctx, err)
 	}
+	if o.BeforeCommit != nil && r.began {
+		if err := o.BeforeCommit(ctx); err != nil {
+			return r.result(), r.abandon(ctx, err)
+		}
+	}
 	if err := r.commit(ctx); err != nil {
 		return r.result(), err
 	}

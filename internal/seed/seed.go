@@ -4,6 +4,7 @@ package seed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -76,7 +77,47 @@ func (r *run) use(ctx context.Context, found data) error {
 		r.outcome.Headline = "Data kept in " + r.outcome.DataPath + "; nothing loaded: " + why
 		return nil
 	}
-	return r.load(ctx, source)
+	return r.loadChecked(ctx, files, source)
+}
+
+// loadChecked loads, and sees to it that what was loaded is what the archive's checksums say: before the one transaction is committed,
+// or, where rows stay that were sent, or are asked about before they are sent, before the first of them.
+func (r *run) loadChecked(ctx context.Context, files *archive.Archive, from source) error {
+	if from.rows != nil || r.Transaction == string(load.None) || r.Jobs > 1 {
+		r.begin("Check", "checking the archive", "Nothing was loaded.")
+		if err := files.Verify(ctx); err != nil {
+			return err
+		}
+	}
+	err := r.load(ctx, from, files.VerifyRead)
+	if code := problem.CodeOf(err); ctx.Err() != nil || code != problem.Database && code != problem.Data {
+		return err
+	}
+	return blame(err, files.VerifyRead(ctx))
+}
+
+// blame gives the error of a load, or where the archive was damaged, that: what else was said follows from it.
+func blame(err, damage error) error {
+	var failed, p *problem.Error
+	if !errors.As(err, &failed) || !errors.As(damage, &p) || strings.Contains(failed.What, p.What) {
+		return err
+	}
+	told := *p
+	told.Excerpt = "It was found when the load had failed: " + failed.Headline()
+	told.State = failed.State
+	if said := databaseIs(failed.Remedy); said != "" {
+		told.Remedy += "\n" + said
+	}
+	return &told
+}
+
+// databaseIs gives the last line of a remedy, in which a load says what became of the database.
+func databaseIs(remedy string) string {
+	lines := strings.Split(remedy, "\n")
+	if last := lines[len(lines)-1]; strings.Contains(last, "database is as it was") {
+		return last
+	}
+	return ""
 }
 
 // obtain gives the data: the archive that the user names, one that was kept for the same request, or what Fabricate generates.
@@ -315,8 +356,13 @@ func (r *run) keep(ctx context.Context, files *archive.Archive, found data, only
 			return err
 		}
 		dir = filepath.Join(dir, found.name)
-	} else if err := files.Unpack(ctx, dir); err != nil {
-		return err
+	} else {
+		if same(dir, r.Base) {
+			r.report.Warn("the data folder is the workspace itself: an archive replaces files of the same name there; give data-dir a folder of its own")
+		}
+		if err := files.Unpack(ctx, dir); err != nil {
+			return err
+		}
 	}
 	r.outcome.DataPath = r.relative(dir)
 	r.fact("Data", r.outcome.DataPath)
@@ -324,8 +370,15 @@ func (r *run) keep(ctx context.Context, files *archive.Archive, found data, only
 	return nil
 }
 
+// same tells whether two paths are one folder.
+func same(a, b string) bool {
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
+}
+
 // load loads into the database.
-func (r *run) load(ctx context.Context, from source) error {
+func (r *run) load(ctx context.Context, from source, beforeCommit func(context.Context) error) error {
 	before, err := r.ownScripts(r.Before)
 	if err != nil {
 		return err
@@ -362,6 +415,7 @@ func (r *run) load(ctx context.Context, from source) error {
 		KeepSequences:  !r.SyncSequences,
 		ForeignKeys:    load.ForeignKeys(r.ForeignKeys),
 		SkipAnalyze:    !r.Analyze,
+		BeforeCommit:   beforeCommit,
 		Events: load.Events{
 			Phase:    func(name string) { r.report.Phase(capital(name)) },
 			Progress: func(p load.Progress) { r.report.Load(p.Table, p.Bytes, p.Total, p.Rows) },

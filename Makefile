@@ -26,6 +26,22 @@ test: need-pgbouncer ## every test, with the race detector, in random order (PAC
 		echo 'Without the race detector, which needs a C compiler (on Debian or Ubuntu: apt-get install gcc libc6-dev)'; fi; \
 		go run ./scripts/gotest $$race -shuffle=on -timeout 15m $(PACKAGES)
 
+# What these test is a server, the built program, or psql: nothing is left of them without.
+NOT_QUICK := . ./internal/conformance ./internal/faults ./internal/pgtest ./internal/leaks
+
+.PHONY: quick
+quick: ## every test that needs no server, in seconds; a new package is among them by itself
+	@PGTEST=off go run ./scripts/gotest -short -shuffle=on -timeout 2m \
+		$$(go list ./... | grep -vxF "$$(go list $(NOT_QUICK))")
+
+.PHONY: test-again
+test-again: need-pgbouncer ## make test N times, every other time with another load on both cores; prints the seeds (N=20)
+	@scripts/test-again.sh $(or $(N),20)
+
+.PHONY: test-versions
+test-versions: need-pgbouncer ## conformance, load and faults against every PostgreSQL to be had here (VERSIONS="15 17 18")
+	@scripts/test-versions.sh $(VERSIONS)
+
 .PHONY: examples
 examples: ## Kubernetes manifests, Compose file and GitLab pipeline of examples/, decoded strictly
 	@go -C tools/examples test -count=1 ./... # never cached: Go does not see that files outside the module change

@@ -61,6 +61,7 @@ func Test(t *testing.T) {
 	w := newWorld(t)
 	t.Run("workflow", w.workflows)
 	t.Run("image", w.image)
+	t.Run("https", w.https)
 	t.Run("compose", w.compose)
 }
 
@@ -140,14 +141,16 @@ func contains(t *testing.T, what, text string, wanted []string) {
 
 // world is what is there besides the workflows: the servers that jobs reach over the network, and a user's repository.
 type world struct {
-	root     string // of this repository
-	source   string // a copy of what is in this repository, without what was built
-	released string // the same with action.yml as a release has it: pointing at an image
-	user     string // a user's repository
-	database string // address of a database server, host:port
-	api      string // address of a simulator, host:port
-	releases string // address of what stands in for a release's files
-	built    bool   // a workflow of ours was run, and with it the Dockerfile's image built
+	root      string // of this repository
+	source    string // a copy of what is in this repository, without what was built
+	released  string // the same with action.yml as a release has it: pointing at an image
+	user      string // a user's repository
+	database  string // address of a database server, host:port
+	api       string // address of a simulator, host:port
+	releases  string // address of what stands in for a release's files
+	secureAPI string // the same over https
+	authority string // PEM: who certified that one
+	built     bool   // a workflow of ours was run, and with it the Dockerfile's image built
 }
 
 func newWorld(t *testing.T) *world {
@@ -165,6 +168,10 @@ func newWorld(t *testing.T) *world {
 	w.addNative(t)
 	w.database = serve(t, "5432", "-e", "POSTGRES_PASSWORD="+password, "postgres:17")
 	w.api = serve(t, "8080", "fabricate-seed-e2e/simulator")
+	folder, authority := secrets(t)
+	w.authority = authority
+	w.secureAPI = serve(t, "8080", "-v", folder+":/tls:ro", "-e", "SIMULATOR_CERTIFICATE=/tls/certificate", "-e", "SIMULATOR_PRIVATE_KEY=/tls/key",
+		"fabricate-seed-e2e/simulator")
 	wait(t, "the database server", func() bool {
 		_, err := output(`docker run --rm --network host fabricate-seed-e2e/runner pg_isready -q -d "$1"`, "postgresql://"+w.database)
 		return err == nil

@@ -41,7 +41,7 @@ func (w *world) image(t *testing.T) {
 			}
 		}
 		decode(t, shell(t, ".", `docker image inspect "$1"`, releaseImage), &image)
-		if size := image[0].Size; size > 15_000_000 {
+		if size := image[0].Size; size > 20_000_000 {
 			t.Errorf("%d bytes", size)
 		}
 		for _, label := range []string{"title", "description", "source", "licenses", "version", "revision"} {

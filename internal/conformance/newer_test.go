@@ -60,7 +60,7 @@ var newerCommands = []struct {
 // TestNewer holds the commands of newer psqls to their meaning. Where the installed psql knows them, it runs them too.
 func TestNewer(t *testing.T) {
 	t.Parallel()
-	installed := server.Version()
+	_, installed := psql(t)
 	p := newPair(t)
 	for i, tt := range newerCommands {
 		for _, m := range []mode{single, none} {

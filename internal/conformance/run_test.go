@@ -65,10 +65,7 @@ var onlySaid = regexp.MustCompile(`^(unterminated quoted string|unrecognized val
 func byPsql(t testing.TB, database, schema, dir string, m mode, extra ...string) outcome {
 	t.Helper()
 	run, from := newRun(), logSize(t)
-	bin, err := server.Bin("psql")
-	if err != nil {
-		t.Fatal(err)
-	}
+	bin, _ := psql(t)
 	target, err := url.Parse(server.URL(database))
 	if err != nil {
 		t.Fatal(err)

@@ -10,8 +10,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -70,13 +72,46 @@ func (t tests) Run() int {
 // things otherwise, such as rows that follow a COPY which failed.
 const oracleVersion = 15
 
-// needsOracle skips a test where another psql is installed.
+// needsOracle skips a test where the psql that is used is another one.
 func needsOracle(t *testing.T) {
 	t.Helper()
-	if version := server.Version(); version != oracleVersion {
-		t.Skipf("written for psql %d; installed is psql %d", oracleVersion, version)
+	_, version := psql(t)
+	if version != oracleVersion {
+		t.Skipf("written for psql %d, of which ORACLE_PSQL in the environment may give the path; this is psql %d", oracleVersion, version)
 	}
 }
+
+// psql gives the path and the major version of the psql that is compared with: the server's, or the one that ORACLE_PSQL names.
+func psql(t testing.TB) (path string, major int) {
+	t.Helper()
+	found, err := installed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found.path, found.major
+}
+
+type program struct {
+	path  string
+	major int
+}
+
+var installed = sync.OnceValues(func() (p program, err error) {
+	p.path = os.Getenv("ORACLE_PSQL")
+	if p.path == "" {
+		if p.path, err = server.Bin("psql"); err != nil {
+			return p, err
+		}
+	}
+	out, err := exec.CommandContext(context.Background(), p.path, "--version").Output()
+	if err != nil {
+		return p, err
+	}
+	if _, err := fmt.Sscanf(string(out), "psql (PostgreSQL) %d", &p.major); err != nil {
+		return p, fmt.Errorf("%s: %w", out, err)
+	}
+	return p, nil
+})
 
 const entryMark = "\x01" // begins every entry of the server's log; its further lines begin with a tab
 

@@ -264,7 +264,7 @@ func TestCreateVerdicts(t *testing.T) {
 			s := &script{steps: tc.steps}
 			c, _ := client(t, serve(t, s).URL, func(o *Options) {
 				if name == "no answer" {
-					o.RequestTimeout = 50 * time.Millisecond
+					o.RequestTimeout = 500 * time.Millisecond // in which a busy machine makes a connection
 				}
 			})
 			_, err := c.Create(t.Context(), Request{Workspace: "shop", Database: "db", Format: "sql"})
@@ -366,7 +366,7 @@ func TestCreateInterrupted(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithCancel(t.Context())
 			if tc.deadline {
-				ctx, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
+				ctx, cancel = context.WithTimeout(t.Context(), time.Second) // in which a busy machine sends the request
 			}
 			defer cancel()
 			c, _ := client(t, serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -468,7 +468,7 @@ func TestWaitEnds(t *testing.T) {
 	c, _ := client(t, serve(t, s).URL, nil)
 	t.Run("deadline", func(t *testing.T) {
 		t.Parallel()
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second) // in which a busy machine gets the first answer
 		defer cancel()
 		task, err := c.Wait(ctx, Task{ID: taskID}, nil)
 		check(t, err, problem.Timeout, "42% (Generating orders)", "setting timeout", "task-id: "+taskID)
@@ -485,7 +485,7 @@ func TestWaitEnds(t *testing.T) {
 	t.Run("request timeout", func(t *testing.T) {
 		t.Parallel()
 		c, told := client(t, serve(t, http.HandlerFunc(hang)).URL, func(o *Options) {
-			o.RequestTimeout, o.Tries = 20*time.Millisecond, 2
+			o.RequestTimeout, o.Tries = 500*time.Millisecond, 2
 		})
 		_, err := c.Wait(t.Context(), Task{ID: taskID}, nil)
 		check(t, err, problem.Timeout, "request-timeout", "task-id")

@@ -52,7 +52,7 @@ func TestWholeWay(t *testing.T) {
 			}
 			t.Cleanup(func() { _ = server.Close() })
 			client, err := fabricate.New(fabricate.Options{
-				BaseURL: base, Key: simulator.DefaultKey, PollInterval: 2 * time.Millisecond, RequestTimeout: time.Second,
+				BaseURL: base, Key: simulator.DefaultKey, PollInterval: 2 * time.Millisecond, RequestTimeout: 3 * time.Second,
 			})
 			if err != nil {
 				t.Fatal(err)

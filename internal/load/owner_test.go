@@ -184,11 +184,17 @@ func TestOwnersIndexesComeBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			super, owner := asOwner(t, dropCounter, ownerSchema)
+			schema := ownerSchema
+			if pgtest.Shared(t).Version() < 15 {
+				if strings.Contains(tt.grant, "ON PARAMETER") {
+					t.Skip("parameters are granted from PostgreSQL 15 on")
+				}
+				schema = strings.ReplaceAll(schema, " NULLS NOT DISTINCT", "") // likewise
+			}
+			super, owner := asOwner(t, dropCounter, schema)
 			conn := connectTo(t, super)
 			if tt.grant != "" {
-				_, err := conn.Exec(ctx, strings.ReplaceAll(tt.grant, " TO owner", " TO "+owner.User), pgx.QueryExecModeSimpleProtocol)
-				must(t, err)
+				pgtest.Exec(t, super.ConnString(), strings.ReplaceAll(tt.grant, " TO owner", " TO "+owner.User))
 			}
 			ask := func(query string) (s string) {
 				must(t, conn.QueryRow(ctx, "SELECT coalesce(("+query+")::text, '')").Scan(&s))

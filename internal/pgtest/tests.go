@@ -39,10 +39,26 @@ var databases atomic.Int64
 // started are the servers of this process that have not been stopped: of *Server.
 var started sync.Map
 
+// Off is the environment variable that, set to "off", has every test that asks for a server skipped: what is left needs no
+// PostgreSQL and is quick.
+const Off = "PGTEST"
+
+// skipWithout skips a test that needs a server where there is to be none.
+func skipWithout(t TB) {
+	t.Helper()
+	if s, ok := t.(interface{ Skip(...any) }); ok && os.Getenv(Off) == "off" {
+		s.Skip(NeedsServer)
+	}
+}
+
+// NeedsServer is what a test says that is skipped for want of a server.
+const NeedsServer = "needs a PostgreSQL server"
+
 // Shared gives the one server of this test process, started on first use. It is stopped by Tests.Run; without that, when
 // the process ends. Tests that change the server (kill it, fill its disk) Start their own.
 func Shared(t TB) *Server {
 	t.Helper()
+	skipWithout(t)
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.server == nil && shared.err == nil {

@@ -69,6 +69,9 @@ func (hugeInfo) Sys() any           { return nil }
 // grows with it. A single statement, or a single row of an INSERT, is one message to the server and is held once (for a moment,
 // while its buffer grows, a second time), and is gone when the statement after it is read.
 func TestHuge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads gigabytes")
+	}
 	const (
 		small = 16 << 20           // bytes, of which the fragments take most
 		once  = 2*hugeSize + small // a buffer that grows doubles

@@ -1,5 +1,6 @@
 // Command gotest runs `go test` and prints what a person wants to know: each package as it finishes, the whole output
-// of every test that failed, then every skipped test with its reason, and at the end Go's own line for each package.
+// of every test that failed, then every skipped test with its reason (a reason that many have, such as that a server is missing,
+// is told once, with how many they are), and at the end Go's own line for each package, with the seed of its order.
 //
 // Usage: gotest [go test's arguments]. It exits as go test does.
 package main
@@ -13,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 )
 
@@ -61,6 +63,11 @@ type event struct {
 
 type test struct{ pkg, name string }
 
+type skip struct {
+	test
+	reason string
+}
+
 type counts struct{ passed, failed, skipped int }
 
 // summary gathers the events of one run.
@@ -68,12 +75,13 @@ type summary struct {
 	out      io.Writer
 	output   map[test][]string // what a test printed, until it is known to have passed
 	perPkg   map[string]*counts
-	skipped  []string
-	verdicts []string // Go's own line for each package
+	skipped  []skip
+	verdicts []string          // Go's own line for each package
+	seeds    map[string]string // of each package's order
 }
 
 func newSummary(out io.Writer) *summary {
-	return &summary{out: out, output: map[test][]string{}, perPkg: map[string]*counts{}}
+	return &summary{out: out, output: map[test][]string{}, perPkg: map[string]*counts{}, seeds: map[string]string{}}
 }
 
 func (s *summary) read(r io.Reader) error {
@@ -103,9 +111,16 @@ func (s *summary) take(e event) {
 	case "build-output":
 		fmt.Fprint(s.out, e.Output)
 	case "output":
-		if e.Test == "" && isVerdict(e.Output) {
+		seed, isSeed := strings.CutPrefix(e.Output, "-test.shuffle ")
+		switch {
+		case e.Test == "" && isSeed:
+			s.seeds[e.Package] = strings.TrimSpace(seed)
+		case e.Test == "" && isVerdict(e.Output):
+			if seed := s.seeds[e.Package]; seed != "" {
+				e.Output = strings.TrimSuffix(e.Output, "\n") + "\t-shuffle=" + seed + "\n"
+			}
 			s.verdicts = append(s.verdicts, e.Output)
-		} else {
+		default:
 			s.output[t] = append(s.output[t], e.Output)
 		}
 	case "pass", "fail", "skip":
@@ -132,7 +147,7 @@ func (s *summary) testDone(e event) {
 		s.print(t)
 	case "skip":
 		c.skipped++
-		s.skipped = append(s.skipped, fmt.Sprintf("%s %s: %s", e.Package, e.Test, reason(s.output[t])))
+		s.skipped = append(s.skipped, skip{t, reason(s.output[t])})
 	}
 	delete(s.output, t)
 }
@@ -164,13 +179,41 @@ func (s *summary) print(t test) {
 
 func (s *summary) finish() {
 	fmt.Fprintf(s.out, "\n%d skipped\n", len(s.skipped))
-	for _, line := range s.skipped {
-		fmt.Fprintln(s.out, "    "+line)
+	tests, packages := map[string]int{}, map[string]map[string]bool{} // by reason
+	for _, one := range s.skipped {
+		why := withoutPlace(one.reason)
+		if packages[why] == nil {
+			packages[why] = map[string]bool{}
+		}
+		tests[why]++
+		packages[why][one.pkg] = true
+	}
+	for _, one := range s.skipped {
+		switch why := withoutPlace(one.reason); {
+		case tests[why] == 0: // told
+		case tests[why] >= many:
+			fmt.Fprintf(s.out, "    %d tests in %d packages: %s\n", tests[why], len(packages[why]), why)
+			delete(tests, why)
+		default:
+			fmt.Fprintf(s.out, "    %s %s: %s\n", one.pkg, one.name, one.reason)
+		}
 	}
 	fmt.Fprintln(s.out)
 	for _, line := range s.verdicts {
 		fmt.Fprint(s.out, line)
 	}
+}
+
+// many is how many tests with one reason are told of in one line.
+const many = 10
+
+// place is what Go puts before each thing that a test says.
+var place = regexp.MustCompile(`\S+\.go:\d+: `)
+
+// withoutPlace gives the last thing that a test said before it was skipped, without the file and line.
+func withoutPlace(reason string) string {
+	said := place.Split(reason, -1)
+	return said[len(said)-1]
 }
 
 // isVerdict tells Go's line on a package from what its tests printed.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -24,6 +25,7 @@ func TestSummary(t *testing.T) {
 {"Action":"skip","Package":"x/a","Test":"TestSkip","Elapsed":0}
 {"Action":"output","Package":"x/a","Output":"ok  \tx/a\t0.2s\n"}
 {"Action":"pass","Package":"x/a","Elapsed":0.2}
+{"Action":"output","Package":"x/b","Output":"-test.shuffle 7\n"}
 {"Action":"output","Package":"x/b","Test":"TestBad","Output":"    b_test.go:3: wrong\n"}
 {"Action":"fail","Package":"x/b","Test":"TestBad","Elapsed":0.1}
 {"Action":"output","Package":"x/b","Test":"TestDies","Output":"panic: dead\n"}
@@ -41,7 +43,7 @@ c.go:1: does not build
     x/a TestSkip: a_test.go:9: needs Docker
 
 ok  	x/a	0.2s
-FAIL	x/b	0.3s
+FAIL	x/b	0.3s	-shuffle=7
 `
 	var out bytes.Buffer
 	s := newSummary(&out)
@@ -51,5 +53,24 @@ FAIL	x/b	0.3s
 	s.finish()
 	if out.String() != want {
 		t.Errorf("got:\n%s\nwant:\n%s", out.String(), want)
+	}
+}
+
+// What many tests are skipped for is told once.
+func TestManySkipped(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	s := newSummary(&out)
+	for i := range many + 1 {
+		for _, e := range []event{
+			{Action: "output", Package: fmt.Sprintf("x/%d", i%2), Test: fmt.Sprint(i), Output: fmt.Sprintf("    a_test.go:%d: needs Docker\n", i)},
+			{Action: "skip", Package: fmt.Sprintf("x/%d", i%2), Test: fmt.Sprint(i)},
+		} {
+			s.take(e)
+		}
+	}
+	s.finish()
+	if want := "\n11 skipped\n    11 tests in 2 packages: needs Docker\n\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
 	}
 }

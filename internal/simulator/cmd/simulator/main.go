@@ -5,12 +5,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"os/signal"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/simulator"
 	"github.com/fabricate-seed/fabricate-seed/internal/simulator/shop"
@@ -35,6 +38,8 @@ func run(ctx context.Context, args []string) error {
 	address := flags.String("address", environment("SIMULATOR_ADDRESS", ":8080"), "where to listen, host:port")
 	key := flags.String("key", environment("SIMULATOR_KEY", simulator.DefaultKey), "the API key that is asked for")
 	flags.IntVar(&rows, "rows", rows, "rows of each export")
+	certificate := flags.String("certificate", environment("SIMULATOR_CERTIFICATE", ""), "if set, serve https with this PEM file of certificates")
+	privateKey := flags.String("private-key", environment("SIMULATOR_PRIVATE_KEY", ""), "and this PEM file of their key")
 	taskError := flags.String("task-error", environment("SIMULATOR_TASK_ERROR", ""), "if set, every task fails with it")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -43,6 +48,9 @@ func run(ctx context.Context, args []string) error {
 	server := simulator.New(simulator.Options{
 		Key: *key, Export: shop.Export{Size: shop.Rows(rows)}, TaskError: *taskError,
 	})
+	if *certificate != "" {
+		return serveTLS(ctx, server, *address, *certificate, *privateKey)
+	}
 	url, err := server.Listen(*address)
 	if err != nil {
 		return err
@@ -50,6 +58,17 @@ func run(ctx context.Context, args []string) error {
 	fmt.Println("listening:", url)
 	<-ctx.Done()
 	return server.Close()
+}
+
+// serveTLS serves https until ctx ends.
+func serveTLS(ctx context.Context, api *simulator.Server, address, certificate, privateKey string) error {
+	server := &http.Server{Addr: address, Handler: api, ReadHeaderTimeout: time.Minute}
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	err := server.ListenAndServeTLS(certificate, privateKey)
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
+	return errors.Join(err, api.Close())
 }
 
 func environment(name, otherwise string) string {

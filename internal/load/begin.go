@@ -18,7 +18,7 @@ func (s *survey) lockStatement(transaction bool) string {
 	var oids []uint32
 	for _, h := range s.heads {
 		if h.relation != nil {
-			oids = append(oids, h.relation.oid)
+			oids = append(oids, h.relation.OID)
 		}
 	}
 	slices.Sort(oids)

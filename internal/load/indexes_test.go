@@ -42,7 +42,7 @@ CREATE TABLE other (id integer);
 CREATE INDEX other_ok ON other (id);`
 
 const indexState = `SELECT string_agg(row_to_json(x)::text || pg_get_indexdef(i.oid) || coalesce(i.reloptions::text, '') || i.relname || i.reltablespace || coalesce(obj_description(i.oid), ''), E'\n' ORDER BY i.oid)
-	FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid WHERE x.indrelid IN ('t'::regclass, 'parent'::regclass, 'child'::regclass)`
+	FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid WHERE x.indrelid IN ('public.t'::regclass, 'public.parent'::regclass, 'public.child'::regclass)`
 
 // TestIndexesComeBack loads enough rows that indexes are switched off, and looks at everything that the catalog says of
 // them before and after.
@@ -54,7 +54,7 @@ func TestIndexesComeBack(t *testing.T) {
 			r := openRun(t, indexedSchema)
 			ctx := context.Background()
 			state := func() (s string) {
-				must(t, r.session.Conn().QueryRow(ctx, indexState).Scan(&s))
+				must(t, r.session.Ask(ctx, indexState, nil, []any{&s}, nil))
 				return s
 			}
 			before := state()
@@ -81,7 +81,7 @@ func TestIndexesComeBack(t *testing.T) {
 				must(t, r.exec(ctx, "SELECT bt_index_check('"+index+"', true)"))
 			}
 			var n int
-			must(t, r.session.Conn().QueryRow(ctx, "SELECT count(*) FROM t WHERE doc @> '{\"n\": 5}'").Scan(&n))
+			must(t, r.session.Ask(ctx, "SELECT count(*) FROM public.t WHERE doc @> '{\"n\": 5}'", nil, []any{&n}, nil))
 			if n == 0 {
 				t.Error("the gin index finds nothing")
 			}

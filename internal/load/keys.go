@@ -9,11 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
-
-	"github.com/jackc/pgx/v5"
-
+	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
 // The foreign keys of many rows need not cost the server a join: the values pass by here on their way. Where a table was empty
@@ -178,22 +176,6 @@ type seenKey struct {
 	missing       *keySet     // values of the table that were not in the parent when they passed by
 }
 
-// seenQuery asks for the foreign keys of one column whose values are compared here as the server would.
-const seenQuery = `
-SELECT c.oid, c.conrelid, fa.attname::text, c.confrelid, pa.attname::text,
-	pg_catalog.format('%I.%I', n.nspname, p.relname), pg_catalog.quote_ident(pa.attname)
-FROM pg_catalog.pg_constraint c
-JOIN pg_catalog.pg_class f ON f.oid = c.conrelid JOIN pg_catalog.pg_class p ON p.oid = c.confrelid
-JOIN pg_catalog.pg_namespace n ON n.oid = p.relnamespace
-JOIN pg_catalog.pg_attribute fa ON fa.attrelid = f.oid AND fa.attnum = c.conkey[1]
-JOIN pg_catalog.pg_attribute pa ON pa.attrelid = p.oid AND pa.attnum = c.confkey[1]
-JOIN pg_catalog.pg_operator o ON o.oid = c.conpfeqop[1]
-WHERE c.contype = 'f' AND c.convalidated AND c.conparentid = 0 AND pg_catalog.array_length(c.conkey, 1) = 1 AND f.relkind = 'r' AND p.relkind = 'r'
-	AND NOT f.relispartition AND NOT p.relispartition -- rows come to those by other names
-	AND o.oprname = '=' AND o.oprnamespace = 'pg_catalog'::regnamespace
-	AND (fa.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) AND pa.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
-		OR fa.atttypid = 'uuid'::regtype AND pa.atttypid = 'uuid'::regtype)`
-
 // see readies an encoder, which gives the binary format, to note the values of foreign keys as they pass by, and gives the table
 // whose rows they are; nil if none of its columns matters.
 func (r *run) see(ctx context.Context, plan *tablePlan, names []string, e *encoder) (*seenTable, error) {
@@ -229,10 +211,7 @@ func (r *run) see(ctx context.Context, plan *tablePlan, names []string, e *encod
 func (r *run) readSeenKeys(ctx context.Context) error {
 	r.seen = seenKeys{tables: map[uint32]*seenTable{}}
 	room := r.o.thresholds.keyMemory
-	rows, err := r.session.Conn().Query(ctx, seenQuery)
-	if err != nil {
-		return err
-	}
+	keys, err := catalog.PlainKeys(ctx, r.session)
 	column := func(oid uint32, name string) (*seenTable, *seenColumn) {
 		t := r.seen.tables[oid]
 		if t == nil {
@@ -246,21 +225,18 @@ func (r *run) readSeenKeys(ctx context.Context) error {
 		}
 		return t, c
 	}
-	var oid, from, to uint32
-	var child, parent, referred, quoted string
-	_, err = pgx.ForEachRow(rows, []any{&oid, &from, &child, &to, &parent, &referred, &quoted}, func() error {
-		k := &seenKey{oid: oid, column: quoted, missing: &keySet{room: &room}}
-		k.parent, k.to = column(to, parent)
-		k.parent.referred = referred
+	for _, key := range keys {
+		k := &seenKey{oid: key.OID, column: key.ParentColumnQ, missing: &keySet{room: &room}}
+		k.parent, k.to = column(key.Parent, key.ParentColumn)
+		k.parent.referred = key.ParentName
 		if k.to.values == nil {
 			k.to.values = &keySet{room: &room}
 		}
 		var c *seenColumn
-		k.table, c = column(from, child)
+		k.table, c = column(key.Table, key.Column)
 		c.keys = append(c.keys, k)
 		r.seen.keys = append(r.seen.keys, k)
-		return nil
-	})
+	}
 	return err
 }
 
@@ -313,19 +289,13 @@ func (r *run) whole(ctx context.Context) (map[*seenTable]bool, error) {
 		}
 	}
 	if len(oids) > 0 {
-		rows, err := r.session.Conn().Query(ctx, `SELECT t, pg_catalog.pg_stat_get_xact_tuples_inserted(t), pg_catalog.pg_stat_get_xact_tuples_updated(t) + pg_catalog.pg_stat_get_xact_tuples_deleted(t)
-			FROM unnest($1::oid[]) t`, oidList(oids))
+		counters, err := catalog.Counters(ctx, r.session, oids)
 		if err != nil {
 			return nil, err
 		}
-		var oid uint32
-		var inserted, changed int64
-		if _, err := pgx.ForEachRow(rows, []any{&oid, &inserted, &changed}, func() error {
-			t := r.seen.tables[oid]
-			whole[t] = inserted == t.rows && changed == 0
-			return nil
-		}); err != nil {
-			return nil, err
+		for _, c := range counters {
+			t := r.seen.tables[c.OID]
+			whole[t] = c.Inserted == t.rows && c.Changed == 0
 		}
 	}
 	if len(counted) == 0 {
@@ -333,7 +303,7 @@ func (r *run) whole(ctx context.Context) (map[*seenTable]bool, error) {
 	}
 	counts := make([]bool, len(counted))
 	err := r.spread(len(counted), func(s *run, i int) error {
-		return s.session.Do(ctx, fmt.Appendf(nil, "SELECT count(*) = %d FROM ONLY %s WHERE xmin = '%d'", counted[i].rows, names[i], counted[i].xid),
+		return s.session.Change(ctx, fmt.Sprintf("SELECT count(*) = %d FROM ONLY %s WHERE xmin = '%d'", counted[i].rows, names[i], counted[i].xid),
 			session.Handlers{Row: func(v [][]byte) { counts[i] = string(v[0]) == "t" }})
 	})
 	for i, t := range counted {

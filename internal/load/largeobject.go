@@ -19,7 +19,7 @@ const largeObjectChunk = 256 << 10
 func (r *run) largeObject(ctx context.Context, sc *psql.Script, lo *psql.LargeObject) *failure {
 	f := &failure{at: lo.Pos}
 	if lo.File == "" {
-		f.err = r.exec(ctx, fmt.Sprintf("SELECT pg_catalog.lo_unlink('%s'::oid)", strings.ReplaceAll(lo.OID, "'", "''")))
+		f.err = r.exec(ctx, fmt.Sprintf("SELECT pg_catalog.lo_unlink('%s'::pg_catalog.oid)", strings.ReplaceAll(lo.OID, "'", "''")))
 	} else {
 		f.err = r.importObject(ctx, sc, lo)
 	}
@@ -45,7 +45,7 @@ func (r *run) importObject(ctx context.Context, sc *psql.Script, lo *psql.LargeO
 	for offset := 0; ; {
 		n, err := io.ReadFull(file, buf)
 		if n > 0 {
-			if err := r.exec(ctx, fmt.Sprintf(`SELECT pg_catalog.lo_put(%s, %d, '\x%s')`, oid, offset, hex.EncodeToString(buf[:n]))); err != nil {
+			if err := r.exec(ctx, fmt.Sprintf(`SELECT pg_catalog.lo_put(%s, %d, pg_catalog.decode('%s', 'hex'))`, oid, offset, hex.EncodeToString(buf[:n]))); err != nil {
 				return err
 			}
 			offset += n

@@ -8,13 +8,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
-
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
 // order is the order in which rows go to tables whose foreign keys stay on while they are loaded: where the replica role is
@@ -27,13 +26,6 @@ type order struct {
 	rows    bool // this reading has come to rows
 }
 
-// orderQuery finds the foreign keys between tables that stay on: keys that can be deferred are, and those of tables that the
-// role owns are dropped. The second column tells a role that may set session_replication_role.
-const orderQuery = `SELECT k.conrelid, k.confrelid, pg_catalog.format('%I of %s', k.conname, k.conrelid::regclass)
-FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
-WHERE k.contype = 'f' AND k.conrelid = ANY ($1::oid[]) AND k.confrelid = ANY ($1::oid[]) AND k.conrelid <> k.confrelid
-	AND NOT k.condeferrable AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')`
-
 // planOrder decides whether the script has to be read in another order than its own.
 func (r *run) planOrder(ctx context.Context, s *survey) error {
 	if !s.complete || !s.replica || s.unforeseen || s.mixed || r.o.Transaction == None || r.o.Verbatim || r.session.Parameter("is_superuser") == "on" {
@@ -43,27 +35,17 @@ func (r *run) planOrder(ctx context.Context, s *survey) error {
 	names := map[uint32][]string{}
 	for _, h := range s.heads {
 		if f := h.relation; f != nil && h.kind != sqltext.Truncate {
-			oids = append(oids, f.oid)
-			names[f.oid] = append(names[f.oid], sqltext.QuoteName(h.parts...))
+			oids = append(oids, f.OID)
+			names[f.OID] = append(names[f.OID], sqltext.QuoteName(h.parts...))
 		}
 	}
 	if r.serverAtLeast(150000) {
-		var may bool
-		if err := r.session.Conn().QueryRow(ctx, "SELECT pg_catalog.has_parameter_privilege('session_replication_role', 'SET')").Scan(&may); err != nil || may {
+		if may, err := catalog.MaySet(ctx, r.session, "session_replication_role"); err != nil || may {
 			return err
 		}
 	}
-	rows, err := r.session.Conn().Query(ctx, orderQuery, oidList(oids))
-	if err != nil {
-		return err
-	}
-	type edge struct {
-		child, parent uint32
-		name          string
-	}
-	edges, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e edge, err error) {
-		return e, row.Scan(&e.child, &e.parent, &e.name)
-	})
+	// Keys that can be deferred are, and those of tables that the role owns are dropped.
+	edges, err := catalog.FirmReferences(ctx, r.session, oids)
 	if err != nil || len(edges) == 0 {
 		return err
 	}
@@ -71,12 +53,12 @@ func (r *run) planOrder(ctx context.Context, s *survey) error {
 	for moved, round := true, 0; moved; round++ {
 		moved = false
 		for _, e := range edges {
-			if rank[e.child] > rank[e.parent] {
+			if rank[e.Child] > rank[e.Parent] {
 				continue
 			}
-			rank[e.child], moved = rank[e.parent]+1, true
+			rank[e.Child], moved = rank[e.Parent]+1, true
 			if round > len(edges) {
-				return &problem.Error{Code: problem.Database, Where: "foreign key " + e.name, What: "tables refer to each other in a circle, and the role may not take this key out of the way",
+				return &problem.Error{Code: problem.Database, Where: "foreign key " + e.Name, What: "tables refer to each other in a circle, and the role may not take this key out of the way",
 					Remedy: r.missingGrant()}
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
@@ -91,7 +92,7 @@ const maxForeseen = 200
 // the present replication role; the ones of foreign keys only matter where a table refers to itself); foreign tables
 // among the partitions; and expressions that call a function which may read tables.
 const planQuery = `
-SELECT asked.name, plan.* FROM unnest($1::text[]) asked(name), LATERAL (
+SELECT asked.name, plan.* FROM unnest($1::text[], $2::oid[]) asked(name, oid), LATERAL (
 WITH cols AS (
 	SELECT a.attnum, a.attname, a.attidentity, a.attgenerated, coalesce(b.typname, t.typname) AS typname, coalesce(b.typnamespace, t.typnamespace) AS typnamespace,
 		CASE WHEN b.oid IS NULL THEN a.atttypmod ELSE t.typtypmod END AS typmod, coalesce(b.typtype = 'd', false) AS nested,
@@ -99,10 +100,10 @@ WITH cols AS (
 	FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 	LEFT JOIN pg_catalog.pg_type b ON t.typtype = 'd' AND b.oid = t.typbasetype
 	LEFT JOIN pg_catalog.pg_type e ON e.oid = coalesce(b.typelem, t.typelem) AND e.typarray = coalesce(b.oid, t.oid)
-	WHERE a.attrelid = pg_catalog.to_regclass(asked.name) AND a.attnum > 0 AND NOT a.attisdropped
+	WHERE a.attrelid = asked.oid AND a.attnum > 0 AND NOT a.attisdropped
 ), rels AS (
 	SELECT c.oid, c.relkind, c.oid = root.oid AS is_root
-	FROM (SELECT pg_catalog.to_regclass(asked.name)::oid AS oid) root
+	FROM (SELECT asked.oid AS oid) root
 	JOIN LATERAL (
 		SELECT root.oid UNION SELECT relid::oid FROM pg_catalog.pg_partition_tree(root.oid::regclass)
 	) tree(oid) ON true
@@ -146,31 +147,31 @@ SELECT c.oid, role.replica,
 			AND pg_catalog.pg_has_role(c.relowner, 'USAGE')
 		ORDER BY i.oid)
 FROM pg_catalog.pg_class c, role
-WHERE c.oid = pg_catalog.to_regclass(asked.name)
+WHERE c.oid = asked.oid
 ) plan`
 
 // readPlans asks for plans, which are then foreknown; those of tables that there are not, as the server will say, are nil.
 func (r *run) readPlans(ctx context.Context, keys []string) error {
-	rows, err := r.session.Conn().Query(ctx, planQuery, keys)
+	oids, err := catalog.Names(ctx, r.session, keys)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
 	for _, key := range keys {
 		r.foreknown[key] = nil
 	}
 	zone := r.session.Parameter("TimeZone")
 	utc := zone == "UTC" || zone == "Etc/UTC" || zone == "GMT" || zone == "Etc/GMT"
 	owners := r.way != nil && r.way.active
-	for rows.Next() {
-		p := &tablePlan{}
-		var key string
-		var names, types, elements []string
-		var elementOIDs []int64
-		var numbered []bool
-		if err := rows.Scan(&key, &p.oid, &p.replica, &p.free, &p.superuser, &p.owned, &p.partitioned, &p.asCopy, &p.together, &names, &types, &numbered, &elements, &elementOIDs, &p.alone, &p.indexes); err != nil {
-			return err
-		}
+	var row tablePlan
+	var key string
+	var names, types, elements []string
+	var elementOIDs []int64
+	var numbered []bool
+	return r.session.Ask(ctx, planQuery, []any{keys, oids}, []any{&key, &row.oid, &row.replica, &row.free, &row.superuser, &row.owned, &row.partitioned, &row.asCopy, &row.together,
+		&names, &types, &numbered, &elements, &elementOIDs, &row.alone, &row.indexes}, func() error {
+		one := row
+		p := &one
+		row = tablePlan{} // lists are not shared
 		if !p.alone {
 			p.indexes = nil
 		}
@@ -186,8 +187,8 @@ func (r *run) readPlans(ctx context.Context, keys []string) error {
 			p.asCopy = p.asCopy && types[i] != "modified"
 		}
 		r.foreknown[key] = p
-	}
-	return rows.Err()
+		return nil
+	})
 }
 
 // ruleFor says what a column of a type of pg_catalog (or a domain over it) takes besides strings and NULL.

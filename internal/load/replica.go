@@ -7,12 +7,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
-
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
-	"github.com/fabricate-seed/fabricate-seed/internal/session"
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
 // ownersWay loads as under session_replication_role = replica where the role may not set that. The replica role keeps user
@@ -56,7 +55,7 @@ func (r *run) replicationRole(ctx context.Context, text []byte, role *sqltext.Ro
 		value = role.Value
 	}
 	if r.way == nil {
-		err := r.try(ctx, strings.TrimRight(string(text), "; \t\r\n"), session.Handlers{})
+		err := r.session.TryAsScript(ctx, strings.TrimRight(string(text), "; \t\r\n"))
 		var pe *pgconn.PgError
 		refused := errors.As(err, &pe) && pe.Code == "42501"
 		if value != "replica" || err != nil && !refused {
@@ -121,81 +120,26 @@ func (w *ownersWay) rolledBack() {
 	}
 }
 
-// wayQuery lists what stands in the way for a table. Its parameters are put in as literals: it runs under an empty search_path,
-// so that definitions come with qualified names. %[1]s is the table; %[2]t follows foreign keys as TRUNCATE … CASCADE
-// does; %[3]t includes keys of others that point at the table. A key of partitions is that of the topmost table.
-const wayQuery = `
-WITH RECURSIVE named AS (SELECT %[1]s::oid AS oid
-), reached(oid) AS (
-	SELECT oid FROM named
-	UNION
-	SELECT next.oid FROM reached JOIN LATERAL (
-		SELECT i.inhrelid AS oid FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhrelid WHERE i.inhparent = reached.oid AND (p.relispartition OR %[2]t)
-		UNION ALL
-		SELECT k.conrelid FROM pg_constraint k WHERE %[2]t AND k.contype = 'f' AND k.confrelid = reached.oid
-		UNION ALL
-		SELECT d.refobjid FROM pg_class v JOIN pg_rewrite w ON w.ev_class = v.oid AND w.ev_type = '1'
-		JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
-		WHERE v.oid = reached.oid AND v.relkind = 'v'
-	) next ON true
-), rels AS (
-	SELECT c.oid, c.relkind, format('%%I.%%I', n.nspname, c.relname) AS name, pg_has_role(c.relowner, 'USAGE') AS owned, c.relowner::regrole::text AS owner,
-		c.relrowsecurity AND c.relforcerowsecurity AND row_security_active(c.oid) AS forced
-	FROM reached JOIN pg_class c ON c.oid = reached.oid JOIN pg_namespace n ON n.oid = c.relnamespace
-), keys(oid, parent) AS (
-	SELECT k.oid, k.conparentid FROM pg_constraint k WHERE NOT %[2]t AND k.contype = 'f'
-		AND (k.conrelid IN (SELECT oid FROM rels) OR %[3]t AND k.confrelid IN (SELECT oid FROM rels))
-	UNION
-	SELECT k.oid, k.conparentid FROM keys JOIN pg_constraint k ON k.oid = keys.parent
-)
-SELECT 'trigger', rels.name, quote_ident(t.tgname), t.tgenabled::text, '', rels.owned, rels.owner
-FROM pg_trigger t JOIN rels ON rels.oid = t.tgrelid
-WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'R') AND rels.relkind IN ('r', 'p', 'f') AND (NOT %[2]t OR t.tgtype & 32 <> 0)
-UNION ALL
-SELECT 'rule', rels.name, quote_ident(w.rulename), w.ev_enabled::text, '', rels.owned, rels.owner
-FROM pg_rewrite w JOIN rels ON rels.oid = w.ev_class
-WHERE w.ev_type <> '1' AND w.ev_enabled IN ('O', 'R') AND rels.relkind IN ('r', 'p') AND NOT %[2]t
-UNION ALL
-SELECT 'view rule', rels.name, quote_ident(w.rulename), overlay(pg_get_ruledef(w.oid) PLACING 'CREATE OR REPLACE' FROM 1 FOR 6),
-	coalesce(quote_literal(obj_description(w.oid, 'pg_rewrite')), ''), rels.owned, rels.owner
-FROM pg_rewrite w JOIN rels ON rels.oid = w.ev_class
-WHERE w.ev_type <> '1' AND rels.relkind = 'v' AND w.rulename NOT LIKE 'fabricate\_seed\_%%'
-UNION ALL
-SELECT 'view trigger', rels.name, lower(event), event, '', rels.owned, rels.owner
-FROM rels JOIN (VALUES (4, 'INSERT'), (8, 'DELETE'), (16, 'UPDATE')) e(bit, event)
-	ON EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = rels.oid AND t.tgtype & 64 <> 0 AND t.tgtype & e.bit <> 0)
-WHERE rels.relkind = 'v'
-UNION ALL
-SELECT 'security', rels.name, '', '', '', rels.owned, rels.owner FROM rels WHERE rels.forced AND rels.owned
-UNION ALL
-SELECT CASE c.relkind WHEN 'p' THEN 'partitioned key' ELSE 'key' END, format('%%I.%%I', n.nspname, c.relname), quote_ident(k.conname),
-	pg_get_constraintdef(k.oid), coalesce(quote_literal(obj_description(k.oid, 'pg_constraint')), ''),
-	pg_has_role(c.relowner, 'USAGE') AND (has_table_privilege(k.confrelid, 'REFERENCES')
-		OR NOT EXISTS (SELECT 1 FROM unnest(k.confkey) a(n) WHERE NOT has_column_privilege(k.confrelid, a.n, 'REFERENCES'))),
-	CASE WHEN pg_has_role(c.relowner, 'USAGE') THEN k.confrelid::regclass::text ELSE '' END
-FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE k.oid IN (SELECT oid FROM keys WHERE parent = 0)
-ORDER BY 1, 2, 3`
-
 // clear does it for one table; copied says that rows come by COPY.
 func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied bool) error {
 	w := r.way
-	var oid string
-	if err := r.try(ctx, fmt.Sprintf("SELECT pg_catalog.to_regclass('%s')::oid", strings.ReplaceAll(name, "'", "''")), session.Handlers{
-		Row: func(v [][]byte) { oid = string(v[0]) }}); err != nil || oid == "" || w.done[string(way)+oid] {
+	oids, err := catalog.Names(ctx, r.session, []string{name})
+	if err != nil || oids[0] == 0 || w.done[fmt.Sprint(way, oids[0])] {
 		return err // the server will say that there is no such table
 	}
-	w.done[string(way)+oid] = true
+	w.done[fmt.Sprint(way, oids[0])] = true
 	var statements []string
 	var forbidden []string
-	query := fmt.Sprintf(wayQuery, oid, way == sqltext.Empties, way == sqltext.Changes)
-	err := r.qualified(ctx, query, func(v [][]byte) {
-		what, table, name, state, comment := string(v[0]), string(v[1]), string(v[2]), string(v[3]), string(v[4])
-		allowed, other := string(v[5]) == "t", string(v[6])
+	obstacles, err := catalog.Obstacles(ctx, r.session, oids[0], way == sqltext.Empties, way == sqltext.Changes)
+	if err != nil {
+		return err
+	}
+	for _, o := range obstacles {
+		what, table, name, state, comment, allowed, other := o.Kind, o.Table, o.Name, o.State, o.Comment, o.Allowed, o.Other
 		switch what {
 		case "trigger", "rule":
 			if w.granted {
-				return
+				continue
 			}
 			kind := strings.ToUpper(what)
 			only := ""
@@ -204,7 +148,7 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 			}
 			if !allowed {
 				forbidden = append(forbidden, fmt.Sprintf("%s %s of %s (owner %s)", what, name, table, other))
-				return
+				continue
 			}
 			was, known := w.states[kind+table+name]
 			if known {
@@ -221,7 +165,7 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 			}
 		case "view rule", "view trigger": // which cannot be disabled
 			if w.granted {
-				return
+				continue
 			}
 			if !allowed || copied && what == "view trigger" { // COPY knows no rules
 				called := "rule " + name
@@ -229,7 +173,7 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 					called = "INSTEAD OF " + state + " triggers"
 				}
 				forbidden = append(forbidden, fmt.Sprintf("%s of %s (owner %s)", called, table, other))
-				return
+				continue
 			}
 			off, on := fmt.Sprintf("DROP RULE %s ON %s", name, table), state
 			if comment != "" {
@@ -250,7 +194,7 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 			w.last = append(w.last, "ALTER TABLE "+table+" FORCE ROW LEVEL SECURITY")
 		default:
 			if w.granted {
-				return
+				continue
 			}
 			if !allowed {
 				reason := "the role does not own " + table
@@ -258,20 +202,17 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 					reason = "the role lacks REFERENCES on " + other
 				}
 				w.staying = append(w.staying, stayingKey{table, name, reason})
-				if schema := (&sqltext.Tokens{Text: v[1]}).Relation(); strings.Contains(state, " DEFERRABLE") {
+				if schema := (&sqltext.Tokens{Text: []byte(table)}).Relation(); strings.Contains(state, " DEFERRABLE") {
 					statements = append(statements, fmt.Sprintf("SET CONSTRAINTS %s.%s DEFERRED", sqltext.QuoteName(schema[0]), name))
 				}
-				return
+				continue
 			}
 			if slices.ContainsFunc(w.keys, func(k droppedKey) bool { return k.table == table && k.name == name }) && !w.rewound {
-				return
+				continue
 			}
 			statements = append(statements, fmt.Sprintf("ALTER TABLE %s DROP CONSTRAINT %s", table, name))
 			w.keys = append(w.keys, droppedKey{table: table, name: name, definition: state, comment: comment, partitioned: what != "key"})
 		}
-	})
-	if err != nil {
-		return err
 	}
 	if len(forbidden) > 0 {
 		return &problem.Error{Code: problem.Database, Where: "table " + name, What: "the role may neither set session_replication_role nor disable " + strings.Join(forbidden, ", "),
@@ -318,7 +259,22 @@ func (r *run) closeOwnersWay(ctx context.Context) error {
 }
 
 func (r *run) ownStatements(ctx context.Context, statements []string) error {
-	if err := r.alter(ctx, strings.Join(statements, "; ")); err != nil {
+	var rules, others []string // the body of a rule calls what it finds, so nothing but pg_catalog may be there to be found
+	for _, statement := range statements {
+		if strings.HasPrefix(statement, "CREATE ") {
+			rules = append(rules, statement)
+		} else {
+			others = append(others, statement)
+		}
+	}
+	var err error
+	if len(rules) > 0 {
+		err = r.tryExec(ctx, strings.Join(rules, "; "))
+	}
+	if err == nil && len(others) > 0 {
+		err = r.alter(ctx, strings.Join(others, "; "))
+	}
+	if err != nil {
 		return (&failure{err: err}).problem()
 	}
 	return nil
@@ -326,7 +282,7 @@ func (r *run) ownStatements(ctx context.Context, statements []string) error {
 
 // alter changes tables. Deferred triggers that wait for the commit keep a table from being changed; they have their turn then.
 func (r *run) alter(ctx context.Context, sql string) error {
-	err := r.tryExec(ctx, sql)
+	err := r.session.TryAsScript(ctx, sql)
 	var pe *pgconn.PgError
 	if errors.As(err, &pe) && pe.Code == "55006" {
 		return r.exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE; "+sql)
@@ -342,7 +298,7 @@ func (r *run) putKeysBack(ctx context.Context) error {
 	if w.rewound {
 		kept := keys[:0]
 		for _, k := range keys {
-			there, err := r.hasConstraint(ctx, k)
+			there, err := catalog.HasConstraint(ctx, r.session, k.table, k.name)
 			if err != nil {
 				return (&failure{err: err}).problem()
 			}
@@ -363,13 +319,6 @@ func (r *run) putKeysBack(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func (r *run) hasConstraint(ctx context.Context, k droppedKey) (bool, error) {
-	there := false
-	err := r.try(ctx, fmt.Sprintf("SELECT true FROM pg_catalog.pg_constraint WHERE conrelid = '%s'::regclass AND pg_catalog.quote_ident(conname) = '%s'",
-		strings.ReplaceAll(k.table, "'", "''"), strings.ReplaceAll(k.name, "'", "''")), session.Handlers{Row: func([][]byte) { there = true }})
-	return there, err
 }
 
 func (r *run) putKeyBack(ctx context.Context, k droppedKey) error {
@@ -399,7 +348,7 @@ func (r *run) putKeyBack(ctx context.Context, k droppedKey) error {
 	if err := r.exec(ctx, add+" NOT VALID"+comment); err != nil {
 		return (&failure{err: err}).problem()
 	}
-	found, err := r.foreignKeys(ctx, "quote_ident(c.conname) = '"+strings.ReplaceAll(k.name, "'", "''")+"' AND c.conrelid = $1::text::regclass", k.table)
+	found, err := catalog.ForeignKeyNamed(ctx, r.session, k.table, k.name)
 	if err != nil {
 		return (&failure{err: err}).problem()
 	}
@@ -416,6 +365,6 @@ func (r *run) putKeyBack(ctx context.Context, k droppedKey) error {
 func (w *ownersWay) keysStay() bool { return w != nil && w.active && len(w.staying) > 0 }
 
 // checked tells whether the server has checked a key of late.
-func (w *ownersWay) checked(k foreignKey) bool {
-	return w != nil && w.valid[k.tableName()+" "+k.name]
+func (w *ownersWay) checked(k catalog.ForeignKey) bool {
+	return w != nil && w.valid[tableName(k)+" "+k.Name]
 }

@@ -15,12 +15,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
-
-	"github.com/jackc/pgx/v5"
-
+	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/nearest"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
 // Rows is an export without a script: files of rows, each for one table. It is loaded as an export's script would: emptied
@@ -136,15 +134,16 @@ func (r *run) bytesRead() int64 {
 
 // rowTables lists the tables that rows can go to.
 func (r *run) rowTables(ctx context.Context) ([]rowTable, error) {
-	rows, err := r.session.Conn().Query(ctx, `SELECT c.oid, n.nspname::text, c.relname::text, pg_catalog.pg_table_is_visible(c.oid), c.relkind = 'v'
-		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		WHERE c.relkind IN ('r', 'p', 'v', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 2, 3`)
+	tables, err := catalog.Tables(ctx, r.session, 0)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (t rowTable, err error) {
-		return t, row.Scan(&t.oid, &t.schema, &t.name, &t.visible, &t.view)
-	})
+	visible, err := catalog.Visible(ctx, r.session)
+	all := make([]rowTable, len(tables))
+	for i, t := range tables {
+		all[i] = rowTable{oid: t.OID, schema: t.Schema, name: t.Name, view: t.View, visible: visible[t.OID]}
+	}
+	return all, err
 }
 
 // tableOf finds a file's table; wanted is what was looked for.
@@ -216,52 +215,28 @@ func nearTable(wanted string, tables []rowTable) string {
 	return ""
 }
 
-const rowColumnQuery = `
-SELECT a.attname::text, a.attgenerated <> '', base.typname::text, base.typcategory::text, base.typrelid, e.oid IS NOT NULL, coalesce(e.typname::text, ''), coalesce(e.typrelid, 0)
-FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-LEFT JOIN pg_catalog.pg_type b1 ON t.typtype = 'd' AND b1.oid = t.typbasetype
-LEFT JOIN pg_catalog.pg_type b2 ON b1.typtype = 'd' AND b2.oid = b1.typbasetype
-JOIN pg_catalog.pg_type base ON base.oid = coalesce(b2.oid, b1.oid, t.oid)
-LEFT JOIN pg_catalog.pg_type e ON e.typarray = base.oid
-WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`
-
 // columnsOf reads the columns of a table, or the fields of the composite type that has that relation.
 func (r *run) columnsOf(ctx context.Context, relation uint32) ([]rowColumn, error) {
-	rows, err := r.session.Conn().Query(ctx, rowColumnQuery, fmt.Sprint(relation))
-	if err != nil {
-		return nil, err
-	}
-	type composite struct {
-		relation uint32
-		of       *rowType
-	}
-	type found struct {
-		rowColumn
-		own, elements uint32 // relations of composite types
-	}
-	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c found, err error) {
-		var typname, category, element string
-		var array bool
-		err = row.Scan(&c.name, &c.generated, &typname, &category, &c.own, &array, &element, &c.elements)
-		c.rowType = typeCalled(typname)
-		if array {
-			of := typeCalled(element)
-			c.element = &of
-		}
-		c.noEmpty = slices.Contains([]string{"N", "D", "B", "T", "I", "A", "C", "R", "G"}, category) || c.json || typname == "uuid"
-		return c, err
-	})
+	all, err := catalog.Columns(ctx, r.session, relation)
 	if err != nil {
 		return nil, err
 	}
 	columns := make([]rowColumn, len(all))
 	for i, c := range all {
-		columns[i] = c.rowColumn
-		for _, inner := range []composite{{c.own, &columns[i].rowType}, {c.elements, columns[i].element}} {
-			if inner.relation == 0 {
-				continue
+		column := &columns[i]
+		*column = rowColumn{name: c.Name, generated: c.Generated, rowType: typeCalled(c.Type)}
+		column.noEmpty = slices.Contains([]string{"N", "D", "B", "T", "I", "A", "C", "R", "G"}, c.Category) || column.json || c.Type == "uuid"
+		if c.Array {
+			of := typeCalled(c.Element)
+			column.element = &of
+		}
+		if c.Composite != 0 {
+			if column.fields, err = r.columnsOf(ctx, c.Composite); err != nil {
+				return nil, err
 			}
-			if inner.of.fields, err = r.columnsOf(ctx, inner.relation); err != nil {
+		}
+		if c.OfComposite != 0 {
+			if column.element.fields, err = r.columnsOf(ctx, c.OfComposite); err != nil {
 				return nil, err
 			}
 		}
@@ -307,18 +282,13 @@ func (r *run) orderRows(ctx context.Context, f *rowsFS) error {
 	for _, file := range f.files {
 		oids = append(oids, file.table.oid)
 	}
-	rows, err := r.session.Conn().Query(ctx, `SELECT conrelid, confrelid FROM pg_catalog.pg_constraint
-		WHERE contype = 'f' AND conrelid = ANY ($1::oid[]) AND confrelid = ANY ($1::oid[]) AND conrelid <> confrelid`, oidList(oids))
+	references, err := catalog.References(ctx, r.session, oids)
 	if err != nil {
 		return err
 	}
 	parents := map[uint32][]uint32{}
-	var child, parent uint32
-	if _, err := pgx.ForEachRow(rows, []any{&child, &parent}, func() error {
-		parents[child] = append(parents[child], parent)
-		return nil
-	}); err != nil {
-		return err
+	for _, k := range references {
+		parents[k.Child] = append(parents[k.Child], k.Parent)
 	}
 	slices.SortFunc(f.files, func(a, b *rowFile) int { return strings.Compare(a.name, b.name) })
 	var ordered []*rowFile
@@ -364,12 +334,7 @@ func (r *run) writeRowsScript(ctx context.Context, f *rowsFS) ([]byte, error) {
 			oids = append(oids, file.table.oid)
 		}
 		// TRUNCATE would have to take in what refers to the tables from outside: such tables are emptied row by row.
-		rows, err := r.session.Conn().Query(ctx, `SELECT c.oid FROM pg_catalog.pg_class c WHERE c.oid = ANY ($1::oid[]) AND (c.relkind NOT IN ('r', 'p', 'f')
-			OR EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.confrelid = c.oid AND k.conrelid <> ALL ($1::oid[])))`, oidList(oids))
-		if err != nil {
-			return nil, err
-		}
-		deleted, err := pgx.CollectRows(rows, pgx.RowTo[uint32])
+		deleted, err := catalog.NotTruncated(ctx, r.session, oids)
 		if err != nil {
 			return nil, err
 		}

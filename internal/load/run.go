@@ -344,7 +344,6 @@ func (r *run) notBack(err error) error {
 // abandon rolls back and says in the error what became of the database.
 func (r *run) abandon(ctx context.Context, err error) error {
 	began := r.began
-	err = r.lost(ctx, err)
 	r.again = r.o.Transaction != None && ctx.Err() == nil && session.Transient(err)
 	r.rollback(ctx)
 	said := asItWas
@@ -381,21 +380,6 @@ func interrupted(ctx context.Context, while, remedy string) error {
 	return &problem.Error{Code: code, What: "interrupted while " + while, Remedy: remedy, Err: ctx.Err()}
 }
 
-// lost gives the right reason for what pgx sends: that the watcher has ended it, or that the connection is gone. What the session
-// sends itself knows.
-func (r *run) lost(ctx context.Context, err error) error {
-	cause := err
-	var p *problem.Error
-	if errors.As(err, &p) && p.Err != nil {
-		cause = p.Err
-	}
-	because := r.session.Because(ctx, cause)
-	if because == cause { //nolint:errorlint // the very same
-		return err
-	}
-	return (&failure{at: r.at, err: because}).problem()
-}
-
 // rollback rolls back what is open, even when ctx has ended.
 func (r *run) rollback(ctx context.Context) {
 	_ = r.answered(ctx)
@@ -418,6 +402,11 @@ func (r *run) close(ctx context.Context) {
 // exec sends one statement of our own.
 func (r *run) exec(ctx context.Context, sql string) error {
 	return r.session.Do(ctx, []byte(sql), session.Handlers{})
+}
+
+// change sends a statement of our own that means what it means under pg_catalog alone.
+func (r *run) change(ctx context.Context, sql string) error {
+	return r.session.Change(ctx, sql, session.Handlers{})
 }
 
 func (r *run) result() Result { return r.tally.result() }

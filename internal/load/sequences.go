@@ -7,61 +7,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
-
-	"github.com/jackc/pgx/v5"
 )
-
-// fedQuery finds the sequences that feed a whole-number column of the tables $1, with every column that each of them feeds,
-// in whatever table: columns that own the sequence (serial, identity), columns whose default takes nextval of it, defaults
-// that name it as text (nextval(('s'::text)::regclass), as old dumps have it), and columns of a domain with such a default.
-const fedQuery = `
-WITH fed AS (
-	SELECT d.objid AS seq, d.refobjid AS rel, d.refobjsubid::int AS att FROM pg_catalog.pg_sequence q
-	JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = q.seqrelid
-		AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0
-	UNION
-	SELECT d.refobjid, taker.rel, taker.att FROM pg_catalog.pg_sequence q
-	JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = q.seqrelid
-	CROSS JOIN LATERAL (
-		SELECT ad.adrelid, ad.adnum::int FROM pg_catalog.pg_attrdef ad WHERE d.classid = 'pg_catalog.pg_attrdef'::regclass AND ad.oid = d.objid
-		UNION ALL
-		SELECT a.attrelid, a.attnum::int FROM pg_catalog.pg_type dom JOIN pg_catalog.pg_attribute a ON a.atttypid = dom.oid AND a.attnum > 0
-		WHERE d.classid = 'pg_catalog.pg_type'::regclass AND dom.oid = d.objid AND dom.typtype = 'd'
-	) taker(rel, att)
-	UNION
-	SELECT pg_catalog.to_regclass(replace(substring(pg_catalog.pg_get_expr(ad.adbin, ad.adrelid) FROM 'nextval\(\(''((?:[^'']|'''')+)''::text\)::regclass\)'), '''''', ''''))::oid,
-		ad.adrelid, ad.adnum::int
-	FROM pg_catalog.pg_attrdef ad WHERE ad.adrelid = ANY ($1::oid[])
-)
-SELECT s.oid, pg_catalog.format('%I.%I', sn.nspname, s.relname), q.seqincrement, q.seqmin, q.seqmax, q.seqstart, q.seqcycle,
-	pg_catalog.has_sequence_privilege(s.oid, 'SELECT') AND pg_catalog.has_sequence_privilege(s.oid, 'UPDATE'), pg_catalog.pg_has_role(s.relowner, 'USAGE'),
-	t.oid, pg_catalog.format('%I.%I', tn.nspname, t.relname), quote_ident(a.attname), base.oid = 'numeric'::regtype,
-	t.oid = ANY ($1::oid[]) AND pg_catalog.has_column_privilege(t.oid, a.attnum, 'SELECT'), pg_catalog.row_security_active(t.oid)
-FROM fed
-JOIN pg_catalog.pg_class s ON s.oid = fed.seq AND s.relkind = 'S'
-JOIN pg_catalog.pg_namespace sn ON sn.oid = s.relnamespace
-JOIN pg_catalog.pg_sequence q ON q.seqrelid = s.oid
-JOIN pg_catalog.pg_class t ON t.oid = fed.rel AND t.relkind IN ('r', 'p')
-JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
-JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum = fed.att AND NOT a.attisdropped
-JOIN pg_catalog.pg_type declared ON declared.oid = a.atttypid
-JOIN pg_catalog.pg_type base ON base.oid = CASE declared.typtype WHEN 'd' THEN declared.typbasetype ELSE declared.oid END
-WHERE base.oid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype)
-	AND fed.seq IN (SELECT f.seq FROM fed f WHERE f.rel = ANY ($1::oid[]))
-ORDER BY 2, 11, 12`
 
 // sequence is one sequence and the columns that it feeds.
 type sequence struct {
-	oid             uint32
-	name            string
-	increment       int64
-	min, max, start int64
-	cycle           bool
-	allowed         bool     // the role may read and set it
-	owned           bool     // the role owns it
-	columns         []string // scalar subqueries, one a column of a loaded table: the value that is furthest on
-	replaced        bool     // every table that it feeds was emptied by the script
+	catalog.Sequence
+	columns  []string // scalar subqueries, one a column of a loaded table: the value that is furthest on
+	replaced bool     // every table that it feeds was emptied by the script
 }
 
 // sequencesTogether is how many sequences one query asks for.
@@ -80,10 +34,10 @@ func (r *run) syncSequences(ctx context.Context, oids []uint32) error {
 	for _, s := range sequences {
 		switch {
 		case len(s.columns) == 0:
-		case s.allowed:
+		case s.Allowed:
 			asked = append(asked, s)
 		default:
-			forbidden = append(forbidden, s.name)
+			forbidden = append(forbidden, s.Name)
 		}
 	}
 	if len(forbidden) > 0 {
@@ -108,90 +62,78 @@ func (r *run) syncSequences(ctx context.Context, oids []uint32) error {
 	return r.exec(ctx, strings.Join(moves, "; "))
 }
 
-// fedSequences reads the catalog.
+// fedSequences gives the sequences that feed columns of the tables.
 func (r *run) fedSequences(ctx context.Context, oids []uint32) ([]sequence, error) {
-	rows, err := r.session.Conn().Query(ctx, fedQuery, oidList(oids))
-	if err != nil {
-		return nil, err
-	}
+	sequences, err := catalog.SequencesOf(ctx, r.session, oids)
 	var found []sequence
-	var s sequence
-	var table uint32
-	var tableName, column string
-	var numeric, loaded, hidden bool
-	_, err = pgx.ForEachRow(rows, []any{&s.oid, &s.name, &s.increment, &s.min, &s.max, &s.start, &s.cycle, &s.allowed, &s.owned,
-		&table, &tableName, &column, &numeric, &loaded, &hidden}, func() error {
-		if n := len(found); n == 0 || found[n-1].oid != s.oid {
-			s.replaced = true
-			found = append(found, s)
-		}
-		last := &found[len(found)-1]
-		last.replaced = last.replaced && slices.Contains(r.emptied.oids, table)
-		if loaded && hidden {
-			r.warn(fmt.Sprintf("row security hides rows of %s from the role, so the sequence %s may not be past the largest of them: ALTER ROLE %s BYPASSRLS, or load as the table's owner",
-				tableName, s.name, sqltext.QuoteName(r.session.Config().User)))
-		}
-		if loaded {
+	for _, q := range sequences {
+		s := sequence{Sequence: q, replaced: true}
+		for _, fed := range q.Feeds {
+			s.replaced = s.replaced && slices.Contains(r.emptied.oids, fed.Table)
+			if !fed.Visible {
+				continue
+			}
+			if fed.Hidden {
+				r.warn(fmt.Sprintf("row security hides rows of %s from the role, so the sequence %s may not be past the largest of them: ALTER ROLE %s BYPASSRLS, or load as the table's owner",
+					fed.TableName, s.Name, sqltext.QuoteName(r.session.Config().User)))
+			}
 			far, filter := "max", ""
-			if s.increment < 0 {
+			if s.Increment < 0 {
 				far = "min"
 			}
-			if numeric { // NaN and infinities are no numbers to go on from
-				filter = fmt.Sprintf(" FILTER (WHERE abs(%s) < 1e19)", column)
+			if fed.Numeric { // NaN and infinities are no numbers to go on from
+				filter = fmt.Sprintf(" FILTER (WHERE abs(%s) < 1e19)", fed.Column)
 			}
-			last.columns = append(last.columns, fmt.Sprintf("(SELECT %s(%s)%s FROM %s)", far, column, filter, tableName))
+			s.columns = append(s.columns, fmt.Sprintf("(SELECT %s(%s)%s FROM %s)", far, fed.Column, filter, fed.TableName))
 		}
-		return nil
-	})
+		found = append(found, s)
+	}
 	return found, err
 }
 
 // moves asks where the sequences and their columns stand, and gives the statements that move those that must be.
 func (r *run) moves(ctx context.Context, sequences []sequence) ([]string, error) {
-	var parts []string
-	for i, s := range sequences {
+	var names, furthest []string
+	for _, s := range sequences {
 		far := "greatest"
-		if s.increment < 0 {
+		if s.Increment < 0 {
 			far = "least"
 		}
-		parts = append(parts, fmt.Sprintf("SELECT %d, s.last_value, s.is_called, CASE WHEN far IS NOT NULL THEN least(greatest(trunc(far), %d), %d)::bigint END FROM %s s, (SELECT %s(%s)::numeric) f(far)",
-			i, math.MinInt64, math.MaxInt64, s.name, far, strings.Join(s.columns, ", ")))
+		names = append(names, s.Name)
+		furthest = append(furthest, fmt.Sprintf("(SELECT CASE WHEN f.far IS NOT NULL THEN least(greatest(trunc(f.far), %d), %d)::bigint END FROM (SELECT %s(%s)::numeric) f(far))",
+			math.MinInt64, math.MaxInt64, far, strings.Join(s.columns, ", ")))
 	}
-	rows, err := r.session.Conn().Query(ctx, strings.Join(parts, " UNION ALL "))
+	states, err := catalog.States(ctx, r.session, names, furthest)
 	if err != nil {
 		return nil, err
 	}
 	var moves []string
-	var i int
-	var last int64
-	var called bool
-	var far *int64
-	_, err = pgx.ForEachRow(rows, []any{&i, &last, &called, &far}, func() error {
+	for i, state := range states {
+		far, last, called := state.Far, state.Last, state.Called
 		if far == nil {
-			return nil // no rows: the sequence stays
+			continue // no rows: the sequence stays
 		}
 		s := sequences[i]
 		target, use := s.target(*far)
 		if s.usedUp(*far) {
-			r.warn(fmt.Sprintf("sequence %s has no value left after %d, the furthest that its tables hold", s.name, *far))
+			r.warn(fmt.Sprintf("sequence %s has no value left after %d, the furthest that its tables hold", s.Name, *far))
 		}
 		switch forward := s.further(target, last) || target == last && use && !called; {
 		case forward:
-			moves = append(moves, fmt.Sprintf("SELECT pg_catalog.setval(%d, %d, %t)", s.oid, target, use))
-		case target == last && use == called || !s.replaced || r.began && !s.owned:
+			moves = append(moves, fmt.Sprintf("SELECT pg_catalog.setval(%d, %d, %t)", s.OID, target, use))
+		case target == last && use == called || !s.replaced || r.began && !s.Owned:
 		case r.began: // RESTART gives the sequence a new file, which a rollback throws away together with the setval
-			moves = append(moves, "ALTER SEQUENCE "+s.name+" RESTART", fmt.Sprintf("SELECT pg_catalog.setval(%d, %d, %t)", s.oid, target, use))
+			moves = append(moves, "ALTER SEQUENCE "+s.Name+" RESTART", fmt.Sprintf("SELECT pg_catalog.setval(%d, %d, %t)", s.OID, target, use))
 		default:
-			moves = append(moves, fmt.Sprintf("SELECT pg_catalog.setval(%d, %d, %t)", s.oid, target, use))
+			moves = append(moves, fmt.Sprintf("SELECT pg_catalog.setval(%d, %d, %t)", s.OID, target, use))
 		}
-		return nil
-	})
-	return moves, err
+	}
+	return moves, nil
 }
 
 // further tells whether a comes later in the sequence than b.
 func (s sequence) further(a, b int64) bool {
-	if s.increment < 0 {
+	if s.Increment < 0 {
 		return a < b
 	}
 	return a > b
@@ -200,23 +142,23 @@ func (s sequence) further(a, b int64) bool {
 // target is what the sequence has to be set to when its columns have come as far as far; use says that this value is taken.
 func (s sequence) target(far int64) (value int64, use bool) {
 	switch {
-	case s.further(s.start, far): // only values before the first: nothing to collide with
-		return s.start, false
-	case far > s.max:
-		return s.max, true
-	case far < s.min:
-		return s.min, true
+	case s.further(s.Start, far): // only values before the first: nothing to collide with
+		return s.Start, false
+	case far > s.Max:
+		return s.Max, true
+	case far < s.Min:
+		return s.Min, true
 	}
 	return far, true
 }
 
 // usedUp tells whether there is no value behind far.
 func (s sequence) usedUp(far int64) bool {
-	if s.cycle {
+	if s.Cycle {
 		return false
 	}
-	if s.increment < 0 {
-		return far < s.min-s.increment // min is small enough for this not to overflow where it matters
+	if s.Increment < 0 {
+		return far < s.Min-s.Increment // min is small enough for this not to overflow where it matters
 	}
-	return far > s.max-s.increment
+	return far > s.Max-s.Increment
 }

@@ -7,9 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // tally counts rows a table. What a name means is asked for many names at once, before anything that could change it.
@@ -72,22 +71,18 @@ func (r *run) settleNames(ctx context.Context) error {
 	for i, e := range asked {
 		names[i] = e.Name
 	}
-	rows, err := r.session.Conn().Query(ctx, `SELECT asked.i, c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname)
-		FROM unnest($1::text[]) WITH ORDINALITY asked(name, i) JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(asked.name)
-		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`, names)
+	oids, err := catalog.Names(ctx, r.session, names)
 	if err != nil {
 		return err
 	}
-	var i int
-	var oid uint32
-	var name string
-	_, err = pgx.ForEachRow(rows, []any{&i, &oid, &name}, func() error {
-		e := asked[i-1]
-		e.oid, e.Name = oid, name
-		return nil
-	})
+	qualified, err := catalog.Qualified(ctx, r.session, oids)
 	if err != nil {
 		return err
+	}
+	for i, e := range asked {
+		if name := qualified[oids[i]]; name != "" {
+			e.oid, e.Name = oids[i], name
+		}
 	}
 	for i, e := range asked {
 		known := t.byOID[e.oid]

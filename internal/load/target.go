@@ -10,13 +10,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
-
-	"github.com/jackc/pgx/v5"
-
+	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
 // foreseenBytes is how much of a script is read ahead to compare it with the catalog, in bytes: 20 ms of reading. An export
@@ -36,16 +34,16 @@ type survey struct {
 // head is the beginning of a statement that fills or empties a table.
 type head struct {
 	kind       sqltext.Kind
-	parts      []string  // the table's name
-	columns    []string  // nil if none are named
-	overriding bool      // INSERT … OVERRIDING
-	defaults   bool      // DEFAULT stands in the text: a generated column may be named
-	encoding   string    // of its text
-	path       string    // the search_path that the script has set, as set_config takes it; "" for the session's own
-	text       []byte    // its beginning
-	at         place     // of the table's name
-	columnAt   []place   // of the columns' names
-	relation   *relation // that the name means, nil if none
+	parts      []string          // the table's name
+	columns    []string          // nil if none are named
+	overriding bool              // INSERT … OVERRIDING
+	defaults   bool              // DEFAULT stands in the text: a generated column may be named
+	encoding   string            // of its text
+	path       string            // the search_path that the script has set, as set_config takes it; "" for the session's own
+	text       []byte            // its beginning
+	at         place             // of the table's name
+	columnAt   []place           // of the columns' names
+	relation   *catalog.Relation // that the name means, nil if none
 }
 
 // place is where something stands in the script.
@@ -284,37 +282,6 @@ func pathOf(t *sqltext.Tokens) string {
 	}
 }
 
-// relation is a table (or view) that a script will touch, as the catalog knows it.
-type relation struct {
-	oid                                      uint32
-	kind                                     string // pg_class.relkind
-	name                                     string // schema-qualified and quoted
-	owner                                    string
-	owned, usage                             bool
-	instead                                  bool // a view that INSTEAD OF triggers write for
-	hidden                                   bool // row security applies to the role
-	mayInsert, mayTruncate, mayLock, mayRead bool
-	columns                                  []string
-	written                                  []string // what each column is: "", "generated" or "identity"
-	insertable                               []bool   // by privilege
-}
-
-// relationQuery finds what names mean: $1 the schemas ("" for none given), $2 the tables.
-const relationQuery = `
-SELECT i, c.oid, c.relkind::text, pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.pg_get_userbyid(c.relowner)::text, pg_catalog.pg_has_role(c.relowner, 'USAGE'),
-	pg_catalog.has_schema_privilege(n.oid, 'USAGE'), pg_catalog.has_table_privilege(c.oid, 'INSERT'), pg_catalog.has_table_privilege(c.oid, 'TRUNCATE'),
-	pg_catalog.has_table_privilege(c.oid, 'UPDATE,DELETE,TRUNCATE'), pg_catalog.has_any_column_privilege(c.oid, 'SELECT'),
-	c.relkind = 'v' AND EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgtype & 64 <> 0 AND t.tgtype & 4 <> 0),
-	pg_catalog.row_security_active(c.oid),
-	array(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
-	array(SELECT CASE WHEN a.attgenerated <> '' THEN 'generated' WHEN a.attidentity = 'a' THEN 'identity' ELSE '' END
-		FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
-	array(SELECT pg_catalog.has_column_privilege(c.oid, a.attnum, 'INSERT')
-		FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)
-FROM unnest($1::text[], $2::text[]) WITH ORDINALITY asked(nsp, rel, i)
-JOIN pg_catalog.pg_class c ON c.relname = rel::name AND c.relkind IN ('r', 'p', 'v', 'f', 'm')
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND CASE nsp WHEN '' THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = nsp::name END`
-
 // lookUp finds the relations of a survey's heads. It must be called outside a transaction.
 func (r *run) lookUp(ctx context.Context, s *survey) error {
 	byPath := map[string][]*head{}
@@ -349,19 +316,10 @@ func (r *run) lookUpAlong(ctx context.Context, s *survey, path string, heads []*
 		}
 		schemas, tables = append(schemas, clipName(schema)), append(tables, clipName(h.parts[len(h.parts)-1]))
 	}
-	rows, err := r.session.Conn().Query(ctx, relationQuery, schemas, tables)
-	if err != nil {
-		return err
+	relations, err := catalog.Relations(ctx, r.session, schemas, tables, sqltext.QuoteName)
+	for i, relation := range relations {
+		heads[i].relation = relation
 	}
-	var i int
-	var f relation
-	_, err = pgx.ForEachRow(rows, []any{&i, &f.oid, &f.kind, &f.name, &f.owner, &f.owned, &f.usage, &f.mayInsert, &f.mayTruncate, &f.mayLock, &f.mayRead, &f.instead, &f.hidden,
-		&f.columns, &f.written, &f.insertable}, func() error {
-		found := f
-		found.columns, found.written, found.insertable = slices.Clone(f.columns), slices.Clone(f.written), slices.Clone(f.insertable)
-		heads[i-1].relation = &found
-		return nil
-	})
 	return err
 }
 
@@ -397,7 +355,7 @@ func (r *run) lookAhead(ctx context.Context) (*survey, error) {
 	if err := r.lookUp(ctx, s); err != nil {
 		return nil, (&failure{err: err}).problem()
 	}
-	if !s.complete && r.session.Parameter("is_superuser") != "on" && slices.ContainsFunc(s.heads, func(h *head) bool { return h.relation != nil && !h.relation.owned }) {
+	if !s.complete && r.session.Parameter("is_superuser") != "on" && slices.ContainsFunc(s.heads, func(h *head) bool { return h.relation != nil && !h.relation.Owned }) {
 		whole, err := r.survey(ctx, 0) // foreign keys may have to stay on, and then the order of all rows matters
 		if err != nil {
 			return s, ctx.Err()
@@ -424,9 +382,9 @@ func (r *run) lookAhead(ctx context.Context) (*survey, error) {
 func (r *run) warnOfViews(s *survey) {
 	said := map[string]bool{}
 	for _, h := range s.heads {
-		if f := h.relation; f != nil && f.instead && s.replica && r.rows == nil && !said[f.name] {
-			said[f.name] = true
-			r.warn(fmt.Sprintf("rows for the view %s go nowhere: its INSTEAD OF triggers do not fire while session_replication_role is replica; export the tables behind it", f.name))
+		if f := h.relation; f != nil && f.Instead && s.replica && r.rows == nil && !said[f.Name] {
+			said[f.Name] = true
+			r.warn(fmt.Sprintf("rows for the view %s go nowhere: its INSTEAD OF triggers do not fire while session_replication_role is replica; export the tables behind it", f.Name))
 		}
 	}
 }
@@ -440,12 +398,12 @@ func (r *run) keepRows(ctx context.Context, s *survey) (bool, error) {
 	var names, lock []string
 	for _, h := range s.heads {
 		f := h.relation
-		if f == nil || slices.Contains(names, f.name) {
+		if f == nil || slices.Contains(names, f.Name) {
 			continue // the script makes it
 		}
-		names = append(names, f.name)
-		if f.mayLock && (f.kind == "r" || f.kind == "p") {
-			lock = append(lock, f.name)
+		names = append(names, f.Name)
+		if f.MayLock && (f.Kind == "r" || f.Kind == "p") {
+			lock = append(lock, f.Name)
 		} // else it is known at least that no other load is under way
 	}
 	if len(names) == 0 {
@@ -460,10 +418,7 @@ func (r *run) keepRows(ctx context.Context, s *survey) (bool, error) {
 	for _, name := range names {
 		var rows bool
 		ask := "SET LOCAL row_security = off; SELECT EXISTS (SELECT 1 FROM " + name + ")" // an error where policies hide rows
-		if r.began {
-			ask = "SAVEPOINT " + attempted + "; " + ask + "; ROLLBACK TO SAVEPOINT " + attempted + "; RELEASE SAVEPOINT " + attempted
-		}
-		if err := r.session.Do(ctx, []byte(ask), session.Handlers{Row: func(v [][]byte) { rows = string(v[0]) == "t" }}); err != nil {
+		if err := r.session.Probe(ctx, ask, session.Handlers{Row: func(v [][]byte) { rows = string(v[0]) == "t" }}); err != nil {
 			return false, (&failure{err: err}).problem()
 		}
 		switch {

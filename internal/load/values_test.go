@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
 // literalTypes are column types that literals are tried on.
@@ -318,7 +319,7 @@ func copyOne(t *testing.T, r *run, table string, rows []byte, binary bool) (valu
 			sql += " WITH (FORMAT binary)"
 			rows = append(append(bytes.Clone(binaryHeader), rows...), binaryTrailer...)
 		}
-		_, err := r.session.Conn().PgConn().CopyFrom(context.Background(), bytes.NewReader(rows), sql)
+		_, err := r.session.CopyIn(context.Background(), sql, bytes.NewReader(rows))
 		return err
 	})
 }
@@ -333,7 +334,8 @@ func tryOne(t *testing.T, r *run, table string, add func() error) (value, fault 
 		return "", "failed"
 	}
 	// The stored bytes are compared, not only what they look like.
-	if err := r.session.Conn().QueryRow(ctx, "SELECT coalesce(v::text, '<null>') || ' ' || coalesce(pg_column_size(v)::text, '') FROM "+table).Scan(&value); err != nil {
+	if err := r.session.Do(ctx, []byte("SELECT coalesce(v::text, '<null>') || ' ' || coalesce(pg_column_size(v)::text, '') FROM "+table), session.Handlers{
+		Row: func(v [][]byte) { value = string(v[0]) }}); err != nil {
 		t.Fatal(err)
 	}
 	return value, ""

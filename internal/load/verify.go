@@ -7,13 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
+	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
-
-// attempted is the savepoint of statements of our own that may fail without harm to the load.
-const attempted = "fabricate_seed_attempt"
 
 // planAsWritten makes the planner take the catalog queries of this package's checks as they are written: with a few rows, looking
 // for the best order of their joins takes longer than all else.
@@ -70,61 +66,18 @@ type reached struct {
 	ownRole bool     // the role is the one that connections begin with
 }
 
-// reachedQuery asks for the tables that the script named ($1), and in one transaction ($2) also for those that the server's
-// own counters know: rows come through views, rules, triggers and functions as well. ANALYZE of a partitioned table includes
-// its partitions. Who may ANALYZE: the table's owner, the database's, and from PostgreSQL 17 on who has MAINTAIN ($3).
-const reachedQuery = `
-WITH RECURSIVE seen AS (
-	SELECT c.oid FROM pg_catalog.pg_class c
-	WHERE c.oid = ANY ($1::oid[]) OR ($2 AND c.relkind = 'r' AND c.relpersistence <> 't'
-		AND c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) AND pg_catalog.pg_stat_get_xact_tuples_inserted(c.oid) > 0)
-), viewed(oid) AS (
-	SELECT oid FROM seen
-	UNION
-	SELECT d.refobjid FROM viewed JOIN pg_catalog.pg_class v ON v.oid = viewed.oid AND v.relkind = 'v'
-	JOIN pg_catalog.pg_rewrite w ON w.ev_class = v.oid
-	JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass
-), up(oid) AS (
-	SELECT oid FROM viewed
-	UNION
-	SELECT i.inhparent FROM up JOIN pg_catalog.pg_inherits i ON i.inhrelid = up.oid
-), family(oid) AS (
-	SELECT oid FROM up
-	UNION
-	SELECT i.inhrelid FROM family JOIN pg_catalog.pg_inherits i ON i.inhparent = family.oid JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relispartition
-), above(oid, ancestor) AS (
-	SELECT i.inhrelid, i.inhparent FROM viewed JOIN pg_catalog.pg_inherits i ON i.inhrelid = viewed.oid JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relispartition
-	UNION
-	SELECT above.oid, i.inhparent FROM above JOIN pg_catalog.pg_inherits i ON i.inhrelid = above.ancestor
-)
-SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname),
-	c.oid IN (SELECT oid FROM viewed) AND c.relkind IN ('r', 'p')
-	AND NOT EXISTS (SELECT 1 FROM above WHERE above.oid = c.oid AND above.ancestor IN (SELECT oid FROM viewed))
-	AND (pg_catalog.pg_has_role(c.relowner, 'USAGE') OR CASE WHEN $3 THEN pg_catalog.has_table_privilege(c.oid, 'MAINTAIN') ELSE false END
-		OR (SELECT pg_catalog.pg_has_role(b.datdba, 'USAGE') FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database())),
-	current_user = $4
-FROM family JOIN pg_catalog.pg_class c ON c.oid = family.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'f')
-ORDER BY 2`
-
 func (r *run) reached(ctx context.Context) (reached, error) {
-	rows, err := r.session.Conn().Query(ctx, reachedQuery, oidList(append(r.tally.oids(), r.emptied.oids...)), r.began, r.serverAtLeast(170000), r.session.Config().User)
-	if err != nil {
-		return reached{}, err
-	}
+	filled, err := catalog.FilledBy(ctx, r.session, append(r.tally.oids(), r.emptied.oids...), r.began, r.serverAtLeast(170000), r.session.Config().User)
 	var all reached
-	var oid uint32
-	var name string
-	var analyze bool
 	size := map[string]int64{}
-	_, err = pgx.ForEachRow(rows, []any{&oid, &name, &analyze, &all.ownRole}, func() error {
-		all.oids = append(all.oids, oid)
-		if analyze && !r.analyzed[oid] {
-			all.analyze = append(all.analyze, name)
-			size[name] = r.tally.bytes(oid)
+	for _, f := range filled {
+		all.oids = append(all.oids, f.OID)
+		all.ownRole = f.OwnRole
+		if f.Analyze && !r.analyzed[f.OID] {
+			all.analyze = append(all.analyze, f.Name)
+			size[f.Name] = r.tally.bytes(f.OID)
 		}
-		return nil
-	})
+	}
 	slices.SortStableFunc(all.analyze, func(a, b string) int { return cmp.Compare(size[b], size[a]) })
 	return all, err
 }
@@ -139,7 +92,12 @@ func (r *run) analyze(ctx context.Context, tables []string, options string) erro
 	if len(r.workers) > 0 && !r.began {
 		err = r.spread(len(tables), func(s *run, i int) error { return s.exec(ctx, "ANALYZE "+options+tables[i]) })
 	} else {
-		err = r.tryExec(ctx, "ANALYZE "+options+strings.Join(tables, ", "))
+		text := "ANALYZE " + options + strings.Join(tables, ", ")
+		if r.session.TxStatus() == 'I' { // each table on its own
+			err = r.exec(ctx, text)
+		} else {
+			err = r.tryExec(ctx, text)
+		}
 	}
 	if problem := r.ownFault(ctx, err); problem != nil {
 		return problem
@@ -182,16 +140,7 @@ func (r *run) tryExec(ctx context.Context, sql string) error {
 }
 
 func (r *run) try(ctx context.Context, sql string, h session.Handlers) error {
-	if !r.began {
-		return r.session.Do(ctx, []byte(sql), h)
-	}
-	err := r.session.Do(ctx, []byte("SAVEPOINT "+attempted+"; "+sql+"; RELEASE SAVEPOINT "+attempted), h)
-	if err != nil && r.session.TxStatus() == 'E' {
-		if back := r.exec(ctx, "ROLLBACK TO SAVEPOINT "+attempted+"; RELEASE SAVEPOINT "+attempted); back != nil {
-			return back
-		}
-	}
-	return err
+	return r.session.Try(ctx, sql, h)
 }
 
 // ownFault tells whether err ends the load: the connection or the context has ended, or the transaction cannot go on.
@@ -207,13 +156,4 @@ func (r *run) serverAtLeast(version int) bool {
 	var major int
 	_, _ = fmt.Sscanf(r.session.Parameter("server_version"), "%d", &major)
 	return major >= version/10000
-}
-
-// oidList writes an array constant: pgx has no encoding for []uint32 as oid[] without asking the server.
-func oidList(oids []uint32) string {
-	texts := make([]string, len(oids))
-	for i, o := range oids {
-		texts[i] = fmt.Sprint(o)
-	}
-	return "{" + strings.Join(texts, ",") + "}"
 }

@@ -62,7 +62,7 @@ func TestEmptiedTables(t *testing.T) {
 	if err != nil || len(warnings) != 1 {
 		t.Fatalf("%v, %q", err, warnings)
 	}
-	mustContainAll(t, warnings[0], "puts no rows into: c (about 3);")
+	mustContainAll(t, warnings[0], "puts no rows into: public.c (about 3);")
 }
 
 // TestSequenceWarnings holds what is said of sequences that cannot be moved as they should.

@@ -148,7 +148,7 @@ func (f *fake) serve(conn net.Conn) {
 
 // query answers a simple query. Those of the package's own are followed as far as the transaction's state goes.
 func (p *peer) query(sql string) {
-	own := strings.Contains(sql, asked) || sql == "ROLLBACK"
+	own := strings.Contains(sql, asked) || strings.HasPrefix(sql, "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY") || sql == "ROLLBACK"
 	switch {
 	case strings.HasPrefix(sql, "BEGIN"):
 		p.status = 'T'

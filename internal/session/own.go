@@ -38,9 +38,19 @@ const (
 // lists of them; their types are what the statement says. Each row is scanned into scan, and then each is called; each may be nil.
 // Errors are as Do's.
 func (s *Session) Ask(ctx context.Context, sql string, args []any, scan []any, each func() error) error {
-	before, after := "SAVEPOINT "+asked+"; "+setPath, "ROLLBACK TO SAVEPOINT "+asked+"; RELEASE SAVEPOINT "+asked
+	return s.ask(ctx, "; "+setPath, sql, args, scan, each)
+}
+
+// Resolve is Ask under the script's own path, for what its names mean. So the question must name the schema of all that it calls, and
+// use no operator.
+func (s *Session) Resolve(ctx context.Context, sql string, args []any, scan []any, each func() error) error {
+	return s.ask(ctx, "", sql, args, scan, each)
+}
+
+func (s *Session) ask(ctx context.Context, path, sql string, args []any, scan []any, each func() error) error {
+	before, after := "SAVEPOINT "+asked+path, "ROLLBACK TO SAVEPOINT "+asked+"; RELEASE SAVEPOINT "+asked
 	if s.TxStatus() == 'I' {
-		before, after = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; "+setPath, "ROLLBACK"
+		before, after = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"+path, "ROLLBACK"
 	}
 	params := make([][]byte, len(args))
 	for i, arg := range args {
@@ -107,6 +117,27 @@ func (s *Session) Ask(ctx context.Context, sql string, args []any, scan []any, e
 	return bad
 }
 
+// Probe is Ask for several statements, which have no parameters. Rows are handled as Do's.
+func (s *Session) Probe(ctx context.Context, sql string, h Handlers) error {
+	if s.TxStatus() == 'I' {
+		err := s.Do(ctx, []byte("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; "+setPath+"; "+sql+"; ROLLBACK"), withoutPath(h))
+		return s.back(ctx, err, "ROLLBACK")
+	}
+	const undo = "ROLLBACK TO SAVEPOINT " + asked + "; RELEASE SAVEPOINT " + asked
+	err := s.Do(ctx, []byte("SAVEPOINT "+asked+"; "+setPath+"; "+sql+"; "+undo), withoutPath(h))
+	return s.back(ctx, err, undo)
+}
+
+// back undoes what an error has left, and gives the error.
+func (s *Session) back(ctx context.Context, err error, undo string) error {
+	if err != nil && s.TxStatus() == 'E' {
+		if failed := s.Exec(ctx, undo); failed != nil {
+			return failed
+		}
+	}
+	return err
+}
+
 // encodeParam gives a parameter in text format, nil for NULL.
 func encodeParam(v any) ([]byte, error) {
 	switch v := v.(type) {
@@ -155,12 +186,17 @@ func (s *Session) Try(ctx context.Context, sql string, h Handlers) error {
 		return s.Change(ctx, sql, h)
 	}
 	err := s.Do(ctx, []byte("SAVEPOINT "+attempted+"; "+takePath+"; "+sql+"; "+givePathBack+"; RELEASE SAVEPOINT "+attempted), withoutPath(h))
-	if err != nil && s.TxStatus() == 'E' {
-		if back := s.Exec(ctx, "ROLLBACK TO SAVEPOINT "+attempted+"; RELEASE SAVEPOINT "+attempted); back != nil {
-			return back
-		}
+	return s.back(ctx, err, "ROLLBACK TO SAVEPOINT "+attempted+"; RELEASE SAVEPOINT "+attempted)
+}
+
+// TryAsScript is Try under the script's own path, which functions that an event trigger calls may count on. So the statements must
+// name the schema of all that they call.
+func (s *Session) TryAsScript(ctx context.Context, sql string) error {
+	if s.TxStatus() == 'I' {
+		return s.Exec(ctx, sql)
 	}
-	return err
+	err := s.Exec(ctx, "SAVEPOINT "+attempted+"; "+sql+"; RELEASE SAVEPOINT "+attempted)
+	return s.back(ctx, err, "ROLLBACK TO SAVEPOINT "+attempted+"; RELEASE SAVEPOINT "+attempted)
 }
 
 // withoutPath keeps the rows of the statements around ours from the handlers.

@@ -3,7 +3,6 @@ package session
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net"
 	"net/netip"
 	"sync/atomic"
@@ -104,9 +103,6 @@ func (s *Session) Drop() { _ = s.pg.Conn().Close() }
 // Config is what the connection was made with.
 func (s *Session) Config() *pgx.ConnConfig { return s.conn.Config() }
 
-// Conn is for questions with parameters, which go by the extended protocol. Errors of them are to be given to Because.
-func (s *Session) Conn() *pgx.Conn { return s.conn }
-
 // IsClosed reports whether the connection is known to be gone.
 func (s *Session) IsClosed() bool { return s.conn.IsClosed() }
 
@@ -128,19 +124,4 @@ func (s *Session) Local() bool {
 		return remote.IP.IsLoopback()
 	}
 	return false
-}
-
-// Because gives the right reason for an error of what went by Conn: that the watcher has ended it, or that the connection is gone.
-// What the other methods return needs none.
-func (s *Session) Because(ctx context.Context, err error) error {
-	var pe *pgconn.PgError
-	switch {
-	case err == nil || ctx.Err() != nil:
-		return err
-	case s.watcher.hasCause():
-		return s.watcher.because(err)
-	case s.conn.IsClosed() && !errors.As(err, &pe) && !Lost(err):
-		return &LostError{err}
-	}
-	return err
 }

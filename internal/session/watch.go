@@ -54,9 +54,6 @@ func watch(ctx context.Context, s *Session) *watcher {
 	return w
 }
 
-// hasCause reports whether the watcher has ended something, and nobody has asked for the reason yet.
-func (w *watcher) hasCause() bool { return w != nil && w.cause.Load() != nil }
-
 // end stops looking.
 func (w *watcher) end() {
 	if w == nil || w.stop == nil {

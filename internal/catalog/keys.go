@@ -1,0 +1,125 @@
+package catalog
+
+import "context"
+
+// ForeignKey is one constraint, as a check needs it. Names are quoted.
+type ForeignKey struct {
+	OID                 uint32
+	Name, Table, Parent string   // the tables with ONLY before them where their children are none of theirs
+	Full                bool     // MATCH FULL
+	Hidden              bool     // row security hides rows of one of the two, or the role may not read one
+	From, To, Equal     []string // columns of Table, columns of Parent, operators parent = table
+	Collate             []string // " COLLATE …" behind the table's column where the parent's column has another collation
+}
+
+// foreignKeyQuery finds foreign keys. A key of a partitioned table is there once, not for each partition. ONLY is what the server's
+// own triggers use: a plain inheritance child's rows belong to neither side.
+const foreignKeyQuery = `
+SELECT c.oid, quote_ident(c.conname),
+	CASE WHEN f.relkind = 'r' THEN 'ONLY ' ELSE '' END || format('%I.%I', fn.nspname, f.relname),
+	CASE WHEN p.relkind = 'r' THEN 'ONLY ' ELSE '' END || format('%I.%I', pn.nspname, p.relname),
+	c.confmatchtype = 'f',
+	row_security_active(f.oid) OR row_security_active(p.oid)
+	OR EXISTS (SELECT 1 FROM unnest(c.conkey) k(n) WHERE NOT has_column_privilege(f.oid, k.n, 'SELECT'))
+	OR EXISTS (SELECT 1 FROM unnest(c.confkey) k(n) WHERE NOT has_column_privilege(p.oid, k.n, 'SELECT')),
+	array(SELECT quote_ident(a.attname) FROM unnest(c.conkey) WITH ORDINALITY k(n, i)
+		JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.n ORDER BY k.i),
+	array(SELECT quote_ident(a.attname) FROM unnest(c.confkey) WITH ORDINALITY k(n, i)
+		JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.n ORDER BY k.i),
+	array(SELECT format('OPERATOR(%I.%s)', onn.nspname, o.oprname) FROM unnest(c.conpfeqop) WITH ORDINALITY k(n, i)
+		JOIN pg_operator o ON o.oid = k.n JOIN pg_namespace onn ON onn.oid = o.oprnamespace ORDER BY k.i),
+	array(SELECT CASE WHEN pa.attcollation <> 0 AND pa.attcollation <> fa.attcollation THEN format(' COLLATE %I.%I', cn.nspname, co.collname) ELSE '' END
+		FROM unnest(c.conkey, c.confkey) WITH ORDINALITY k(fromn, ton, i)
+		JOIN pg_attribute fa ON fa.attrelid = c.conrelid AND fa.attnum = k.fromn
+		JOIN pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = k.ton
+		LEFT JOIN pg_collation co ON co.oid = pa.attcollation LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace ORDER BY k.i)
+FROM pg_constraint c
+JOIN pg_class f ON f.oid = c.conrelid JOIN pg_namespace fn ON fn.oid = f.relnamespace
+JOIN pg_class p ON p.oid = c.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
+WHERE c.contype = 'f' AND c.conparentid = 0 AND `
+
+func foreignKeys(ctx context.Context, q Querier, condition string, args ...any) ([]ForeignKey, error) {
+	return collect(ctx, q.Ask, foreignKeyQuery+condition+" ORDER BY 2, 1", args, func(k *ForeignKey) []any {
+		return []any{&k.OID, &k.Name, &k.Table, &k.Parent, &k.Full, &k.Hidden, &k.From, &k.To, &k.Equal, &k.Collate}
+	})
+}
+
+// ForeignKeys gives the keys of tables and those that point at them. Keys marked NOT VALID promise nothing and are left out.
+func ForeignKeys(ctx context.Context, q Querier, oids []uint32) ([]ForeignKey, error) {
+	return foreignKeys(ctx, q, "c.convalidated AND (c.conrelid = ANY ($1::oid[]) OR c.confrelid = ANY ($1::oid[]))", oids)
+}
+
+// ForeignKeyNamed gives a table's key of a name, both schema-qualified and quoted, valid or not.
+func ForeignKeyNamed(ctx context.Context, q Querier, table, name string) ([]ForeignKey, error) {
+	return foreignKeys(ctx, q, "quote_ident(c.conname) = $1::text AND c.conrelid = $2::text::regclass", name, table)
+}
+
+// HasConstraint reports whether a table has a constraint of a name, both as for ForeignKeyNamed.
+func HasConstraint(ctx context.Context, q Querier, table, name string) (has bool, err error) {
+	return has, q.Ask(ctx, "SELECT EXISTS (SELECT 1 FROM pg_constraint WHERE conrelid = $1::text::regclass AND quote_ident(conname) = $2::text)",
+		[]any{table, name}, []any{&has}, nil)
+}
+
+// Reference is a foreign key between two tables.
+type Reference struct {
+	Child, Parent uint32
+	Name          string // of the key and its table, for people
+}
+
+const referenceQuery = `SELECT k.conrelid, k.confrelid, format('%I of %I.%I', k.conname, n.nspname, c.relname)
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE k.contype = 'f' AND k.conrelid = ANY ($1::oid[]) AND k.confrelid = ANY ($1::oid[]) AND k.conrelid <> k.confrelid`
+
+// References gives the foreign keys between different ones of the tables.
+func References(ctx context.Context, q Querier, oids []uint32) ([]Reference, error) {
+	return references(ctx, q, referenceQuery, oids)
+}
+
+// FirmReferences gives those of References that cannot be deferred, and belong to a table that is not the role's.
+func FirmReferences(ctx context.Context, q Querier, oids []uint32) ([]Reference, error) {
+	return references(ctx, q, referenceQuery+" AND NOT k.condeferrable AND NOT pg_has_role(c.relowner, 'USAGE')", oids)
+}
+
+func references(ctx context.Context, q Querier, sql string, oids []uint32) ([]Reference, error) {
+	return collect(ctx, q.Ask, sql, []any{oids}, func(r *Reference) []any { return []any{&r.Child, &r.Parent, &r.Name} })
+}
+
+const outsideQuery = `SELECT c.oid FROM pg_class c WHERE c.oid = ANY ($1::oid[]) AND (c.relkind NOT IN ('r', 'p', 'f')
+	OR EXISTS (SELECT 1 FROM pg_constraint k WHERE k.contype = 'f' AND k.confrelid = c.oid AND k.conrelid <> ALL ($1::oid[])))`
+
+// NotTruncated gives those of the relations that TRUNCATE of all of them together would refuse: views, and tables that others refer to.
+func NotTruncated(ctx context.Context, q Querier, oids []uint32) ([]uint32, error) {
+	return collect(ctx, q.Ask, outsideQuery, []any{oids}, func(oid *uint32) []any { return []any{oid} })
+}
+
+// PlainKey is a foreign key of one column whose values are compared as numbers or UUIDs are.
+type PlainKey struct {
+	OID           uint32
+	Table         uint32
+	Column        string
+	Parent        uint32
+	ParentColumn  string
+	ParentName    string // schema-qualified and quoted
+	ParentColumnQ string // quoted
+}
+
+const plainKeyQuery = `
+SELECT c.oid, c.conrelid, fa.attname::text, c.confrelid, pa.attname::text, format('%I.%I', n.nspname, p.relname), quote_ident(pa.attname)
+FROM pg_constraint c
+JOIN pg_class f ON f.oid = c.conrelid JOIN pg_class p ON p.oid = c.confrelid
+JOIN pg_namespace n ON n.oid = p.relnamespace
+JOIN pg_attribute fa ON fa.attrelid = f.oid AND fa.attnum = c.conkey[1]
+JOIN pg_attribute pa ON pa.attrelid = p.oid AND pa.attnum = c.confkey[1]
+JOIN pg_operator o ON o.oid = c.conpfeqop[1]
+WHERE c.contype = 'f' AND c.convalidated AND c.conparentid = 0 AND array_length(c.conkey, 1) = 1 AND f.relkind = 'r' AND p.relkind = 'r'
+	AND NOT f.relispartition AND NOT p.relispartition -- rows come to those by other names
+	AND o.oprname = '=' AND o.oprnamespace = 'pg_catalog'::regnamespace
+	AND (fa.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) AND pa.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
+		OR fa.atttypid = 'uuid'::regtype AND pa.atttypid = 'uuid'::regtype)`
+
+// PlainKeys gives all of them.
+func PlainKeys(ctx context.Context, q Querier) ([]PlainKey, error) {
+	return collect(ctx, q.Ask, plainKeyQuery, nil, func(k *PlainKey) []any {
+		return []any{&k.OID, &k.Table, &k.Column, &k.Parent, &k.ParentColumn, &k.ParentName, &k.ParentColumnQ}
+	})
+}

@@ -1,0 +1,146 @@
+package catalog
+
+import "context"
+
+// Relation is a table (or view) that a script will touch.
+type Relation struct {
+	OID                                      uint32
+	Kind                                     string // pg_class.relkind
+	Name                                     string // schema-qualified and quoted
+	Owner                                    string
+	Owned, Usage                             bool // the role has the owner's rights, and may look into the schema
+	Instead                                  bool // a view that INSTEAD OF triggers write for
+	Hidden                                   bool // row security applies to the role
+	MayInsert, MayTruncate, MayLock, MayRead bool
+	Columns                                  []string
+	Written                                  []string // what each column is: "", "generated" or "identity"
+	Insertable                               []bool   // by privilege
+}
+
+// relationQuery finds relations: by schema $1 and name $2, or by oid $3 where the schema is "".
+const relationQuery = `
+SELECT i, c.oid, c.relkind::text, format('%I.%I', n.nspname, c.relname), pg_get_userbyid(c.relowner)::text, pg_has_role(c.relowner, 'USAGE'),
+	has_schema_privilege(n.oid, 'USAGE'), has_table_privilege(c.oid, 'INSERT'), has_table_privilege(c.oid, 'TRUNCATE'),
+	has_table_privilege(c.oid, 'UPDATE,DELETE,TRUNCATE'), has_any_column_privilege(c.oid, 'SELECT'),
+	c.relkind = 'v' AND EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgtype & 64 <> 0 AND t.tgtype & 4 <> 0),
+	row_security_active(c.oid),
+	array(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
+	array(SELECT CASE WHEN a.attgenerated <> '' THEN 'generated' WHEN a.attidentity = 'a' THEN 'identity' ELSE '' END
+		FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
+	array(SELECT has_column_privilege(c.oid, a.attnum, 'INSERT')
+		FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)
+FROM unnest($1::text[], $2::text[], $3::oid[]) WITH ORDINALITY asked(nsp, rel, oid, i)
+JOIN pg_class c ON c.relkind IN ('r', 'p', 'v', 'f', 'm') AND CASE nsp WHEN '' THEN c.oid = asked.oid ELSE c.relname = rel::name END
+JOIN pg_namespace n ON n.oid = c.relnamespace AND (nsp = '' OR n.nspname = nsp::name)`
+
+// Relations gives what names mean, each a schema ("" for none given) and a relation; nil where there is none. quote writes a name as
+// SQL does.
+func Relations(ctx context.Context, q Querier, schemas, relations []string, quote func(parts ...string) string) ([]*Relation, error) {
+	var bare []string
+	for i, schema := range schemas {
+		if schema == "" {
+			bare = append(bare, quote(relations[i]))
+		}
+	}
+	meant, err := Names(ctx, q, bare)
+	if err != nil {
+		return nil, err
+	}
+	oids := make([]uint32, len(relations))
+	for i, schema := range schemas {
+		if schema == "" {
+			oids[i], meant = meant[0], meant[1:]
+		}
+	}
+	type row struct {
+		i int
+		Relation
+	}
+	found, err := collect(ctx, q.Ask, relationQuery, []any{schemas, relations, oids}, func(r *row) []any {
+		return []any{&r.i, &r.OID, &r.Kind, &r.Name, &r.Owner, &r.Owned, &r.Usage, &r.MayInsert, &r.MayTruncate, &r.MayLock, &r.MayRead, &r.Instead, &r.Hidden,
+			&r.Columns, &r.Written, &r.Insertable}
+	})
+	all := make([]*Relation, len(relations))
+	for _, f := range found {
+		all[f.i-1] = &f.Relation
+	}
+	return all, err
+}
+
+// Named is a relation by its name.
+type Named struct {
+	OID          uint32
+	Schema, Name string
+	View         bool
+}
+
+const tablesQuery = `SELECT c.oid, n.nspname::text, c.relname::text, c.relkind = 'v' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 2, 3 LIMIT $1::int8`
+
+// Tables lists what rows can go to, sorted by schema and name; at most limit of them, or all for 0.
+func Tables(ctx context.Context, q Querier, limit int) ([]Named, error) {
+	var most any
+	if limit > 0 {
+		most = limit
+	}
+	return collect(ctx, q.Ask, tablesQuery, []any{most}, func(n *Named) []any { return []any{&n.OID, &n.Schema, &n.Name, &n.View} })
+}
+
+const qualifiedQuery = `SELECT c.oid, format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ANY ($1::oid[])`
+
+// Qualified gives the names of relations, schema-qualified and quoted where PostgreSQL needs it.
+func Qualified(ctx context.Context, q Querier, oids []uint32) (map[uint32]string, error) {
+	names := map[uint32]string{}
+	var oid uint32
+	var name string
+	return names, q.Ask(ctx, qualifiedQuery, []any{oids}, []any{&oid, &name}, func() error {
+		names[oid] = name
+		return nil
+	})
+}
+
+// Column is a column of a relation, by what its type is below domains.
+type Column struct {
+	Name        string
+	Generated   bool   // the server computes its values
+	Type        string // pg_type.typname
+	Category    string // pg_type.typcategory
+	Composite   uint32 // the relation of its fields, 0 if it has none
+	Array       bool
+	Element     string // of an array: its elements' type
+	OfComposite uint32 // of an array: the relation of its elements' fields, 0 if they have none
+}
+
+const columnsQuery = `
+SELECT a.attname::text, a.attgenerated <> '', base.typname::text, base.typcategory::text, base.typrelid, e.oid IS NOT NULL, coalesce(e.typname::text, ''), coalesce(e.typrelid, 0)
+FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_type b1 ON t.typtype = 'd' AND b1.oid = t.typbasetype
+LEFT JOIN pg_type b2 ON b1.typtype = 'd' AND b2.oid = b1.typbasetype
+JOIN pg_type base ON base.oid = coalesce(b2.oid, b1.oid, t.oid)
+LEFT JOIN pg_type e ON e.typarray = base.oid
+WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`
+
+// Columns gives the columns of a relation, in its order.
+func Columns(ctx context.Context, q Querier, relation uint32) ([]Column, error) {
+	return collect(ctx, q.Ask, columnsQuery, []any{relation}, func(c *Column) []any {
+		return []any{&c.Name, &c.Generated, &c.Type, &c.Category, &c.Composite, &c.Array, &c.Element, &c.OfComposite}
+	})
+}
+
+const counterQuery = `SELECT t, pg_stat_get_xact_tuples_inserted(t), pg_stat_get_xact_tuples_updated(t) + pg_stat_get_xact_tuples_deleted(t) FROM unnest($1::oid[]) t`
+
+// Counter is what the transaction has done to a table.
+type Counter struct {
+	OID               uint32
+	Inserted, Changed int64 // rows; changed are those updated or deleted
+}
+
+// Counters gives what the transaction has done to tables, by the server's own count.
+func Counters(ctx context.Context, q Querier, oids []uint32) ([]Counter, error) {
+	return collect(ctx, q.Ask, counterQuery, []any{oids}, func(c *Counter) []any { return []any{&c.OID, &c.Inserted, &c.Changed} })
+}
+
+// MaySet reports whether the role was granted SET on a parameter. The server must be of version 15 or later.
+func MaySet(ctx context.Context, q Querier, parameter string) (may bool, err error) {
+	return may, q.Ask(ctx, "SELECT has_parameter_privilege($1::text, 'SET')", []any{parameter}, []any{&may}, nil)
+}

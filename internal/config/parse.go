@@ -345,7 +345,7 @@ func literal(text string) bool { return strings.HasPrefix(text, "${{") }
 // quotable says whether a value may be repeated in an error: it is short, and it cannot hold a secret.
 func (d Setting) quotable(text string) bool {
 	const long = 100 // bytes
-	return !d.secret && !d.list && !(d.Name == "archive" && isAddress(text)) && len(text) <= long && !strings.ContainsAny(text, "{\n?") &&
+	return !d.secret && !d.list && !holdsPassword(text) && !(d.Name == "archive" && isAddress(text)) && len(text) <= long && !strings.ContainsAny(text, "{\n?") &&
 		!strings.Contains(text[min(1, len(text)):], "@")
 }
 

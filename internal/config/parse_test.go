@@ -241,6 +241,15 @@ func TestParseRefuses(t *testing.T) {
 		{"overrides, no file", []string{"--overrides=@none.yaml"}, nil, `--overrides "@none.yaml" cannot be read: no such file or directory`},
 		{"connection, broken", []string{`--connection={"password":"hunter22"`}, nil, "--connection begins like a JSON object but is " +
 			`not one; it should be like {"host": "db.example.com", "port": 5432, "database_name": "…", "username": "…", "password": "…", "tls": true}`},
+		{"connection, URL", []string{"--connection=postgres://u:hunter22@db.example.com:6543/d?sslmode=disable"}, nil, "--connection is a connection string, where the " +
+			"name of a connection that is stored in Fabricate is meant, or an object: write {\"host\": \"db.example.com\", \"port\": 6543, \"database_name\": \"d\", " +
+			"\"username\": \"u\", \"password\": \"…\", \"tls\": false}"},
+		{"connection, .NET", []string{"--connection=Host=localhost;Username=u;Password=hunter22;Database=d"}, nil, "--connection is a connection string, where the " +
+			"name of a connection that is stored in Fabricate is meant, or an object: write {\"host\": \"localhost\", \"port\": 5432, \"database_name\": \"d\", " +
+			"\"username\": \"u\", \"password\": \"…\", \"tls\": true}; it " + notFromHere},
+		{"connection, broken URL", []string{"--connection=postgres://u:hunt@er22@db/d"}, nil, "--connection is a connection string, where the " +
+			"name of a connection that is stored in Fabricate is meant, or an object: write {\"host\": \"db.example.com\", \"port\": 5432, \"database_name\": \"…\", " +
+			"\"username\": \"…\", \"password\": \"…\", \"tls\": true}"},
 		{"variables, no =", []string{"--variables=a"}, nil, `--variables has a line without =, beginning with "a"; write name=value`},
 		{"variables, name", []string{"--variables=a-b=1"}, nil,
 			`--variables has the name "a-b", where psql allows letters, digits and underscores only`},
@@ -388,6 +397,9 @@ func TestParseWarns(t *testing.T) {
 		{"http on this machine", "--api-url=http://127.0.0.1:8080/api/v1", ""},
 		{"overrides", `--overrides={"entites":{}}`,
 			`overrides has "entites" at its top, where the API knows variables and entities: did you mean entities?; it is sent on`},
+		{"connection to this machine", `--connection={"host":"localhost","port":5432,"database":"d"}`, "connection has \"database\" at its top, where the API " +
+			"knows host, port, database_name, username, password and tls; it is sent on\nconnection " + notFromHere},
+		{"connection elsewhere", `--connection={"host":"db.example.com"}`, ""},
 		{"password as a flag", "--database-url=host=db user=u dbname=d password=hunter22",
 			"--database-url can be read in the process list while this runs; set FABRICATE_DATABASE_URL in the environment instead"},
 		{"no password in a flag", "--database-url=postgres://u@db:5432/d", ""},

@@ -18,6 +18,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/conninfo"
 	"github.com/fabricate-seed/fabricate-seed/internal/overrides"
 )
 
@@ -189,6 +190,9 @@ func setFormat(s *Settings, v string) error {
 // setConnection takes the name of a stored connection, or a JSON object. An object's text is never repeated in an
 // error: it holds a password.
 func setConnection(s *Settings, v string) error {
+	if conninfo.Is(v) {
+		return s.connectionString(v)
+	}
 	if !strings.HasPrefix(v, "{") {
 		if strings.ContainsFunc(v, unicode.IsControl) {
 			return errors.New("is neither one line (the name of a stored connection) nor a JSON object")
@@ -198,16 +202,57 @@ func setConnection(s *Settings, v string) error {
 		return err
 	}
 	s.secrets = append(s.secrets, v)
-	var object map[string]any
-	if err := json.Unmarshal([]byte(v), &object); err != nil {
-		return errors.New("begins like a JSON object but is not one; it should be like " +
-			`{"host": "db.example.com", "port": 5432, "database_name": "…", "username": "…", "password": "…", "tls": true}`)
+	var keys map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(v), &keys); err != nil {
+		return errors.New("begins like a JSON object but is not one; it should be like " + connectionObject("db.example.com", 5432, "…", "…", true))
 	}
 	s.Connection = json.RawMessage(v)
-	if password, ok := object["password"].(string); ok {
-		s.secrets = append(s.secrets, password)
+	var host, password string // whether they are texts is the API's to say
+	_, _ = json.Unmarshal(keys["host"], &host), json.Unmarshal(keys["password"], &password)
+	s.secrets = append(s.secrets, password, strings.Trim(string(keys["password"]), `"`))
+	s.warnOfKeys("connection", keys, "host", "port", "database_name", "username", "password", "tls")
+	if s.unreachable(host) {
+		s.Warnings = append(s.Warnings, "connection "+notFromHere)
 	}
 	return nil
+}
+
+// notFromHere completes a sentence that begins with connection.
+const notFromHere = "names this machine: Fabricate connects to it from its own servers, where that is another one. Give an address that " +
+	"can be reached from there"
+
+// unreachable says whether a host is this machine alone, which Fabricate is not on.
+func (s *Settings) unreachable(host string) bool {
+	api, err := url.Parse(s.APIURL)
+	ip, _ := netip.ParseAddr(host)
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	return (err != nil || !loopback(api.Hostname())) &&
+		(loopback(host) || ip.IsUnspecified() || strings.HasSuffix(host, ".localhost") || host == "host.docker.internal" || strings.HasPrefix(host, "/"))
+}
+
+// connectionString refuses what belongs in database-url, and says how it is written here.
+func (s *Settings) connectionString(v string) error {
+	s.secrets = append(s.secrets, v)
+	target, err := conninfo.Parse(v, func(string) string { return "" })
+	s.secrets = append(s.secrets, target.Secrets...)
+	object, more := connectionObject("db.example.com", 5432, "…", "…", true), ""
+	if c := target.Config; err == nil {
+		object = connectionObject(c.Host, c.Port, c.Database, c.User, c.TLSConfig != nil)
+		if s.unreachable(c.Host) {
+			more = "; it " + notFromHere
+		}
+	}
+	return errors.New("is a connection string, where the name of a connection that is stored in Fabricate is meant, or an object: write " +
+		object + more)
+}
+
+// connectionObject shows how a connection is written, without its password.
+func connectionObject(host string, port uint16, database, user string, tls bool) string {
+	quoted := func(text string) string {
+		b, _ := json.Marshal(text)
+		return string(b)
+	}
+	return fmt.Sprintf(`{"host": %s, "port": %d, "database_name": %s, "username": %s, "password": "…", "tls": %t}`, quoted(host), port, quoted(database), quoted(user), tls)
 }
 
 // setOverrides takes JSON or YAML, inline or from a file. Of a file nothing is told but where it cannot be read: it need not be

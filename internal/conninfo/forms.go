@@ -18,6 +18,12 @@ const (
 	adoNET                // Host=…;Username=…, also ODBC and PHP's PDO
 )
 
+// Is says whether a text is meant as a connection string, right or wrong.
+func Is(text string) bool {
+	first, _, ok := strings.Cut(text, "=")
+	return strings.Contains(text, "://") || javaPrefix.MatchString(text) || pdo.MatchString(text) || ok && known(strings.TrimSpace(first))
+}
+
 // read takes the text apart by its form.
 func (r *reader) read(text string) {
 	text = r.unwrap(text)

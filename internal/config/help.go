@@ -17,21 +17,24 @@ func HelpText(topic string) string {
 	switch topic {
 	case Load:
 		b.WriteString("Load a zip, a folder or a .sql file that is already here into PostgreSQL.\n\n" +
-			"Usage:\n  fabricate-seed load PATH [flags]\n")
+			"Usage:\n  fabricate-seed load PATH [flags]\n" + examples(
+			"load seed-data.zip", "load exports/shop --before db/schema.sql --transaction none --jobs 4", "load seed-data.zip --if-not-empty keep --foreign-keys enforce"))
 	case Cache:
 		b.WriteString("Show what cache-dir holds, or clear it: of what is damaged, superseded or left behind by killed runs; by age, as max-age\n" +
 			"says, unless only max-size is given; and by size, the oldest first, as max-size says, if it is given.\n\n" +
-			"Usage:\n  fabricate-seed cache list [flags]\n  fabricate-seed cache prune [flags]\n")
+			"Usage:\n  fabricate-seed cache list [flags]\n  fabricate-seed cache prune [flags]\n" + examples(
+			"cache list --cache-dir .cache/fabricate", "cache prune --cache-dir .cache/fabricate --max-age 168h", "cache prune --cache-dir .cache/fabricate --max-size 10GiB"))
 	case Demo:
 		b.WriteString("Show the whole path on this machine, without an account: a simulated API, a throwaway PostgreSQL, a\n" +
-			"shop database generated, downloaded and loaded.\n\nUsage:\n  fabricate-seed demo\n")
+			"shop database generated, downloaded and loaded.\n\nUsage:\n  fabricate-seed demo\n" + examples(
+			"demo", "demo --output json", "demo 2>demo.log"))
 		return b.String()
 	case Version:
-		b.WriteString("Print the version.\n\nUsage:\n  fabricate-seed version\n")
+		b.WriteString("Print the version.\n\nUsage:\n  fabricate-seed version\n" + examples("version", "--version", "-v"))
 		return b.String()
 	case Run:
 		b.WriteString("Generate a Fabricate database, download it and load it into PostgreSQL.\n\n" +
-			"Usage:\n  fabricate-seed [run] [flags]\n")
+			"Usage:\n  fabricate-seed [run] [flags]\n" + runExamples())
 	default:
 		b.WriteString(`Turn a Fabricate database into rows in PostgreSQL.
 
@@ -42,7 +45,7 @@ Usage:
   fabricate-seed demo                the whole path on this machine, without an account
   fabricate-seed version             print the version
   fabricate-seed help [COMMAND]      this text; also COMMAND --help
-`)
+` + runExamples())
 	}
 	b.WriteString(`
 Every setting is a flag, an input of the action and an environment variable: --poll-interval, poll-interval and
@@ -61,17 +64,14 @@ FABRICATE_POLL_INTERVAL. Flag beats input beats environment beats default; an em
 		if d.Shown() != "" {
 			help += " (default: " + d.Shown() + ")"
 		}
-		flag := "--" + d.Name + " " + d.Values
-		if d.Values == "true|false" { // pflag takes the value of a boolean only with =
-			flag = "--" + d.Name + "=" + d.Values
-		}
-		writeFlag(&b, flag, help)
+		writeFlag(&b, "--"+d.Name+" "+d.Values, help)
 	}
 	if topic == Load || topic == Cache {
 		b.WriteString("\nOutput:\n")
 	}
 	writeFlag(&b, "--output text|json", "json: one JSON line with the outcome on standard output; all else goes to standard error")
 	writeFlag(&b, "-h, --help", "Show this text")
+	writeFlag(&b, "-v, --version", "Show the version")
 	b.WriteString("\nExit codes: 0 done, 1 unexpected, 2 settings, 3 the API said no, 4 timeout, 5 download, archive or script,\n" +
 		"6 database, 130 interrupted.\n")
 	return b.String()
@@ -86,6 +86,18 @@ func concerns(topic string, d Setting) bool {
 		return slices.Contains([]string{"cache-dir", "max-age", "max-size"}, d.Name)
 	}
 	return true
+}
+
+func runExamples() string {
+	return "\nExamples, with FABRICATE_API_KEY and DATABASE_URL in the environment:\n" + exampleLines(
+		"--workspace shop --database shop", "--workspace shop --database shop --format csv --entity orders --overrides @overrides.yaml",
+		"--workspace shop --database shop --load false --data-dir seed-data")
+}
+
+func examples(lines ...string) string { return "\nExamples:\n" + exampleLines(lines...) }
+
+func exampleLines(lines ...string) string {
+	return "  fabricate-seed " + strings.Join(lines, "\n  fabricate-seed ") + "\n"
 }
 
 // writeFlag writes one line of the table, with the help wrapped beside the flag.

@@ -31,7 +31,7 @@ func Parse(args, environ []string) (Settings, error) {
 		getenv:   func(name string) string { return p.env[name] },
 	}
 	if p.flags(args) {
-		return p.settings, nil
+		return p.settings, p.err()
 	}
 	p.inputs()
 	p.unknownVariables()
@@ -126,7 +126,29 @@ func (v *flagValue) Set(text string) error {
 	return nil
 }
 
-// flags reads the command line. It reports true when that is all there is to do: help or version was asked for.
+// joined puts a boolean flag and the true or false behind it together: pflag takes the value of one only with =.
+func joined(args []string) []string {
+	var all []string
+	for i := 0; i < len(args); i++ {
+		name, isFlag := strings.CutPrefix(args[i], "--")
+		if args[i] == "--" {
+			return append(all, args[i:]...)
+		}
+		boolean := slices.ContainsFunc(List(), func(d Setting) bool { return d.Name == name && d.Values == trueOrFalse })
+		if isFlag && boolean && i+1 < len(args) {
+			if _, ok := truth(args[i+1]); ok {
+				all = append(all, args[i]+"="+args[i+1])
+				i++
+				continue
+			}
+		}
+		all = append(all, args[i])
+	}
+	return all
+}
+
+// flags reads the command line. It reports true when that is all there is to do: help or version was asked for, or a command that
+// is not there.
 func (p *parser) flags(args []string) (done bool) {
 	set := pflag.NewFlagSet("fabricate-seed", pflag.ContinueOnError)
 	set.SetOutput(io.Discard)
@@ -136,17 +158,17 @@ func (p *parser) flags(args []string) (done bool) {
 	for _, d := range List() {
 		v := &flagValue{list: d.list}
 		flag := set.VarPF(v, d.Name, "", d.Help)
-		if d.Values == "true|false" {
+		if d.Values == trueOrFalse {
 			flag.NoOptDefVal = "true"
 		}
 		given[d.Name] = v
 		names = append(names, "--"+d.Name)
 	}
 	help := set.BoolP("help", "h", false, "")
-	version := set.Bool("version", false, "")
+	version := set.BoolP("version", "v", false, "")
 	output := set.String("output", "text", "")
 
-	if err := set.Parse(args); err != nil {
+	if err := set.Parse(joined(args)); err != nil {
 		p.find("%s", flagError(err))
 	}
 	for _, d := range List() {
@@ -168,8 +190,7 @@ func (p *parser) flags(args []string) (done bool) {
 			words = slices.DeleteFunc(words, func(w string) bool { return w == word })
 		}
 	}
-	p.command(words, *help, *version)
-	return p.settings.Command == Help || p.settings.Command == Version && len(p.findings) == 0
+	return p.command(words, *help, *version)
 }
 
 // flagError words pflag's error without the value, which may be secret.
@@ -188,8 +209,8 @@ func flagError(err error) string {
 	return "the command line cannot be read"
 }
 
-// command reads what is left of the command line: the command and, for load, its path.
-func (p *parser) command(words []string, help, version bool) {
+// command reads what is left of the command line: the command and, for load, its path. It reports true as flags does.
+func (p *parser) command(words []string, help, version bool) (done bool) {
 	commands := []string{Run, Load, Cache, Demo, Version, Help}
 	unknownFlags := len(p.findings) > 0
 	var rest []string
@@ -197,26 +218,30 @@ func (p *parser) command(words []string, help, version bool) {
 		p.settings.Command, rest = words[0], words[1:]
 	}
 	switch {
-	case help:
+	case help: // whatever else is wrong
 		if len(words) > 0 && slices.Contains(commands, words[0]) {
 			p.settings.Topic = words[0]
 		}
-		p.settings.Command = Help
-		return
+		p.settings.Command, p.findings = Help, nil
+		return true
 	case version:
 		p.settings.Command = Version
-		return
+		return !unknownFlags
 	}
 	switch p.settings.Command {
 	case Help:
-		if len(rest) > 0 && slices.Contains(commands, rest[0]) {
+		p.findings = nil
+		if len(rest) > 0 {
 			p.settings.Topic = rest[0]
+			if !slices.Contains(commands, rest[0]) {
+				p.find("unknown command %s%s", rest[0], didYouMean(rest[0], commands))
+			}
 		}
-		return
+		return true
 	case Load:
 		if len(rest) == 0 {
 			p.find("load needs a path: fabricate-seed load PATH, where PATH is a zip, a folder or a .sql file")
-			return
+			return false
 		}
 		if p.given("archive") {
 			p.find("load %s and %s both name what to load; give one", rest[0], p.spell("archive"))
@@ -228,26 +253,23 @@ func (p *parser) command(words []string, help, version bool) {
 		if len(rest) == 0 || !slices.Contains(actions, rest[0]) {
 			p.find("cache needs to be told what to do: fabricate-seed cache list, or fabricate-seed cache prune%s",
 				didYouMean(strings.Join(rest[:min(1, len(rest))], ""), actions))
-			return
+			return false
 		}
 		p.settings.Action, rest = rest[0], rest[1:]
 	case Run, Demo, Version:
 	default:
-		if unknownFlags { // it may well be the value of one of them
-			p.settings.Command = Run
-			return
-		}
-		p.find("unknown command %s%s", p.settings.Command, didYouMean(p.settings.Command, commands))
+		unknown := p.settings.Command
 		p.settings.Command = Run
-		return
+		if unknownFlags { // it may well be the value of one of them
+			return false
+		}
+		p.find("unknown command %s%s", unknown, didYouMean(unknown, commands))
+		return true
 	}
 	if len(rest) > 0 && !unknownFlags {
-		hint := ""
-		if _, ok := truth(rest[0]); ok {
-			hint = "; true and false are written with =, as in --fast=" + rest[0]
-		}
-		p.find("unexpected argument %s%s", rest[0], hint)
+		p.find("unexpected argument %s", rest[0])
 	}
+	return p.settings.Command == Version && len(p.findings) == 0
 }
 
 // inputs reads the action's inputs. GitHub makes INPUT_POLL-INTERVAL of poll-interval: upper case, spaces become

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -93,6 +94,9 @@ func TestParseAccepts(t *testing.T) {
 		{"flags after the command", []string{"run", "--jobs", "3", "--transaction", "none"}, nil, func(s Settings) any { return s.Jobs }, 3},
 		{"flags before the command", []string{"--jobs=3", "--transaction=none", "run"}, nil, func(s Settings) any { return s.Jobs }, 3},
 		{"bare boolean flag", []string{"--fast"}, []string{"FABRICATE_FAST=false"}, func(s Settings) any { return s.Fast }, true},
+		{"boolean with its value behind", []string{"--fast", "false", "run", "--analyze", "--summary", "no"}, nil,
+			func(s Settings) any { return s.Command + fmt.Sprint(s.Fast, s.Analyze, s.Summary) }, "runfalse true false"},
+		{"-v", []string{"-v"}, nil, func(s Settings) any { return s.Command }, Version},
 		{"no", nil, []string{"INPUT_ANALYZE=no"}, func(s Settings) any { return s.Analyze }, false},
 		{"0", nil, []string{"INPUT_SUMMARY=0"}, func(s Settings) any { return s.Summary }, false},
 		{"False", nil, []string{"INPUT_SYNC-SEQUENCES=False"}, func(s Settings) any { return s.SyncSequences }, false},
@@ -207,8 +211,12 @@ func TestParseRefuses(t *testing.T) {
 			"unknown environment variable FABRICATE_WORKSPASE: did you mean FABRICATE_WORKSPACE?"},
 		{"unknown command", []string{"laod", "x"}, nil, "unknown command laod: did you mean load?"},
 		{"argument too many", []string{"run", "x"}, nil, "unexpected argument x"},
-		{"boolean without =", []string{"run", "--fast", "false"}, nil,
-			"unexpected argument false; true and false are written with =, as in --fast=false"},
+		{"boolean that is none", []string{"run", "--fast", "falsch"}, nil, "unexpected argument falsch"},
+		{"help for what is not there", []string{"help", "laod"}, nil, "unknown command laod: did you mean load?"},
+		{"help for nonsense", []string{"help", "nonsense"}, []string{"INPUT_JOBS=x"}, "unknown command nonsense"},
+		{"another program's word", []string{"--db-url=x"}, nil, "unknown flag --db-url: did you mean --database-url?"},
+		{"another program's word, input", nil, []string{github, "INPUT_CONNECTION-STRING=x"}, "unknown input connection-string: did you mean database-url?"},
+		{"another program's word, variable", nil, []string{"FABRICATE_DB_URL=x"}, "unknown environment variable FABRICATE_DB_URL: did you mean FABRICATE_DATABASE_URL?"},
 		{"flag without its value", []string{"--timeout"}, nil, "--timeout needs a value: write --timeout VALUE"},
 		{"output", []string{"--output=xml"}, nil, `--output "xml" is neither text nor json`},
 		{"duration", nil, []string{github, "INPUT_TIMEOUT=soon"},
@@ -501,6 +509,39 @@ func TestUsed(t *testing.T) {
 		"entity=users from --entity, overrides=(16 bytes) from --overrides, load=false from FABRICATE_LOAD, variables=token from --variables"
 	if strings.Join(got, ", ") != want {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, ", "), want)
+	}
+}
+
+// The examples of the help are settings that can be meant, three for each command.
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"seed-data.zip": "PK", "exports/shop/load.sql": "", "db/schema.sql": "", "overrides.yaml": "variables: {}", ".cache/fabricate/x": ""} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, topic := range []string{"", Run, Load, Cache, Demo, Version} {
+		_, text, _ := strings.Cut(HelpText(topic), "\nExamples")
+		text, _, _ = strings.Cut(text, "\n\n")
+		n := 0
+		for line := range strings.Lines(text) {
+			words, ok := strings.CutPrefix(line, "  fabricate-seed")
+			if !ok {
+				continue
+			}
+			n++
+			words, _, _ = strings.Cut(words, " 2>")
+			if s, err := Parse(strings.Fields(words), generate(into, "GITHUB_WORKSPACE="+dir)); err != nil || topic != "" && s.Command != topic {
+				t.Errorf("%s: %s %v", line, s.Command, err)
+			}
+		}
+		if n != 3 {
+			t.Errorf("%d examples for %q", n, topic)
+		}
 	}
 }
 

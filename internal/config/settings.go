@@ -125,6 +125,9 @@ func (d Setting) Shown() string {
 // Env gives the name of the setting's environment variable.
 func (d Setting) Env() string { return "FABRICATE_" + screaming(d.Name) }
 
+// trueOrFalse are the values of a setting whose flag can stand alone.
+const trueOrFalse = "true|false"
+
 // The headings of the help, in the order of List.
 const (
 	groupGenerate = "Generate"
@@ -217,7 +220,7 @@ func List() []Setting {
 			set:  size(func(s *Settings) *int64 { return &s.MaxSize }),
 		},
 		{
-			Name: "allow-http", Default: "false", Values: "true|false", Group: groupData,
+			Name: "allow-http", Default: "false", Values: trueOrFalse, Group: groupData,
 			Help: "Let the data come over http from a host other than the API's, for the stores of self-hosted installations; it " +
 				"can then be read and changed on its way",
 			set: boolean(func(s *Settings) *bool { return &s.AllowHTTP }),
@@ -265,7 +268,7 @@ func List() []Setting {
 			set:  setJobs,
 		},
 		{
-			Name: "fast", Default: "true", Values: "true|false", Group: groupLoad,
+			Name: "fast", Default: "true", Values: trueOrFalse, Group: groupLoad,
 			Help: "false: send every statement as it is written",
 			set:  boolean(func(s *Settings) *bool { return &s.Fast }),
 		},
@@ -298,7 +301,7 @@ func List() []Setting {
 		},
 
 		{
-			Name: "sync-sequences", Default: "true", Values: "true|false", Group: groupAfter,
+			Name: "sync-sequences", Default: "true", Values: trueOrFalse, Group: groupAfter,
 			Help: "Move every sequence owned by a loaded table past its largest value",
 			set:  boolean(func(s *Settings) *bool { return &s.SyncSequences }),
 		},
@@ -308,7 +311,7 @@ func List() []Setting {
 			set:  choice(func(s *Settings) *string { return &s.ForeignKeys }, "check", "enforce", "off"),
 		},
 		{
-			Name: "analyze", Default: "true", Values: "true|false", Group: groupAfter,
+			Name: "analyze", Default: "true", Values: trueOrFalse, Group: groupAfter,
 			Help: "ANALYZE the loaded tables",
 			set:  boolean(func(s *Settings) *bool { return &s.Analyze }),
 		},
@@ -340,7 +343,7 @@ func List() []Setting {
 		},
 
 		{
-			Name: "summary", Default: "true", Values: "true|false", Group: groupReport,
+			Name: "summary", Default: "true", Values: trueOrFalse, Group: groupReport,
 			Help: "Write the job summary on GitHub",
 			set:  boolean(func(s *Settings) *bool { return &s.Summary }),
 		},

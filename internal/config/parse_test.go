@@ -495,6 +495,41 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
+// table-map is read whole, into what SQL writes.
+func TestTableMap(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		`users.csv=app.users`: `users.csv -> "app"."users"`, `users.csv = Users`: `users.csv -> "users"`, `x.csv=order items`: `x.csv -> "order items"`,
+		`x.csv=my-table`: `x.csv -> "my-table"`, `x.csv="My Table"`: `x.csv -> "My Table"`, `x.csv="a""b"."c.d"`: `x.csv -> "a""b"."c.d"`,
+		`a=b.csv=t`: `a=b.csv -> "t"`, `"a=b"=t`: `a=b -> "t"`, `x.csv="a=b"`: `x.csv -> "a=b"`, `"we""ird.csv"=t`: `we"ird.csv -> "t"`, `readme.csv=`: `readme.csv -> `,
+		`./app\users.csv=app . "Users"`: `app/users.csv -> "app"."Users"`, `x.csv=Ä$1`: `x.csv -> "Ä$1"`, `x.csv=1st`: `x.csv -> "1st"`, `x.csv=Order Items`: `x.csv -> "Order Items"`,
+		`x.csv`:            `--table-map has the line "x.csv", which has no =; write file=table, such as users.csv=app.users`,
+		`=t`:               `--table-map has the line "=t", which names no file; write file=table, such as users.csv=app.users`,
+		`x.csv="t`:         `--table-map has the line "x.csv=\"t", which has a double quote that is not closed; one in a name is doubled`,
+		`x.csv="t"x`:       `--table-map has the line "x.csv=\"t\"x", which has a table's name in quotes with something beside it, or nothing in it`,
+		`x.csv=t"x"`:       `--table-map has the line "x.csv=t\"x\"", which has a double quote within a table's name; the whole name stands in quotes, and one in it is doubled`,
+		`x.csv=a..b`:       `--table-map has the line "x.csv=a..b", which has a point with no name beside it; write schema.table, with names that hold a point in double quotes`,
+		`x.csv=a.`:         `--table-map has the line "x.csv=a.", which has a point with no name beside it; write schema.table, with names that hold a point in double quotes`,
+		`x.csv=a.b.c`:      `--table-map has the line "x.csv=a.b.c", which has more than a schema and a table; names that hold a point stand in double quotes`,
+		`"x.csv"y=t`:       `--table-map has the line "\"x.csv\"y=t", which has a file's name in quotes with something beside it, or nothing in it`,
+		"x.csv=a\nx.csv=b": `--table-map names the file x.csv twice`,
+	} {
+		s, err := Parse([]string{"--format=csv", "--table-map=" + line}, generate(into))
+		got := ""
+		if err != nil {
+			got, _, _ = strings.Cut(err.Error(), "\n")
+		}
+		for file, table := range s.TableMap {
+			if err == nil {
+				got = file + " -> " + table
+			}
+		}
+		if got != want {
+			t.Errorf("%s\ngot  %s\nwant %s", line, got, want)
+		}
+	}
+}
+
 func TestUsed(t *testing.T) {
 	t.Parallel()
 	s, err := Parse([]string{"--entity=users", "--variables=token=hunter22", `--overrides={"variables":{}}`}, generate("FABRICATE_LOAD=false"))

@@ -74,7 +74,7 @@ type Settings struct {
 	Jobs          int    // 1 to 64
 	Fast          bool
 	Variables     map[string]string
-	TableMap      map[string]string // file of a csv or jsonl export -> table, as SQL writes it
+	TableMap      map[string]string // file of a csv or jsonl export -> table, as SQL writes it, or "" to leave the file out
 	Before, After []string          // absolute paths of files that exist
 	IfNotEmpty    string            // replace, keep or fail
 	SyncSequences bool
@@ -280,7 +280,7 @@ func List() []Setting {
 		{
 			Name: "table-map", Values: "FILE=TABLE", Group: groupLoad, list: true,
 			Help: "Which file of a csv or jsonl export belongs to which table, where its name does not say so; one a line, " +
-				"such as users.csv=app.users",
+				"such as users.csv=app.users or x.csv=\"order items\". With nothing behind the = the file is left out",
 			set: setTableMap,
 		},
 		{

@@ -361,26 +361,6 @@ func setVariables(s *Settings, v string) error {
 	return nil
 }
 
-// setTableMap takes file=table lines.
-func setTableMap(s *Settings, v string) error {
-	s.TableMap = map[string]string{}
-	for line := range strings.Lines(v) {
-		if line = strings.TrimSpace(line); line == "" {
-			continue
-		}
-		file, table, ok := strings.Cut(line, "=")
-		file, table = strings.TrimSpace(file), strings.TrimSpace(table)
-		if !ok || file == "" || table == "" {
-			return fmt.Errorf("has the line %q; write file=table, such as users.csv=app.users", shorten(line, 40))
-		}
-		if _, twice := s.TableMap[file]; twice {
-			return fmt.Errorf("names the file %s twice", file)
-		}
-		s.TableMap[file] = table
-	}
-	return nil
-}
-
 // variableName is valid_variable_name of psql's variables.c: every byte above 127 counts as a letter there.
 func variableName(name string) bool {
 	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {

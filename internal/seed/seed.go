@@ -301,6 +301,9 @@ func (r *run) toLoad(files *archive.Archive, found data) (s source, why string, 
 	}
 	script, why, err := r.scriptToLoad(files, found)
 	if script != "" {
+		if err := r.unmatched(nil, nil); err != nil {
+			return s, "", err
+		}
 		s.script = load.Script{FS: files.FS(), Name: script}
 	}
 	return s, why, err

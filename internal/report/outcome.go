@@ -18,7 +18,10 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
-const maxListed = 50 // tables at the end of the log
+const (
+	maxListed = 50   // tables at the end of the log
+	maxValue  = 1000 // characters of an output that others have chosen
+)
 
 // Table is what was loaded into one table.
 type Table struct {
@@ -78,14 +81,14 @@ func (r *Report) listTables(tables []Table) {
 		return
 	}
 	listed := tables[:min(len(tables), maxListed)]
-	name, rows := len("table"), len("rows")
+	width, rows := len("table"), len("rows")
 	for _, t := range listed {
-		name = max(name, utf8.RuneCountInString(oneLine(t.Name)))
+		width = max(width, utf8.RuneCountInString(name(t.Name)))
 		rows = max(rows, len(count(t.Rows)))
 	}
-	r.text(fmt.Sprintf("%-*s  %*s", name, "table", rows, "rows"))
+	r.text(fmt.Sprintf("%-*s  %*s", width, "table", rows, "rows"))
 	for _, t := range listed {
-		r.text(fmt.Sprintf("%-*s  %*s", name, oneLine(t.Name), rows, count(t.Rows)))
+		r.text(fmt.Sprintf("%-*s  %*s", width, name(t.Name), rows, count(t.Rows)))
 	}
 	if more := int64(len(tables) - len(listed)); more > 0 {
 		var rest int64
@@ -102,7 +105,7 @@ var scriptPlace = regexp.MustCompile(`^(\S[^:\n]*):(\d+)(?::(\d+))?(?:$|[:, ])`)
 // fail tells the error: as the one annotation under GitHub, whose text the runner shows in the log as well, and in the
 // log elsewhere.
 func (r *Report) fail(failure error) {
-	text := strings.TrimRight(r.redactor.text(failure.Error()), "\n")
+	text := strings.TrimRight(limited(r.redactor.text(failure.Error())), "\n")
 	if !r.github {
 		r.text(r.paint(red, "error: ") + text)
 		return
@@ -110,7 +113,7 @@ func (r *Report) fail(failure error) {
 	fields := map[string]string{"title": "fabricate-seed: " + kind(problem.CodeOf(failure))}
 	var p *problem.Error
 	if errors.As(failure, &p) {
-		if m := scriptPlace.FindStringSubmatch(r.redactor.text(p.Where)); m != nil {
+		if m := scriptPlace.FindStringSubmatch(printable(limited(r.redactor.text(p.Where)))); m != nil {
 			fields["file"], fields["line"] = m[1], m[2]
 			if m[3] != "" {
 				fields["col"] = m[3]
@@ -165,17 +168,17 @@ type result struct {
 
 // result takes secrets out of the values, one by one: names and numbers of ours stay whole, whatever the secrets are.
 func (r *Report) result(o Outcome, failure error, took time.Duration) result {
-	clean := func(s string) string { return oneLine(r.redactor.text(s)) }
+	clean := func(s string) string { return cut(oneLine(limited(r.redactor.text(s))), maxValue) }
 	res := result{
-		TaskID: clean(o.TaskID), DataPath: r.redactor.text(o.DataPath), ContentType: clean(o.ContentType), SHA256: clean(o.SHA256),
+		TaskID: clean(o.TaskID), DataPath: limited(r.redactor.text(o.DataPath)), ContentType: clean(o.ContentType), SHA256: clean(o.SHA256),
 		Rows: o.Rows, Tables: make([]tableRows, 0, len(o.Tables)), Skipped: o.Skipped, CacheHit: o.CacheHit, DurationMS: took.Milliseconds(),
 		ExitCode: int(problem.CodeOf(failure)),
 	}
 	for _, t := range o.Tables {
-		res.Tables = append(res.Tables, tableRows{r.redactor.text(t.Name), t.Rows})
+		res.Tables = append(res.Tables, tableRows{cut(limited(r.redactor.text(t.Name)), maxValue), t.Rows})
 	}
 	if failure != nil {
-		res.Error = r.redactor.text(failure.Error())
+		res.Error = limited(r.redactor.text(failure.Error()))
 	}
 	return res
 }
@@ -202,17 +205,27 @@ func (r *Report) setOutputs(o Outcome, took time.Duration) {
 	}
 	res := r.result(o, nil, took)
 	r.toFile("outputs", func(action *githubactions.Action) {
-		// One line each: a value with line breaks could end its own block and begin another output.
-		action.SetOutput("task-id", res.TaskID)
-		action.SetOutput("data-path", oneLineKeepingSpaces(res.DataPath))
-		action.SetOutput("content-type", res.ContentType)
-		action.SetOutput("sha256", res.SHA256)
-		action.SetOutput("rows", strconv.FormatInt(res.Rows, 10))
-		action.SetOutput("tables", compactJSON(res.Tables))
-		action.SetOutput("skipped", strconv.FormatBool(res.Skipped))
-		action.SetOutput("cache-hit", strconv.FormatBool(res.CacheHit))
-		action.SetOutput("duration-ms", strconv.FormatInt(res.DurationMS, 10))
+		for _, out := range [][2]string{
+			{"task-id", res.TaskID}, {"data-path", oneLineKeepingSpaces(res.DataPath)}, {"content-type", res.ContentType}, {"sha256", res.SHA256},
+			{"rows", strconv.FormatInt(res.Rows, 10)}, {"tables", compactJSON(res.Tables)}, {"skipped", strconv.FormatBool(res.Skipped)},
+			{"cache-hit", strconv.FormatBool(res.CacheHit)}, {"duration-ms", strconv.FormatInt(res.DurationMS, 10)},
+		} {
+			r.setOutput(action, out[0], out[1])
+		}
 	})
+}
+
+// endOfValue is the line with which go-githubactions ends an output's value.
+const endOfValue = "_GitHubActionsFileCommandDelimeter_"
+
+// setOutput writes one output. Its value is one line: with line breaks, or as the line that ends one, it could be the end of its own block,
+// and what follows another output.
+func (r *Report) setOutput(action *githubactions.Action, name, value string) {
+	if strings.TrimSpace(value) == endOfValue {
+		r.warn("the output " + name + " is left out: its value is what ends an output")
+		value = ""
+	}
+	action.SetOutput(name, value)
 }
 
 func oneLineKeepingSpaces(s string) string {

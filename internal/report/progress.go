@@ -31,7 +31,7 @@ type progress struct {
 func (r *Report) Generation(fraction float64, phase, context string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	what := oneLine(phase + " " + context)
+	what := name(phase + " " + context)
 	r.tell(fraction, join(what, r.elapsed()+" so far"))
 }
 
@@ -49,7 +49,7 @@ func (r *Report) Load(table string, bytes, total, rows int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	rate := size(perSecond(bytes, r.sinceStart())) + "/s, " + count(perSecond(rows, r.sinceStart())) + " rows/s"
-	r.tell(share(bytes, total), join(table, plural(rows, "row"), amount(bytes, total), rate))
+	r.tell(share(bytes, total), join(name(table), plural(rows, "row"), amount(bytes, total), rate))
 }
 
 func amount(done, total int64) string {

@@ -94,7 +94,7 @@ func (r *Report) Phase(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.endPhase()
-	name = oneLine(r.redactor.text(name))
+	name = printable(oneLine(limited(r.redactor.text(name))))
 	now := r.o.Now()
 	r.phases = append(r.phases, phase{name: name, start: now})
 	r.progress = progress{start: now}
@@ -133,7 +133,7 @@ func (r *Report) Warn(text string) {
 }
 
 func (r *Report) warn(text string) {
-	text = r.redactor.text(text)
+	text = limited(r.redactor.text(text))
 	if r.seen[text] {
 		return
 	}
@@ -183,7 +183,7 @@ func (w lenient) Write(p []byte) (int, error) {
 
 // text writes whole lines of text that may come from anywhere. Secrets are looked for before it is cut into lines.
 func (r *Report) text(text string) {
-	for line := range strings.SplitSeq(strings.TrimRight(r.redactor.text(text), "\n"), "\n") {
+	for line := range strings.SplitSeq(strings.TrimRight(limited(r.redactor.text(text)), "\n"), "\n") {
 		r.line(line)
 	}
 }
@@ -196,30 +196,6 @@ func (r *Report) line(line string) {
 		line = noCommand(line)
 	}
 	_, _ = io.WriteString(r.log, r.redactor.text(line)+"\n")
-}
-
-// noCommand keeps text of a script or a server from being a command to GitHub's runner, which takes lines that begin
-// with :: after spaces, and ##[ anywhere.
-func noCommand(line string) string {
-	const invisible = "\u200b" // zero-width space
-	if rest := strings.TrimLeft(line, " \t"); strings.HasPrefix(rest, "::") {
-		line = strings.Replace(line, "::", ":"+invisible+":", 1)
-	}
-	return strings.ReplaceAll(line, "##[", "#"+invisible+"#[")
-}
-
-// printable replaces control characters other than tab and newline, which could move the cursor or change its colour.
-// The colours of this package are put back.
-func printable(text string) string {
-	return strings.Map(func(c rune) rune {
-		switch {
-		case c == '\t' || c == '\n' || c == escape:
-			return c
-		case c < ' ' || c >= 0x7f && c < 0xa0:
-			return '\ufffd'
-		}
-		return c
-	}, ownColours(text))
 }
 
 // The colours, and the character that begins them.

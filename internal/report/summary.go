@@ -209,7 +209,7 @@ func (r *Report) summaryFacts(b *strings.Builder, title, note string, facts []Fa
 // markdown gives text from anywhere as one line of Markdown that shows it as it is: no markup, no HTML, no table cell
 // that ends early. Secrets are taken out first, while they still look like themselves.
 func (r *Report) markdown(text string) string {
-	text = cut(printable(oneLine(r.redactor.text(text))), maxSummaryValue)
+	text = unlinked(cut(printable(oneLine(limited(r.redactor.text(text)))), maxSummaryValue))
 	var b strings.Builder
 	for _, c := range text {
 		switch c {
@@ -222,8 +222,12 @@ func (r *Report) markdown(text string) string {
 		case '>':
 			b.WriteString("&gt;")
 			continue
-		case '@': // so that it names nobody
+		case '@':
 			b.WriteString("&#64;")
+			continue
+		}
+		if string(c) == unseenSpace {
+			b.WriteString("&#8203;") // where it is seen by those who read the file
 			continue
 		}
 		if strings.ContainsRune("\\`*_{}[]()#+!|~$", c) {

@@ -148,9 +148,9 @@ func (f *fake) serve(conn net.Conn) {
 
 // query answers a simple query. Those of the package's own are followed as far as the transaction's state goes.
 func (p *peer) query(sql string) {
-	own := strings.Contains(sql, asked) || strings.HasPrefix(sql, "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY") || sql == "ROLLBACK"
+	own := strings.Contains(sql, asked) || strings.HasPrefix(sql, askAlone) || sql == "ROLLBACK"
 	switch {
-	case strings.HasPrefix(sql, "BEGIN"):
+	case strings.HasPrefix(sql, "BEGIN"), strings.HasPrefix(sql, "START"):
 		p.status = 'T'
 	case sql == "ROLLBACK", sql == "COMMIT":
 		p.status = 'I'

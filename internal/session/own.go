@@ -19,6 +19,9 @@ import (
 // ownPath is the search_path of statements of our own. Without pg_temp at its end, temporary tables would come first.
 const ownPath = "pg_catalog, pg_temp"
 
+// askAlone opens the transaction of a question where there is none. It waits for nobody, whatever is the default for transactions.
+const askAlone = "START TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
 const (
 	asked     = "fabricate_seed_ask"     // the savepoint around a question
 	attempted = "fabricate_seed_attempt" // that of statements that may fail without harm to the load
@@ -50,7 +53,7 @@ func (s *Session) Resolve(ctx context.Context, sql string, args []any, scan []an
 func (s *Session) ask(ctx context.Context, path, sql string, args []any, scan []any, each func() error) error {
 	before, after := "SAVEPOINT "+asked+path, "ROLLBACK TO SAVEPOINT "+asked+"; RELEASE SAVEPOINT "+asked
 	if s.TxStatus() == 'I' {
-		before, after = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"+path, "ROLLBACK"
+		before, after = askAlone+path, "ROLLBACK"
 	}
 	params := make([][]byte, len(args))
 	for i, arg := range args {
@@ -120,7 +123,7 @@ func (s *Session) ask(ctx context.Context, path, sql string, args []any, scan []
 // Probe is Ask for several statements, which have no parameters. Rows are handled as Do's.
 func (s *Session) Probe(ctx context.Context, sql string, h Handlers) error {
 	if s.TxStatus() == 'I' {
-		err := s.Do(ctx, []byte("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; "+setPath+"; "+sql+"; ROLLBACK"), withoutPath(h))
+		err := s.Do(ctx, []byte(askAlone+"; "+setPath+"; "+sql+"; ROLLBACK"), withoutPath(h))
 		return s.back(ctx, err, "ROLLBACK")
 	}
 	const undo = "ROLLBACK TO SAVEPOINT " + asked + "; RELEASE SAVEPOINT " + asked

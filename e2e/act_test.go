@@ -53,7 +53,9 @@ func (w *world) run(t *testing.T, s scenario) result {
 		"--platform", "ubuntu-latest=" + platform(s),
 		"--container-daemon-socket", daemonSocket(s),
 		"--insecure-secrets", // act is not to hide what the action lets slip
-		"--secret", "FABRICATE_API_KEY=" + apiKey,
+	}
+	if !s.noSecrets {
+		args = append(args, "--secret", "FABRICATE_API_KEY="+apiKey)
 	}
 	dir := w.source
 	if s.asUser {
@@ -62,6 +64,7 @@ func (w *world) run(t *testing.T, s scenario) result {
 		args = append(args,
 			"--env", "FABRICATE_API_URL=http://"+w.api+"/api/v1",
 			"--env", "CHANGED_RELEASES="+w.releases+"/changed",
+			"--env", "E2E_CACHE="+w.cache,
 			"--secret", "PREVIEW_SERVER_URL="+server,
 			"--secret", "STAGING_DATABASE_URL="+server+"/staging",
 			"--local-repository", "fabricate-seed/fabricate-seed@v1="+w.released,
@@ -70,6 +73,8 @@ func (w *world) run(t *testing.T, s scenario) result {
 			args = append(args, "--local-repository", pinned(t, filepath.Join(w.root, s.workflow), "actions/"+name)+
 				"="+filepath.Join(w.root, "e2e/actions", name))
 		}
+		cache := strings.Replace(pinned(t, filepath.Join(w.root, s.workflow), "actions/cache/restore"), "/restore@", "@", 1)
+		args = append(args, "--local-repository", cache+"="+filepath.Join(w.root, "e2e/actions/cache"))
 	}
 	if s.payload != "" {
 		path := filepath.Join(t.TempDir(), "event.json")

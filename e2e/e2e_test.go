@@ -7,6 +7,7 @@
 package e2e
 
 import (
+	"crypto/rand"
 	"fmt"
 	"os"
 	"os/exec"
@@ -33,17 +34,18 @@ const (
 
 // scenario is one workflow, and what is to come of it.
 type scenario struct {
-	name     string
-	workflow string          // file, from the repository's root
-	event    string          // "" means push
-	payload  string          // the event's JSON; "" means none
-	asUser   bool            // run in a user's repository, which has the action from ours as fabricate-seed@v1
-	onHost   bool            // the job runs on this machine itself, which is given no Docker
-	fails    bool            // the run is to fail
-	steps    map[string]step // by id
-	log      []string        // texts in the log: what the workflow's own steps found in the database
-	during   func(t *testing.T, w *world, cancel func())
-	after    func(t *testing.T, w *world, r result)
+	name      string
+	workflow  string          // file, from the repository's root
+	event     string          // "" means push
+	payload   string          // the event's JSON; "" means none
+	asUser    bool            // run in a user's repository, which has the action from ours as fabricate-seed@v1
+	noSecrets bool            // as for a pull request from a fork
+	onHost    bool            // the job runs on this machine itself, which is given no Docker
+	fails     bool            // the run is to fail
+	steps     map[string]step // by id
+	log       []string        // texts in the log: what the workflow's own steps found in the database
+	during    func(t *testing.T, w *world, cancel func())
+	after     func(t *testing.T, w *world, r result)
 }
 
 // step is what is to come of one step with the action.
@@ -150,6 +152,8 @@ type world struct {
 	releases  string // address of what stands in for a release's files
 	secureAPI string // the same over https
 	authority string // PEM: who certified that one
+	cache     string // name of this test's part of the volume that stands in for GitHub's cache
+	task      string // that made what is in there
 	built     bool   // a workflow of ours was run, and with it the Dockerfile's image built
 }
 
@@ -159,7 +163,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{root: root, source: t.TempDir(), released: t.TempDir(), user: t.TempDir()}
+	w := &world{root: root, source: t.TempDir(), released: t.TempDir(), user: t.TempDir(), cache: rand.Text()}
 	shell(t, root, `git ls-files -co --exclude-standard -z | xargs -0 tar -c | tar -x -C "$1"`, w.source)
 	shell(t, root, `cp action.yml "$1" && release/point.sh "$1/action.yml" "$2"`, w.released, releaseImage)
 	shell(t, w.user, `git init -q . && mkdir db && cp "$1" db/schema.sql && git add . &&

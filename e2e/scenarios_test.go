@@ -152,6 +152,46 @@ func scenarios() []scenario {
 			steps:    seeded,
 			log:      []string{"shard 1 tests with", "shard 2 tests with"},
 		},
+		{
+			name:     "example: cached seed",
+			workflow: "examples/cached-seed.yml",
+			asUser:   true,
+			steps:    map[string]step{"seed": {outputs: map[string]string{"rows": positive, "task-id": uuid, "cache-hit": `false`}}},
+			log:      []string{"nothing is kept as seed-", "saved seed-", "test with"},
+			after:    func(_ *testing.T, w *world, r result) { w.task = r.steps["seed"].outputs["task-id"] },
+		},
+		{
+			name:      "example: cached seed, for a pull request from a fork",
+			workflow:  "examples/cached-seed.yml",
+			event:     "pull_request",
+			payload:   strings.Replace(pullRequest("opened"), `"fork": false`, `"fork": true`, 1),
+			asUser:    true,
+			noSecrets: true, // so that it cannot start a task
+			steps: map[string]step{"seed": {
+				outputs: map[string]string{"rows": positive, "task-id": uuid, "cache-hit": `true`},
+				summary: []string{"| From the cache | generated "},
+			}},
+			log: []string{"restored seed-", "test with"},
+			after: func(t *testing.T, w *world, r result) {
+				if task := r.steps["seed"].outputs["task-id"]; task != w.task {
+					t.Errorf("task %s, want %s", task, w.task)
+				}
+				// For the next scenario.
+				shell(t, w.user, `echo '-- a migration' >>db/schema.sql`)
+			},
+		},
+		{
+			name:     "example: cached seed, after a migration",
+			workflow: "examples/cached-seed.yml",
+			asUser:   true,
+			steps:    map[string]step{"seed": {outputs: map[string]string{"rows": positive, "cache-hit": `false`}}},
+			log:      []string{"nothing is kept as seed-", "saved seed-"},
+			after: func(t *testing.T, w *world, r result) {
+				if task := r.steps["seed"].outputs["task-id"]; task == w.task {
+					t.Errorf("task %s again", task)
+				}
+			},
+		},
 	}
 }
 

@@ -232,7 +232,7 @@ func List() []Setting {
 		},
 		{
 			Name: "data-dir", Values: "PATH", Group: groupData,
-			Help: "Keep the data in this folder: the unpacked zip, or the one file. With load false, and without it, the " +
+			Help: "Keep the data in this folder: the unpacked zip, or the one file. With load false, and without it and cache-dir, the " +
 				"folder is " + DefaultDataDir,
 			set: path(func(s *Settings) *string { return &s.DataDir }, noFile),
 		},

@@ -98,7 +98,7 @@ func (r *run) found(held *cache.Held) data {
 	} {
 		r.fact(fact[0], fact[1])
 	}
-	return data{path: held.Path, format: r.Format, name: r.fileName(held.ContentType), isZip: held.Zip, size: held.Size, done: held.Release}
+	return data{path: held.Path, format: r.Format, name: r.fileName(held.ContentType), isZip: held.Zip, size: held.Size, cached: true, done: held.Release}
 }
 
 // intoCache generates, and keeps what comes if it is of use.
@@ -136,7 +136,7 @@ func (r *run) intoCache(ctx context.Context, turn *cache.Turn, old *cache.About)
 	}
 	end()
 	r.report.Info("kept in %s", r.relative(r.CacheDir))
-	found.path, found.done = held.Path, held.Release
+	found.path, found.cached, found.done = held.Path, true, held.Release
 	return found, nil
 }
 

@@ -44,6 +44,7 @@ type data struct {
 	name   string // for the file, where it is one plain file that is kept
 	isZip  bool
 	size   int64  // of what was downloaded, in bytes
+	cached bool   // it lies in the cache
 	done   func() // to be called when nothing is read of it any more; may be nil
 }
 
@@ -70,8 +71,12 @@ func (r *run) use(ctx context.Context, found data) error {
 	if err != nil {
 		return err
 	}
-	if err := r.keep(ctx, files, found, source.none()); err != nil {
+	if err := r.keep(ctx, files, found, source.none() && !found.cached); err != nil {
 		return err
+	}
+	if source.none() && r.outcome.DataPath == "" {
+		r.outcome.Headline = "Data kept in " + r.relative(r.CacheDir) + "; nothing loaded: " + why
+		return nil
 	}
 	if source.none() {
 		r.outcome.Headline = "Data kept in " + r.outcome.DataPath + "; nothing loaded: " + why

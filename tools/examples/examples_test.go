@@ -44,6 +44,7 @@ func manifests(t *testing.T) (secrets map[string]*core.Secret, jobs map[string]b
 		t.Fatalf("no manifests (%v)", err)
 	}
 	secrets, jobs = map[string]*core.Secret{}, map[string]batch.JobSpec{}
+	var claims []string
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -65,15 +66,24 @@ func manifests(t *testing.T) (secrets map[string]*core.Secret, jobs map[string]b
 			switch object := object.(type) {
 			case *core.Secret:
 				secrets[object.Name] = object
+			case *core.PersistentVolumeClaim:
+				claims = append(claims, object.Name)
 			case *batch.Job:
-				jobs[filepath.Base(file)] = object.Spec
+				jobs[filepath.Base(file)+" "+object.Name] = object.Spec
 			case *batch.CronJob:
 				if object.Spec.ConcurrencyPolicy != batch.ForbidConcurrent {
 					t.Errorf("%s: two refreshes may run at once", file)
 				}
-				jobs[filepath.Base(file)] = object.Spec.JobTemplate.Spec
+				jobs[filepath.Base(file)+" "+object.Name] = object.Spec.JobTemplate.Spec
 			default:
 				t.Errorf("%s: %T is not looked at", file, object)
+			}
+		}
+	}
+	for name, job := range jobs {
+		for _, v := range job.Template.Spec.Volumes {
+			if v.PersistentVolumeClaim != nil && !slices.Contains(claims, v.PersistentVolumeClaim.ClaimName) {
+				t.Errorf("%s: no claim %s", name, v.PersistentVolumeClaim.ClaimName)
 			}
 		}
 	}
@@ -83,7 +93,7 @@ func manifests(t *testing.T) (secrets map[string]*core.Secret, jobs map[string]b
 func TestKubernetes(t *testing.T) {
 	t.Parallel()
 	secrets, jobs := manifests(t)
-	if len(jobs) != 2 || len(secrets) != 1 {
+	if len(jobs) != 4 || len(secrets) != 1 {
 		t.Fatalf("%d jobs and %d secrets", len(jobs), len(secrets))
 	}
 	for file, job := range jobs {
@@ -151,14 +161,14 @@ func environment(t *testing.T, container core.Container, secrets map[string]*cor
 	return environ
 }
 
-// settings wants the program to take this environment, for the whole path into a database.
+// settings wants the program to take this environment, for the whole path into a database or into the cache.
 func settings(t *testing.T, environ []string) {
 	t.Helper()
 	got, err := config.Parse(nil, environ)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Target == nil || got.APIKey == "" || len(got.Warnings) > 0 {
+	if got.Target == nil && (got.Load != config.LoadFalse || got.CacheDir == "") || got.APIKey == "" || len(got.Warnings) > 0 {
 		t.Errorf("no database, no key, or warnings %q", got.Warnings)
 	}
 }
@@ -225,9 +235,19 @@ func TestCompose(t *testing.T) {
 	}
 }
 
-// TestGitLab holds the pipeline to the keywords that it may use (https://docs.gitlab.com/ci/yaml/), and to our exit codes.
+// TestGitLab holds the pipelines to the keywords that it may use (https://docs.gitlab.com/ci/yaml/), and to our exit codes.
 func TestGitLab(t *testing.T) {
 	t.Parallel()
+	for _, file := range []string{"gitlab-ci.yml", "gitlab-ci-cached.yml"} {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			pipeline(t, file)
+		})
+	}
+}
+
+func pipeline(t *testing.T, file string) {
+	t.Helper()
 	var jobs map[string]struct {
 		Stage    string `json:"stage"`
 		Image    string `json:"image"`
@@ -242,10 +262,23 @@ func TestGitLab(t *testing.T) {
 			Max       int            `json:"max"`
 			ExitCodes []problem.Code `json:"exit_codes"`
 		} `json:"retry"`
+		Rules []struct {
+			If        string            `json:"if"`
+			When      string            `json:"when"`
+			Variables map[string]string `json:"variables"`
+		} `json:"rules"`
+		Cache struct {
+			Key struct {
+				Files  []string `json:"files"`
+				Prefix string   `json:"prefix"`
+			} `json:"key"`
+			Paths []string `json:"paths"`
+			When  string   `json:"when"`
+		} `json:"cache"`
 		BeforeScript []string `json:"before_script"`
 		Script       []string `json:"script"`
 	}
-	text, err := os.ReadFile(folder + "/gitlab-ci.yml")
+	text, err := os.ReadFile(folder + "/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,10 +292,23 @@ func TestGitLab(t *testing.T) {
 	if !slices.Equal(job.Retry.ExitCodes, []problem.Code{problem.Timeout, problem.Database}) {
 		t.Errorf("tried again after %v", job.Retry.ExitCodes)
 	}
-	settings(t, []string{"FABRICATE_API_KEY=k", "FABRICATE_WORKSPACE=shop", "FABRICATE_DATABASE=shop", "DATABASE_URL=" + job.Variables["DATABASE_URL"]})
+	environ := []string{"FABRICATE_API_KEY=k"}
+	all := []map[string]string{job.Variables}
+	for _, rule := range job.Rules {
+		all = append(all, rule.Variables)
+	}
+	for _, variables := range all {
+		for name, value := range variables {
+			environ = append(environ, name+"="+value)
+		}
+		settings(t, append([]string{"FABRICATE_WORKSPACE=shop", "FABRICATE_DATABASE=shop"}, environ...))
+	}
+	if dir := job.Variables["FABRICATE_CACHE_DIR"]; dir != "" && !slices.Contains(job.Cache.Paths, dir+"/") {
+		t.Errorf("%s is not among the cache's paths", dir)
+	}
 	for _, line := range job.Script {
 		if arguments, ok := strings.CutPrefix(line, "fabricate-seed "); ok {
-			if _, err := config.Parse(strings.Fields(arguments), []string{"FABRICATE_API_KEY=k", "DATABASE_URL=" + job.Variables["DATABASE_URL"]}); err != nil {
+			if _, err := config.Parse(strings.Fields(arguments), environ); err != nil {
 				t.Error(err)
 			}
 			return

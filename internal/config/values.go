@@ -269,6 +269,8 @@ func setOverrides(s *Settings, v string) error {
 	var e *overrides.Error
 	if errors.As(err, &e) && e.What == overrides.NotAnObject {
 		return errors.New(`is not an object: it should be like {"variables": {…}, "entities": {"orders": {…}}}`)
+	} else if e != nil && e.What == overrides.NotJSON {
+		return fmt.Errorf("cannot be read: %w; what begins with { is JSON, with texts in double quotes", err)
 	} else if err != nil {
 		return fmt.Errorf("cannot be read: %w", err)
 	}

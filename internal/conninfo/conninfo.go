@@ -51,6 +51,11 @@ func Parse(text string, getenv func(string) string) (Target, error) {
 	if text != "" {
 		r.read(text)
 	}
+	if r.runtime["search_path"] == "public" && slices.Contains(r.passed, "pgbouncer") { // which takes no search_path with the connection
+		delete(r.runtime, "search_path")
+		r.taken = append(slices.DeleteFunc(r.taken, func(text string) bool { return strings.HasSuffix(text, " as search_path") }),
+			"search_path is left as it is, for a pooler passes none on, and public is in it")
+	}
 	r.environment()
 	r.check()
 	if len(r.faults) > 0 {

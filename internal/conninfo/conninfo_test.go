@@ -96,6 +96,7 @@ func TestForms(t *testing.T) {
 		// Prisma
 		{"postgresql://u:pw@h:5432/d?schema=public", "pw u@h:5432/d tls? search_path=public"},
 		{"postgresql://u:pw@h:6543/d?pgbouncer=true&connection_limit=1&pool_timeout=10&schema=App", `pw u@h:6543/d tls? search_path="App"`},
+		{"postgresql://u:pw@h:6543/d?pgbouncer=true&schema=public", "pw u@h:6543/d tls?"},
 		{"postgresql://u@h/d?schema=%22App%22", `u@h:5432/d tls? search_path="App"`},
 		{"postgresql://u@h/d?schema=my%20schema", `u@h:5432/d tls? search_path="my schema"`},
 		{"postgresql://u@h/d?schema=a%22b", `u@h:5432/d tls? search_path="a""b"`},
@@ -133,6 +134,8 @@ func TestForms(t *testing.T) {
 		{"Host=a,b;Username=u;Database=d;Target Session Attributes=primary;SSL Mode=Disable", "u@a:5432,b:5432/d"},
 		{"Driver={PostgreSQL Unicode(x64)};Server=h;Port=5432;Database=d;Uid=u;Pwd={p}}w;};SSLmode=require", "p}w; u@h:5432/d tls"},
 		{"Host=h", "u@h:5432/u tls?"},
+		{"Provider=PostgreSQL OLE DB Provider;Data Source=h;location=d;User ID=u;password=pw;timeout=10;", "pw u@h:5432/d tls?"},
+		{"User ID=u;Password=pw;Host=h;Port=5433;Database=d;Pooling=true;Min Pool Size=0;Max Pool Size=100;Connection Lifetime=0;", "pw u@h:5433/d tls?"},
 		{"Host=h;Username=u;Database=d;Frob=1", "refused: it has the unknown keyword Frob"},
 		{"Host=h;Username=u;Password=pw;hunter=22;Database=d", "refused: it has an unknown keyword"},
 		{"pgsql:host=h;port=5433;dbname=d;user=u;password=pw", "pw u@h:5433/d tls?"},
@@ -165,7 +168,8 @@ func TestForms(t *testing.T) {
 		{"$DATABASE_URL", "variable"}, {"${DATABASE_URL}", "variable"}, {"postgres://u:${PGPASSWORD}@h/d", "variable"}, {"%DATABASE_URL%", "variable"},
 		{"$env:DATABASE_URL", "variable"}, {"$(cat url)", "variable"}, {"<your connection string>", "variable"}, {"postgres://u:${PW:-x}@h/d", "variable"},
 		{"postgresql://postgres:[YOUR-PASSWORD]@db.x.supabase.co:5432/postgres", "placeholder"}, {"postgres://u:<password>@h/d", "placeholder"},
-		{"postgres://u:***@h/d", "placeholder"}, {"***", "***"},
+		{"postgres://u:***@h/d", "placeholder"}, {"host=h user=u password=**** dbname=d", "placeholder"},
+		{"host=h dbname={your_database} user=u@h password={your_password} sslmode=require", "placeholder"}, {"Server=h;Uid=u;Pwd={your_password};", "placeholder"}, {"***", "***"},
 		{"postgres://u:$PGPASSWORD@h/d", "$PGPASSWORD u@h:5432/d tls?"}, // it can be one
 
 		// other addresses
@@ -178,6 +182,11 @@ func TestForms(t *testing.T) {
 		{"//u:hunter22@h/d", "refused: it has no scheme: write postgres: before it"},
 		{"u:hunter22@h:5432/d?sslmode=require", "refused: it has no scheme: write postgres:// before it, as in postgres://user:password@host:5432/database"},
 		{`{"host":"h","password":"hunter22"}`, "refused: it is a JSON object: " + HowToWrite},
+
+		{"jdbc:postgresql://h/d;user=u;password=hunter22", "refused: it has name=value in the database's name: the first such pair stands behind a ?, and the others behind an &"},
+		{"postgres://u@h/d&sslmode=require", "refused: it has name=value in the database's name: the first such pair stands behind a ?, and the others behind an &"},
+		{"aHVudGVyMjI=", "refused: it has an unknown keyword"},
+		{"hunter22=x y=z", "refused: it has an unknown keyword"},
 
 		// several faults at once
 		{"postgres://u@h:0/d?sslmode=requird&frob=1&connect_timeuot=5&connect_timeout=soon&channel_binding=yes", "refused: it " + strings.Join([]string{

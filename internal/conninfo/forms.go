@@ -98,7 +98,7 @@ func (r *reader) unwrap(text string) string {
 var (
 	expression = regexp.MustCompile(`\$\{\{|\{\{.*\}\}`)
 	variable   = regexp.MustCompile(`^(\$[A-Za-z_]\w*|\$env:\w+|%\w+%|\$\(.*\)|<[^<>]*>)$|\$\{[A-Za-z_]\w*(:?[-?+][^{}]*)?\}`)
-	password   = regexp.MustCompile(`(?i)\[YOUR[-_ ]PASSWORD\]|<(YOUR[-_ ])?(DB[-_ ])?PASSWORD>|:(YOUR[-_]PASSWORD|\*{3,}|•{3,}|…)@`)
+	password   = regexp.MustCompile(`(?i)\[YOUR[-_ ]PASSWORD\]|<(YOUR[-_ ])?(DB[-_ ])?PASSWORD>|\{YOUR_\w+\}|(:|(password|pwd)\s*=\s*)(YOUR[-_]PASSWORD|\*{3,}|•{3,}|…)(@|;|&|\s|$)`)
 )
 
 func (r *reader) placeholder(text string) bool {
@@ -106,7 +106,7 @@ func (r *reader) placeholder(text string) bool {
 	case expression.MatchString(text):
 		r.fault("holds a literal ${{ … }} or {{ … }}: nothing has put a value in its place. GitHub does so in a workflow's or an action's file only")
 	case variable.MatchString(text):
-		r.fault("holds the name of a variable, such as $DATABASE_URL: nothing has put its value in its place. In a workflow write ${{ secrets.NAME }}")
+		r.fault("holds the name of a variable, such as $DATABASE_URL: nothing has put its value in its place. In a workflow write ${{ secrets.NAME }}; a $ that is meant is written %24 in a URL")
 	case password.MatchString(text):
 		r.fault("holds a placeholder where the password belongs, such as [YOUR-PASSWORD] or ***: put the password there")
 	case strings.Trim(text, "*") == "":
@@ -207,12 +207,19 @@ func (r *reader) address(rest string) {
 		r.fault(stray)
 		return
 	}
+	if pairs.MatchString(database) {
+		r.fault("has name=value in the database's name: the first such pair stands behind a ?, and the others behind an &")
+		return
+	}
 	r.hosts(hosts)
 	r.add("dbname", r.decoded(database, "database"))
 	if query != "" {
 		r.query(query)
 	}
 }
+
+// pairs finds parameters that no ? divides from the database's name, a password perhaps among them.
+var pairs = regexp.MustCompile(`[;&]\s*[A-Za-z_]+=`)
 
 // hosts reads host:port,host:port.
 func (r *reader) hosts(list string) {
@@ -240,31 +247,33 @@ func (r *reader) hosts(list string) {
 
 // query reads name=value&name=value.
 func (r *reader) query(query string) {
-	password := false // comes before: an & in it that is not encoded begins something unknown
-	for pair := range strings.SplitSeq(query, "&") {
-		name, value, ok := strings.Cut(pair, "=")
+	var all []pair
+	for one := range strings.SplitSeq(query, "&") {
+		name, value, ok := strings.Cut(one, "=")
 		if r.dialect == jdbc {
 			name, value = strings.ReplaceAll(name, "+", " "), strings.ReplaceAll(value, "+", " ")
 			if !ok && name != "" {
 				value, ok = "true", true
 			}
 		}
+		name = r.decoded(name, "query")
 		switch {
-		case pair == "":
-			continue
+		case one == "":
 		case !ok:
 			r.fault("has something between ? and its end that is no name=value")
-			continue
-		}
-		if squash(name) == "password" {
-			r.secrets = append(r.secrets, value)
-		}
-		if name = r.decoded(name, "query"); strings.Contains(value, "@") && !known(name) {
+		case strings.Contains(value, "@") && !known(name):
 			r.fault(stray)
-			continue
+		default:
+			if keyword(name) == "password" {
+				r.secrets = append(r.secrets, value)
+			}
+			all = append(all, pair{name, r.decoded(value, "query")})
 		}
-		r.put(name, r.decoded(value, "query"), !password && !strings.Contains(query, "@"))
-		password = password || keyword(name) == "password"
+	}
+	show := !strings.Contains(query, "@") // else it may be the rest of a password
+	for _, p := range all {
+		r.put(p.name, p.value, show)
+		show = show && keyword(p.name) != "password"
 	}
 }
 
@@ -305,14 +314,27 @@ func (r *reader) add(keyword, value string) {
 // blank is what separates in libpq's form.
 const blank = " \t\n\r\v\f"
 
+// pair is one keyword with its value.
+type pair struct{ name, value string }
+
+// putAll takes the keywords of a text. An unknown one is named only where others are known, and before the password: it could be a
+// part of one.
+func (r *reader) putAll(all []pair) {
+	show := slices.ContainsFunc(all, func(p pair) bool { return known(p.name) })
+	for _, p := range all {
+		r.put(p.name, p.value, show)
+		show = show && keyword(p.name) != "password"
+	}
+}
+
 // keywords reads libpq's form (conninfo_parse).
 func (r *reader) keywords(text string) {
-	password := false
+	var all []pair
 	for text = strings.TrimLeft(text, blank); text != ""; text = strings.TrimLeft(text, blank) {
 		equal := strings.IndexByte(text, '=')
 		name := text[:max(0, equal)]
 		if name = strings.Trim(name, blank); equal < 0 || strings.ContainsAny(name, blank) {
-			if password {
+			if len(all) > 0 && keyword(all[len(all)-1].name) == "password" {
 				r.fault("has words behind the password that are no keyword=value: a password with blanks stands in quotes, as in password='two words'")
 			} else {
 				r.fault("cannot be understood: " + HowToWrite)
@@ -325,9 +347,9 @@ func (r *reader) keywords(text string) {
 			return
 		}
 		text = rest
-		r.put(name, value, !password)
-		password = password || keyword(name) == "password"
+		all = append(all, pair{name, value})
 	}
+	r.putAll(all)
 }
 
 // keywordValue reads one value, quoted or not.
@@ -384,11 +406,11 @@ func semicolons(text string) bool {
 // semicolons reads the form of .NET, ODBC and PDO: values may stand in quotes, doubled within, ODBC's in braces.
 func (r *reader) semicolons(text string) {
 	r.dialect = adoNET
-	password := false
+	var all []pair
 	for text = strings.TrimLeft(text, "; \t\r\n"); text != ""; text = strings.TrimLeft(text, "; \t\r\n") {
 		name, rest, ok := strings.Cut(text, "=")
 		if name = strings.TrimSpace(name); !ok || strings.Contains(name, ";") {
-			if password {
+			if len(all) > 0 && keyword(all[len(all)-1].name) == "password" {
 				r.fault("has words behind the password that are no keyword=value: a password with a semicolon stands in quotes, as in Password=\"a;b\"")
 			} else {
 				r.fault("has words that are no keyword=value; write them as in Host=…;Port=5432;Database=…;Username=…;Password=…")
@@ -401,9 +423,9 @@ func (r *reader) semicolons(text string) {
 			return
 		}
 		text = rest
-		r.put(name, value, !password)
-		password = password || keyword(name) == "password"
+		all = append(all, pair{name, value})
 	}
+	r.putAll(all)
 }
 
 func semicolonValue(text string) (value, rest string, ok bool) {

@@ -25,7 +25,7 @@ var sessionSettings = []string{"search_path", "timezone", "statement_timeout", "
 // keywords are other words for libpq's keywords and for settings of the session, squashed.
 var keywords = map[string]string{
 	"username": "user", "userid": "user", "uid": "user", "pwd": "password", "psw": "password", "passwd": "password", "pass": "password",
-	"server": "host", "servername": "host", "hostname": "host", "datasource": "host", "database": "dbname", "databasename": "dbname", "db": "dbname",
+	"server": "host", "servername": "host", "hostname": "host", "datasource": "host", "database": "dbname", "databasename": "dbname", "db": "dbname", "location": "dbname",
 	"rootcertificate": "sslrootcert", "sslca": "sslrootcert", "sslcertificate": "sslcert", "timezone": "timezone", "tz": "timezone",
 	"encoding": "client_encoding", "charset": "client_encoding", "characterencoding": "client_encoding", "schema": "search_path",
 	"currentschema": "search_path", "schemasearchpath": "search_path", "minmessages": "client_min_messages", "logintimeout": "connect_timeout",
@@ -49,7 +49,7 @@ var others = strings.Fields(`
 	multiplexing noresetonclose maxautoprepare autoprepareminusages logparameters readbuffersize writebuffersize socketreceivebuffersize socketsendbuffersize
 	arraynullabilitymode servercompatibilitymode trustservercertificate useperfcounters useextendedtypes preloadreader convertinfinitydatetime keepalive
 	tcpkeepalivetime tcpkeepaliveinterval includerealm writecoalescingbufferthresholdbytes loadtablecomposites entityadmindatabase entitytemplatedatabase
-	protocol driver provider integratedsecurity syncnotification location loadbalancehosts
+	protocol driver provider integratedsecurity syncnotification loadbalancehosts
 	pool poolsize maxpool checkouttimeout reapingfrequency idletimeout preparedstatements statementlimit advisorylocks maxconnections minconnections
 	connmaxage connhealthchecks disableserversidecursors atomicrequests autocommit serverversion persistent defaultdbname
 	preparedstatementcachesize preparedstatementnamefunc asyncfallback maxoverflow poolrecycle poolpreping poolclass echo maxcachedstatementlifetime

@@ -28,6 +28,9 @@ func (e *Error) Error() string {
 // NotAnObject is what an Error says of a text that is read, and is a list or a mere value.
 const NotAnObject = "this is no object"
 
+// NotJSON is what an Error says of a text that begins as an object of JSON and is none.
+const NotJSON = "this is not JSON"
+
 // deepest is how many objects and lists may lie in one another.
 const deepest = 100
 
@@ -131,7 +134,7 @@ func readJSON(text string) (json.RawMessage, error) {
 	quoted += "\n" // a comment ends at the end of a line
 	value, err := hujson.Parse([]byte(quoted))
 	if err != nil {
-		return nil, errorAt(text, original(offsetOf(quoted, err)), "this is not JSON")
+		return nil, errorAt(text, original(offsetOf(quoted, err)), NotJSON)
 	}
 	if twice := firstTwice(&value); twice >= 0 {
 		return nil, errorAt(text, original(twice), twiceInOne)

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -191,13 +192,13 @@ func TestUnsettled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				asked := 0
+				var asked atomic.Int64
 				c := bubble(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					if r.Method == http.MethodPost {
 						_, _ = io.WriteString(w, created)
 						return
 					}
-					asked++
+					asked.Add(1)
 					tc.answer(w, r)
 				}))
 				ctx, cancel := context.WithTimeout(t.Context(), tc.limit)
@@ -212,8 +213,8 @@ func TestUnsettled(t *testing.T) {
 				if took := time.Since(began); took > min(tc.limit, settleWithin+3*time.Second) {
 					t.Errorf("given up after %s", took)
 				}
-				if asked < 4 || asked > 14 {
-					t.Errorf("asked %d times", asked)
+				if n := asked.Load(); n < 4 || n > 14 {
+					t.Errorf("asked %d times", n)
 				}
 			})
 		})

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -32,6 +33,7 @@ type rule struct {
 	noOutput   bool   // what is printed is not compared
 	difference string // a deliberate difference, as docs/psql.md names it
 	onlyIn     mode   // the mode in which it differs, "" for all
+	upTo       int    // the newest server that it is compared with, 0 for every one
 	used       bool
 }
 
@@ -63,6 +65,12 @@ func readRules(t testing.TB) map[string]*rule {
 				for _, m := range strings.Split(value, ",") {
 					r.modes = append(r.modes, mode(m))
 				}
+			case "up-to":
+				version, err := strconv.Atoi(value)
+				if err != nil {
+					t.Fatalf("rules.txt: %s: %v", s.Text(), err)
+				}
+				r.upTo = version
 			case "differs":
 				name, in, _ := strings.Cut(value, ":")
 				r.difference, r.onlyIn = name, mode(in)
@@ -236,6 +244,9 @@ func TestCorpus(t *testing.T) {
 		for i, s := range all {
 			t.Run(s.name, func(t *testing.T) {
 				t.Parallel()
+				if s.rule.upTo > 0 && server.Version() > s.rule.upTo {
+					t.Skipf("not compared with PostgreSQL %d: docs/psql.md says why", server.Version())
+				}
 				dir := s.folder(t)
 				faultless := false
 				for k, m := range s.rule.modes {

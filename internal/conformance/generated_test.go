@@ -199,6 +199,9 @@ func (g *generator) script(most int) string {
 func TestGenerated(t *testing.T) {
 	t.Parallel()
 	needsOracle(t)
+	if newest := 17; server.Version() > newest {
+		t.Skipf("psql %d and PostgreSQL %d do not agree on the end of CSV rows", oracleVersion, server.Version())
+	}
 	first := *seed
 	if first == 0 {
 		first = 20250101

@@ -80,6 +80,6 @@ func (w *world) addNative(t *testing.T) {
 	w.releases = releases(t, dist)
 	shell(t, w.root, `mkdir "$1/native" && cp native/action.yml native/index.js "$1/native/" && release/table.sh v1.0.0 "$2" "$1/native/release.json" "$3"`,
 		w.released, dist, w.releases)
-	shell(t, w.user, `cp "$1" db/ && git add . && git -c user.name=user -c user.email=user@example.org commit -qm 'Something endless'`,
+	shell(t, w.user, `mkdir slow && cp "$1" slow/ && git add . && git -c user.name=user -c user.email=user@example.org commit -qm 'Something endless'`,
 		filepath.Join(w.root, "e2e/data/endless.sql"))
 }

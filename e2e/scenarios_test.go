@@ -134,6 +134,13 @@ func scenarios() []scenario {
 			},
 		},
 		{
+			name:     "example: parallel tests",
+			workflow: "examples/parallel-tests.yml",
+			asUser:   true,
+			steps:    map[string]step{"seed": {outputs: map[string]string{"rows": positive, "clones": `\["app_1","app_2","app_3","app_4"\]`}}},
+			log:      []string{"tested in 4 databases"},
+		},
+		{
 			name:     "example: scheduled refresh",
 			workflow: "examples/scheduled-refresh.yml",
 			event:    "schedule",

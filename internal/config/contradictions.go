@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/databases"
 )
 
 // contradictions finds settings that cannot be meant together, and what is missing.
@@ -18,8 +20,13 @@ func (p *parser) contradictions() {
 		p.cache()
 		return
 	}
+	if s.Command == Create || s.Command == Drop {
+		p.databases()
+		return
+	}
 	p.sources()
 	p.loading()
+	p.databases()
 	if s.PollInterval > s.Timeout && s.Timeout > 0 && p.generating() {
 		p.find("%s is longer than %s (%s): the task would never be looked at", p.spell("poll-interval"), p.spell("timeout"), s.Timeout)
 	}
@@ -140,6 +147,50 @@ func (p *parser) loading() {
 	if s.Jobs > 1 && s.Transaction == "single" {
 		p.find("%s %d needs transaction none: a transaction lives in one connection; set transaction to none, or jobs to 1",
 			p.spell("jobs"), s.Jobs)
+	}
+}
+
+// databases checks what is made besides rows.
+func (p *parser) databases() {
+	s := &p.settings
+	command := s.Command == Create || s.Command == Drop
+	if command && p.noTarget() {
+		p.find("%s has no database: %s", s.Command, usualCauses)
+	}
+	if p.given("template") && !s.CreateDatabase && s.Command != Create {
+		p.find("%s says what a new database is made from, and none is made; set create-database, or leave it out", p.spell("template"))
+	}
+	if p.given("clone-names") && s.cloneCount == 0 {
+		p.find("%s names clones by their numbers; set clones to a number, or leave it out", p.spell("clone-names"))
+	}
+	if s.Target == nil { // wanted and pushed say so where something is to be loaded
+		return
+	}
+	name := cmp.Or(s.Target.Database, s.Target.User) // as the server would choose
+	if s.cloneCount > 0 {
+		s.Clones = databases.Names(s.clonePattern, name, s.cloneCount)
+	}
+	for _, what := range []string{"create-database", "clones"} {
+		asked := what == "clones" && len(s.Clones) > 0 || what == "create-database" && s.CreateDatabase
+		switch {
+		case !asked || command:
+		case p.given("connection"):
+			p.find("%s has no effect with %s: Fabricate pushes the rows itself; leave it out", p.spell(what), p.spell("connection"))
+		case s.Load == LoadFalse:
+			p.find("%s has no effect while load is false: nothing is loaded; leave it out", p.spell(what))
+		}
+	}
+	if command || s.CreateDatabase {
+		if err := databases.CheckName(name); err != nil {
+			p.find("the database that %s names cannot be made or dropped: %q %v", p.spell("database-url"), name, err)
+		}
+	}
+	for i, clone := range s.Clones {
+		if err := databases.CheckName(clone); err != nil {
+			p.find("%s: %q %v", p.spell("clones"), clone, err)
+		} else if clone == name || slices.Contains(s.Clones[:i], clone) {
+			p.find("%s: two databases would be named %q", p.spell("clones"), clone)
+		}
 	}
 }
 

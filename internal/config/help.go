@@ -24,6 +24,14 @@ func HelpText(topic string) string {
 			"says, unless only max-size is given; and by size, the oldest first, as max-size says, if it is given.\n\n" +
 			"Usage:\n  fabricate-seed cache list [flags]\n  fabricate-seed cache prune [flags]\n" + examples(
 			"cache list --cache-dir .cache/fabricate", "cache prune --cache-dir .cache/fabricate --max-age 168h", "cache prune --cache-dir .cache/fabricate --max-size 10GiB"))
+	case Create:
+		b.WriteString("Make the database of database-url where it does not exist, and mark it as made by fabricate-seed.\n\n" +
+			"Usage:\n  fabricate-seed create [flags]\n" + examples(
+			"create --database-url postgres://app@localhost/app_dev", "create --template app_schema", "create --connect-timeout 2m"))
+	case Drop:
+		b.WriteString("Drop the database of database-url and its clones, whoever is connected: only those that fabricate-seed has made.\n\n" +
+			"Usage:\n  fabricate-seed drop [flags]\n" + examples(
+			"drop --database-url postgres://app@localhost/app_dev", "drop --output json", "drop --lock-timeout 5s"))
 	case Demo:
 		b.WriteString("Show the whole path on this machine, without an account: a simulated API, a throwaway PostgreSQL, a\n" +
 			"shop database generated, downloaded and loaded.\n\nUsage:\n  fabricate-seed demo\n" + examples(
@@ -42,6 +50,8 @@ Usage:
   fabricate-seed [run] [flags]       generate, wait, download, load
   fabricate-seed load PATH [flags]   load a zip, a folder or a .sql file that is already here
   fabricate-seed cache list|prune    show or clear the folder of cache-dir
+  fabricate-seed create              make the database of database-url
+  fabricate-seed drop                drop it and its clones, if fabricate-seed has made them
   fabricate-seed demo                the whole path on this machine, without an account
   fabricate-seed version             print the version
   fabricate-seed help [COMMAND]      this text; also COMMAND --help
@@ -81,11 +91,13 @@ FABRICATE_POLL_INTERVAL. Flag beats input beats environment beats default; an em
 func concerns(topic string, d Setting) bool {
 	switch topic {
 	case Load:
-		return d.Group != groupGenerate && !slices.Contains([]string{"archive", "cache-dir", "max-age", "load"}, d.Name)
+		return !d.input && d.Group != groupGenerate && !slices.Contains([]string{"archive", "cache-dir", "max-age", "load"}, d.Name)
 	case Cache:
 		return slices.Contains([]string{"cache-dir", "max-age", "max-size"}, d.Name)
+	case Create, Drop:
+		return slices.Contains([]string{"database-url", "template", "connect-timeout", "lock-timeout", "summary"}, d.Name)
 	}
-	return true
+	return !d.input
 }
 
 func runExamples() string {

@@ -18,6 +18,7 @@ func Outputs() []Output {
 		{"tables", `Rows by table, as JSON: [{"table":"public.users","rows":100}], sorted by table`},
 		{"skipped", "true when if-not-empty was keep and the old rows were kept"},
 		{"cache-hit", "true when the data came from cache-dir, without a task"},
+		{"clones", "Names of the clones that were made, as JSON: [\"app_1\",\"app_2\"]"},
 		{"duration-ms", "How long the run took, in milliseconds"},
 	}
 }

@@ -56,6 +56,7 @@ type parser struct {
 
 	targetFaulty bool // the PG* variables name a database, but wrongly: that has its own finding
 
+	word     bool     // a command stands on the command line
 	findings []string // each one sentence that names the setting as the user wrote it
 }
 
@@ -156,6 +157,9 @@ func (p *parser) flags(args []string) (done bool) {
 	given := map[string]*flagValue{}
 	names := []string{"--help", "--version", "--output"}
 	for _, d := range List() {
+		if d.input {
+			continue
+		}
 		v := &flagValue{list: d.list}
 		flag := set.VarPF(v, d.Name, "", d.Help)
 		if d.Values == trueOrFalse {
@@ -171,8 +175,8 @@ func (p *parser) flags(args []string) (done bool) {
 	if err := set.Parse(joined(args)); err != nil {
 		p.find("%s", flagError(err))
 	}
-	for _, d := range List() {
-		p.put(d.Name, given[d.Name].text, "--"+d.Name)
+	for name, v := range given {
+		p.put(name, v.text, "--"+name)
 	}
 	switch *output {
 	case "text", "":
@@ -211,11 +215,11 @@ func flagError(err error) string {
 
 // command reads what is left of the command line: the command and, for load, its path. It reports true as flags does.
 func (p *parser) command(words []string, help, version bool) (done bool) {
-	commands := []string{Run, Load, Cache, Demo, Version, Help}
+	commands := []string{Run, Load, Create, Drop, Cache, Demo, Version, Help}
 	unknownFlags := len(p.findings) > 0
 	var rest []string
 	if len(words) > 0 {
-		p.settings.Command, rest = words[0], words[1:]
+		p.settings.Command, rest, p.word = words[0], words[1:], true
 	}
 	switch {
 	case help: // whatever else is wrong
@@ -256,7 +260,7 @@ func (p *parser) command(words []string, help, version bool) (done bool) {
 			return false
 		}
 		p.settings.Action, rest = rest[0], rest[1:]
-	case Run, Demo, Version:
+	case Run, Create, Drop, Demo, Version:
 	default:
 		unknown := p.settings.Command
 		p.settings.Command = Run
@@ -306,7 +310,9 @@ var kubernetes = regexp.MustCompile(
 func (p *parser) unknownVariables() {
 	known := []string{}
 	for _, d := range List() {
-		known = append(known, d.Env())
+		if !d.input {
+			known = append(known, d.Env())
+		}
 	}
 	for _, name := range sortedKeys(p.env) {
 		if !strings.HasPrefix(name, "FABRICATE_") || p.env[name] == "" || slices.Contains(known, name) ||
@@ -323,7 +329,12 @@ func screaming(name string) string { return strings.ToUpper(strings.ReplaceAll(n
 // assign puts every value, or the default, in its place in Settings.
 func (p *parser) assign() {
 	for _, d := range List() {
-		p.put(d.Name, p.env[d.Env()], d.Env())
+		switch {
+		case !d.input:
+			p.put(d.Name, p.env[d.Env()], d.Env())
+		case p.word: // a command on the command line beats the input
+			continue
+		}
 		if d.Name == "database-url" {
 			p.put(d.Name, p.env["DATABASE_URL"], "DATABASE_URL")
 		}

@@ -38,7 +38,7 @@ func workspace(t *testing.T) string {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"schema.sql": "select 1;", "grants.sql": "select 2;", "export.zip": "PK",
-		"over.yaml": "entities:\n  users:\n    record_count: 5\n", "broken.yaml": "key: hunter22\nbroken: [", "folder/load.sql": "select 3;",
+		"over.yaml": "entities:\n  users:\n    record_count: 5\n", "broken.yaml": "key: hunter22\nbroken: [", "folder/load.sql": "select 3;", "empty/notes.txt": "none",
 	} {
 		file := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -266,7 +266,7 @@ func TestParseRefuses(t *testing.T) {
 			"write it like folder/load.sql, without .. and without a slash before it"},
 		{"before, missing", []string{"--before=nope.sql", target}, []string{ws},
 			"--before names nope.sql, which cannot be read: no such file or directory"},
-		{"before, folder", []string{"--before=folder", target}, []string{ws}, "--before names folder, which is not a file"},
+		{"before, folder", []string{"--before=empty", target}, []string{ws}, "--before names empty, which is a folder without .sql files"},
 		{"data folder is a file", []string{"--data-dir=schema.sql"}, []string{ws}, `--data-dir "schema.sql" is a file, where a folder is meant`},
 		{"archive, missing", []string{"load", "none.zip", target}, []string{ws}, `load "none.zip" cannot be read: no such file or directory`},
 		{"load without a path", []string{"load", target}, nil,

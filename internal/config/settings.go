@@ -14,6 +14,8 @@ const (
 	Run     = "run"     // generate, wait, download, load
 	Load    = "load"    // load a zip, folder or .sql file that is already here
 	Cache   = "cache"   // show or clear cache-dir: see Settings.Action
+	Create  = "create"  // make the database of database-url
+	Drop    = "drop"    // drop it and its clones, if this program has made them
 	Demo    = "demo"    // the whole path on this machine, without an account
 	Version = "version" // print the version
 	Help    = "help"    // print how to use it
@@ -62,6 +64,9 @@ type Settings struct {
 	DataDir string // absolute path
 
 	Target         *pgx.ConnConfig // nil when there is no database to load into
+	CreateDatabase bool            // make Target's database where it does not exist
+	Template       string          // what it is then made from; may be empty
+	Clones         []string        // names of copies to make after the load
 	Load           string          // LoadAuto, LoadTrue or LoadFalse
 	Timeout        time.Duration   // generation, from start to completed
 	PollInterval   time.Duration
@@ -86,11 +91,13 @@ type Settings struct {
 	Notices  []string // how something was understood; free of secrets
 	Used     []Used   // what the user set, in the order of List; free of secrets
 
-	getenv     func(string) string
-	workflow   bool              // this is a step of a workflow of GitHub
-	targetText string            // the connection string as given, for Secrets
-	spelling   map[string]string // setting -> how the user wrote it: "--jobs", "input jobs", "FABRICATE_JOBS"
-	secrets    []string          // secrets found on the way, apart from those that can be had from the fields above
+	getenv       func(string) string
+	workflow     bool              // this is a step of a workflow of GitHub
+	cloneCount   int               // clones as a number
+	clonePattern string            // clone-names
+	targetText   string            // the connection string as given, for Secrets
+	spelling     map[string]string // setting -> how the user wrote it: "--jobs", "input jobs", "FABRICATE_JOBS"
+	secrets      []string          // secrets found on the way, apart from those that can be had from the fields above
 }
 
 // Used is one setting that the user gave, for the job summary. Secret values are shown as ***.
@@ -110,6 +117,7 @@ type Setting struct {
 
 	secret bool                          // the value is never shown
 	list   bool                          // one value a line; the flag can be repeated
+	input  bool                          // an input of the actions alone: elsewhere it is written as a word
 	whole  bool                          // blanks around the value belong to it
 	set    func(*Settings, string) error // puts a value in its place; the error completes "jobs 900 …"
 }
@@ -253,6 +261,28 @@ func List() []Setting {
 		},
 
 		{
+			Name: "create-database", Default: "false", Values: trueOrFalse, Group: groupTarget,
+			Help: "Make the database where it does not exist; before runs only if it was made, and a run that fails drops it again",
+			set:  boolean(func(s *Settings) *bool { return &s.CreateDatabase }),
+		},
+		{
+			Name: "template", Values: "NAME", Group: groupTarget,
+			Help: "Database of the same server that a new one is made from, by create-database or the command create",
+			set:  oneLine(func(s *Settings) *string { return &s.Template }),
+		},
+		{
+			Name: "clones", Values: "NUMBER|NAMES", Group: groupTarget, list: true,
+			Help: "Copies of the database to make after the load, for parallel tests: a number, or names, one a line. Older clones of the " +
+				"same database are replaced",
+			set: setClones,
+		},
+		{
+			Name: "clone-names", Default: "{database}_{n}", Values: "PATTERN", Group: groupTarget,
+			Help: "How clones are named where clones is a number",
+			set:  setClonePattern,
+		},
+
+		{
 			Name: "transaction", Default: "single", Values: "single|none", Group: groupLoad,
 			Help: "single: all or nothing; none: each statement on its own, as psql -f without -1",
 			set:  choice(func(s *Settings) *string { return &s.Transaction }, "single", "none"),
@@ -285,12 +315,12 @@ func List() []Setting {
 		},
 		{
 			Name: "before", Values: "PATH", Group: groupLoad, list: true,
-			Help: "psql scripts of your own to run before the load, in its transaction, such as a schema; one a line",
+			Help: "psql scripts of your own to run before the load, in its transaction, such as a schema: a file, a folder (its .sql files in natural order) or a pattern, one a line",
 			set:  paths(func(s *Settings) *[]string { return &s.Before }),
 		},
 		{
 			Name: "after", Values: "PATH", Group: groupLoad, list: true,
-			Help: "psql scripts of your own to run after the load, in its transaction, such as grants; one a line",
+			Help: "psql scripts of your own to run after the load, in its transaction, such as grants: a file, a folder or a pattern, one a line",
 			set:  paths(func(s *Settings) *[]string { return &s.After }),
 		},
 		{
@@ -342,6 +372,12 @@ func List() []Setting {
 			set:  duration(func(s *Settings) *time.Duration { return &s.LockTimeout }),
 		},
 
+		{
+			Name: "command", Default: Run, Values: "run|create|drop", Group: groupReport, input: true,
+			Help: "What the action does: run, create (make the database of database-url) or drop (drop it and its clones, if made by " +
+				"fabricate-seed); on the command line a word: fabricate-seed create",
+			set: choice(func(s *Settings) *string { return &s.Command }, Run, Create, Drop),
+		},
 		{
 			Name: "summary", Default: "true", Values: trueOrFalse, Group: groupReport,
 			Help: "Write the job summary on GitHub",

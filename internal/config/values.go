@@ -18,6 +18,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/maruel/natural"
+
 	"github.com/fabricate-seed/fabricate-seed/internal/conninfo"
 	"github.com/fabricate-seed/fabricate-seed/internal/overrides"
 )
@@ -134,6 +136,33 @@ func setJobs(s *Settings, v string) error {
 	}
 	s.Jobs = n
 	return nil
+}
+
+// maxClones bounds a slip of the keyboard, not a server.
+const maxClones = 1000
+
+// setClones reads a number, or names.
+func setClones(s *Settings, v string) error {
+	if n, err := strconv.Atoi(v); err == nil {
+		if n < 1 || n > maxClones {
+			return fmt.Errorf("is not a number from 1 to %d, nor names, one a line", maxClones)
+		}
+		s.cloneCount = n
+		return nil
+	}
+	for line := range strings.Lines(v) {
+		if name := strings.TrimSpace(line); name != "" {
+			s.Clones = append(s.Clones, name)
+		}
+	}
+	return nil
+}
+
+func setClonePattern(s *Settings, v string) error {
+	if !strings.Contains(v, "{n}") {
+		return errors.New("lacks {n}, which stands for the number of the clone, such as {database}_{n}")
+	}
+	return oneLine(func(s *Settings) *string { return &s.clonePattern })(s, v)
 }
 
 func setAPIURL(s *Settings, v string) error {
@@ -390,6 +419,8 @@ func path(field func(*Settings) *string, want existence) func(*Settings, string)
 	}
 }
 
+// paths reads files, one a line. A line can also name a folder, for the .sql files in it, or be a pattern with *, ? and […]; their
+// files come in natural order: 9_users.sql before 10_orders.sql.
 func paths(field func(*Settings) *[]string) func(*Settings, string) error {
 	return func(s *Settings, v string) error {
 		for line := range strings.Lines(v) {
@@ -397,14 +428,48 @@ func paths(field func(*Settings) *[]string) func(*Settings, string) error {
 			if line == "" {
 				continue
 			}
-			name := s.resolve(line)
-			if err := checkPath(name, mustFile); err != nil {
+			files, err := filesOf(s.resolve(line))
+			if err != nil {
 				return fmt.Errorf("names %s, which %w", line, err)
 			}
-			*field(s) = append(*field(s), name)
+			*field(s) = append(*field(s), files...)
 		}
 		return nil
 	}
+}
+
+// filesOf gives the file of that name, the .sql files of that folder, or the files that fit that pattern.
+func filesOf(name string) ([]string, error) {
+	pattern := name
+	info, err := os.Stat(name)
+	switch {
+	case err == nil && info.IsDir():
+		pattern = filepath.Join(escapeGlob(name), "*.sql")
+	case err == nil, !strings.ContainsAny(name, "*?["):
+		return []string{name}, checkPath(name, mustFile)
+	}
+	files, err := filepath.Glob(pattern)
+	if err != nil {
+		return nil, errors.New("is not a pattern that can be read")
+	}
+	files = slices.DeleteFunc(files, func(f string) bool { return checkPath(f, mustFile) != nil })
+	switch {
+	case len(files) > 0:
+	case pattern == name:
+		return nil, errors.New("fits no file")
+	default:
+		return nil, errors.New("is a folder without .sql files")
+	}
+	slices.SortStableFunc(files, natural.Compare)
+	return files, nil
+}
+
+// escapeGlob makes a path a pattern that fits nothing but itself. (On Windows a pattern has no escapes, and [ is rare in names.)
+func escapeGlob(name string) string {
+	if filepath.Separator == '\\' {
+		return name
+	}
+	return strings.NewReplacer("*", `\*`, "?", `\?`, "[", `\[`, `\`, `\\`).Replace(name)
 }
 
 func checkPath(name string, want existence) error {

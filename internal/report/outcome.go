@@ -45,8 +45,9 @@ type Outcome struct {
 	Tables      []Table
 	Skipped     bool
 	CacheHit    bool
-	Facts       []Fact // what was generated, and into what it was loaded
-	Settings    []Fact // what the user set
+	Clones      []string // names of copies of the database
+	Facts       []Fact   // what was generated, and into what it was loaded
+	Settings    []Fact   // what the user set
 }
 
 // Finish closes the last phase and tells how the run ended: the list of tables or the error in the log, outputs, one
@@ -161,6 +162,7 @@ type result struct {
 	Tables      []tableRows `json:"tables"`
 	Skipped     bool        `json:"skipped"`
 	CacheHit    bool        `json:"cache-hit"`
+	Clones      []string    `json:"clones"`
 	DurationMS  int64       `json:"duration-ms"`
 	ExitCode    int         `json:"exit-code"`
 	Error       string      `json:"error,omitempty"`
@@ -171,11 +173,15 @@ func (r *Report) result(o Outcome, failure error, took time.Duration) result {
 	clean := func(s string) string { return cut(oneLine(limited(r.redactor.text(s))), maxValue) }
 	res := result{
 		TaskID: clean(o.TaskID), DataPath: limited(r.redactor.text(o.DataPath)), ContentType: clean(o.ContentType), SHA256: clean(o.SHA256),
-		Rows: o.Rows, Tables: make([]tableRows, 0, len(o.Tables)), Skipped: o.Skipped, CacheHit: o.CacheHit, DurationMS: took.Milliseconds(),
+		Rows: o.Rows, Tables: make([]tableRows, 0, len(o.Tables)), Skipped: o.Skipped, CacheHit: o.CacheHit,
+		Clones: make([]string, 0, len(o.Clones)), DurationMS: took.Milliseconds(),
 		ExitCode: int(problem.CodeOf(failure)),
 	}
 	for _, t := range o.Tables {
 		res.Tables = append(res.Tables, tableRows{cut(limited(r.redactor.text(t.Name)), maxValue), t.Rows})
+	}
+	for _, name := range o.Clones {
+		res.Clones = append(res.Clones, cut(limited(r.redactor.text(name)), maxValue))
 	}
 	if failure != nil {
 		res.Error = limited(r.redactor.text(failure.Error()))
@@ -208,7 +214,7 @@ func (r *Report) setOutputs(o Outcome, took time.Duration) {
 		for _, out := range [][2]string{
 			{"task-id", res.TaskID}, {"data-path", oneLineKeepingSpaces(res.DataPath)}, {"content-type", res.ContentType}, {"sha256", res.SHA256},
 			{"rows", strconv.FormatInt(res.Rows, 10)}, {"tables", compactJSON(res.Tables)}, {"skipped", strconv.FormatBool(res.Skipped)},
-			{"cache-hit", strconv.FormatBool(res.CacheHit)}, {"duration-ms", strconv.FormatInt(res.DurationMS, 10)},
+			{"cache-hit", strconv.FormatBool(res.CacheHit)}, {"clones", compactJSON(res.Clones)}, {"duration-ms", strconv.FormatInt(res.DurationMS, 10)},
 		} {
 			r.setOutput(action, out[0], out[1])
 		}

@@ -71,6 +71,10 @@ func Main(ctx context.Context, p Process) problem.Code {
 		return problem.OK
 	case config.Demo:
 		err = r.demo(ctx, p.Demo)
+	case config.Create:
+		err = r.watched(ctx, r.create)
+	case config.Drop:
+		err = r.watched(ctx, r.drop)
 	default:
 		err = r.watched(ctx, r.story)
 	}

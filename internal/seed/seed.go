@@ -30,6 +30,7 @@ type run struct {
 	outcome report.Outcome
 
 	runnerTemp string // the folder that RUNNER_TEMP names; may be empty
+	made       bool   // this run has made the database that it loads into
 
 	mu    sync.Mutex // for what an interruption looks at while the story goes on
 	stage string     // what is being done: "loading"
@@ -48,8 +49,16 @@ type data struct {
 	done   func() // to be called when nothing is read of it any more; may be nil
 }
 
-// story is the whole job.
+// story is the whole job. A database that it has made does not outlive its failure.
 func (r *run) story(ctx context.Context) error {
+	err := r.steps(ctx)
+	if err != nil && r.made {
+		return r.unmake(ctx, err)
+	}
+	return err
+}
+
+func (r *run) steps(ctx context.Context) error {
 	found, err := r.obtain(ctx)
 	if found.done != nil {
 		defer found.done()
@@ -82,7 +91,10 @@ func (r *run) use(ctx context.Context, found data) error {
 		r.outcome.Headline = "Data kept in " + r.outcome.DataPath + "; nothing loaded: " + why
 		return nil
 	}
-	return r.loadChecked(ctx, files, source)
+	if err := r.loadChecked(ctx, files, source); err != nil {
+		return err
+	}
+	return r.clone(ctx)
 }
 
 // loadChecked loads, and sees to it that what was loaded is what the archive's checksums say: before the one transaction is committed,
@@ -127,6 +139,11 @@ func databaseIs(remedy string) string {
 
 // obtain gives the data: the archive that the user names, one that was kept for the same request, or what Fabricate generates.
 func (r *run) obtain(ctx context.Context) (data, error) {
+	if r.CreateDatabase { // before anything is spent
+		if err := r.ready(ctx); err != nil {
+			return data{}, err
+		}
+	}
 	switch {
 	case r.ArchiveURL != "":
 		return r.fetch(ctx)
@@ -224,12 +241,11 @@ func (r *run) clientOptions() fabricate.Options {
 
 // reach connects to the database that the rows are for before a task is started: a wrong password must not cost one.
 func (r *run) reach(ctx context.Context) error {
-	if r.TaskID != "" || r.Target == nil || r.Load == config.LoadFalse || r.Connection != nil || r.Format != "" && !config.Loadable(r.Format) {
+	if r.CreateDatabase || r.TaskID != "" || r.Target == nil || r.Load == config.LoadFalse || r.Connection != nil || r.Format != "" && !config.Loadable(r.Format) {
 		return nil
 	}
 	r.begin("Connect", "connecting to the database", "Nothing was generated.")
-	return load.Reach(ctx, load.Options{Target: r.Target, ConnectTimeout: r.ConnectTimeout, HostGateway: r.gateway,
-		Events: load.Events{Notice: func(text string) { r.report.Info("%s", text) }, Warn: r.report.Warn}})
+	return r.reachable(ctx)
 }
 
 // generate starts a task, or joins one, and waits until it is complete.
@@ -387,7 +403,11 @@ func same(a, b string) bool {
 
 // load loads into the database.
 func (r *run) load(ctx context.Context, from source, beforeCommit func(context.Context) error) error {
-	before, err := r.ownScripts(r.Before)
+	scripts := r.Before
+	if r.CreateDatabase && !r.made { // it has what they make
+		scripts = nil
+	}
+	before, err := r.ownScripts(scripts)
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,7 @@ type result struct {
 		Table string `json:"table"`
 		Rows  int64  `json:"rows"`
 	} `json:"tables"`
+	Clones   []string     `json:"clones"`
 	ExitCode problem.Code `json:"exit-code"`
 	Error    string       `json:"error"`
 }

@@ -1,0 +1,4 @@
+package databases
+
+// Unfinished is unfinished for tests.
+var Unfinished = unfinished

@@ -1,0 +1,113 @@
+package seed
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/databases"
+	"github.com/fabricate-seed/fabricate-seed/internal/load"
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
+)
+
+// unmakeTimeout is how long dropping the database of a run that failed may take; an interrupted process has 4 seconds in all.
+const unmakeTimeout = 2500 * time.Millisecond
+
+// targetName is the name of the database of database-url.
+func (r *run) targetName() string { return cmp.Or(r.Target.Database, r.Target.User) } // as the server would choose
+
+// server is the server of database-url, to make databases on.
+func (r *run) server() databases.Server {
+	return databases.Server{Target: r.Target, Options: session.Options{
+		ConnectTimeout: r.ConnectTimeout, HostGateway: r.gateway, LockTimeout: r.LockTimeout,
+		Notice: func(text string) { r.report.Info("%s", text) }, Warn: r.report.Warn,
+	}}
+}
+
+// reachable makes sure that the database can be reached.
+func (r *run) reachable(ctx context.Context) error {
+	return load.Reach(ctx, load.Options{Target: r.Target, ConnectTimeout: r.ConnectTimeout, HostGateway: r.gateway,
+		Events: load.Events{Notice: func(text string) { r.report.Info("%s", text) }, Warn: r.report.Warn}})
+}
+
+// create is the command create.
+func (r *run) create(ctx context.Context) error {
+	r.begin("Create", "making the database", "")
+	made, err := r.server().Create(ctx, r.targetName(), r.Template)
+	if err != nil {
+		return err
+	}
+	r.outcome.Headline = fmt.Sprintf("Database %s made", describe(r.Target))
+	if !made {
+		r.outcome.Headline = fmt.Sprintf("Database %s is there already; nothing made", describe(r.Target))
+	}
+	return nil
+}
+
+// drop is the command drop.
+func (r *run) drop(ctx context.Context) error {
+	r.begin("Drop", "dropping the database", "What was dropped before the interruption is gone; drop can be run again.")
+	dropped, err := r.server().Drop(ctx, r.targetName())
+	for _, name := range dropped {
+		r.report.Info("dropped %s", name)
+	}
+	if err != nil {
+		return err
+	}
+	r.outcome.Headline = fmt.Sprintf("Database %s is not there; nothing dropped", describe(r.Target))
+	if len(dropped) > 0 {
+		r.outcome.Headline = "Dropped " + strings.Join(dropped, ", ")
+	}
+	return nil
+}
+
+// ready makes the database where it does not exist, or makes sure that it can be reached.
+func (r *run) ready(ctx context.Context) (err error) {
+	r.begin("Connect", "making the database", "")
+	if r.made, err = r.server().Create(ctx, r.targetName(), r.Template); err != nil {
+		return err
+	}
+	if !r.made {
+		return r.reachable(ctx)
+	}
+	r.report.Info("database %s made", r.targetName())
+	return nil
+}
+
+// unmake drops the database that this run has made, because it failed, and says so in the error.
+func (r *run) unmake(ctx context.Context, failure error) error {
+	short, cancel := context.WithTimeout(context.WithoutCancel(ctx), unmakeTimeout)
+	defer cancel()
+	said := "The database " + r.targetName() + ", which this run had made, was dropped again."
+	server := r.server()
+	server.Options.LockTimeout = unmakeTimeout
+	if _, err := server.Drop(short, r.targetName()); err != nil {
+		said = "The database " + r.targetName() + ", which this run had made, could not be dropped again: fabricate-seed drop does that."
+	}
+	var p *problem.Error
+	if !errors.As(r.worded(ctx, failure), &p) {
+		return failure
+	}
+	q := *p
+	q.Remedy = strings.TrimSpace(q.Remedy + "\n" + said)
+	return &q
+}
+
+// clone makes the copies that were asked for.
+func (r *run) clone(ctx context.Context) error {
+	if len(r.Clones) == 0 {
+		return nil
+	}
+	r.begin("Clone", "making clones", "The load is committed; clones that were not made can be made by another run.")
+	made, err := r.server().Clone(ctx, r.targetName(), r.Clones)
+	r.outcome.Clones = made
+	for _, name := range made {
+		r.report.Info("clone %s", name)
+	}
+	r.fact("Clones", strings.Join(made, ", "))
+	return err
+}

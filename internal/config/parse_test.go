@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -616,4 +617,21 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("the error tells the key: %v", err)
 		}
 	})
+}
+
+// Whatever a connection object's password is made of, each text and number of it is a secret.
+func TestSecretsOfConnectionObjects(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ password, secret string }{
+		{`"hunter22"`, "hunter22"}, {`"hunt\u0065r22"`, "hunter22"}, {`12345678`, "12345678"}, {`1.5e30`, "1500000000000000000000000000000"},
+		{`["hunter22", {"a": "another"}]`, "another"}, {`{"value": ["hunter22"]}`, "hunter22"}, {`"a\"b\\c"`, `a"b\c`},
+	} {
+		s, err := Parse([]string{"--workspace=w", "--database=d", "--api-key=k", `--connection={"host": "db.example.com", "schema": "public", "password": ` + tt.password + `}`}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if secrets := s.Secrets(); !slices.Contains(secrets, tt.secret) || slices.Contains(secrets, "public") || slices.Contains(secrets, "value") {
+			t.Errorf("%s: %q", tt.password, secrets)
+		}
+	}
 }

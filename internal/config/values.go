@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os"
 	pathpkg "path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -236,14 +238,46 @@ func setConnection(s *Settings, v string) error {
 		return errors.New("begins like a JSON object but is not one; it should be like " + connectionObject("db.example.com", 5432, "…", "…", true))
 	}
 	s.Connection = json.RawMessage(v)
-	var host, password string // whether they are texts is the API's to say
-	_, _ = json.Unmarshal(keys["host"], &host), json.Unmarshal(keys["password"], &password)
-	s.secrets = append(s.secrets, password, strings.Trim(string(keys["password"]), `"`))
+	var host string // whether it is a text is the API's to say
+	_ = json.Unmarshal(keys["host"], &host)
+	for key, value := range keys {
+		var held any
+		decoder := json.NewDecoder(bytes.NewReader(value))
+		decoder.UseNumber()
+		if secretKey.MatchString(key) && decoder.Decode(&held) == nil {
+			s.secrets = append(append(s.secrets, strings.Trim(string(value), `"`)), scalars(held)...)
+		}
+	}
 	s.warnOfKeys("connection", keys, "host", "port", "database_name", "username", "password", "tls")
 	if s.unreachable(host) {
 		s.Warnings = append(s.Warnings, "connection "+notFromHere)
 	}
 	return nil
+}
+
+// secretKey is how the keys of a connection object are called that hold secrets, in the API's words and in those of others.
+var secretKey = regexp.MustCompile(`(?i)pass|pwd|secret|token|key|credential|cert|ur[il]|dsn|connection`)
+
+// scalars gives the texts and numbers in a JSON value, as they are and as they are written: the API may repeat it in either way.
+func scalars(v any) (all []string) {
+	switch v := v.(type) {
+	case string:
+		all = append(all, v)
+	case json.Number:
+		all = append(all, v.String())
+		if f, err := v.Float64(); err == nil {
+			all = append(all, strconv.FormatFloat(f, 'f', -1, 64), strconv.FormatFloat(f, 'e', -1, 64), strconv.FormatFloat(f, 'g', -1, 64))
+		}
+	case []any:
+		for _, element := range v {
+			all = append(all, scalars(element)...)
+		}
+	case map[string]any:
+		for _, element := range v {
+			all = append(all, scalars(element)...)
+		}
+	}
+	return all
 }
 
 // notFromHere completes a sentence that begins with connection.

@@ -14,12 +14,16 @@ import (
 // maxMessage is how many bytes one message may have: one of a server may have a gigabyte.
 const maxMessage = 64 << 10
 
-// limited cuts a message, and says so.
-func limited(text string) string {
-	if len(text) <= maxMessage {
+// message gives a text without secrets, and cut, which it says.
+func (r *Report) message(text string) string {
+	const looked = 4 * maxMessage // so far secrets are looked for
+	whole := len(text)
+	text = r.redactor.text(text[:min(whole, looked)])
+	if whole <= looked && len(text) <= maxMessage {
 		return text
 	}
-	return fmt.Sprintf("%s… (and %d bytes more)", strings.ToValidUTF8(text[:maxMessage], ""), len(text)-maxMessage)
+	text = text[:min(len(text), maxMessage)]
+	return fmt.Sprintf("%s… (and %d bytes more)", strings.ToValidUTF8(text, ""), whole-len(text))
 }
 
 // noCommand keeps a line from being a command to GitHub's runner, which takes lines that begin with :: after blanks, and ##[ anywhere.
@@ -90,4 +94,6 @@ func unlinked(text string) string {
 const maxName = 300 // characters of a name: two of PostgreSQL's, and some quotes
 
 // name gives a name that others have chosen as it is shown in the log: on one line, and no link.
-func name(text string) string { return unlinked(cut(oneLine(limited(text)), maxName)) }
+func name(text string) string {
+	return unlinked(cut(oneLine(text[:min(len(text), maxMessage)]), maxName))
+}

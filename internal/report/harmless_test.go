@@ -174,7 +174,7 @@ func TestMessagesHaveALimit(t *testing.T) {
 	if out := outputs(t, s); len(out["task-id"]) > 4*maxValue {
 		t.Errorf("the task's id has %d bytes", len(out["task-id"]))
 	}
-	if got := limited(long); !utf8.ValidString(got) || !strings.HasSuffix(got, "bytes more)") || len(got) > maxMessage+100 {
+	if got := s.message(long); !utf8.ValidString(got) || !strings.HasSuffix(got, "bytes more)") || len(got) > maxMessage+100 {
 		t.Errorf("%d bytes: …%s", len(got), got[len(got)-40:])
 	}
 }

@@ -106,7 +106,7 @@ var scriptPlace = regexp.MustCompile(`^(\S[^:\n]*):(\d+)(?::(\d+))?(?:$|[:, ])`)
 // fail tells the error: as the one annotation under GitHub, whose text the runner shows in the log as well, and in the
 // log elsewhere.
 func (r *Report) fail(failure error) {
-	text := strings.TrimRight(limited(r.redactor.text(failure.Error())), "\n")
+	text := strings.TrimRight(r.message(failure.Error()), "\n")
 	if !r.github {
 		r.text(r.paint(red, "error: ") + text)
 		return
@@ -114,7 +114,7 @@ func (r *Report) fail(failure error) {
 	fields := map[string]string{"title": "fabricate-seed: " + kind(problem.CodeOf(failure))}
 	var p *problem.Error
 	if errors.As(failure, &p) {
-		if m := scriptPlace.FindStringSubmatch(printable(limited(r.redactor.text(p.Where)))); m != nil {
+		if m := scriptPlace.FindStringSubmatch(printable(r.message(p.Where))); m != nil {
 			fields["file"], fields["line"] = m[1], m[2]
 			if m[3] != "" {
 				fields["col"] = m[3]
@@ -170,21 +170,21 @@ type result struct {
 
 // result takes secrets out of the values, one by one: names and numbers of ours stay whole, whatever the secrets are.
 func (r *Report) result(o Outcome, failure error, took time.Duration) result {
-	clean := func(s string) string { return cut(oneLine(limited(r.redactor.text(s))), maxValue) }
+	clean := func(s string) string { return cut(oneLine(r.message(s)), maxValue) }
 	res := result{
-		TaskID: clean(o.TaskID), DataPath: limited(r.redactor.text(o.DataPath)), ContentType: clean(o.ContentType), SHA256: clean(o.SHA256),
+		TaskID: clean(o.TaskID), DataPath: r.message(o.DataPath), ContentType: clean(o.ContentType), SHA256: clean(o.SHA256),
 		Rows: o.Rows, Tables: make([]tableRows, 0, len(o.Tables)), Skipped: o.Skipped, CacheHit: o.CacheHit,
 		Clones: make([]string, 0, len(o.Clones)), DurationMS: took.Milliseconds(),
 		ExitCode: int(problem.CodeOf(failure)),
 	}
 	for _, t := range o.Tables {
-		res.Tables = append(res.Tables, tableRows{cut(limited(r.redactor.text(t.Name)), maxValue), t.Rows})
+		res.Tables = append(res.Tables, tableRows{cut(r.message(t.Name), maxValue), t.Rows})
 	}
 	for _, name := range o.Clones {
-		res.Clones = append(res.Clones, cut(limited(r.redactor.text(name)), maxValue))
+		res.Clones = append(res.Clones, cut(r.message(name), maxValue))
 	}
 	if failure != nil {
-		res.Error = limited(r.redactor.text(failure.Error()))
+		res.Error = r.message(failure.Error())
 	}
 	return res
 }

@@ -94,7 +94,7 @@ func (r *Report) Phase(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.endPhase()
-	name = printable(oneLine(limited(r.redactor.text(name))))
+	name = printable(oneLine(r.message(name)))
 	now := r.o.Now()
 	r.phases = append(r.phases, phase{name: name, start: now})
 	r.progress = progress{start: now}
@@ -133,7 +133,7 @@ func (r *Report) Warn(text string) {
 }
 
 func (r *Report) warn(text string) {
-	text = limited(r.redactor.text(text))
+	text = r.message(text)
 	if r.seen[text] {
 		return
 	}
@@ -183,7 +183,7 @@ func (w lenient) Write(p []byte) (int, error) {
 
 // text writes whole lines of text that may come from anywhere. Secrets are looked for before it is cut into lines.
 func (r *Report) text(text string) {
-	for line := range strings.SplitSeq(strings.TrimRight(limited(r.redactor.text(text)), "\n"), "\n") {
+	for line := range strings.SplitSeq(strings.TrimRight(r.message(text), "\n"), "\n") {
 		r.line(line)
 	}
 }

@@ -209,7 +209,7 @@ func (r *Report) summaryFacts(b *strings.Builder, title, note string, facts []Fa
 // markdown gives text from anywhere as one line of Markdown that shows it as it is: no markup, no HTML, no table cell
 // that ends early. Secrets are taken out first, while they still look like themselves.
 func (r *Report) markdown(text string) string {
-	text = unlinked(cut(printable(oneLine(limited(r.redactor.text(text)))), maxSummaryValue))
+	text = unlinked(cut(printable(oneLine(r.message(text))), maxSummaryValue))
 	var b strings.Builder
 	for _, c := range text {
 		switch c {

@@ -57,11 +57,11 @@ func dial(ctx context.Context, target *pgx.ConnConfig, o Options) (*Session, err
 	waits.InitialInterval, waits.MaxInterval = firstWait, longestWait
 	said := false
 	s, err := backoff.Retry(ctx, func() (*Session, error) {
-		conn, err := pgx.ConnectConfig(ctx, config)
+		conn, err := connect(ctx, config)
 		detoured = false
 		if err != nil && detour != nil && errors.Is(err, syscall.ECONNREFUSED) {
 			var second error
-			conn, second = pgx.ConnectConfig(ctx, detour)
+			conn, second = connect(ctx, detour)
 			switch {
 			case second == nil || !notReached(second):
 				err, detoured = second, true

@@ -96,7 +96,8 @@ func mayStillStart(err error) bool {
 	if State(err) != "" {
 		return has(err, startingUp)
 	}
-	return !isTLS(err) && !isFinal(err)
+	var clear *clearTextError
+	return !isTLS(err) && !isFinal(err) && !errors.As(err, &clear)
 }
 
 // isAnswer reports whether an error is one that the server has sent while it serves: it can be reached.

@@ -158,7 +158,12 @@ func connectProblem(config *pgx.ConnConfig, o Options, detoured bool, err error)
 		dns  *net.DNSError
 		last = lastAttempt(err)
 	)
+	var clear *clearTextError
 	switch {
+	case errors.As(err, &clear):
+		p.What = "cannot connect: " + clear.Error()
+		p.Remedy = "Ask for TLS with sslmode in database-url, or have the server ask in another way (scram-sha-256 in its pg_hba.conf). If the network between is " +
+			"to be trusted, add require_auth=password to database-url."
 	case isRefusedTLS(err):
 		p.Remedy = "The sslmode of database-url asks for TLS. If no TLS is meant to be there, as in a service container, write sslmode=disable; " +
 			"otherwise turn it on in the server (ssl = on)."

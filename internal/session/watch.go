@@ -216,7 +216,7 @@ func (w *watcher) poll(ctx context.Context) (lockStatus, error) {
 	ctx, cancel := context.WithTimeout(ctx, w.config.ConnectTimeout)
 	defer cancel()
 	if w.over == nil {
-		conn, err := pgx.ConnectConfig(ctx, w.config)
+		conn, err := connect(ctx, w.config)
 		if err != nil {
 			return lockStatus{}, err
 		}

@@ -274,7 +274,7 @@ func TestAge(t *testing.T) {
 }
 
 // Whatever byte is another one, the archive is not used.
-func TestDamage(t *testing.T) {
+func TestEveryByteCounts(t *testing.T) {
 	t.Parallel()
 	text := strings.Repeat("INSERT INTO a VALUES (1);\n", 10)
 	f, _ := folder(t)

@@ -72,7 +72,8 @@ type Options struct {
 	// Transaction None there is nothing to call it before. It may be nil.
 	BeforeCommit func(context.Context) error
 
-	thresholds thresholds // for tests
+	thresholds thresholds       // for tests
+	trace      func(sql string) // for tests: what is sent to the server
 }
 
 // thresholds say from when on a faster way pays. 0 means the constant of the same name.
@@ -83,7 +84,7 @@ type thresholds struct {
 
 // session gives the options of a connection.
 func (o *Options) session() session.Options {
-	return session.Options{ConnectTimeout: o.ConnectTimeout, LockTimeout: o.LockTimeout, HostGateway: o.HostGateway, Notice: o.Events.Notice, Warn: o.Events.Warn}
+	return session.Options{ConnectTimeout: o.ConnectTimeout, LockTimeout: o.LockTimeout, HostGateway: o.HostGateway, Notice: o.Events.Notice, Warn: o.Events.Warn, Trace: o.trace}
 }
 
 // Reach connects to the target as Run does, and disconnects: to find out that it cannot be done before something costly is done

@@ -62,6 +62,7 @@ func (s *Session) ask(ctx context.Context, path, sql string, args []any, scan []
 			return err
 		}
 	}
+	s.o.trace(before + "; " + sql + "; " + after)
 	s.buf = s.buf[:0]
 	for _, m := range []pgproto3.FrontendMessage{
 		&pgproto3.Query{String: before},

@@ -29,10 +29,17 @@ type Options struct {
 	Notice         func(text string)    // worth a line in the log; may be nil
 	Warn           func(text string)    // worth an annotation; may be nil
 	ServerNotice   func(*pgconn.Notice) // what the server says beside its answers; may be nil
+	Trace          func(sql string)     // each message that is sent, also by the watcher, before it is; may be nil
 }
 
 func (o Options) lockTimeout() time.Duration {
 	return cmp.Or(max(o.LockTimeout, 0), DefaultLockTimeout)
+}
+
+func (o Options) trace(sql string) {
+	if o.Trace != nil {
+		o.Trace(sql)
+	}
 }
 
 func (o Options) notice(text string) {

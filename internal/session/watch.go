@@ -220,7 +220,7 @@ func (w *watcher) poll(ctx context.Context) (lockStatus, error) {
 		if err != nil {
 			return lockStatus{}, err
 		}
-		w.over = &Session{conn: conn, pg: conn.PgConn()}
+		w.over = &Session{o: Options{Trace: w.session.o.Trace}, conn: conn, pg: conn.PgConn()}
 	}
 	known := w.session.backend.Load()
 	b := backend{pid: w.pg.PID()}

@@ -44,6 +44,9 @@ func (s *Session) SetLast(r Result) { s.last = r }
 // server reports one (the first, if several), the CopyIn reader's own error if that failed, a *LockError when others' locks were
 // waited for too long, a *LostError when the connection is gone, or that of ctx. When ctx ends, the server is asked to cancel.
 func (s *Session) Do(ctx context.Context, sql []byte, h Handlers) error {
+	if s.o.Trace != nil {
+		s.o.Trace(string(sql))
+	}
 	return s.send(ctx, h, s.encode(sql))
 }
 

@@ -4,11 +4,12 @@ WORKDIR /src
 # Modules first: this layer is kept until they change.
 COPY go.mod go.sum ./
 RUN go mod download
-COPY main.go ./
+COPY main.go LICENSE ./
 COPY internal ./internal
+COPY scripts/licenses ./scripts/licenses
 ARG VERSION=
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=${VERSION}" -o /out/fabricate-seed . \
-    && mkdir -m 1777 /out/tmp && touch -d @0 /out/* /out
+    && go run ./scripts/licenses >/out/licenses.txt && mkdir -m 1777 /out/tmp && touch -d @0 /out/* /out
 
 FROM scratch
 LABEL org.opencontainers.image.title="fabricate-seed" \

@@ -3,10 +3,11 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# GOLANGCI_LINT, ACTIONLINT and ACT are pinned in tools/*/go.mod and built into bin once for each version.
+# GOLANGCI_LINT, ACTIONLINT, ACT and GOVULNCHECK are pinned in tools/*/go.mod and built into bin once for each version.
 GOLANGCI_LINT := bin/golangci-lint
 ACTIONLINT := bin/actionlint
 ACT := bin/act
+GOVULNCHECK := bin/govulncheck
 
 FUZZTIME ?= 10s
 PACKAGES ?= ./...
@@ -80,6 +81,14 @@ lint: $(GOLANGCI_LINT) $(ACTIONLINT) ## golangci-lint, actionlint, and the shell
 	@for script in .ci/run $$(git ls-files '*.sh'); do bash -n "$$script"; done
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run $$(git ls-files '*.sh'); fi
 
+.PHONY: vuln
+vuln: $(GOVULNCHECK) ## known vulnerabilities in what the binary calls, of Go and of modules; asks Go's database over the network
+	@$(GOVULNCHECK) ./...
+
+.PHONY: licenses
+licenses: ## the licence texts of everything in the binary, as they are in the image and beside each release
+	@go run ./scripts/licenses
+
 .PHONY: build
 build: ## the binary, static, as bin/fabricate-seed
 	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/fabricate-seed .
@@ -140,3 +149,7 @@ $(ACT): tools/act/go.mod
 	@mkdir -p bin
 	@echo 'Building act (once) ...'
 	@go -C tools/act build -o ../../bin/ github.com/nektos/act
+
+$(GOVULNCHECK): tools/govulncheck/go.mod
+	@mkdir -p bin
+	@go -C tools/govulncheck build -o ../../bin/ golang.org/x/vuln/cmd/govulncheck

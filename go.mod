@@ -2,6 +2,8 @@ module github.com/fabricate-seed/fabricate-seed
 
 go 1.26.0
 
+toolchain go1.26.8
+
 require (
 	github.com/cenkalti/backoff/v5 v5.0.3
 	github.com/gofrs/flock v0.13.2

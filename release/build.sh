@@ -18,5 +18,6 @@ for target in "$@"; do
 	CGO_ENABLED=0 GOOS=$os GOARCH=$arch GOFLAGS='' go build -trimpath -buildvcs=false \
 		-ldflags "-s -w -buildid= -X main.version=$version" -o "$out/fabricate-seed-$os-$arch$suffix" .
 done
+go run ./scripts/licenses >"$out/licenses.txt"
 cd "$out"
 sha256sum fabricate-seed-* >checksums.txt

@@ -12,6 +12,7 @@ for binary in "$dist"/fabricate-seed-linux-*; do
 	mkdir -p "$root/etc/ssl/certs"
 	mkdir -m 1777 "$root/tmp" # for the download; any user may write there
 	install -m 755 "$binary" "$root/fabricate-seed"
+	install -m 644 "$dist/licenses.txt" "$root/"
 	install -m 644 /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 	find "$root" -exec touch -d "@$epoch" {} +
 done

@@ -158,3 +158,47 @@ func TestNamedTests(t *testing.T) {
 		t.Errorf("%d tests are named: the pattern is off", found)
 	}
 }
+
+// CONTRIBUTING's map of tests has every folder with tests, and names no other.
+func TestMapOfTests(t *testing.T) {
+	t.Parallel()
+	text := read(t, "CONTRIBUTING.md")
+	_, text, _ = strings.Cut(text, "\n## Map of tests\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	var rows []string
+	for line := range strings.Lines(text) {
+		if row, ok := strings.CutPrefix(line, "| `"); ok {
+			where, _, _ := strings.Cut(row, " | ")
+			rows = append(rows, regexp.MustCompile("[`(),]").ReplaceAllString("`"+where, " "))
+		}
+	}
+	all := " " + strings.Join(rows, " ") + " "
+	for _, name := range strings.Fields(all) {
+		if _, err := os.Stat(name); err != nil && !strings.Contains("make e2e examples", name) {
+			t.Errorf("the map names %s, which is not there", name)
+		}
+	}
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "testdata" || d.Name() == "bin" || path == ".git"):
+			return fs.SkipDir
+		case !strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		folder := filepath.ToSlash(filepath.Dir(path))
+		for f := folder; f != "."; f = filepath.ToSlash(filepath.Dir(f)) { // a folder within one that is named belongs to it
+			if strings.Contains(all, " "+f+" ") {
+				return nil
+			}
+		}
+		if folder != "." {
+			t.Errorf("the map of tests in CONTRIBUTING.md lacks %s", folder)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -228,11 +228,17 @@ func (r *reader) config() (*pgx.ConnConfig, error) {
 	}
 	config, err := pgx.ParseConfig(text.String())
 	if err != nil {
-		why := "cannot be understood"
+		why := ""
 		if m := reason.FindStringSubmatch(err.Error()); m != nil {
-			why += " (" + strings.TrimSpace(m[1]) + ")"
+			why = strings.TrimSpace(m[1])
 		}
-		return nil, Faults{why}
+		switch why {
+		case "failed to read service":
+			return nil, Faults{"names a service that is in no service file: those are ~/.pg_service.conf and what PGSERVICEFILE or servicefile names"}
+		case "failed to configure TLS":
+			return nil, Faults{"names files for TLS that cannot be used: sslrootcert, sslcert and sslkey are PEM files, and the key fits the certificate"}
+		}
+		return nil, Faults{strings.TrimSuffix("cannot be understood ("+why+")", " ()")}
 	}
 	if r.service() != "" {
 		r.checkHosts(config.Host)

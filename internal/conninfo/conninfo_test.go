@@ -137,7 +137,7 @@ func TestForms(t *testing.T) {
 		{"Provider=PostgreSQL OLE DB Provider;Data Source=h;location=d;User ID=u;password=pw;timeout=10;", "pw u@h:5432/d tls?"},
 		{"User ID=u;Password=pw;Host=h;Port=5433;Database=d;Pooling=true;Min Pool Size=0;Max Pool Size=100;Connection Lifetime=0;", "pw u@h:5433/d tls?"},
 		{"Host=h;Username=u;Database=d;Frob=1", "refused: it has the unknown keyword Frob"},
-		{"Host=h;Username=u;Password=pw;hunter=22;Database=d", "refused: it has an unknown keyword"},
+		{"Host=h;Username=u;Password=pw;hunter=22;Database=d", "refused: it has an unknown keyword, or a password that is neither quoted nor encoded: " + HowToWrite},
 		{"pgsql:host=h;port=5433;dbname=d;user=u;password=pw", "pw u@h:5433/d tls?"},
 		{"dbi:Pg:dbname=d;host=h;user=u", "u@h:5432/d tls?"},
 		{"Server=tcp:h.database.windows.net,1433;Initial Catalog=d;User ID=u;Password=hunter22;Encrypt=True", "refused: it is the address of a SQL Server database; only PostgreSQL can be loaded"},
@@ -177,6 +177,8 @@ func TestForms(t *testing.T) {
 		{"mysql://u:hunter22@h/d", "refused: it is the address of a mysql database; only PostgreSQL can be loaded"},
 		{"cockroachdb://u@h/d", "refused: it is the address of a cockroachdb database; only PostgreSQL can be loaded"},
 		{"sqlite:///x.db", "refused: it is the address of a sqlite database; only PostgreSQL can be loaded"},
+		{"Data Source=app.db;Version=3;", "refused: it is the address of a SQLite database; only PostgreSQL can be loaded"},
+		{"host=h user=u sslrootcert=/etc/hostname", "refused: it names files for TLS that cannot be used: sslrootcert, sslcert and sslkey are PEM files, and the key fits the certificate"},
 		{"foo://u@h/d", "refused: it does not begin with postgres://: " + HowToWrite},
 		{"postgres:/u@h/d", "refused: it has no // behind the scheme: " + HowToWrite},
 		{"//u:hunter22@h/d", "refused: it has no scheme: write postgres: before it"},
@@ -185,8 +187,8 @@ func TestForms(t *testing.T) {
 
 		{"jdbc:postgresql://h/d;user=u;password=hunter22", "refused: it has name=value in the database's name: the first such pair stands behind a ?, and the others behind an &"},
 		{"postgres://u@h/d&sslmode=require", "refused: it has name=value in the database's name: the first such pair stands behind a ?, and the others behind an &"},
-		{"aHVudGVyMjI=", "refused: it has an unknown keyword"},
-		{"hunter22=x y=z", "refused: it has an unknown keyword"},
+		{"aHVudGVyMjI=", "refused: it has an unknown keyword, or a password that is neither quoted nor encoded: " + HowToWrite},
+		{"hunter22=x y=z", "refused: it has an unknown keyword, or a password that is neither quoted nor encoded: " + HowToWrite},
 
 		// several faults at once
 		{"postgres://u@h:0/d?sslmode=requird&frob=1&connect_timeuot=5&connect_timeout=soon&channel_binding=yes", "refused: it " + strings.Join([]string{
@@ -277,7 +279,7 @@ func TestVariables(t *testing.T) {
 		{"service=shop sslmode=disable servicefile=" + services, map[string]string{"PGSSLCRL": "x"}, "refused: it has sslcrl, which is not supported here: leave it out"},
 		{"service=odd servicefile=" + services, nil, "refused: it names a service with a keyword that is not libpq's"},
 		{"service=bad servicefile=" + services, nil, "refused: it " + stray},
-		{"service=none servicefile=" + services, nil, "refused: it cannot be understood (failed to read service)"},
+		{"service=none servicefile=" + services, nil, "refused: it names a service that is in no service file: those are ~/.pg_service.conf and what PGSERVICEFILE or servicefile names"},
 		{"host=h user=u sslmode=disable", map[string]string{"PGREQUIREPEER": "x"}, "refused: it has requirepeer, which is not supported here: leave it out"},
 		{"host=h user=u sslmode=disable", map[string]string{"PGGSSENCMODE": "prefer", "PGSSLMINPROTOCOLVERSION": "TLSv1.2"}, "u@h:5432/u"},
 	} {

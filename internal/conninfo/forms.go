@@ -64,6 +64,7 @@ func (r *reader) read(text string) {
 var (
 	javaPrefix = regexp.MustCompile(`(?i)^(jdbc|r2dbcs?):((pool|p6spy|otel|aws-wrapper|log4jdbc|proxy|tc):)*`)
 	javaScheme = regexp.MustCompile(`(?i)^(pgsql|postgres|postgresql):`)
+	sqlite     = regexp.MustCompile(`^(data source|filename)\s*=\s*(:memory:|[^;]*\.(db|db3|sqlite|sqlite3))\s*(;|$)`)
 	noSlashes  = regexp.MustCompile(`(?i)^postgres(ql)?:/[^/]`)
 	schemeOnly = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+._:-]*$`)
 	pdo        = regexp.MustCompile(`(?i)^(pgsql|dbi:pg):`)
@@ -138,6 +139,9 @@ func foreign(text string) string {
 		if strings.Contains(strings.ReplaceAll(lower, " =", "="), mark) && strings.Contains(lower, ";") {
 			return "SQL Server"
 		}
+	}
+	if sqlite.MatchString(lower) {
+		return "SQLite"
 	}
 	if strings.HasPrefix(lower, "driver={mysql") || strings.HasPrefix(lower, "driver={mariadb") {
 		return "MySQL"

@@ -107,7 +107,7 @@ func (r *reader) put(name, value string, show bool) {
 	case show && word.MatchString(name):
 		r.fault("has the unknown keyword " + name + didYouMean(name, libpqKeywords))
 	default:
-		r.fault("has an unknown keyword")
+		r.fault("has an unknown keyword, or a password that is neither quoted nor encoded: " + HowToWrite)
 	}
 }
 

@@ -170,7 +170,7 @@ func TestPipes(t *testing.T) {
 	t.Run("nobody reads standard output", func(t *testing.T) {
 		t.Parallel()
 		db := pgtest.Shared(t).NewDatabase(t)
-		p, _, temp := seeding(t, db, script("CREATE TABLE t AS SELECT 7 AS a;\n"))
+		p, _, temp := seeding(t, db, script("CREATE TABLE t (a int);\nINSERT INTO t VALUES (7);\n"))
 		p.Args = append(p.Args, "--output=json")
 		read, write, err := os.Pipe()
 		if err != nil {

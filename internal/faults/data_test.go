@@ -180,7 +180,7 @@ func archiveFaults() []fault {
 		served("truncated at the end", good[:len(good)-30], "truncated or damaged"),
 		served("truncated in the middle", good[:len(good)/2], "truncated or damaged"),
 		served("wrong checksum", spoiled(good, directory, 16, "abcd", false), "checksum is wrong"),
-		served("damaged contents", spoiled(good, "load.sql", 600, "\xff\xff\xff\xff\xff\xff\xff\xff", false), asItWas),
+		served("damaged contents", spoiled(good, "load.sql", 600, "\xff\xff\xff\xff\xff\xff\xff\xff", false), "damaged"),
 		served("directory: wrong record", spoiled(good, directory, 0, "XX", false), "truncated or damaged"),
 		served("directory: wrong position", spoiled(good, directory, 42, "\xf0", false), "damaged"),
 		served("directory: beyond the end", spoiled(good, directory, 20, "\xff\xff\xff\x7f", false), "beyond the end"),

@@ -28,6 +28,9 @@ const (
 )
 
 // sleeping is a script that changes something, and then is at work for so many seconds.
+// onePayment is a statement with a row, without which no load of what was generated succeeds.
+const onePayment = "INSERT INTO payments (id, order_id, method, amount, paid_at) SELECT 900001, min(id), 'card', 1, '2026-01-01' FROM orders;\n"
+
 func sleeping(seconds float64) []byte {
 	return fmt.Appendf(nil, "TRUNCATE reviews;\nINSERT INTO categories (id, name, slug) VALUES (900001, 'late', 'late' || pg_sleep(%g)::text);\n", seconds)
 }
@@ -272,7 +275,7 @@ func databaseFaults() []fault {
 		fault{name: "statement timeout", data: sleeping(60), url: query("options", "-c statement_timeout=100"), code: problem.Database, says: []string{"57014", "statement_timeout", asItWas}},
 		fault{name: "lock_timeout of the role", prepare: locked, url: query("options", "-c lock_timeout=50"), code: problem.Timeout, says: []string{"55P03"}},
 		fault{name: "deadlock", url: query("options", "-c deadlock_timeout=20"), args: []string{"--lock-timeout=5s"}, says: []string{"deadlock detected", again},
-			data:    []byte("TRUNCATE reviews;\nSELECT pg_sleep(0.3);\nLOCK TABLE users;\n"),
+			data:    []byte("TRUNCATE reviews;\nSELECT pg_sleep(0.3);\nLOCK TABLE users;\nTRUNCATE payments;\n" + onePayment),
 			prepare: func(w *world) { w.holder = w.session("SET deadlock_timeout = '20s'; BEGIN; LOCK TABLE users") },
 			during: func(w *world) {
 				w.sessionIs("wait_event = 'PgSleep'")
@@ -349,7 +352,7 @@ func databaseFaults() []fault {
 			says:  []string{"another load, held by other-job"}},
 		fault{name: "two loads of the same tables, the second without a transaction", prepare: loadBeside(60), args: []string{"--transaction=none"}, code: problem.Timeout,
 			says: []string{"another load, held by other-job"}},
-		fault{name: "two loads of other tables do not wait", data: []byte("TRUNCATE payments;\n"), prepare: loadBeside(60, "--lock-timeout=10s"), after: complete},
+		fault{name: "two loads of other tables do not wait", data: []byte("TRUNCATE payments;\n" + onePayment), prepare: loadBeside(60, "--lock-timeout=10s"), after: complete},
 		fault{name: "two loads, the second keeps what the first leaves", data: sleeping(0), prepare: loadBeside(0.7), args: []string{"--if-not-empty=keep", "--lock-timeout=3s"},
 			says: []string{"if-not-empty is keep"}},
 	)

@@ -72,6 +72,10 @@ type Options struct {
 	// Transaction None there is nothing to call it before. It may be nil.
 	BeforeCommit func(context.Context) error
 
+	// Accept is asked when all was loaded, and nothing checked or committed yet, whether so many rows may be all; its error is that of
+	// the load. nil accepts.
+	Accept func(rows int64) error
+
 	thresholds thresholds       // for tests
 	trace      func(sql string) // for tests: what is sent to the server
 }

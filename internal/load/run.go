@@ -107,6 +107,11 @@ func (r *run) attempt(ctx context.Context, before *run) (Result, error) {
 		r.rollback(ctx)
 		return Result{Skipped: true}, nil
 	}
+	if o.Accept != nil {
+		if err := o.Accept(r.tally.rows); err != nil {
+			return r.result(), r.abandon(ctx, err)
+		}
+	}
 	r.phase("verify")
 	if err := r.verify(ctx); err != nil {
 		return r.result(), r.abandon(ctx, err)

@@ -98,7 +98,11 @@ func (r *run) found(held *cache.Held) data {
 	} {
 		r.fact(fact[0], fact[1])
 	}
-	return data{path: held.Path, format: r.Format, name: r.fileName(held.ContentType), isZip: held.Zip, size: held.Size, cached: true, done: held.Release}
+	name := filepath.Base(held.Path)
+	return data{
+		path: held.Path, format: r.Format, name: name, isZip: held.Zip, size: held.Size, cached: true, done: held.Release,
+		generated: true, task: held.Task, served: name, claim: claimOf(r.Format, name, held.ContentType),
+	}
 }
 
 // intoCache generates, and keeps what comes if it is of use.

@@ -1,19 +1,15 @@
 package seed
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/fabricate-seed/fabricate-seed/internal/archive"
 	"github.com/fabricate-seed/fabricate-seed/internal/load"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
@@ -51,38 +47,6 @@ func ending(format, contentType string) string {
 // known says whether a file's ending is one of those above.
 func known(extension string) bool {
 	return slices.Contains([]string{".sql", ".sqlite", ".csv", ".jsonl", ".ndjson", ".json", ".xml", ".txt", ".zip"}, strings.ToLower(extension))
-}
-
-// beginning is how much of a file is looked at to tell a script from data, in bytes.
-const beginning = 4 << 10
-
-// script matches the beginning of a psql script: a comment, a meta-command, or a word that begins a statement.
-var script = regexp.MustCompile(`(?i)^\s*(--|/\*|\\[a-z!]|(SET|TRUNCATE|INSERT|COPY|BEGIN|START|CREATE|ALTER|DROP|SELECT|DELETE|UPDATE|` +
-	`DO|WITH|GRANT|REVOKE|COMMENT|LOCK|CALL|MERGE|VALUES|ANALYZE|VACUUM|SAVEPOINT|COMMIT)[\s;(])`)
-
-// notAScript says what the entry script is if PostgreSQL cannot run it, in words that fit after "this is"; empty when it
-// may. Where nothing says that it is a script (one plain file of a task that was joined), it has to begin like one.
-func notAScript(files *archive.Archive, name string, found data) (string, error) {
-	f, err := files.FS().Open(name)
-	if err != nil {
-		return "", unreadable(name, err)
-	}
-	defer f.Close()
-	head := make([]byte, beginning)
-	n, err := io.ReadFull(f, head)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return "", unreadable(name, err)
-	}
-	head = head[:n]
-	if foreign := archive.Dialect(head); foreign != "" {
-		return foreign, nil
-	}
-	known := found.format != "" || strings.EqualFold(filepath.Ext(name), ".sql")
-	text := strings.TrimPrefix(string(head), "\ufeff")
-	if !known && strings.TrimSpace(text) != "" && !script.MatchString(text) {
-		return "data without a script", nil
-	}
-	return "", nil
 }
 
 func unreadable(name string, err error) error {

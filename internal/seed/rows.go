@@ -1,6 +1,7 @@
 package seed
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -9,42 +10,96 @@ import (
 	"strings"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/archive"
+	"github.com/fabricate-seed/fabricate-seed/internal/config"
 	"github.com/fabricate-seed/fabricate-seed/internal/load"
 	"github.com/fabricate-seed/fabricate-seed/internal/nearest"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
-// rowFormat gives the format of a file of rows by its name; "" if it is none.
-func rowFormat(name string) string {
-	switch strings.ToLower(path.Ext(name)) {
-	case ".csv":
-		return "csv"
-	case ".jsonl", ".ndjson":
-		return "jsonl"
-	}
-	return ""
+// source is what to load: a script, or files of rows.
+type source struct {
+	script load.Script
+	rows   *load.Rows
 }
 
-// rowsToLoad gives the files of an export that has no script: by the format that was asked for, or else by their names where
-// there is no script at all. nil means that it is no such export.
-func (r *run) rowsToLoad(files *archive.Archive, found data) (*load.Rows, error) {
-	asked := found.format == "csv" || found.format == "jsonl"
-	if !asked && (found.format != "" || r.Script != "") {
-		return nil, nil //nolint:nilnil // as said
+func (s source) none() bool { return s.script.FS == nil && s.rows == nil }
+
+// toLoad decides whether to load, and what; or nothing, and why. What came decides by its content; that it cannot be loaded is an
+// error.
+func (r *run) toLoad(files *archive.Archive, found data) (s source, why string, err error) {
+	switch {
+	case r.Load == config.LoadFalse:
+		return source{}, "the setting load is false", nil
+	case r.Target == nil:
+		return source{}, "there is no database to load into (the setting database-url)", nil
+	case files.Kind() == archive.File:
+		s, err = r.fileToLoad(files, found)
+	default:
+		s, err = r.filesToLoad(files, found)
 	}
-	rows := &load.Rows{FS: files.FS(), Tables: r.TableMap, Table: r.Entity}
-	if files.Kind() == archive.File {
-		name, err := files.Entry("")
-		if err != nil {
-			return nil, err
-		}
-		rows.Files, rows.Format = []string{name}, found.format
-		if asked || rowFormat(name) != "" && r.GivenArchive() {
-			return r.mapped(rows)
-		}
-		return nil, nil //nolint:nilnil // as said
+	if err != nil {
+		return source{}, "", found.again(err)
 	}
-	scripts := false
+	if s.rows == nil {
+		return s, "", r.unmatched(nil, nil)
+	}
+	s.rows, err = r.mapped(s.rows, found)
+	return s, "", err
+}
+
+// again adds to an error how to have the data all the same, where a task was spent on it.
+func (found data) again(err error) error {
+	p, ok := err.(*problem.Error) //nolint:errorlint // it is ours, just made
+	if !ok || found.task == "" {
+		return err
+	}
+	q := *p
+	q.Remedy = strings.TrimSpace(fmt.Sprintf("%s\nThe data can be had again without another task: set task-id to %s, and data-dir with load: false to look at it.", q.Remedy, found.task))
+	return &q
+}
+
+// fileToLoad gives what the one plain file is. One of the user's own is what its name says, as to psql.
+func (r *run) fileToLoad(files *archive.Archive, found data) (source, error) {
+	name, err := files.Entry(r.Script)
+	if err != nil {
+		return source{}, err
+	}
+	head, err := beginningOf(files.FS(), name)
+	if err != nil {
+		return source{}, err
+	}
+	claim := found.claim
+	if !found.generated {
+		if claim = claimOf("", name, ""); claim == unknown {
+			claim = psqlScript
+		}
+	}
+	c, is := contentOf(head, claim)
+	if !found.generated && c != foreign {
+		c = claim
+	}
+	switch c {
+	case psqlScript:
+		return source{script: load.Script{FS: files.FS(), Name: name}}, nil
+	case csvRows, jsonRows:
+		return source{rows: &load.Rows{FS: files.FS(), Files: []string{name}, Format: string(c), Table: r.Entity}}, nil
+	}
+	return source{}, notLoadable(name, is)
+}
+
+func notLoadable(name, is string) error {
+	remedy := "Choose PostgreSQL as the type of the Fabricate database, and generate with the format sql, postgres-optimized, csv or jsonl."
+	if strings.HasPrefix(is, "data of a kind") {
+		remedy = "Say what it is with the setting format (sql, csv or jsonl)."
+	}
+	return &problem.Error{Code: problem.Data, Where: name, What: "this is " + is + ", which cannot be loaded into PostgreSQL", Remedy: remedy}
+}
+
+// filesToLoad gives what to load of a zip or folder: its entry script, or its files of rows where it has no script or rows are what
+// was asked for.
+func (r *run) filesToLoad(files *archive.Archive, found data) (source, error) {
+	rows := map[content][]string{}
+	var scripts, others []string
 	err := fs.WalkDir(files.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -52,38 +107,79 @@ func (r *run) rowsToLoad(files *archive.Archive, found data) (*load.Rows, error)
 		if first, _, _ := strings.Cut(name, "/"); first == "__MACOSX" || strings.HasPrefix(path.Base(name), ".") {
 			return nil
 		}
-		scripts = scripts || strings.EqualFold(path.Ext(name), ".sql")
-		if format := rowFormat(name); format != "" && (!asked || format == found.format) {
-			rows.Files = append(rows.Files, name)
+		switch c := claimOf("", name, ""); c {
+		case psqlScript:
+			scripts = append(scripts, name)
+		case csvRows, jsonRows:
+			rows[c] = append(rows[c], name)
+		default:
+			others = append(others, name)
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, unreadable(".", err)
+		return source{}, unreadable(".", err)
 	}
-	slices.Sort(rows.Files)
-	switch {
-	case len(rows.Files) == 0 && asked:
-		return nil, &problem.Error{Code: problem.Data, What: "the export holds no ." + found.format + " file",
-			Remedy: "Look at what it holds with the setting data-dir, or generate again."}
-	case len(rows.Files) == 0, scripts && !asked:
-		return nil, nil //nolint:nilnil // as said
+	all := slices.Concat(rows[csvRows], rows[jsonRows])
+	entry, noEntry := files.Entry(r.Script)
+	switch asked := rows[content(found.format)]; {
+	case len(asked) > 0 && r.Script == "":
+		all, entry = asked, ""
+	case noEntry == nil:
+	case len(all) > 0 && len(scripts) == 0 && r.Script == "":
+		entry = ""
+	case len(scripts) == 1 && len(all) == 0 && r.Script == "":
+		entry = scripts[0]
+	default:
+		return source{}, r.without(files, noEntry, scripts, others)
 	}
-	return r.mapped(rows)
+	if entry == "" {
+		slices.Sort(all)
+		return source{rows: &load.Rows{FS: files.FS(), Files: all, Table: r.Entity}}, nil
+	}
+	head, err := beginningOf(files.FS(), entry)
+	if err != nil {
+		return source{}, err
+	}
+	if is := archive.Dialect(head); is != "" {
+		return source{}, notLoadable(entry, is)
+	}
+	return source{script: load.Script{FS: files.FS(), Name: entry}}, nil
+}
+
+// without says in the error for an archive without an entry script what there is in its place.
+func (r *run) without(files *archive.Archive, noEntry error, scripts, others []string) error {
+	var p *problem.Error
+	if len(scripts) > 0 || !errors.As(noEntry, &p) {
+		return noEntry
+	}
+	for _, name := range others {
+		head, err := beginningOf(files.FS(), name)
+		if err != nil {
+			continue
+		}
+		if c, is := contentOf(head, unknown); c == foreign {
+			q := *p
+			q.What += "; " + name + " is " + is
+			return &q
+		}
+	}
+	return noEntry
 }
 
 // mapped takes out the files that table-map leaves out. A line of it that matches no file is refused: it was meant for one.
-func (r *run) mapped(rows *load.Rows) (*load.Rows, error) {
+func (r *run) mapped(rows *load.Rows, found data) (*load.Rows, error) {
 	all, used := rows.Files, map[string]bool{}
-	rows.Files = nil
+	rows.Files, rows.Tables = nil, map[string]string{}
 	for _, file := range all {
-		line := file
-		table, ok := r.TableMap[line]
-		if !ok {
-			line = path.Base(file)
-			table, ok = r.TableMap[line]
+		table, ok := "", false
+		for _, line := range r.namesOf(file, len(all) == 1, found) {
+			if table, ok = r.TableMap[line]; ok {
+				used[line] = true
+				rows.Tables[file] = table
+				break
+			}
 		}
-		used[line] = ok || used[line]
 		if !ok || table != "" {
 			rows.Files = append(rows.Files, file)
 		}
@@ -95,6 +191,19 @@ func (r *run) mapped(rows *load.Rows) (*load.Rows, error) {
 		return nil, &problem.Error{Code: problem.Data, Where: "table-map", What: "every file of the export is left out", Remedy: "Name at least one with its table."}
 	}
 	return rows, nil
+}
+
+// namesOf gives the names by which table-map may call a file: as it is in the archive, with its folder or without. The one plain file
+// of a task is called by us; the server, and who knows the database, call it otherwise.
+func (r *run) namesOf(file string, only bool, found data) []string {
+	names := []string{file, path.Base(file)}
+	if only && found.generated {
+		for _, base := range []string{r.Entity, r.Database, "data"} {
+			names = append(names, base+path.Ext(file))
+		}
+		names = append(names, found.served)
+	}
+	return names
 }
 
 // unmatched finds the lines of table-map that match no file.

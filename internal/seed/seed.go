@@ -3,12 +3,14 @@
 package seed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -47,6 +49,11 @@ type data struct {
 	size   int64  // of what was downloaded, in bytes
 	cached bool   // it lies in the cache
 	done   func() // to be called when nothing is read of it any more; may be nil
+
+	generated bool    // by Fabricate, now or before: it was to bring rows
+	task      string  // that made it; empty when that is not known
+	served    string  // what the server calls the one plain file; may be empty
+	claim     content // what else than its content says what the one plain file is
 }
 
 // story is the whole job. A database that it has made does not outlive its failure.
@@ -77,11 +84,11 @@ func (r *run) use(ctx context.Context, found data) error {
 	}
 	defer files.Close()
 	source, why, err := r.toLoad(files, found)
-	if err != nil {
+	if err != nil && r.DataDir == "" {
 		return err
 	}
-	if err := r.keep(ctx, files, found, source.none() && !found.cached); err != nil {
-		return err
+	if kept := r.keep(ctx, files, found, source.none() && !found.cached); kept != nil || err != nil { // what cannot be loaded may have cost a task
+		return cmp.Or(err, kept)
 	}
 	if source.none() && r.outcome.DataPath == "" {
 		r.outcome.Headline = "Data kept in " + r.relative(r.CacheDir) + "; nothing loaded: " + why
@@ -91,7 +98,7 @@ func (r *run) use(ctx context.Context, found data) error {
 		r.outcome.Headline = "Data kept in " + r.outcome.DataPath + "; nothing loaded: " + why
 		return nil
 	}
-	if err := r.loadChecked(ctx, files, source); err != nil {
+	if err := r.loadChecked(ctx, files, source, found); err != nil {
 		return err
 	}
 	return r.clone(ctx)
@@ -99,14 +106,14 @@ func (r *run) use(ctx context.Context, found data) error {
 
 // loadChecked loads, and sees to it that what was loaded is what the archive's checksums say: before the one transaction is committed,
 // or, where rows stay that were sent, or are asked about before they are sent, before the first of them.
-func (r *run) loadChecked(ctx context.Context, files *archive.Archive, from source) error {
+func (r *run) loadChecked(ctx context.Context, files *archive.Archive, from source, found data) error {
 	if from.rows != nil || r.Transaction == string(load.None) || r.Jobs > 1 {
 		r.begin("Check", "checking the archive", "Nothing was loaded.")
 		if err := files.Verify(ctx); err != nil {
 			return err
 		}
 	}
-	err := r.load(ctx, from, files.VerifyRead)
+	err := r.load(ctx, from, found, files.VerifyRead)
 	if code := problem.CodeOf(err); ctx.Err() != nil || code != problem.Database && code != problem.Data {
 		return err
 	}
@@ -171,9 +178,9 @@ func (r *run) generated(ctx context.Context, folder func() (string, error)) (dat
 	if err != nil {
 		return data{}, err
 	}
-	if r.Connection != nil || r.TaskID != "" && !task.HasData() {
+	if r.Connection != nil {
 		r.outcome.Headline = "Rows generated and pushed by Fabricate through its connection"
-		return data{}, nil
+		return data{}, r.checkPushed(ctx)
 	}
 	r.begin("Download", "downloading", "The data can be had again with the setting task-id: "+task.ID+".")
 	dir, err := folder()
@@ -184,7 +191,15 @@ func (r *run) generated(ctx context.Context, folder func() (string, error)) (dat
 	if err != nil {
 		return data{}, err
 	}
-	return r.downloaded(file, dir, r.fileName(file.ContentType), "download of task "+task.ID)
+	claim := claimOf(r.Format, file.Name, file.ContentType)
+	head, err := beginningOf(os.DirFS(dir), filepath.Base(file.Path))
+	if err != nil {
+		return data{}, err
+	}
+	c, _ := contentOf(head, claim)
+	found, err := r.downloaded(file, dir, r.fileName(c, file.Name, file.ContentType), "download of task "+task.ID)
+	found.generated, found.task, found.served, found.claim = true, task.ID, file.Name, claim
+	return found, err
 }
 
 // fetch downloads the archive from its address.
@@ -241,11 +256,34 @@ func (r *run) clientOptions() fabricate.Options {
 
 // reach connects to the database that the rows are for before a task is started: a wrong password must not cost one.
 func (r *run) reach(ctx context.Context) error {
-	if r.CreateDatabase || r.TaskID != "" || r.Target == nil || r.Load == config.LoadFalse || r.Connection != nil || r.Format != "" && !config.Loadable(r.Format) {
+	if r.CreateDatabase || r.TaskID != "" || r.Target == nil || r.Load == config.LoadFalse || r.Connection != nil && !r.targetChecked() {
 		return nil
 	}
 	r.begin("Connect", "connecting to the database", "Nothing was generated.")
 	return r.reachable(ctx)
+}
+
+// targetChecked says that the database that Fabricate pushes into is named by the setting database-url as well: then the checks
+// run there. A database that only the environment names (DATABASE_URL, PG*) may be another one.
+func (r *run) targetChecked() bool {
+	return r.Target != nil && r.Load != config.LoadFalse && slices.ContainsFunc(r.Used, func(used config.Used) bool {
+		return used.Name == "database-url" && used.Spelling != "DATABASE_URL"
+	})
+}
+
+// checkPushed does after a push what follows a load: sequences, foreign keys, statistics.
+func (r *run) checkPushed(ctx context.Context) error {
+	if !r.targetChecked() {
+		return nil
+	}
+	r.at("checking what was pushed", "What Fabricate has pushed stays.")
+	target := describe(r.Target)
+	r.fact("Target", target)
+	err := load.Verify(ctx, r.loadOptions())
+	if err == nil {
+		r.outcome.Headline += "; " + target + " checked"
+	}
+	return err
 }
 
 // generate starts a task, or joins one, and waits until it is complete.
@@ -254,7 +292,7 @@ func (r *run) generate(ctx context.Context, client *fabricate.Client) (fabricate
 	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
 	defer cancel()
 
-	task := fabricate.Task{ID: r.TaskID}
+	task := fabricate.Task{ID: r.TaskID, Pushes: r.Connection != nil}
 	if r.TaskID == "" {
 		err := client.CheckNames(ctx, r.Workspace, r.Database)
 		if err != nil {
@@ -305,66 +343,6 @@ func (r *run) downloaded(file fabricate.File, dir, name, what string) (data, err
 	return found, nil
 }
 
-// source is what to load: a script, or files of rows.
-type source struct {
-	script load.Script
-	rows   *load.Rows
-}
-
-func (s source) none() bool { return s.script.FS == nil && s.rows == nil }
-
-// toLoad decides whether to load, and what; or nothing, and why.
-func (r *run) toLoad(files *archive.Archive, found data) (s source, why string, err error) {
-	if r.Load != config.LoadFalse && r.Target != nil {
-		if s.rows, err = r.rowsToLoad(files, found); s.rows != nil || err != nil {
-			return s, "", err
-		}
-	}
-	script, why, err := r.scriptToLoad(files, found)
-	if script != "" {
-		if err := r.unmatched(nil, nil); err != nil {
-			return s, "", err
-		}
-		s.script = load.Script{FS: files.FS(), Name: script}
-	}
-	return s, why, err
-}
-
-// scriptToLoad decides whether to load, and gives the entry script; or none, and why.
-func (r *run) scriptToLoad(files *archive.Archive, found data) (script, why string, err error) {
-	mustLoad := r.Command == config.Load || r.Load == config.LoadTrue
-	switch {
-	case r.Load == config.LoadFalse:
-		return "", "the setting load is false", nil
-	case r.Target == nil:
-		return "", "there is no database to load into (the setting database-url)", nil
-	case !mustLoad && found.format != "" && !config.Loadable(found.format):
-		return "", "the format " + found.format + " cannot be loaded", nil
-	}
-	script, err = files.Entry(r.Script)
-	if err != nil {
-		if mustLoad || r.GivenArchive() || r.Script != "" || found.format != "" {
-			return "", "", err
-		}
-		return "", "it holds no script to load", nil // of a task that was joined the format is not known
-	}
-	what, err := notAScript(files, script, found)
-	switch {
-	case err != nil:
-		return "", "", err
-	case what == "":
-		return script, "", nil
-	case mustLoad || r.GivenArchive() || found.format != "":
-		return "", "", &problem.Error{
-			Code:   problem.Data,
-			Where:  script,
-			What:   "this is " + what + ", not a script for PostgreSQL",
-			Remedy: "Choose PostgreSQL as the type of the Fabricate database, and generate with the format sql or postgres-optimized.",
-		}
-	}
-	return "", "it is " + what, nil
-}
-
 // keep puts the data into the data folder, if there is one or nothing else is done with it.
 func (r *run) keep(ctx context.Context, files *archive.Archive, found data, onlyKept bool) error {
 	dir := r.DataDir
@@ -402,7 +380,7 @@ func same(a, b string) bool {
 }
 
 // load loads into the database.
-func (r *run) load(ctx context.Context, from source, beforeCommit func(context.Context) error) error {
+func (r *run) load(ctx context.Context, from source, found data, beforeCommit func(context.Context) error) error {
 	scripts := r.Before
 	if r.CreateDatabase && !r.made { // it has what they make
 		scripts = nil
@@ -425,33 +403,12 @@ func (r *run) load(ctx context.Context, from source, beforeCommit func(context.C
 	} else {
 		r.at("loading", "Nothing was committed: the database is as it was before.")
 	}
-	result, err := load.Run(ctx, load.Options{
-		Target:         r.Target,
-		ConnectTimeout: r.ConnectTimeout,
-		HostGateway:    r.gateway,
-		LockTimeout:    r.LockTimeout,
-		Script:         from.script,
-		Rows:           from.rows,
-		Before:         before.scripts,
-		After:          after.scripts,
-		Transaction:    load.Mode(r.Transaction),
-		Continue:       r.OnError == "continue",
-		Verbatim:       !r.Fast,
-		Jobs:           r.Jobs,
-		Variables:      r.Variables,
-		IfNotEmpty:     load.IfNotEmpty(r.IfNotEmpty),
-		KeepSequences:  !r.SyncSequences,
-		ForeignKeys:    load.ForeignKeys(r.ForeignKeys),
-		SkipAnalyze:    !r.Analyze,
-		BeforeCommit:   beforeCommit,
-		Events: load.Events{
-			Phase:    func(name string) { r.report.Phase(capital(name)) },
-			Progress: func(p load.Progress) { r.report.Load(p.Table, p.Bytes, p.Total, p.Rows) },
-			Output:   func(text string) { r.report.Info("%s", text) },
-			Notice:   func(text string) { r.report.Info("%s", text) },
-			Warn:     r.report.Warn,
-		},
-	})
+	o := r.loadOptions()
+	o.Script, o.Rows, o.Before, o.After, o.BeforeCommit = from.script, from.rows, before.scripts, after.scripts, beforeCommit
+	if found.generated {
+		o.Accept = found.accept
+	}
+	result, err := load.Run(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -464,6 +421,41 @@ func (r *run) load(ctx context.Context, from source, beforeCommit func(context.C
 		r.outcome.Headline = "Nothing loaded into " + target + ": there are rows, and if-not-empty is keep"
 	}
 	return nil
+}
+
+// loadOptions is what a load and the checks alone are told.
+func (r *run) loadOptions() load.Options {
+	return load.Options{
+		Target:         r.Target,
+		ConnectTimeout: r.ConnectTimeout,
+		HostGateway:    r.gateway,
+		LockTimeout:    r.LockTimeout,
+		Transaction:    load.Mode(r.Transaction),
+		Continue:       r.OnError == "continue",
+		Verbatim:       !r.Fast,
+		Jobs:           r.Jobs,
+		Variables:      r.Variables,
+		IfNotEmpty:     load.IfNotEmpty(r.IfNotEmpty),
+		KeepSequences:  !r.SyncSequences,
+		ForeignKeys:    load.ForeignKeys(r.ForeignKeys),
+		SkipAnalyze:    !r.Analyze,
+		Events: load.Events{
+			Phase:    func(name string) { r.report.Phase(capital(name)) },
+			Progress: func(p load.Progress) { r.report.Load(p.Table, p.Bytes, p.Total, p.Rows) },
+			Output:   func(text string) { r.report.Info("%s", text) },
+			Notice:   func(text string) { r.report.Info("%s", text) },
+			Warn:     r.report.Warn,
+		},
+	}
+}
+
+// accept refuses a load that has brought no row: it was to bring some, and nobody would look at a green run.
+func (found data) accept(rows int64) error {
+	if rows > 0 {
+		return nil
+	}
+	return found.again(&problem.Error{Code: problem.Data, Where: found.name, What: "the export brings no row",
+		Remedy: "Look at the tables of the database in Fabricate: a record count may be 0, or an override may take all rows away."})
 }
 
 // begin opens a phase of the log; stage and safe are for an interruption during it.
@@ -530,15 +522,18 @@ func (r *run) cleanUp() {
 	}
 }
 
-// fileName names the one plain file of a download: after the entity or the database, with the format's ending.
-func (r *run) fileName(contentType string) string {
-	base := r.Entity
-	for _, other := range []string{r.Database, "data"} {
-		if base == "" {
-			base = other
-		}
+// fileName names the one plain file of a download: after the entity, the database or what the server calls it. Rows without an
+// entity are for the table of the server's name.
+func (r *run) fileName(c content, served, contentType string) string {
+	served = strings.TrimSuffix(served, filepath.Ext(served))
+	bases, end := []string{r.Entity, r.Database, served, "data"}, ending(r.Format, contentType)
+	switch c {
+	case csvRows, jsonRows:
+		bases, end = []string{r.Entity, served, r.Database, "data"}, "."+string(c)
+	case psqlScript:
+		end = ".sql"
 	}
-	return cleanName(base) + ending(r.Format, contentType)
+	return cleanName(cmp.Or(bases...)) + end
 }
 
 // cleanName makes of a text what can be the name of a file on every system.

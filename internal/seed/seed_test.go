@@ -110,36 +110,6 @@ func TestTaskIsJoined(t *testing.T) {
 	}
 }
 
-// What a task that is joined made, and cannot be loaded, is kept: with load true that is an error.
-func TestJoinedDataThatCannotBeLoaded(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct{ name, body, why string }{
-		{"csv", "id,email\n1,ana@example.org\n", "it is data without a script"},
-		{"jsonl", "{\"id\": 1}\n", "it is data without a script"},
-		{"csv with a column like a word of SQL", "comment,id\nx,1\n", "it is data without a script"},
-		{"mysql", "SET FOREIGN_KEY_CHECKS = 0;\nINSERT INTO `a` (`b`) VALUES (1);\n", "it is a MySQL"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, simulator.Options{Data: &simulator.Data{Body: []byte(test.body), ContentType: "text/plain"}})
-			first, _ := w.run(t, "--load=false", "--data-dir=first")
-			nowhere := "--database-url=postgres://u@127.0.0.1:1/d"
-			res, log := w.run(t, "--task-id="+first.TaskID, nowhere)
-			if res.ExitCode != 0 || res.DataPath != "fabricate-data/shop.txt" || !strings.Contains(log, "nothing loaded: "+test.why) {
-				t.Errorf("got %+v\n%s", res, log)
-			}
-			kept, err := os.ReadFile(filepath.Join(w.workspace, "fabricate-data", "shop.txt"))
-			if err != nil || string(kept) != test.body {
-				t.Errorf("kept %q (%v)", kept, err)
-			}
-			res, _ = w.run(t, "--task-id="+first.TaskID, nowhere, "--load=true")
-			if res.ExitCode != problem.Data {
-				t.Errorf("load true: got %+v", res)
-			}
-		})
-	}
-}
-
 // One table comes as plain text, in any format, and is loaded into that table alone.
 func TestEntity(t *testing.T) {
 	t.Parallel()
@@ -174,7 +144,7 @@ func TestConnection(t *testing.T) {
 		return nil
 	}})
 	const object = `{"host":"db.example.com","port":5432,"database_name":"d","username":"u","password":"hunter22","tls":true}`
-	res, log := w.run(t, "--connection="+object, "--database-url=postgres://u@127.0.0.1:1/d")
+	res, log := w.run(t, "--connection="+object, "--load=false", "--database-url=postgres://u@127.0.0.1:1/d")
 	if res.ExitCode != 0 || res.DataPath != "" || res.TaskID == "" {
 		t.Errorf("got %+v\n%s", res, log)
 	}
@@ -282,20 +252,77 @@ func TestErrorsAreWorded(t *testing.T) {
 
 func TestFileName(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct{ entity, database, format, contentType, want string }{
-		{"users", "shop", "sql", "", "users.sql"},
-		{"", "shop", "csv", "text/plain", "shop.csv"},
-		{"", "", "", "text/csv; charset=utf-8", "data.csv"},
-		{"../../etc/passwd", "", "jsonl", "", "_.._etc_passwd.jsonl"},
-		{"..", "", "json_array", "", ".json"},
-		{strings.Repeat("é", 300), "", "", "application/x-ndjson", strings.Repeat("é", 100) + ".jsonl"},
-		{"a:b\n", "", "xml", "", "a_b_.xml"},
-		{"", "d", "", "application/vnd.sqlite3", "d.sqlite"},
-		{"", "d", "", "what is this", "d.txt"},
+	for _, test := range []struct {
+		entity, database, format string
+		content                  content
+		served, contentType      string
+		want                     string
+	}{
+		{"users", "shop", "sql", psqlScript, "", "", "users.sql"},
+		{"", "shop", "csv", unknown, "", "text/plain", "shop.csv"},
+		{"", "shop", "", csvRows, "orders.csv", "text/plain", "orders.csv"},
+		{"users", "shop", "", csvRows, "orders.csv", "text/plain", "users.csv"},
+		{"", "shop", "csv", jsonRows, "", "text/plain", "shop.jsonl"},
+		{"", "shop", "", psqlScript, "x.bin", "text/plain", "shop.sql"},
+		{"", "", "", psqlScript, "x.bin", "text/plain", "x.sql"},
+		{"", "", "", unknown, "", "text/csv; charset=utf-8", "data.csv"},
+		{"../../etc/passwd", "", "jsonl", unknown, "", "", "_.._etc_passwd.jsonl"},
+		{"..", "", "json_array", unknown, "", "", ".json"},
+		{strings.Repeat("é", 300), "", "", unknown, "", "application/x-ndjson", strings.Repeat("é", 100) + ".jsonl"},
+		{"a:b\n", "", "xml", foreign, "", "", "a_b_.xml"},
+		{"", "d", "", foreign, "", "application/vnd.sqlite3", "d.sqlite"},
+		{"", "d", "", unknown, "", "what is this", "d.txt"},
 	} {
 		r := &run{Settings: config.Settings{Entity: test.entity, Database: test.database, Format: test.format}}
-		if got := r.fileName(test.contentType); got != test.want {
+		if got := r.fileName(test.content, test.served, test.contentType); got != test.want {
 			t.Errorf("%+v: got %s", test, got)
+		}
+	}
+}
+
+// What a file is, is told by its first bytes, and where they leave it open by what else is known.
+func TestContent(t *testing.T) {
+	t.Parallel()
+	long := `{"text": "` + strings.Repeat("x", beginning)
+	for _, test := range []struct {
+		text  string
+		claim content
+		want  content
+	}{
+		{"INSERT INTO t VALUES (1);\n", unknown, psqlScript},
+		{"\ufeff-- a comment\nSELECT 1;\n", unknown, psqlScript},
+		{"\\connect x\n", unknown, psqlScript},
+		{"SET x = 1;\n", csvRows, psqlScript},
+		{"set,value\n1,2\n", csvRows, csvRows},
+		{"values\n1\n", csvRows, csvRows},
+		{"values\n1\n", unknown, psqlScript},
+		{"id,name\n1,a\n", unknown, csvRows},
+		{"\ufeffid,\"a name\"\n1,\"a\nb\"\n", unknown, csvRows},
+		{"id,name\n1,a,b\n", unknown, unknown},
+		{"id,id\n1,2\n", unknown, unknown},
+		{"1,2\n3,4\n", unknown, unknown},
+		{"id\n1\n", unknown, unknown},
+		{"id\n1\n", csvRows, csvRows},
+		{"Dear Sir, madam\nhow are you, well?\n", unknown, unknown},
+		{"{\"id\": 1}\n{\"id\": 2}\n", unknown, jsonRows},
+		{"{\"id\": 1}", psqlScript, jsonRows},
+		{"{\"id\": 1}\r\n", csvRows, jsonRows},
+		{long, unknown, jsonRows},
+		{"{\n  \"id\": 1\n}\n", unknown, foreign},
+		{"[{\"id\": 1}]", unknown, foreign},
+		{"[{\"id\": 1}]", jsonRows, foreign},
+		{"SQLite format 3\x00", psqlScript, foreign},
+		{"<!DOCTYPE html><html>", csvRows, foreign},
+		{"<?xml version=\"1.0\"?><a/>", jsonRows, foreign},
+		{"PGDMP\x01", psqlScript, foreign},
+		{"SET FOREIGN_KEY_CHECKS = 0;\n", psqlScript, foreign},
+		{"", unknown, psqlScript},
+		{" \n", csvRows, csvRows},
+		{"whatever", psqlScript, psqlScript},
+		{"whatever", unknown, unknown},
+	} {
+		if got, is := contentOf([]byte(test.text), test.claim); got != test.want || (is != "") != (got == foreign || got == unknown) {
+			t.Errorf("%.40q, said to be %q: got %q (%s), want %q", test.text, test.claim, got, is, test.want)
 		}
 	}
 }

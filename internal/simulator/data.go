@@ -6,11 +6,13 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"os"
@@ -22,8 +24,11 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/simulator/shop"
 )
 
-// dataPath is where the data is, on whichever origin.
-const dataPath = "/data/"
+// dataPath is where the data is, on whichever origin; redirectPath is where the vendor's API sends there from.
+const (
+	dataPath     = "/data/"
+	redirectPath = "/rails/active_storage/blobs/redirect/"
+)
 
 // object is one piece of data, generated once into a temporary file, so that ranges and repeats are of the same bytes.
 type object struct {
@@ -63,12 +68,14 @@ func (o *object) make(ctx context.Context, options Options, export shop.Export, 
 	write := func(w io.Writer) error { return shop.Zip(w, export, options.Zip) }
 	switch {
 	case options.Data != nil:
-		o.contentType = options.Data.ContentType
+		o.name, o.contentType = options.Data.Name, options.Data.ContentType
 		write = func(w io.Writer) error {
 			_, err := w.Write(append(options.Data.Body[:len(options.Data.Body):len(options.Data.Body)],
 				strings.Repeat("\n", version)...)) // another version is another object
 			return err
 		}
+	case options.DataAgent && export.Format == shop.Postgres:
+		o.name, o.contentType, write = "shop.sql", "application/sql", export.Write
 	case entity != "":
 		file, err := export.Table(entity)
 		if err != nil {
@@ -131,12 +138,19 @@ func (s *Server) dataURL(r *http.Request, t *task) (address, contentType string,
 	if err != nil {
 		return "", "", err
 	}
-	u := url.URL{Scheme: "http", Host: r.Host, Path: dataPath + t.id + "/" + o.name}
+	if s.options.Vendor && !strings.HasPrefix(r.URL.Path, redirectPath) {
+		u := url.URL{Scheme: "http", Host: r.Host, Path: redirectPath + s.signedID(t.id) + "/CREATED_FROM_API" + path.Ext(o.name)}
+		return u.String(), o.contentType, nil
+	}
+	u := url.URL{Scheme: "http", Host: r.Host, Path: dataPath + t.id + "/" + orElse(o.name, "data")}
 	if r.TLS != nil {
 		u.Scheme = "https"
 	}
-	if s.options.OtherOrigin {
+	if s.options.OtherOrigin || s.options.Vendor {
 		u.Scheme = "http"
+		if s.options.TLS != nil {
+			u.Scheme = "https"
+		}
 		if u.Host, err = s.dataOrigin(); err != nil {
 			return "", "", err
 		}
@@ -148,6 +162,44 @@ func (s *Server) dataURL(r *http.Request, t *task) (address, contentType string,
 	return u.String(), o.contentType, nil
 }
 
+func orElse(value, otherwise string) string {
+	if value == "" {
+		return otherwise
+	}
+	return value
+}
+
+// signedID names a task's data in a path, as Rails does: what it is, and a signature.
+func (s *Server) signedID(id string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return base64.RawURLEncoding.EncodeToString([]byte(id)) + "--" + s.signature(id)
+}
+
+// redirect sends from the address that the vendor shows to the next one: over http to the same over https, and from there to the
+// store.
+func (s *Server) redirect(w http.ResponseWriter, r *http.Request, signed string) {
+	text, _, _ := strings.Cut(signed, "--")
+	id, err := base64.RawURLEncoding.DecodeString(text)
+	s.mu.Lock()
+	t := s.tasks[string(id)]
+	s.mu.Unlock()
+	if err != nil || t == nil || signed != s.signedID(t.id) {
+		writeError(w, http.StatusNotFound, "Not found")
+		return
+	}
+	if r.TLS == nil && s.options.TLS != nil {
+		http.Redirect(w, r, "https://"+r.Host+r.URL.Path, http.StatusMovedPermanently)
+		return
+	}
+	address, _, err := s.dataURL(r, t)
+	if err != nil {
+		writeError(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	http.Redirect(w, r, address, http.StatusFound)
+}
+
 // dataOrigin gives host and port of the data's own origin, which begins to listen on first use.
 func (s *Server) dataOrigin() (string, error) {
 	s.mu.Lock()
@@ -156,7 +208,7 @@ func (s *Server) dataOrigin() (string, error) {
 	if host != "" {
 		return host, nil
 	}
-	host, err := s.listen("127.0.0.1:0", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	host, err := s.listen("127.0.0.1:0", s.options.TLS, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.serve(w, r, true)
 	}))
 	if err != nil {
@@ -193,7 +245,9 @@ func (s *Server) serveData(w http.ResponseWriter, r *http.Request, id string, fa
 	}
 	w.Header().Set("Content-Type", o.contentType)
 	w.Header().Set("ETag", o.etag)
-	w.Header().Set("Content-Disposition", `attachment; filename="`+o.name+`"`)
+	if o.name != "" {
+		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": o.name}))
+	}
 	content := io.NewSectionReader(o.file, 0, o.size)
 	if fault != nil && fault.Gzip {
 		w.Header().Set("Content-Encoding", "gzip")

@@ -9,9 +9,11 @@ package simulator
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"strings"
@@ -44,6 +46,21 @@ type Options struct {
 	Now      func() time.Time // nil means time.Now
 	Percent  bool             // progress from 0 to 100 rather than from 0 to 1
 
+	// Vendor has the data's address as the vendor shows it: http on the API's own host, though that is reached over https,
+	// and from there on redirects: to https, and then to an object store on another port, over https where TLS says how.
+	Vendor bool
+	TLS    *tls.Config // of the data's own origin; nil means http
+
+	LateTask int  // GETs of a task right after its POST that do not know it yet
+	LateData int  // GETs of a completed task that tell no address of its data yet
+	Status   bool // a task's status is in one word, rather than in completed and error
+	Gzip     bool // answers of the API come in gzip, whatever was asked for
+	Mark     bool // answers of the API begin with a byte-order mark
+
+	// DataAgent has databases of the newer kind: they take a format, never a connection and no overrides, and postgres is one plain
+	// script.
+	DataAgent bool
+
 	OtherOrigin bool                      // the data is on another port, as in an object store
 	DownloadURL bool                      // the data's address is in download_url rather than in data_url
 	TaskError   string                    // if set, every task fails with it instead of being completed
@@ -62,6 +79,7 @@ type Options struct {
 type Data struct {
 	Body        []byte
 	ContentType string
+	Name        string // as the server calls the file; "" means that it does not
 }
 
 // Request is one request as it was received.
@@ -120,20 +138,26 @@ func New(options Options) *Server {
 
 // Listen serves on a TCP address such as "127.0.0.1:0" until Close, and gives the API's base URL.
 func (s *Server) Listen(address string) (baseURL string, err error) {
-	host, err := s.listen(address, s)
+	host, err := s.listen(address, nil, s)
 	if err != nil {
 		return "", err
 	}
 	return "http://" + host + Path, nil
 }
 
-func (s *Server) listen(address string, handler http.Handler) (host string, err error) {
+// quiet is for clients that leave.
+var quiet = log.New(io.Discard, "", 0)
+
+func (s *Server) listen(address string, secure *tls.Config, handler http.Handler) (host string, err error) {
 	var config net.ListenConfig
 	l, err := config.Listen(s.ctx, "tcp", address)
 	if err != nil {
 		return "", err
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+	if secure != nil {
+		l = tls.NewListener(l, secure)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute, ErrorLog: quiet}
 	if err := s.begin(func() { _ = server.Serve(l) }); err != nil { // Serve ends with Close
 		return "", errors.Join(err, l.Close())
 	}
@@ -222,7 +246,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, otherHost bool) {
 	}
 	s.inject(w, r, fault, func(w http.ResponseWriter) {
 		switch {
-		case route == Download && otherHost == s.options.OtherOrigin:
+		case route == Redirect && !otherHost:
+			s.redirect(w, r, id)
+		case route == Download && otherHost == (s.options.OtherOrigin || s.options.Vendor):
 			s.serveData(w, r, id, fault)
 		case otherHost:
 			writeDenied(w)
@@ -246,6 +272,7 @@ const (
 	AnyRoute  Route = ""
 	Create    Route = "create"    // POST generate_tasks
 	Poll      Route = "poll"      // GET generate_tasks/:id
+	Redirect  Route = "redirect"  // the data's address as the vendor shows it
 	Download  Route = "data"      // the data's address
 	Databases Route = "databases" // GET workspaces/:w/databases and one of them; not known where there is any database
 	Other     Route = "other"     // anything else
@@ -258,6 +285,10 @@ func routeOf(path string) (Route, string) {
 	}
 	if id, found := strings.CutPrefix(path, Path+"/generate_tasks/"); found {
 		return Poll, id
+	}
+	if rest, found := strings.CutPrefix(path, redirectPath); found {
+		signed, _, _ := strings.Cut(rest, "/")
+		return Redirect, signed
 	}
 	if rest, found := strings.CutPrefix(path, dataPath); found {
 		id, _, _ := strings.Cut(rest, "/")

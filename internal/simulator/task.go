@@ -2,11 +2,13 @@ package simulator
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"time"
@@ -19,6 +21,7 @@ type task struct {
 	id, databaseID string
 	created        time.Time
 	polls          int
+	completed      int // GETs that were answered with it completed
 	export         shop.Export
 	entity         string
 	connection     json.RawMessage // of a task that pushes
@@ -68,8 +71,9 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, id string, fault *
 	if t != nil {
 		t.polls++
 	}
+	late := t != nil && t.polls <= s.options.LateTask
 	s.mu.Unlock()
-	if t == nil {
+	if t == nil || late {
 		writeError(w, http.StatusNotFound, "Generate task not found")
 		return
 	}
@@ -103,6 +107,8 @@ func (s *Server) newTask(contentType string, body []byte) (*task, int, error) {
 		return nil, http.StatusNotFound, errors.New("Workspace not found")
 	case s.options.Database != "" && o.Database != s.options.Database:
 		return nil, http.StatusNotFound, errors.New("Database not found")
+	case s.options.DataAgent && (o.Connection != nil || o.Overrides != nil):
+		return nil, http.StatusUnprocessableEntity, errors.New("Data Agent databases take neither connection nor overrides")
 	case (o.Format == "") == (o.Connection == nil):
 		return nil, http.StatusUnprocessableEntity, errors.New("exactly one of format and connection is required")
 	}
@@ -125,7 +131,7 @@ func (s *Server) complete(t *task, o order) error {
 		}
 	} else {
 		t.export.Format = shop.Format(o.Format)
-		if o.Format == "postgres" { // the newer name
+		if o.Format == "postgres" && !s.options.DataAgent { // the newer name
 			t.export.Format = shop.SQL
 		}
 		if !slices.Contains(shop.Formats(), t.export.Format) {
@@ -250,11 +256,28 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, t *task, fault *
 			edit(fields)
 		}
 	}
+	if s.options.Status {
+		fields["status"] = map[bool]string{true: "completed", false: "in_progress"}[fields["completed"] == true]
+		if fields["error"] != nil {
+			fields["status"] = "failed"
+		}
+		delete(fields, "completed")
+	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	var out io.Writer = w
+	if s.options.Gzip {
+		w.Header().Set("Content-Encoding", "gzip")
+		packed := gzip.NewWriter(w)
+		defer func() { _ = packed.Close() }() // the client may have left
+		out = packed
+	}
 	if r.Method == http.MethodPost {
 		w.WriteHeader(http.StatusCreated)
 	}
-	_ = json.NewEncoder(w).Encode(fields) // the client may have left
+	if s.options.Mark {
+		_, _ = io.WriteString(out, "\ufeff") // as below
+	}
+	_ = json.NewEncoder(out).Encode(fields) // the client may have left
 }
 
 // phase gives the phase and its context at some progress: the table in hand, or nothing.
@@ -286,6 +309,13 @@ func (s *Server) finish(r *http.Request, t *task, fields map[string]any) {
 	}
 	fields["completed"] = true
 	if t.connection != nil {
+		return
+	}
+	s.mu.Lock()
+	t.completed++
+	late := t.completed <= s.options.LateData
+	s.mu.Unlock()
+	if late {
 		return
 	}
 	address, contentType, err := s.dataURL(r, t)

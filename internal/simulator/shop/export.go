@@ -23,10 +23,11 @@ const (
 	JSONL             Format = "jsonl"              // a file for each table, one object a line
 	MySQL             Format = "mysql"              // load.sql, for mysql: to be recognised, not loaded
 	SQLite            Format = "sqlite"             // a database file: to be recognised, not loaded
+	Postgres          Format = "postgres"           // one script, of a Data Agent database, for psql
 )
 
 // Formats gives every format.
-func Formats() []Format { return []Format{SQL, PostgresOptimized, CSV, JSONL, MySQL, SQLite} }
+func Formats() []Format { return []Format{SQL, PostgresOptimized, CSV, JSONL, MySQL, SQLite, Postgres} }
 
 // Layout says how an export of format PostgresOptimized is spread over files. The others have one layout each.
 type Layout string
@@ -45,6 +46,7 @@ type Export struct {
 	Seed          uint64
 	RowsPerInsert int    // 0 means 1000
 	Layout        Layout // of PostgresOptimized
+	Definitions   bool   // of Postgres: the script makes types and tables before it fills them
 	// BrokenKeys is in how many rows, in each of the two, orders.user_id and order_items.product_id refer to a row that
 	// does not exist. Otherwise every foreign key holds.
 	BrokenKeys int
@@ -71,8 +73,31 @@ func (x Export) Files() []File {
 		return files
 	case SQLite:
 		return []File{{"database.sqlite", writeSQLite}}
+	case Postgres:
+		return []File{{"shop.sql", x.writePostgres}}
 	}
 	return nil
+}
+
+// writePostgres writes one plain script: what makes the tables, if that is asked for, and rows, parents before children, without
+// anything that needs more than an owner's rights.
+func (x Export) writePostgres(w io.Writer) error {
+	b := &buffer{w: w}
+	b.data = append(b.data, "-- PostgreSQL\n\n"...)
+	if x.Definitions {
+		b.data = append(b.data, "CREATE TYPE shop_season AS ENUM ('spring', 'summer', 'autumn', 'winter');\n"+
+			"CREATE TABLE seasons (season shop_season PRIMARY KEY, note text);\n"...)
+		b.data = append(append(b.data, schema...), '\n')
+	}
+	for _, t := range tables() {
+		if err := x.writeInserts(b, t); err != nil {
+			return err
+		}
+	}
+	if x.Definitions {
+		b.data = append(b.data, "INSERT INTO \"seasons\" (\"season\", \"note\") VALUES\n('spring', NULL),\n('winter', 'cold');\n"...)
+	}
+	return b.flush()
 }
 
 func (x Export) optimizedFiles() []File {
@@ -106,7 +131,7 @@ func (x Export) Table(name string) (File, error) {
 		return File{}, fmt.Errorf("no table %q", name)
 	}
 	switch x.Format {
-	case SQL, PostgresOptimized, MySQL:
+	case SQL, PostgresOptimized, MySQL, Postgres:
 		return x.tableFile(all[i], name+".sql"), nil
 	case CSV, JSONL:
 		return x.tableFile(all[i], name+"."+string(x.Format)), nil
@@ -177,7 +202,7 @@ func (x Export) tableFile(t table, name string) File {
 		return x.rowsFile(t, name, x.writeJSONL)
 	case PostgresOptimized:
 		return File{name, x.script([]table{t}, x.writeCopy)}
-	case SQL, MySQL, SQLite:
+	case SQL, MySQL, SQLite, Postgres:
 	}
 	return File{name, x.script([]table{t}, x.writeInserts)}
 }

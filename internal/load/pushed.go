@@ -1,0 +1,69 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+)
+
+// pushedQuery lists the tables that somebody else may have filled, as far as the role may read them.
+const pushedQuery = `SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+	AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')`
+
+// Verify does what Run does after the rows, over all tables of the database: it moves sequences, looks for rows that break a foreign
+// key, and gathers statistics. It is for rows that somebody else has put there. Of the options, those about scripts mean nothing
+// here. The error is a *problem.Error, or that of ctx; the rows stay whatever it is.
+func Verify(ctx context.Context, o Options) error {
+	o.Events = o.Events.oneAtATime()
+	o.Transaction = Single
+	r := newRun(o)
+	r.phase("connect")
+	if err := r.connect(ctx, o.Target); err != nil {
+		return err
+	}
+	defer r.close(ctx)
+
+	r.phase("verify")
+	r.began, r.unguarded = true, true
+	err := r.begin(ctx, &survey{unforeseen: true})
+	if err == nil {
+		err = r.takeAllTables(ctx)
+	}
+	if err != nil {
+		err = (&failure{err: err}).problem()
+	} else {
+		err = r.verify(ctx)
+	}
+	if err != nil {
+		r.rollback(ctx)
+		return stays(ctx, err)
+	}
+	return stays(ctx, r.commit(ctx))
+}
+
+// takeAllTables takes every table for loaded.
+func (r *run) takeAllTables(ctx context.Context) error {
+	var oid uint32
+	return r.session.Ask(ctx, pushedQuery, nil, []any{&oid}, func() error {
+		r.tally.byOID[oid] = &entry{oid: oid}
+		return nil
+	})
+}
+
+// stays says in an error of the checks what became of the rows.
+func stays(ctx context.Context, err error) error {
+	const said = "The rows that were put there stay; what the checks had begun was rolled back."
+	if ctx.Err() != nil {
+		return interrupted(ctx, "checking", said)
+	}
+	var p *problem.Error
+	if !errors.As(err, &p) {
+		return err
+	}
+	q := *p
+	q.Remedy = strings.TrimSpace(strings.ReplaceAll(q.Remedy, asItWas, "") + "\n" + said)
+	return &q
+}

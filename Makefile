@@ -114,11 +114,11 @@ screenshots: need-postgres ## pictures of the job summary for docs, of two real 
 
 .PHONY: bench
 bench: need-postgres ## every way to load the same rows, in turns, at three sizes; writes docs/bench.svg and .md (BENCH=-check)
-	@go run ./bench -sizes $(BENCH)
+	@go run ./bench -sizes -task 60s $(BENCH)
 
 .PHONY: bench-short
 bench-short: need-postgres ## the same with a tenth of the rows, once: that it works and every way leaves the right rows
-	@go run ./bench -size small -runs 1 -tiny 1 -warm-up=false -out= $(BENCH)
+	@go run ./bench -size small -runs 1 -tiny 1 -task 1s -warm-up=false -out= $(BENCH)
 
 .PHONY: release-dry-run
 release-dry-run: ## a whole release into bin/release, nothing published: six binaries, checksums, SBOMs, image, both action.yml

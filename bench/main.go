@@ -17,19 +17,21 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // settings are the flags.
 type settings struct {
 	size     string
-	sizes    bool   // measure how time grows, too
-	runs     int    // counted runs of every way
-	tiny     int    // counted runs with ten rows
-	warmUp   bool   // a round with the small size first
-	ways     string // comma-separated; "" means all
-	out      string // SVG; the Markdown is put beside it; "" means neither
-	markdown bool   // standard output gets Markdown
-	check    bool   // a missed promise is an error
+	sizes    bool          // measure how time grows, too
+	runs     int           // counted runs of every way
+	tiny     int           // counted runs with ten rows
+	warmUp   bool          // a round with the small size first
+	task     time.Duration // measure the whole way with a task that takes this long, too
+	ways     string        // comma-separated; "" means all
+	out      string        // SVG; the Markdown is put beside it; "" means neither
+	markdown bool          // standard output gets Markdown
+	check    bool          // a missed promise is an error
 }
 
 func parse(args []string) (settings, error) {
@@ -39,6 +41,7 @@ func parse(args []string) (settings, error) {
 	flags.BoolVar(&s.sizes, "sizes", false, "measure how the time of psql -1 and ours grows from size to size, too")
 	flags.IntVar(&s.runs, "runs", 5, "counted runs of every way")
 	flags.IntVar(&s.tiny, "tiny", 15, "counted runs of every way with an export of ten rows")
+	flags.DurationVar(&s.task, "task", 0, "measure the whole way with a generation task that takes this long, with and without a cache, too")
 	flags.BoolVar(&s.warmUp, "warm-up", true, "one round with the small size first, which is not counted")
 	flags.StringVar(&s.ways, "ways", "", "measure only these, comma-separated: "+strings.Join(names(allWays()), ", "))
 	flags.StringVar(&s.out, "out", "docs/bench.svg", "picture to write, with the tables as .md beside it; empty for neither")
@@ -110,6 +113,11 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) (err error) 
 	}
 	if s.sizes {
 		if r.growth, err = b.growth(ctx); err != nil {
+			return err
+		}
+	}
+	if s.task > 0 {
+		if r.cached, err = b.cache(ctx, s.task, s.size, min(s.runs, 3)); err != nil {
 			return err
 		}
 	}

@@ -125,7 +125,7 @@ func (r *run) intoCache(ctx context.Context, turn *cache.Turn, old *cache.About)
 	if err != nil {
 		return data{}, err
 	}
-	if err := r.check(found); err != nil {
+	if err := r.check(ctx, found); err != nil {
 		return data{}, err
 	}
 	kept = true
@@ -145,14 +145,16 @@ func (r *run) intoCache(ctx context.Context, turn *cache.Turn, old *cache.About)
 }
 
 // check refuses what cannot be used before it is kept: the next runs would be given it again.
-func (r *run) check(found data) error {
+func (r *run) check(ctx context.Context, found data) error {
 	files, err := archive.Open(found.path, archive.Limits{})
 	if err != nil {
 		return err
 	}
 	defer files.Close()
-	_, _, err = r.toLoad(files, found)
-	return err
+	if _, _, err = r.toLoad(files, found); err != nil {
+		return err
+	}
+	return files.Verify(ctx)
 }
 
 // uncached generates as if there were no cache, and says why.

@@ -125,7 +125,7 @@ func (r *run) intoCache(ctx context.Context, turn *cache.Turn, old *cache.About)
 	if err != nil {
 		return data{}, err
 	}
-	if err := r.check(ctx, found); err != nil {
+	if err := r.usable(ctx, found); err != nil {
 		return data{}, err
 	}
 	kept = true
@@ -144,8 +144,8 @@ func (r *run) intoCache(ctx context.Context, turn *cache.Turn, old *cache.About)
 	return found, nil
 }
 
-// check refuses what cannot be used before it is kept: the next runs would be given it again.
-func (r *run) check(ctx context.Context, found data) error {
+// usable refuses what cannot be used before it is kept: the next runs would be given it again.
+func (r *run) usable(ctx context.Context, found data) error {
 	files, err := archive.Open(found.path, archive.Limits{})
 	if err != nil {
 		return err

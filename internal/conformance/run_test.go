@@ -186,14 +186,24 @@ func ourFault(text string) (fault, bool) {
 // ownStatements are those that only we send.
 var ownStatements = regexp.MustCompile(`^(BEGIN|COMMIT|ROLLBACK|SAVEPOINT fabricate_seed_block|(RELEASE|ROLLBACK TO) SAVEPOINT fabricate_seed_block(; SAVEPOINT fabricate_seed_block)?(; SET TRANSACTION READ ONLY)?|SET TRANSACTION .*)$`)
 
-// ownQuestions are statements that are ours in every mode: about the connection, and of the checks after a load.
-var ownQuestions = regexp.MustCompile(`(?s)^((BEGIN [^;]*; )?SELECT pg_catalog\.pg_backend_pid\(\).*|SET LOCAL join_collapse_limit TO 1; SET LOCAL from_collapse_limit TO 1)$`)
+// ownQuestions are statements that are ours in every mode: about the connection, around questions and attempts, the lock that loads
+// of the same tables wait for, and of the checks after a load.
+var ownQuestions = regexp.MustCompile(`(?s)^((BEGIN [^;]*; )?SELECT pg_catalog\.pg_backend_pid\(\).*|SET LOCAL join_collapse_limit TO 1; SET LOCAL from_collapse_limit TO 1|` +
+	`.*\bfabricate_seed_(ask|attempt)\b.*|SELECT pg_catalog\.pg_advisory_(xact_)?lock.*)$`)
+
+// ownTransaction begins that of a question of ours where there is none; ROLLBACK ends it.
+const ownTransaction = "START TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 // plainStatements leaves out what differs by design: in the one transaction, what makes it.
 func plainStatements(all []string, m mode) []string {
 	var kept []string
+	asking := false
 	for _, s := range all {
 		switch {
+		case s == ownTransaction, strings.HasPrefix(s, ownTransaction+"; "):
+			asking = true
+		case asking && s == "ROLLBACK":
+			asking = false
 		case ownQuestions.MatchString(s):
 		case m == single && s == "ERROR 25P01": // after the script's own COMMIT only psql's server is asked for a savepoint
 			if n := len(kept); n > 0 && savepointStatement.MatchString(kept[n-1]) {

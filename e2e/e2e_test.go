@@ -164,7 +164,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w := &world{root: root, source: t.TempDir(), released: t.TempDir(), user: t.TempDir(), cache: rand.Text()}
-	shell(t, root, `git ls-files -co --exclude-standard -z | xargs -0 tar -c | tar -x -C "$1"`, w.source)
+	shell(t, root, `git ls-files -co --exclude-standard -z | tar -c --null -T - | tar -x -C "$1"`, w.source)
 	shell(t, root, `cp action.yml "$1" && release/point.sh "$1/action.yml" "$2"`, w.released, releaseImage)
 	shell(t, w.user, `git init -q . && mkdir db && cp "$1" db/schema.sql && git add . &&
 		git -c user.name=user -c user.email=user@example.org commit -qm 'A schema'`,

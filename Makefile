@@ -72,6 +72,10 @@ soak: need-postgres ## whole runs with random faults at random moments (SEED=1 R
 lateness: ## how late the end of a task is noticed, and after how many questions: the table of docs/performance.md
 	@go test -count=1 -timeout 15m -run TestLateness -v ./internal/fabricate -table | grep -vE '^ *(===|--- PASS|PASS|ok )'
 
+.PHONY: probe
+probe: ## what a real account's API answers, as shapes without values; costs one generation task, never in CI (FABRICATE_API_KEY=…)
+	@go run ./scripts/probe probe.json
+
 .PHONY: lint
 lint: $(GOLANGCI_LINT) $(ACTIONLINT) ## golangci-lint, actionlint, and the shell scripts' syntax
 	@$(GOLANGCI_LINT) run ./...

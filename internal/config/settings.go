@@ -353,7 +353,7 @@ func List() []Setting {
 		},
 		{
 			Name: "poll-interval", Default: "1s", Values: "DURATION", Group: groupWaiting,
-			Help: "First interval between questions about the task; it grows to 10s, with jitter",
+			Help: "First interval between questions about the task; the next are at its estimated end, or after intervals that grow to 10s",
 			set:  duration(func(s *Settings) *time.Duration { return &s.PollInterval }),
 		},
 		{

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/rowfiles"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
@@ -47,6 +48,9 @@ type Script struct {
 	FS   fs.FS
 	Name string // slash-separated path in FS
 }
+
+// Rows is an export without a script: files of rows. See rowfiles.Rows.
+type Rows = rowfiles.Rows
 
 // Options is what a load needs. The zero value of every field but Target and Script is useful.
 type Options struct {

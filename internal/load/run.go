@@ -14,6 +14,7 @@ import (
 
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
+	"github.com/fabricate-seed/fabricate-seed/internal/rowfiles"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
@@ -96,12 +97,12 @@ func (r *run) attempt(ctx context.Context, before *run) (Result, error) {
 	defer r.closeWorkers(ctx)
 
 	r.phase("load")
-	if err := r.planRows(ctx); err != nil {
+	if err := r.openRows(ctx); err != nil {
 		return Result{}, r.abandon(ctx, err)
 	}
 	skipped, err := r.load(ctx)
 	if err != nil {
-		return r.result(), r.rows.relocate(r.explain(r.abandon(ctx, err)))
+		return r.result(), r.rows.Relocate(r.explain(r.abandon(ctx, err)))
 	}
 	if skipped {
 		r.rollback(ctx)
@@ -131,6 +132,35 @@ func (r *run) attempt(ctx context.Context, before *run) (Result, error) {
 type held struct {
 	item any
 	err  error
+}
+
+// openRows makes a script of an export without one. Call it when connected, outside a transaction.
+func (r *run) openRows(ctx context.Context) error {
+	if r.o.Rows == nil {
+		return nil
+	}
+	o := rowfiles.Options{Replica: true, Replace: r.o.IfNotEmpty == Replace || r.o.IfNotEmpty == "", Notice: r.notice}
+	if r.o.Transaction == None { // there the owner's way is not open
+		if err := r.exec(ctx, "SET session_replication_role = 'replica'; RESET session_replication_role"); err != nil {
+			o.Replica = false
+			r.notice("session_replication_role is refused: triggers fire, and foreign keys are checked row by row")
+		}
+	}
+	files, err := rowfiles.Open(ctx, r.session, *r.o.Rows, o)
+	if err != nil {
+		return (&failure{err: err}).problem()
+	}
+	r.total += files.Size()
+	r.o.Script, r.rows = Script{FS: files, Name: rowfiles.Script}, files
+	return nil
+}
+
+// bytesRead is how much of the export was read.
+func (r *run) bytesRead() int64 {
+	if r.rows != nil {
+		return r.rows.BytesRead()
+	}
+	return r.reading.BytesRead()
 }
 
 // run is the state of one load.
@@ -174,10 +204,10 @@ type run struct {
 	toAnalyze []string        // tables, once their rows are committed
 	analyzed  map[uint32]bool // tables that are, with all their rows so far
 
-	order   *order     // of the rows, where the script's own does not do, else nil
-	rows    *rowsFS    // where there is no script, else nil
-	emptied emptied    // what the script has truncated
-	way     *ownersWay // taken where session_replication_role is refused, else nil
+	order   *order       // of the rows, where the script's own does not do, else nil
+	rows    *rowfiles.FS // where there is no script, else nil
+	emptied emptied      // what the script has truncated
+	way     *ownersWay   // taken where session_replication_role is refused, else nil
 
 	at psql.Position // of the statement in hand, for the server's notices
 

@@ -1,4 +1,4 @@
-package load
+package rowfiles
 
 import (
 	"bufio"
@@ -78,12 +78,12 @@ func (l *lines) fault(format string, args ...any) error {
 // csvRows reads CSV as RFC 4180 has it.
 type csvRows struct {
 	in      *lines
-	columns []rowColumn
+	columns []column
 	field   []byte
 }
 
 // newCSVRows begins to read, and gives the header.
-func newCSVRows(name string, in io.Reader, columns []rowColumn) (*csvRows, []string, error) {
+func newCSVRows(name string, in io.Reader, columns []column) (*csvRows, []string, error) {
 	c := &csvRows{in: newLines(name, in), columns: columns}
 	record, err := c.in.record(true)
 	if errors.Is(err, io.EOF) {

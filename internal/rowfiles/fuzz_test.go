@@ -1,4 +1,4 @@
-package load
+package rowfiles
 
 import (
 	"bytes"
@@ -7,8 +7,11 @@ import (
 	"io"
 	"testing"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
+
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // rowsOf reads all rows, each of which has to be a line of COPY's text format with so many fields. An error has to be one for
 // people.
@@ -41,7 +44,7 @@ func FuzzCSV(f *testing.F) {
 		if err != nil {
 			return
 		}
-		columns := make([]rowColumn, len(header))
+		columns := make([]column, len(header))
 		for i, name := range header {
 			columns[i].name = name
 		}
@@ -75,10 +78,10 @@ func FuzzJSONLines(f *testing.F) {
 			}
 			return
 		}
-		for _, kind := range []rowType{{}, {json: true}, {hstore: true}, {element: &rowType{}}, {fields: []rowColumn{{name: "a"}, {name: "b"}}}} {
-			columns := make([]rowColumn, len(keys))
+		for _, kind := range []columnType{{}, {json: true}, {hstore: true}, {element: &columnType{}}, {fields: []column{{name: "a"}, {name: "b"}}}} {
+			columns := make([]column, len(keys))
 			for i, key := range keys {
-				columns[i] = rowColumn{name: key, rowType: kind}
+				columns[i] = column{name: key, columnType: kind}
 			}
 			rows, err := rowsOf(t, max(len(columns), 1), newJSONRows("f.jsonl", bytes.NewReader(text), columns).next)
 			if err != nil {

@@ -1,4 +1,6 @@
-package load
+// Package rowfiles shows an export without a script, files of rows in csv or jsonl, as an export with one: an fs.FS of a script and of
+// rows in COPY's text format.
+package rowfiles
 
 import (
 	"bytes"
@@ -39,57 +41,63 @@ type Rows struct {
 	Table  string            // for a single file: the table, as it is called in Fabricate; "" means by the file's name
 }
 
-// rowsScript is the name of the script that stands for an export without one.
-const rowsScript = "generated.sql"
+// Script is the name of the script that stands for an export without one.
+const Script = "generated.sql"
 
 // rowFile is one file on its way into its table.
 type rowFile struct {
 	name    string
 	json    bool
-	table   rowTable
-	columns []rowColumn // those of the file, in its order
+	table   table
+	columns []column // those of the file, in its order
 }
 
-// rowTable is a table that a file may belong to.
-type rowTable struct {
+// table is a table that a file may belong to.
+type table struct {
 	oid          uint32
 	schema, name string
 	visible      bool
 	view         bool
 }
 
-// rowColumn is one column of a file, or one field of a composite type.
-type rowColumn struct {
+// column is one column of a file, or one field of a composite type.
+type column struct {
 	name      string
 	generated bool // its values are computed by the server; those of the file are left out
 	noEmpty   bool // the type has no empty value
-	rowType
+	columnType
 }
 
-// rowType is what of a column's type decides how JSON is written for it.
-type rowType struct {
+// columnType is what of a column's type decides how JSON is written for it.
+type columnType struct {
 	json, hstore bool
-	element      *rowType    // of an array
-	fields       []rowColumn // of a composite type
+	element      *columnType // of an array
+	fields       []column    // of a composite type
 }
 
-// rowsFS shows the script and the files, as rows in COPY's text format.
-type rowsFS struct {
+// FS shows the script and the files, as rows in COPY's text format.
+type FS struct {
 	rows   Rows
 	script []byte
 	files  []*rowFile
-	read   atomic.Int64 // bytes of the files
+	size   int64        // of the files, in bytes
+	read   atomic.Int64 // bytes of them
 }
 
-// planRows makes a script of an export without one. Call it when connected, outside a transaction.
-func (r *run) planRows(ctx context.Context) error {
-	if r.o.Rows == nil {
-		return nil
-	}
-	f := &rowsFS{rows: *r.o.Rows}
-	tables, err := r.rowTables(ctx)
+// Options say how rows are to be loaded.
+type Options struct {
+	Replica bool              // triggers do not fire, and foreign keys are not checked, while rows come to tables
+	Replace bool              // tables are emptied first
+	Notice  func(text string) // worth a line in the log
+}
+
+// Open finds the table of each file and the columns of each table, and writes the script. Call it outside a transaction. The error is
+// a *problem.Error, or that of a question.
+func Open(ctx context.Context, q catalog.Querier, rows Rows, o Options) (*FS, error) {
+	f := &FS{rows: rows}
+	tables, err := tablesOf(ctx, q)
 	if err != nil {
-		return (&failure{err: err}).problem()
+		return nil, err
 	}
 	var missing []string
 	for _, name := range f.rows.Files {
@@ -102,52 +110,47 @@ func (r *run) planRows(ctx context.Context) error {
 		file.table = *found
 		f.files = append(f.files, file)
 		if info, err := fs.Stat(f.rows.FS, name); err == nil {
-			r.total += info.Size()
+			f.size += info.Size()
 		}
 	}
 	if len(missing) > 0 {
-		return &problem.Error{Code: problem.Database, What: fmt.Sprintf("%d of %d files have no table", len(missing), len(f.rows.Files)), Excerpt: strings.Join(missing, "\n"),
+		return nil, &problem.Error{Code: problem.Database, What: fmt.Sprintf("%d of %d files have no table", len(missing), len(f.rows.Files)), Excerpt: strings.Join(missing, "\n"),
 			Remedy: "Run your migrations before this step, or say which file belongs to which table with the setting table-map (users.csv=app.users).\nThe database is as it is: nothing was sent."}
 	}
 	for _, file := range f.files {
-		if err := r.rowColumns(ctx, f, file); err != nil {
-			return err
+		if err := f.readColumns(ctx, q, file, o.Notice); err != nil {
+			return nil, err
 		}
 	}
-	if err := r.orderRows(ctx, f); err != nil {
-		return (&failure{err: err}).problem()
+	if err := f.orderRows(ctx, q); err != nil {
+		return nil, err
 	}
-	if f.script, err = r.writeRowsScript(ctx, f); err != nil {
-		return (&failure{err: err}).problem()
-	}
-	r.o.Script, r.rows = Script{FS: f, Name: rowsScript}, f
-	return nil
+	f.script, err = f.writeScript(ctx, q, o)
+	return f, err
 }
 
-// bytesRead is how much of the export was read.
-func (r *run) bytesRead() int64 {
-	if r.rows != nil {
-		return r.rows.read.Load()
-	}
-	return r.reading.BytesRead()
-}
+// Size is that of the files, in bytes.
+func (f *FS) Size() int64 { return f.size }
 
-// rowTables lists the tables that rows can go to.
-func (r *run) rowTables(ctx context.Context) ([]rowTable, error) {
-	tables, err := catalog.Tables(ctx, r.session, 0)
+// BytesRead is how much of the files was read.
+func (f *FS) BytesRead() int64 { return f.read.Load() }
+
+// tablesOf lists the tables that rows can go to.
+func tablesOf(ctx context.Context, q catalog.Querier) ([]table, error) {
+	tables, err := catalog.Tables(ctx, q, 0)
 	if err != nil {
 		return nil, err
 	}
-	visible, err := catalog.Visible(ctx, r.session)
-	all := make([]rowTable, len(tables))
+	visible, err := catalog.Visible(ctx, q)
+	all := make([]table, len(tables))
 	for i, t := range tables {
-		all[i] = rowTable{oid: t.OID, schema: t.Schema, name: t.Name, view: t.View, visible: visible[t.OID]}
+		all[i] = table{oid: t.OID, schema: t.Schema, name: t.Name, view: t.View, visible: visible[t.OID]}
 	}
 	return all, err
 }
 
 // tableOf finds a file's table; wanted is what was looked for.
-func (rows Rows) tableOf(file string, tables []rowTable) (found *rowTable, wanted string) {
+func (rows Rows) tableOf(file string, tables []table) (found *table, wanted string) {
 	base := path.Base(file)
 	if mapped, ok := rows.Tables[file]; ok {
 		return tableCalled((&sqltext.Tokens{Text: []byte(mapped)}).Relation(), tables), mapped
@@ -174,12 +177,12 @@ func (rows Rows) tableOf(file string, tables []rowTable) (found *rowTable, wante
 }
 
 // tableCalled finds the table of a name: as it is written, or else without regard to case if there is only one.
-func tableCalled(parts []string, tables []rowTable) *rowTable {
+func tableCalled(parts []string, tables []table) *table {
 	if len(parts) == 0 {
 		return nil
 	}
-	equal := func(same func(a, b string) bool) []rowTable {
-		var all []rowTable
+	equal := func(same func(a, b string) bool) []table {
+		var all []table
 		for _, t := range tables {
 			if !same(t.name, parts[len(parts)-1]) {
 				continue
@@ -198,7 +201,7 @@ func tableCalled(parts []string, tables []rowTable) *rowTable {
 	return nil
 }
 
-func nearTable(wanted string, tables []rowTable) string {
+func nearTable(wanted string, tables []table) string {
 	var names, elsewhere []string
 	for _, t := range tables {
 		names = append(names, t.name)
@@ -216,27 +219,27 @@ func nearTable(wanted string, tables []rowTable) string {
 }
 
 // columnsOf reads the columns of a table, or the fields of the composite type that has that relation.
-func (r *run) columnsOf(ctx context.Context, relation uint32) ([]rowColumn, error) {
-	all, err := catalog.Columns(ctx, r.session, relation)
+func columnsOf(ctx context.Context, q catalog.Querier, relation uint32) ([]column, error) {
+	all, err := catalog.Columns(ctx, q, relation)
 	if err != nil {
 		return nil, err
 	}
-	columns := make([]rowColumn, len(all))
+	columns := make([]column, len(all))
 	for i, c := range all {
-		column := &columns[i]
-		*column = rowColumn{name: c.Name, generated: c.Generated, rowType: typeCalled(c.Type)}
-		column.noEmpty = slices.Contains([]string{"N", "D", "B", "T", "I", "A", "C", "R", "G"}, c.Category) || column.json || c.Type == "uuid"
+		to := &columns[i]
+		*to = column{name: c.Name, generated: c.Generated, columnType: typeCalled(c.Type)}
+		to.noEmpty = slices.Contains([]string{"N", "D", "B", "T", "I", "A", "C", "R", "G"}, c.Category) || to.json || c.Type == "uuid"
 		if c.Array {
 			of := typeCalled(c.Element)
-			column.element = &of
+			to.element = &of
 		}
 		if c.Composite != 0 {
-			if column.fields, err = r.columnsOf(ctx, c.Composite); err != nil {
+			if to.fields, err = columnsOf(ctx, q, c.Composite); err != nil {
 				return nil, err
 			}
 		}
 		if c.OfComposite != 0 {
-			if column.element.fields, err = r.columnsOf(ctx, c.OfComposite); err != nil {
+			if to.element.fields, err = columnsOf(ctx, q, c.OfComposite); err != nil {
 				return nil, err
 			}
 		}
@@ -244,24 +247,24 @@ func (r *run) columnsOf(ctx context.Context, relation uint32) ([]rowColumn, erro
 	return columns, nil
 }
 
-func typeCalled(name string) rowType {
-	return rowType{json: name == "json" || name == "jsonb", hstore: name == "hstore"}
+func typeCalled(name string) columnType {
+	return columnType{json: name == "json" || name == "jsonb", hstore: name == "hstore"}
 }
 
-// rowColumns reads which columns a file has, and what they are in its table.
-func (r *run) rowColumns(ctx context.Context, f *rowsFS, file *rowFile) error {
+// readColumns reads which columns a file has, and what they are in its table.
+func (f *FS) readColumns(ctx context.Context, q catalog.Querier, file *rowFile, notice func(string)) error {
 	names, err := f.fileColumns(ctx, file)
 	if err != nil {
 		return err
 	}
-	known, err := r.columnsOf(ctx, file.table.oid)
+	known, err := columnsOf(ctx, q, file.table.oid)
 	if err != nil {
-		return (&failure{err: err}).problem()
+		return err
 	}
 	var left []string
 	for _, name := range names {
 		i := columnCalled(known, name)
-		column := rowColumn{name: name}
+		column := column{name: name}
 		if i >= 0 {
 			column = known[i]
 		}
@@ -271,18 +274,18 @@ func (r *run) rowColumns(ctx context.Context, f *rowsFS, file *rowFile) error {
 		file.columns = append(file.columns, column)
 	}
 	if len(left) > 0 {
-		r.notice(fmt.Sprintf("%s: the server computes %s itself; the file's values are left out", file.name, strings.Join(left, ", ")))
+		notice(fmt.Sprintf("%s: the server computes %s itself; the file's values are left out", file.name, strings.Join(left, ", ")))
 	}
 	return nil
 }
 
 // orderRows puts files whose tables are referred to first. Only roles that cannot take foreign keys out of the way need it.
-func (r *run) orderRows(ctx context.Context, f *rowsFS) error {
+func (f *FS) orderRows(ctx context.Context, q catalog.Querier) error {
 	var oids []uint32
 	for _, file := range f.files {
 		oids = append(oids, file.table.oid)
 	}
-	references, err := catalog.References(ctx, r.session, oids)
+	references, err := catalog.References(ctx, q, oids)
 	if err != nil {
 		return err
 	}
@@ -315,26 +318,19 @@ func (r *run) orderRows(ctx context.Context, f *rowsFS) error {
 	return nil
 }
 
-// writeRowsScript writes what a script of the export would say.
-func (r *run) writeRowsScript(ctx context.Context, f *rowsFS) ([]byte, error) {
+// writeScript writes what a script of the export would say.
+func (f *FS) writeScript(ctx context.Context, q catalog.Querier, o Options) ([]byte, error) {
 	var b bytes.Buffer
-	replica := true
-	if r.o.Transaction == None { // there the owner's way is not open
-		if err := r.exec(ctx, "SET session_replication_role = 'replica'; RESET session_replication_role"); err != nil {
-			replica = false
-			r.notice("session_replication_role is refused: triggers fire, and foreign keys are checked row by row")
-		}
-	}
-	if replica {
+	if o.Replica {
 		b.WriteString("SET session_replication_role = 'replica';\n")
 	}
-	if r.o.IfNotEmpty == Replace || r.o.IfNotEmpty == "" {
+	if o.Replace {
 		var oids []uint32
 		for _, file := range f.files {
 			oids = append(oids, file.table.oid)
 		}
 		// TRUNCATE would have to take in what refers to the tables from outside: such tables are emptied row by row.
-		deleted, err := catalog.NotTruncated(ctx, r.session, oids)
+		deleted, err := catalog.NotTruncated(ctx, q, oids)
 		if err != nil {
 			return nil, err
 		}
@@ -357,7 +353,7 @@ func (r *run) writeRowsScript(ctx context.Context, f *rowsFS) ([]byte, error) {
 			file.writeCopy(&b)
 		}
 	}
-	if replica {
+	if o.Replica {
 		b.WriteString("SET session_replication_role = 'origin';\n")
 	}
 	for _, file := range f.files {
@@ -382,9 +378,9 @@ func (file *rowFile) writeCopy(b *bytes.Buffer) {
 }
 
 // Open implements fs.FS.
-func (f *rowsFS) Open(name string) (fs.File, error) {
-	if name == rowsScript {
-		return &rowsFile{Reader: bytes.NewReader(f.script), info: rowsInfo{rowsScript, int64(len(f.script))}}, nil
+func (f *FS) Open(name string) (fs.File, error) {
+	if name == Script {
+		return &openFile{Reader: bytes.NewReader(f.script), info: info{Script, int64(len(f.script))}}, nil
 	}
 	for _, file := range f.files {
 		if file.name != name {
@@ -399,7 +395,7 @@ func (f *rowsFS) Open(name string) (fs.File, error) {
 			_ = in.Close()
 			return nil, err
 		}
-		return &rowsFile{Reader: rows, Closer: in, info: rowsInfo{path.Base(name), 0}}, nil
+		return &openFile{Reader: rows, Closer: in, info: info{path.Base(name), 0}}, nil
 	}
 	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
@@ -410,7 +406,7 @@ type rowReader interface {
 }
 
 // reader converts a file.
-func (f *rowsFS) reader(file *rowFile, in io.Reader) (io.Reader, error) {
+func (f *FS) reader(file *rowFile, in io.Reader) (io.Reader, error) {
 	if file.json {
 		return &copyText{rows: newJSONRows(file.name, in, file.columns)}, nil
 	}
@@ -419,7 +415,7 @@ func (f *rowsFS) reader(file *rowFile, in io.Reader) (io.Reader, error) {
 }
 
 // fileColumns reads the names of a file's columns: a header, or the keys of all lines.
-func (f *rowsFS) fileColumns(ctx context.Context, file *rowFile) ([]string, error) {
+func (f *FS) fileColumns(ctx context.Context, file *rowFile) ([]string, error) {
 	in, err := f.rows.FS.Open(file.name)
 	if err != nil {
 		return nil, &problem.Error{Code: problem.Data, Where: file.name, What: "this cannot be opened: " + err.Error(), Err: err}
@@ -484,8 +480,8 @@ func appendField(dst, value []byte) []byte {
 
 var copyPlace = regexp.MustCompile(`^(.+):(\d+):1$`)
 
-// relocate says in an error which line of the file a row comes from: the server counts rows.
-func (f *rowsFS) relocate(err error) error {
+// Relocate says in an error which line of the file a row comes from: the server counts rows.
+func (f *FS) Relocate(err error) error {
 	var p *problem.Error
 	if f == nil || !errors.As(err, &p) {
 		return err
@@ -514,7 +510,7 @@ func (f *rowsFS) relocate(err error) error {
 }
 
 // lineOf gives the line that a row begins in.
-func (f *rowsFS) lineOf(file *rowFile, in io.Reader, row int) (int, error) {
+func (f *FS) lineOf(file *rowFile, in io.Reader, row int) (int, error) {
 	var rows rowReader
 	var at func() int
 	if file.json {
@@ -549,31 +545,31 @@ func (c counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// rowsFile is a file of rowsFS.
-type rowsFile struct {
+// openFile is a file of FS.
+type openFile struct {
 	io.Reader
 	io.Closer
-	info rowsInfo
+	info info
 }
 
-func (f *rowsFile) Stat() (fs.FileInfo, error) { return f.info, nil }
+func (f *openFile) Stat() (fs.FileInfo, error) { return f.info, nil }
 
-func (f *rowsFile) Close() error {
+func (f *openFile) Close() error {
 	if f.Closer == nil {
 		return nil
 	}
 	return f.Closer.Close()
 }
 
-// rowsInfo is what is known of a file of rowsFS before it is read.
-type rowsInfo struct {
+// info is what is known of a file of FS before it is read.
+type info struct {
 	name string
 	size int64
 }
 
-func (i rowsInfo) Name() string     { return i.name }
-func (i rowsInfo) Size() int64      { return i.size }
-func (rowsInfo) Mode() fs.FileMode  { return 0o444 }
-func (rowsInfo) ModTime() time.Time { return time.Time{} }
-func (rowsInfo) IsDir() bool        { return false }
-func (rowsInfo) Sys() any           { return nil }
+func (i info) Name() string     { return i.name }
+func (i info) Size() int64      { return i.size }
+func (info) Mode() fs.FileMode  { return 0o444 }
+func (info) ModTime() time.Time { return time.Time{} }
+func (info) IsDir() bool        { return false }
+func (info) Sys() any           { return nil }

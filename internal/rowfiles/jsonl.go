@@ -1,4 +1,4 @@
-package load
+package rowfiles
 
 import (
 	"bytes"
@@ -13,12 +13,12 @@ import (
 // jsonRows reads JSON lines: an object a line.
 type jsonRows struct {
 	in      *lines
-	columns []rowColumn
+	columns []column
 	index   map[string]int
 	values  [][]byte // of the row in hand, raw; nil for none
 }
 
-func newJSONRows(name string, in io.Reader, columns []rowColumn) *jsonRows {
+func newJSONRows(name string, in io.Reader, columns []column) *jsonRows {
 	j := &jsonRows{in: newLines(name, in), columns: columns, index: map[string]int{}, values: make([][]byte, len(columns))}
 	return j
 }
@@ -162,16 +162,16 @@ func (l *lines) ended(rest []byte) error {
 }
 
 // value appends a JSON value as COPY takes it for a column.
-func (l *lines) value(dst, raw []byte, c rowColumn) ([]byte, error) {
+func (l *lines) value(dst, raw []byte, c column) ([]byte, error) {
 	if raw == nil || raw[0] == 'n' {
 		return append(dst, `\N`...), nil
 	}
-	text, err := l.constant(raw, &c.rowType)
+	text, err := l.constant(raw, &c.columnType)
 	return appendField(dst, text), err
 }
 
 // constant gives a JSON value, other than null, as the constant of a type.
-func (l *lines) constant(raw []byte, t *rowType) ([]byte, error) {
+func (l *lines) constant(raw []byte, t *columnType) ([]byte, error) {
 	switch {
 	case raw[0] == '"':
 		text, err := l.text(raw)
@@ -197,7 +197,7 @@ func holdsJSON(text []byte) bool {
 }
 
 // array appends a JSON list as an array constant.
-func (l *lines) array(dst, raw []byte, of *rowType) ([]byte, error) {
+func (l *lines) array(dst, raw []byte, of *columnType) ([]byte, error) {
 	dst = append(dst, '{')
 	rest := skipJSONSpace(raw[1:])
 	for first := true; len(rest) > 0 && rest[0] != ']'; first = false {
@@ -232,7 +232,7 @@ func (l *lines) array(dst, raw []byte, of *rowType) ([]byte, error) {
 }
 
 // composite gives an object as the constant of a composite type. A field that the object lacks is NULL.
-func (l *lines) composite(raw []byte, fields []rowColumn) ([]byte, error) {
+func (l *lines) composite(raw []byte, fields []column) ([]byte, error) {
 	values := make([][]byte, len(fields))
 	if err := l.members(raw, func(key, value []byte) error {
 		name, err := l.text(key)
@@ -256,7 +256,7 @@ func (l *lines) composite(raw []byte, fields []rowColumn) ([]byte, error) {
 		if values[i] == nil || values[i][0] == 'n' {
 			continue // nothing at all is NULL
 		}
-		text, err := l.constant(values[i], &fields[i].rowType)
+		text, err := l.constant(values[i], &fields[i].columnType)
 		if err != nil {
 			return nil, err
 		}
@@ -266,11 +266,11 @@ func (l *lines) composite(raw []byte, fields []rowColumn) ([]byte, error) {
 }
 
 // columnCalled finds a column by its name, whose upper and lower case may differ.
-func columnCalled(columns []rowColumn, name string) int {
-	if i := slices.IndexFunc(columns, func(c rowColumn) bool { return c.name == name }); i >= 0 {
+func columnCalled(columns []column, name string) int {
+	if i := slices.IndexFunc(columns, func(c column) bool { return c.name == name }); i >= 0 {
 		return i
 	}
-	return slices.IndexFunc(columns, func(c rowColumn) bool { return strings.EqualFold(c.name, name) })
+	return slices.IndexFunc(columns, func(c column) bool { return strings.EqualFold(c.name, name) })
 }
 
 // hstore gives an object as an hstore constant. Values that are no text become their JSON.

@@ -96,8 +96,8 @@ func mayStillStart(err error) bool {
 	if State(err) != "" {
 		return has(err, startingUp)
 	}
-	var clear *clearTextError
-	return !isTLS(err) && !isFinal(err) && !errors.As(err, &clear)
+	var inClear *clearTextError
+	return !isTLS(err) && !isFinal(err) && !errors.As(err, &inClear)
 }
 
 // isAnswer reports whether an error is one that the server has sent while it serves: it can be reached.

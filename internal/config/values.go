@@ -249,7 +249,7 @@ func setConnection(s *Settings, v string) error {
 		}
 	}
 	s.warnOfKeys("connection", keys, "host", "port", "database_name", "username", "password", "tls")
-	if thisMachine(host) {
+	if s.unreachable(host) {
 		s.Warnings = append(s.Warnings, "connection "+notFromHere)
 	}
 	return nil
@@ -284,11 +284,13 @@ func scalars(v any) (all []string) {
 const notFromHere = "names this machine: Fabricate connects to it from its own servers, where that is another one. Give an address that " +
 	"can be reached from there"
 
-// thisMachine says whether a host is the machine that it is asked for on, which Fabricate's servers are not.
-func thisMachine(host string) bool {
+// unreachable says whether a host is this machine alone, which Fabricate is not on.
+func (s *Settings) unreachable(host string) bool {
+	api, err := url.Parse(s.APIURL)
 	ip, _ := netip.ParseAddr(host)
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	return loopback(host) || ip.IsUnspecified() || strings.HasSuffix(host, ".localhost") || host == "host.docker.internal" || strings.HasPrefix(host, "/")
+	return (err != nil || !loopback(api.Hostname())) &&
+		(loopback(host) || ip.IsUnspecified() || strings.HasSuffix(host, ".localhost") || host == "host.docker.internal" || strings.HasPrefix(host, "/"))
 }
 
 // connectionString refuses what belongs in database-url, and says how it is written here.
@@ -299,7 +301,7 @@ func (s *Settings) connectionString(v string) error {
 	object, more := connectionObject("db.example.com", 5432, "…", "…", true), ""
 	if c := target.Config; err == nil {
 		object = connectionObject(c.Host, c.Port, c.Database, c.User, c.TLSConfig != nil)
-		if thisMachine(c.Host) {
+		if s.unreachable(c.Host) {
 			more = "; it " + notFromHere
 		}
 	}
@@ -357,21 +359,22 @@ func (s *Settings) warnOfKeys(setting string, object map[string]json.RawMessage,
 // readOverrides reads a file. In a workflow it has to be in the workspace, also by way of links: what is checked out there may be
 // somebody else's, and names whatever it likes.
 func (s *Settings) readOverrides(name string) (string, error) {
-	name = s.resolve(name)
-	stat, read := os.Stat, os.ReadFile
+	dir := s.resolve(name)
 	if s.workflow {
-		rel, err := filepath.Rel(s.Base, name)
+		rel, err := filepath.Rel(s.Base, dir)
 		if err != nil || !filepath.IsLocal(rel) {
 			return "", errors.New("is not in the workspace: name the file by its path from there, as in @overrides.yaml")
 		}
-		root, err := os.OpenRoot(s.Base)
-		if err != nil {
-			return "", fmt.Errorf("cannot be read: %w", withoutPath(err))
-		}
-		defer root.Close()
-		name, stat, read = rel, root.Stat, root.ReadFile
+		dir, name = s.Base, rel
+	} else {
+		dir, name = filepath.Split(dir)
 	}
-	info, err := stat(name)
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return "", fmt.Errorf("cannot be read: %w", withoutPath(err))
+	}
+	defer root.Close()
+	info, err := root.Stat(name)
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("cannot be read: %w", withoutPath(err))
@@ -380,7 +383,7 @@ func (s *Settings) readOverrides(name string) (string, error) {
 	case info.Size() > maxOverrideBytes:
 		return "", fmt.Errorf("is larger than %d MiB", maxOverrideBytes>>20)
 	}
-	text, err := read(name)
+	text, err := root.ReadFile(name)
 	if err != nil {
 		return "", fmt.Errorf("cannot be read: %w", withoutPath(err))
 	}

@@ -53,8 +53,11 @@ conformance: need-postgres ## thousands of random scripts through psql and throu
 
 .PHONY: random-loads
 random-loads: need-postgres ## thousands of random schemas and loads, the fast way against psql (SEED=1 LOADS=3000)
-	@RANDOM_SEED=$(or $(SEED),$(shell date +%s)) RANDOM_LOADS=$(or $(LOADS),3000) \
-		go test -count=1 -timeout 60m -run TestRandomLoads -v ./internal/load
+	@go test -count=1 -timeout 120m -run TestRandomLoads -v ./internal/differential -seed $(or $(SEED),$(shell date +%s)) -loads $(or $(LOADS),3000) -strict
+
+.PHONY: mutants
+mutants: ## a hundred small faults in the code of FILES, one at a time: which do TESTS notice? (TESTS='go test ./internal/sqltext')
+	@go run ./scripts/mutants -n $(or $(N),100) -seed $(or $(SEED),1) -tests '$(or $(TESTS),go test ./internal/sqltext)' $(or $(FILES),internal/sqltext/*.go)
 
 .PHONY: faults
 faults: need-postgres ## everything that can go wrong, made to: one line a fault, what was kept, and totals

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"net/url"
 	"os"
@@ -33,14 +34,48 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProduct) != "" {
 		os.Exit(int(seed.Main(context.Background(), seed.Process{Args: os.Args[1:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr, Version: "test"})))
 	}
-	leaks.Main(pgtest.Tests{M: m})
+	leaks.Main(tests{m})
 }
 
-// The roles of the cases, besides the superuser.
-const (
-	roles    = "CREATE ROLE own1 LOGIN PASSWORD 'pw'"
-	password = "pw"
-)
+// server is the one of this package's tests. It counts the rows of statements.
+var server *pgtest.Server
+
+// tests is the package's tests, with the server that they share.
+type tests struct{ m *testing.M }
+
+func (t tests) Run() int {
+	flag.Parse()
+	var err error
+	server, err = pgtest.Start(context.Background(), pgtest.Options{Memory: true, Trust: true, Settings: map[string]string{
+		"shared_preload_libraries": "pg_stat_statements",
+		"pg_stat_statements.max":   "2000",
+	}})
+	if err == nil {
+		err = prepare()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	code := t.m.Run()
+	if err := errors.Join(server.Left(), server.Stop()); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+// prepare makes what the databases share.
+func prepare() error {
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, server.URL(superuser))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	_, err = conn.PgConn().Exec(ctx, "CREATE EXTENSION pg_stat_statements; CREATE ROLE own1 LOGIN").ReadAll()
+	return err
+}
 
 // superuser is the role that makes the databases.
 const superuser = "postgres"
@@ -49,11 +84,10 @@ const superuser = "postgres"
 // off the list.
 func TestCases(t *testing.T) {
 	t.Parallel()
-	pgtest.Exec(t, pgtest.Shared(t).URL(superuser), roles)
-	known := readKnown(t)
+	known := readKnown(t, "known.tsv")
 	free := make(chan pair, runtime.GOMAXPROCS(0))
 	for range cap(free) {
-		free <- pair{pgtest.Shared(t).NewDatabase(t), pgtest.Shared(t).NewDatabase(t)}
+		free <- pair{server.NewDatabase(t), server.NewDatabase(t)}
 	}
 	for _, c := range readCases(t) {
 		why, isKnown := known[c.name]
@@ -132,10 +166,10 @@ type knownFailure struct {
 	sometimes bool
 }
 
-func readKnown(t *testing.T) map[string]knownFailure {
+func readKnown(t *testing.T, name string) map[string]knownFailure {
 	t.Helper()
 	all := map[string]knownFailure{}
-	for _, f := range readTable(t, filepath.Join("testdata", "known.tsv"), 3) {
+	for _, f := range readTable(t, filepath.Join("testdata", name), 3) {
 		all[f[0]] = knownFailure{f[2], f[1] == "sometimes"}
 	}
 	return all
@@ -305,7 +339,7 @@ func as(t *testing.T, databaseURL, role string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u.User = url.UserPassword(role, password)
+	u.User = url.User(role)
 	return u.String()
 }
 
@@ -334,7 +368,7 @@ var psqlError = regexp.MustCompile(`(?m)^psql:load\.sql:(\d+): ERROR:  ([0-9A-Z]
 // psql loads by the real psql.
 func (c testCase) psql(t *testing.T, databaseURL, dir string) (l loaded) {
 	t.Helper()
-	bin, err := pgtest.Shared(t).Bin("psql")
+	bin, err := server.Bin("psql")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,6 +53,8 @@ type Options struct {
 	// Memory keeps the cluster in memory (/dev/shm) where there is plenty, instead of in the temporary folder. With databases
 	// that come and go by the hundred, ext4 is busy otherwise with passing by the inodes of files that were just removed.
 	Memory bool
+	// Trust lets everybody in without a password, for tests that connect by the thousand: each check of one takes time.
+	Trust bool
 }
 
 // Server is one running server. Its methods may be called from several goroutines at once.
@@ -109,7 +111,7 @@ func Start(ctx context.Context, options Options) (*Server, error) {
 	return s, nil
 }
 
-// initialise makes the cluster: password logins only, even on the socket.
+// initialise makes the cluster: password logins only, even on the socket, unless options say otherwise.
 func (s *Server) initialise(ctx context.Context, options Options) error {
 	passwordFile := filepath.Join(s.dir, "password")
 	if err := s.group.writeFile(passwordFile, s.password+"\n"); err != nil {
@@ -117,8 +119,12 @@ func (s *Server) initialise(ctx context.Context, options Options) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, initLimit)
 	defer cancel()
+	auth := "scram-sha-256"
+	if options.Trust {
+		auth = "trust"
+	}
 	err := s.group.run(ctx, s.Log(), s.programs.path("initdb"),
-		"--pgdata="+s.DataDir(), "--username="+superuser, "--pwfile="+passwordFile, "--auth=scram-sha-256",
+		"--pgdata="+s.DataDir(), "--username="+superuser, "--pwfile="+passwordFile, "--auth="+auth,
 		"--locale="+orElse(options.Locale, "C"), "--encoding="+orElse(options.Encoding, "UTF8"), "--no-sync")
 	if err != nil {
 		return fmt.Errorf("initdb: %w", err)

@@ -1,0 +1,411 @@
+package differential
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/load"
+)
+
+// builtInSeed is that of the short run that is part of every test; testdata/random.tsv lists which of its loads go wrong still.
+const builtInSeed = 20250101
+
+var (
+	randomSeed  = flag.Uint64("seed", builtInSeed, "seed of the random loads")
+	randomLoads = flag.Int("loads", 80, "how many random loads")
+	randomFirst = flag.Int("first", 0, "the number of the first of them: with -loads 1 it is repeated alone")
+	randomFinds = flag.Int("finds", 3, "how many differences are made small and shown")
+	strict      = flag.Bool("strict", false, "fail for differences of the list testdata/random.tsv, too")
+	onlyMode    = flag.String("mode", "", "the one mode to load in: single, none, jobs or owner")
+)
+
+// What of random loads must succeed with psql, and which part of the rows must go the fast way: otherwise they show little. Kinds
+// with fewer rows than enough are not judged.
+const (
+	leastSuccess = 70 // per cent
+	leastFast    = 30 // per cent
+	enough       = 20_000
+)
+
+// TestRandomLoads loads random scripts by psql and by package load, each into a schema of its own, which must be the same then. A
+// script that goes wrong is made small.
+func TestRandomLoads(t *testing.T) {
+	t.Parallel()
+	t.Logf("-seed=%d -first=%d -loads=%d", *randomSeed, *randomFirst, *randomLoads)
+	known := readKnown(t, "random.tsv")
+	if *strict || *randomSeed != builtInSeed {
+		clear(known)
+	}
+	start := time.Now()
+	var mu sync.Mutex
+	total, found, next := newCount(), 0, *randomFirst
+	one := func(b *bench, n int) {
+		c := generate(*randomSeed, n)
+		if *onlyMode != "" && c.mode != *onlyMode {
+			return
+		}
+		o := b.compare(c)
+		mu.Lock()
+		total.add(c, o)
+		why, isKnown := known[strconv.Itoa(n)]
+		if o.difference != "" && !isKnown {
+			found++
+		}
+		shown := found <= *randomFinds
+		mu.Unlock()
+		switch {
+		case o.difference == "" && isKnown && !why.sometimes:
+			t.Errorf("case %d goes as with psql now: take it off testdata/random.tsv (%s)", n, why.what)
+		case o.difference == "":
+		case isKnown:
+			t.Logf("case %d is known to go wrong (%s): %.300s", n, why.what, o.difference)
+		case !shown:
+			t.Errorf("case %d of -seed=%d, %s: %.300s", n, *randomSeed, c.mode, o.difference)
+		default:
+			small := b.minimise(c)
+			o := b.compare(small)
+			t.Errorf("case %d of -seed=%d, %s, INSERTs of %d bytes go as COPY:\n%s\n%s\n----\n%s\n%s", n, *randomSeed, c.mode, c.small, script(small.setup), script(small.items), o.difference, b.said)
+		}
+	}
+	var wait sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		b := newBench(t)
+		wait.Go(func() {
+			for {
+				mu.Lock()
+				n := next
+				next++
+				mu.Unlock()
+				if n >= *randomFirst+*randomLoads {
+					return
+				}
+				one(b, n)
+			}
+		})
+	}
+	wait.Wait()
+	took := time.Since(start)
+	t.Logf("%d loads in %s, %.0f a second; %d differ", total.loads, took.Round(time.Second), float64(total.loads)/took.Seconds(), found)
+	total.judge(t)
+}
+
+// count is what random loads have shown.
+type count struct {
+	loads, succeeded int
+	kinds            map[string]*struct{ loads, rows, fast int64 } // of loads that succeeded
+	reasons          map[string]int                                // why others fail
+}
+
+func newCount() *count {
+	return &count{kinds: map[string]*struct{ loads, rows, fast int64 }{}, reasons: map[string]int{}}
+}
+
+func (n *count) add(c generated, o outcome) {
+	n.loads++
+	if o.failed {
+		n.reasons[o.reason]++
+		return
+	}
+	n.succeeded++
+	for kind := range c.kinds {
+		if n.kinds[kind] == nil {
+			n.kinds[kind] = &struct{ loads, rows, fast int64 }{}
+		}
+		k := n.kinds[kind]
+		k.loads++
+		k.rows += o.rows
+		k.fast += o.fast
+	}
+}
+
+// particular is what the messages of one error differ in.
+var particular = regexp.MustCompile(`"[^"]*"+[^" ]*"?|\d+$`)
+
+func (n *count) judge(t *testing.T) {
+	t.Helper()
+	percent := 100 * n.succeeded / max(1, n.loads)
+	t.Logf("%d of %d succeeded with psql: %d %%", n.succeeded, n.loads, percent)
+	for _, reason := range slices.SortedFunc(maps.Keys(n.reasons), func(a, b string) int { return n.reasons[b] - n.reasons[a] }) {
+		t.Logf("%6d fail: %s", n.reasons[reason], reason)
+	}
+	for _, kind := range slices.Sorted(maps.Keys(n.kinds)) {
+		k := n.kinds[kind]
+		fast := 100 * k.fast / max(1, k.rows)
+		t.Logf("%-18s %6d loads, %8d rows, %3d %% of them the fast way", kind, k.loads, k.rows, fast)
+		if fast < leastFast && k.rows >= enough {
+			t.Errorf("of the rows of %s only %d %% went the fast way", kind, fast)
+		}
+	}
+	const few = 200
+	if n.loads >= few && percent < leastSuccess {
+		t.Errorf("only %d %% of the loads succeed: the generator is off", percent)
+	}
+}
+
+// bench is two databases and what asks them.
+type bench struct {
+	t           *testing.T
+	databases   pair
+	admin       pgconns // as the superuser
+	statements  *pgx.Conn
+	dir         string
+	names, oids [2]string
+	said        string // by the last two loads
+}
+
+type pgconns [2]*pgx.Conn
+
+// state is what is compared of a schema: rows, and what the catalog says.
+const state = `CREATE SCHEMA compare; CREATE FUNCTION compare.state(schemas text[]) RETURNS SETOF text LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE r record; BEGIN
+	FOR r IN SELECT c.oid::regclass::text AS name, c.relkind FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = ANY (schemas) AND c.relkind IN ('r', 'S') ORDER BY 1 LOOP
+		IF r.relkind = 'S' THEN RETURN QUERY EXECUTE 'SELECT ''sequence ' || replace(r.name, '''', '''''') || ' '' || last_value || is_called FROM ' || r.name;
+		ELSE RETURN QUERY EXECUTE 'SELECT ''' || replace(r.name, '''', '''''') || ' '' || x::text FROM ONLY ' || r.name || ' x ORDER BY 1'; END IF;
+	END LOOP;
+	RETURN QUERY SELECT line FROM (
+		SELECT pg_catalog.concat_ws(' ', 'column', a.attrelid::regclass, a.attnum, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_catalog.pg_get_expr(d.adbin, d.adrelid), c.relrowsecurity, c.relpersistence) AS line
+		FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+		WHERE n.nspname = ANY (schemas) AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind = 'r'
+		UNION ALL SELECT pg_catalog.concat_ws(' ', 'constraint', k.conrelid::regclass, k.conname, pg_catalog.pg_get_constraintdef(k.oid), k.convalidated)
+		FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_namespace n ON n.oid = k.connamespace WHERE n.nspname = ANY (schemas)
+		UNION ALL SELECT pg_catalog.concat_ws(' ', 'index', pg_catalog.pg_get_indexdef(i.indexrelid), i.indisvalid, i.indisready, i.indislive, i.indisclustered)
+		FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ANY (schemas)
+		UNION ALL SELECT pg_catalog.concat_ws(' ', 'trigger', t.tgrelid::regclass, CASE WHEN NOT t.tgisinternal THEN pg_catalog.pg_get_triggerdef(t.oid) END, t.tgtype, t.tgenabled, t.tgfoid::regproc)
+		FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ANY (schemas)
+		UNION ALL SELECT pg_catalog.concat_ws(' ', 'rule', pg_catalog.pg_get_ruledef(w.oid), w.ev_enabled)
+		FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_class c ON c.oid = w.ev_class JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = ANY (schemas)
+	) all_of_it ORDER BY line;
+END $$`
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{t: t, databases: pair{server.NewDatabase(t), server.NewDatabase(t)}, dir: t.TempDir(), statements: connect(t, server.URL(superuser))}
+	must(t, os.Chmod(b.dir, 0o755)) //nolint:gosec // nothing secret
+	for i, databaseURL := range []string{b.databases.psql, b.databases.ours} {
+		b.admin[i] = connect(t, databaseURL)
+		_, err := b.admin[i].PgConn().Exec(context.Background(), state+";"+helpers+"; SET client_min_messages = warning").ReadAll()
+		must(t, err)
+		must(t, b.admin[i].QueryRow(context.Background(), "SELECT oid::text FROM pg_database WHERE datname = current_database()").Scan(&b.oids[i]))
+	}
+	return b
+}
+
+func connect(t *testing.T, databaseURL string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), databaseURL)
+	must(t, err)
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// outcome is what a comparison has shown.
+type outcome struct {
+	difference string // "" if there is none
+	what       string // the sort of difference
+	failed     bool   // with psql
+	reason     string // of that, without names and numbers
+	invalid    bool   // the setup itself fails
+	rows, fast int64  // of our load: those that psql has sent, and those that went another way than as written
+}
+
+// compare loads a case by both.
+func (b *bench) compare(c generated) (o outcome) {
+	ctx := context.Background()
+	all := script(c.setup)
+	schema := c.schemas()[0]
+	create := ""
+	for _, s := range c.schemas() {
+		create += "DROP SCHEMA IF EXISTS " + s + " CASCADE; CREATE SCHEMA " + s + ";"
+	}
+	if c.mode == "owner" {
+		create += "GRANT ALL ON SCHEMA " + strings.Join(c.schemas(), ", ") + " TO own1; SET ROLE own1;"
+	}
+	defer func() {
+		for _, conn := range b.admin {
+			_, err := conn.PgConn().Exec(ctx, "DROP SCHEMA IF EXISTS "+strings.Join(c.schemas(), ", ")+" CASCADE").ReadAll()
+			must(b.t, err)
+		}
+	}()
+	for _, conn := range b.admin {
+		if _, err := conn.PgConn().Exec(ctx, create+"SET search_path = "+schema+";"+all+"; RESET ROLE; RESET search_path").ReadAll(); err != nil {
+			_, _ = conn.Exec(ctx, "RESET ROLE")
+			return outcome{invalid: true, difference: "the setup fails: " + err.Error(), what: "setup"}
+		}
+	}
+	sql := script(c.items)
+	must(b.t, os.WriteFile(filepath.Join(b.dir, "load.sql"), []byte(sql), 0o644)) //nolint:gosec // nothing secret
+	role := superuser
+	if c.mode == "owner" && !strings.Contains(sql, "session_replication_role") {
+		role = "own1"
+	}
+	want := testCase{single: c.mode == "single" || c.mode == "owner"}.psql(b.t, as(b.t, b.databases.psql, role), b.dir)
+	_, err := b.statements.Exec(ctx, "SELECT pg_stat_statements_reset(0, $1::text::oid, 0)", b.oids[1])
+	must(b.t, err)
+	got, loadErr := b.load(c)
+	b.said = fmt.Sprintf("psql said: %s\nwe said: %v", want.text, loadErr)
+	o.failed = want.failed
+	if _, message, ok := strings.Cut(want.text, "ERROR:  "); ok {
+		message, _, _ = strings.Cut(message, "\n")
+		o.reason = particular.ReplaceAllString(message, "…")
+	}
+	differ := func(what, format string, args ...any) outcome {
+		o.what, o.difference = what, fmt.Sprintf(format, args...)
+		return o
+	}
+	switch {
+	case want.failed != got.failed:
+		return differ("verdict", "failed: psql %v, we %v\n%s", want.failed, got.failed, b.said)
+	case want.failed && got.state != "" && got.state != want.state:
+		return differ("state", "psql fails with %s, we with %s\n%s", want.state, got.state, b.said)
+	case want.failed && want.line > 0 && got.line > 0 && got.line != want.line && lineOf(c.items, got.line) != lineOf(c.items, want.line):
+		return differ("line", "psql tells of line %d, we of %d\n%s", want.line, got.line, b.said)
+	case want.failed && c.mode == "jobs": // what stays done depends on how far the other connections came
+		return o
+	}
+	a, z := b.state(0, c), b.state(1, c)
+	if want.failed { // numbers that were drawn are not given back
+		a, z = withoutSequences(a), withoutSequences(z)
+	}
+	if !slices.Equal(a, z) {
+		return differ("rows", "what is there differs:%s", firstDifference(strings.Join(a, "\n"), strings.Join(z, "\n")))
+	}
+	o.rows, o.fast = b.traffic()
+	return o
+}
+
+func withoutSequences(lines []string) []string {
+	return slices.DeleteFunc(lines, func(s string) bool { return strings.HasPrefix(s, "sequence ") })
+}
+
+// lineOf is the piece in which a line stands.
+func lineOf(items []piece, line int) int {
+	for i, p := range items {
+		if line -= strings.Count(p.String(), "\n"); line <= 0 {
+			return i
+		}
+	}
+	return len(items)
+}
+
+func (b *bench) state(i int, c generated) []string {
+	rows, err := b.admin[i].Query(context.Background(), "SELECT compare.state($1)", c.schemas())
+	must(b.t, err)
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	must(b.t, err)
+	return lines
+}
+
+// traffic says how many rows were sent in our database, and how many of them by a COPY of our own making, which is known by how
+// its words are written: those of a generated script are in lower case.
+func (b *bench) traffic() (rows, fast int64) {
+	must(b.t, b.statements.QueryRow(context.Background(), `SELECT coalesce(sum(rows), 0)::int8, coalesce(sum(rows) FILTER (WHERE query LIKE 'COPY %FROM STDIN%'), 0)::int8
+		FROM pg_stat_statements WHERE dbid = $1::text::oid AND toplevel AND (query ILIKE 'insert%' OR query ILIKE 'copy%stdin%')`, b.oids[1]).Scan(&rows, &fast))
+	return rows, fast
+}
+
+// load loads by package load.
+func (b *bench) load(c generated) (l loaded, err error) {
+	role := superuser
+	if c.mode == "owner" {
+		role = "own1"
+	}
+	config, err := pgx.ParseConfig(as(b.t, b.databases.ours, role))
+	must(b.t, err)
+	o := load.Options{Target: config, Script: load.Script{FS: os.DirFS(b.dir), Name: "load.sql"}, KeepSequences: true, ForeignKeys: load.Check, SkipAnalyze: true}
+	switch c.mode {
+	case "none":
+		o.Transaction = load.None
+	case "jobs":
+		o.Transaction, o.Jobs = load.None, 2
+	}
+	o.Eager(c.small)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_, err = load.Run(ctx, o)
+	l.failed = err != nil
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) {
+		l.state = pe.Code
+	}
+	if err != nil {
+		if m := ourPlace.FindStringSubmatch(err.Error()); m != nil && !strings.Contains(err.Error(), "CONTEXT: COPY") {
+			l.line, _ = strconv.Atoi(m[1])
+		}
+	}
+	return l, err
+}
+
+// minimise leaves out of a case what it goes wrong without, in the same way.
+func (b *bench) minimise(c generated) generated {
+	what := b.compare(c).what
+	if what == "setup" { // of which the generator is to blame
+		return c
+	}
+	end := time.Now().Add(2 * time.Minute)
+	wrong := func(c generated) bool { return time.Now().Before(end) && b.compare(c).what == what }
+	for before := -1; before != size(c); {
+		before = size(c)
+		c.items = without(c.items, func(rest []piece) bool { d := c; d.items = rest; return wrong(d) })
+		for i := range c.items {
+			rows := without(c.items[i].rows, func(rest []string) bool {
+				if len(rest) == 0 && c.items[i].between != "" {
+					return false
+				}
+				d := c
+				d.items = slices.Clone(c.items)
+				d.items[i].rows = rest
+				return wrong(d)
+			})
+			c.items = slices.Clone(c.items)
+			c.items[i].rows = rows
+		}
+		c.setup = without(c.setup, func(rest []piece) bool { d := c; d.setup = rest; return wrong(d) })
+	}
+	return c
+}
+
+func size(c generated) (n int) {
+	for _, p := range slices.Concat(c.setup, c.items) {
+		n += len(p.String())
+	}
+	return n
+}
+
+// without leaves out of all what wrong says is not needed: halves first, then quarters, until single ones.
+func without[T any](all []T, wrong func(rest []T) bool) []T {
+	for n := (len(all) + 1) / 2; n > 0; n /= 2 {
+		for i := 0; i < len(all); {
+			rest := slices.Concat(all[:i], all[min(i+n, len(all)):])
+			if wrong(rest) {
+				all = rest
+			} else {
+				i += n
+			}
+		}
+	}
+	return all
+}

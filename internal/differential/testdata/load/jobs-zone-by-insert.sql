@@ -1,0 +1,5 @@
+INSERT INTO l SELECT make('SET TimeZone=''America/New_York''');
+INSERT INTO t VALUES (1,'2024-01-01 00:00:00'),(2,'2024-01-01 00:00:00');
+COPY t FROM stdin;
+3	2024-01-01 00:00:00
+\.

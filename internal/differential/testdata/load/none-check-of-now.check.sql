@@ -1,1 +1,0 @@
-SELECT count(*) BETWEEN 1 AND 18 FROM t;

@@ -1,1 +1,0 @@
-<<rows 1 19 "\n" "INSERT INTO t (id) VALUES (@);">>

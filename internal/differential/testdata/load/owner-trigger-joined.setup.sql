@@ -1,0 +1,2 @@
+create table t(id int primary key, p text); create table l(n int); alter table t owner to own1; alter table l owner to own1;
+create function f() returns trigger language plpgsql as 'begin insert into l values (1); return new; end';

@@ -1,0 +1,4 @@
+SET session_replication_role=replica;
+INSERT INTO t VALUES (1,'a');
+CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()\; SELECT 1;
+INSERT INTO t VALUES (2,'a');

@@ -63,6 +63,10 @@ mutants: ## a hundred small faults in the code of FILES, one at a time: which do
 faults: need-postgres ## everything that can go wrong, made to: one line a fault, what was kept, and totals
 	@go test -count=1 -timeout 15m -run TestFaults -v ./internal/faults -table | grep -vE '^ *(===|--- PASS|PASS|ok )'
 
+.PHONY: harm
+harm: need-postgres ## what scripts, hosts, settings and names that mean harm try, and what came of it: one line an attempt
+	@go test -count=1 -timeout 30m -run TestHarm -v ./internal/harm -table | grep -vE '^ *(===|--- PASS|PASS|ok )'
+
 .PHONY: damage
 damage: need-postgres ## archives of which one bit is wrong, of every format, loaded in every way (SEED=1 FLIPS=2000)
 	@go test -count=1 -timeout 60m -run TestDamage -v ./internal/harm -seed $(or $(SEED),$(shell date +%s)) -flips $(or $(FLIPS),2000) | grep -vE '^ *(===|--- PASS|PASS)'

@@ -97,7 +97,7 @@ func NewFetcher(o Options) (*Fetcher, error) {
 }
 
 // Close ends idle connections. The fetcher can be used afterwards.
-func (f *Fetcher) Close() { f.transport.CloseIdleConnections() }
+func (c *Fetcher) Close() { c.transport.CloseIdleConnections() }
 
 func orDefault[T comparable](value, otherwise T) T {
 	var zero T
@@ -140,22 +140,22 @@ func readRoots(file string) (*x509.CertPool, error) {
 var errProxyAddress = errors.New("HTTPS_PROXY or HTTP_PROXY does not hold the address of a proxy")
 
 // proxyOf gives the proxy for a request, nil for none, and makes the password in it a secret.
-func (f *Fetcher) proxyOf(request *http.Request) (*url.URL, error) {
-	proxy, err := f.proxy(request)
+func (c *Fetcher) proxyOf(request *http.Request) (*url.URL, error) {
+	proxy, err := c.proxy(request)
 	if err != nil {
 		return nil, errProxyAddress
 	}
 	if proxy != nil && proxy.User != nil {
 		if password, given := proxy.User.Password(); given {
-			f.secret(proxy.String(), password)
+			c.secret(proxy.String(), password)
 		}
 	}
 	return proxy, nil
 }
 
 // proxyFor names the proxy on the way to an address; empty when there is none.
-func (f *Fetcher) proxyFor(address *url.URL) string {
-	proxy, err := f.proxyOf(&http.Request{Method: http.MethodGet, URL: address, Header: http.Header{}})
+func (c *Fetcher) proxyFor(address *url.URL) string {
+	proxy, err := c.proxyOf(&http.Request{Method: http.MethodGet, URL: address, Header: http.Header{}})
 	if err != nil || proxy == nil {
 		return ""
 	}
@@ -169,7 +169,7 @@ func (r *refusedByProxy) Error() string {
 	return fmt.Sprintf("the proxy answers HTTP %d (%s)", r.status, http.StatusText(r.status))
 }
 
-func (f *Fetcher) throughProxy(_ context.Context, _ *url.URL, _ *http.Request, response *http.Response) error {
+func (c *Fetcher) throughProxy(_ context.Context, _ *url.URL, _ *http.Request, response *http.Response) error {
 	if response.StatusCode == http.StatusOK {
 		return nil
 	}

@@ -63,7 +63,7 @@ func (s *schedule) next(at time.Duration) time.Duration {
 	}
 	longest := max(blindGap, min(time.Duration(blindShare*float64(at)), maxInterval), s.first)
 	s.gap = min(2*s.gap, longest)
-	gap := time.Duration(float64(s.gap) * (1 + jitterShare*(2*rand.Float64()-1)))
+	gap := time.Duration(float64(s.gap) * (1 + jitterShare*(2*rand.Float64()-1))) //nolint:gosec // no secret: so that many runs do not ask at once
 	if s.end > 0 {
 		left := max(0, s.end+s.drift-at)
 		aim := left + aimBehind + time.Duration(aimShare*float64(left))

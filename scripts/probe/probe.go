@@ -124,8 +124,8 @@ func (p *probe) ask(ctx context.Context, what, method, path string, body []byte)
 	}
 	p.add(what, seen)
 	object, _ := answer.(map[string]any)
-	if seen["status"].(int) > 299 { //nolint:forcetypeassert // request has put it there
-		return object, fmt.Errorf("%s: HTTP %d", what, seen["status"])
+	if status, _ := seen["status"].(int); status > 299 {
+		return object, fmt.Errorf("%s: HTTP %d", what, status)
 	}
 	return object, nil
 }

@@ -102,8 +102,10 @@ func kindOf(s string) string {
 		return "time"
 	case number.MatchString(s):
 		return "number"
-	case strings.HasPrefix(s, "http://"), strings.HasPrefix(s, "https://"):
-		return s[:strings.Index(s, ":")] + " address"
+	case strings.HasPrefix(s, "http://"):
+		return "http address"
+	case strings.HasPrefix(s, "https://"):
+		return "https address"
 	case err == nil && strings.Contains(media, "/") && !strings.ContainsAny(media, " ") && strings.HasPrefix(media, "application/"):
 		return media
 	}

@@ -11,10 +11,11 @@ type Obstacle struct {
 	Comment string // as a literal; "" for none
 	Allowed bool   // the role may take it out of the way
 	Other   string // the table's owner; of a key the table that it refers to, or "" where the role does not own its own
+	Odd     bool   // a key of which some triggers, and not all, are not as they are made: it would not come back as it is
 }
 
 // obstacleQuery lists what stands in the way for the table $1; $2 follows foreign keys as TRUNCATE … CASCADE does; $3 includes keys of
-// others that point at the table. A key of partitions is that of the topmost table.
+// others that point at the table. A key of partitions is that of the topmost table; one whose triggers are all disabled is no obstacle.
 const obstacleQuery = `
 WITH RECURSIVE named AS (SELECT $1::oid AS oid
 ), reached(oid) AS (
@@ -39,39 +40,77 @@ WITH RECURSIVE named AS (SELECT $1::oid AS oid
 	UNION
 	SELECT k.oid, k.conparentid FROM keys JOIN pg_constraint k ON k.oid = keys.parent
 )
-SELECT 'trigger', rels.name, quote_ident(t.tgname), t.tgenabled::text, '', rels.owned, rels.owner
+SELECT 'trigger', rels.name, quote_ident(t.tgname), t.tgenabled::text, '', rels.owned, rels.owner, false
 FROM pg_trigger t JOIN rels ON rels.oid = t.tgrelid
 WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'R') AND rels.relkind IN ('r', 'p', 'f') AND (NOT $2::bool OR t.tgtype & 32 <> 0)
 UNION ALL
-SELECT 'rule', rels.name, quote_ident(w.rulename), w.ev_enabled::text, '', rels.owned, rels.owner
+SELECT 'rule', rels.name, quote_ident(w.rulename), w.ev_enabled::text, '', rels.owned, rels.owner, false
 FROM pg_rewrite w JOIN rels ON rels.oid = w.ev_class
 WHERE w.ev_type <> '1' AND w.ev_enabled IN ('O', 'R') AND rels.relkind IN ('r', 'p') AND NOT $2::bool
 UNION ALL
 SELECT 'view rule', rels.name, quote_ident(w.rulename), overlay(pg_get_ruledef(w.oid) PLACING 'CREATE OR REPLACE' FROM 1 FOR 6),
-	coalesce(quote_literal(obj_description(w.oid, 'pg_rewrite')), ''), rels.owned, rels.owner
+	coalesce(quote_literal(obj_description(w.oid, 'pg_rewrite')), ''), rels.owned, rels.owner, false
 FROM pg_rewrite w JOIN rels ON rels.oid = w.ev_class
 WHERE w.ev_type <> '1' AND rels.relkind = 'v' AND w.rulename NOT LIKE 'fabricate\_seed\_%'
 UNION ALL
-SELECT 'view trigger', rels.name, lower(event), event, '', rels.owned, rels.owner
+SELECT 'view trigger', rels.name, lower(event), event, '', rels.owned, rels.owner, false
 FROM rels JOIN (VALUES (4, 'INSERT'), (8, 'DELETE'), (16, 'UPDATE')) e(bit, event)
 	ON EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = rels.oid AND t.tgtype & 64 <> 0 AND t.tgtype & e.bit <> 0)
 WHERE rels.relkind = 'v'
 UNION ALL
-SELECT 'security', rels.name, '', '', '', rels.owned, rels.owner FROM rels WHERE rels.forced AND rels.owned
+SELECT 'security', rels.name, '', '', '', rels.owned, rels.owner, false FROM rels WHERE rels.forced AND rels.owned
 UNION ALL
 SELECT CASE c.relkind WHEN 'p' THEN 'partitioned key' ELSE 'key' END, format('%I.%I', n.nspname, c.relname), quote_ident(k.conname),
 	pg_get_constraintdef(k.oid), coalesce(quote_literal(obj_description(k.oid, 'pg_constraint')), ''),
 	pg_has_role(c.relowner, 'USAGE') AND (has_table_privilege(k.confrelid, 'REFERENCES')
 		OR NOT EXISTS (SELECT 1 FROM unnest(k.confkey) a(n) WHERE NOT has_column_privilege(k.confrelid, a.n, 'REFERENCES'))),
-	CASE WHEN pg_has_role(c.relowner, 'USAGE') THEN k.confrelid::regclass::text ELSE '' END
+	CASE WHEN pg_has_role(c.relowner, 'USAGE') THEN k.confrelid::regclass::text ELSE '' END,
+	EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled <> 'O')
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE k.oid IN (SELECT oid FROM keys WHERE parent = 0)
+WHERE k.oid IN (SELECT oid FROM keys WHERE parent = 0) AND EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled <> 'D')
 ORDER BY 1, 2, 3`
 
 // Obstacles gives what stands in the way for rows into a table, sorted by kind, table and name; with truncated for emptying it with all
 // that refers to it; with changed also the keys of other tables that point at it.
 func Obstacles(ctx context.Context, q Querier, table uint32, truncated, changed bool) ([]Obstacle, error) {
 	return collect(ctx, q.Ask, obstacleQuery, []any{table, truncated, changed}, func(o *Obstacle) []any {
-		return []any{&o.Kind, &o.Table, &o.Name, &o.State, &o.Comment, &o.Allowed, &o.Other}
+		return []any{&o.Kind, &o.Table, &o.Name, &o.State, &o.Comment, &o.Allowed, &o.Other, &o.Odd}
 	})
+}
+
+// OwnTable is a table's schema and name.
+type OwnTable struct{ Schema, Name string }
+
+const ownTablesQuery = `SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND pg_has_role(c.relowner, 'USAGE') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+	AND (c.relhastriggers OR c.relhasrules) ORDER BY 1, 2`
+
+// OwnTables gives the tables of the role's that have triggers, rules or foreign keys.
+func OwnTables(ctx context.Context, q Querier) ([]OwnTable, error) {
+	return collect(ctx, q.Ask, ownTablesQuery, nil, func(t *OwnTable) []any { return []any{&t.Schema, &t.Name} })
+}
+
+// EventTriggers gives the names of those that see what a session changes in tables.
+func EventTriggers(ctx context.Context, q Querier) ([]string, error) {
+	return collect(ctx, q.Ask, "SELECT evtname::text FROM pg_event_trigger WHERE evtenabled IN ('O', 'A') AND evtevent <> 'login' ORDER BY 1", nil,
+		func(name *string) []any { return []any{name} })
+}
+
+// Setting is a setting of a session.
+type Setting struct{ Name, Value string }
+
+// settingsQuery asks what a session has set, in whatever way: the values of all settings that a session may have of its own, and who
+// it is. Those of the transaction are left out, and our own path, which hides the script's.
+const settingsQuery = `SELECT name, setting FROM pg_settings WHERE context IN ('user', 'superuser') AND name NOT LIKE 'transaction\_%' AND name <> 'search_path'
+UNION ALL SELECT 'role', current_setting('role') UNION ALL SELECT 'session_authorization', session_user::text`
+
+// Settings gives the settings of the session, the search_path included.
+func Settings(ctx context.Context, q Querier) ([]Setting, error) {
+	all, err := collect(ctx, q.Ask, settingsQuery, nil, func(s *Setting) []any { return []any{&s.Name, &s.Value} })
+	if err != nil {
+		return nil, err
+	}
+	path := Setting{Name: "search_path"}
+	err = q.Resolve(ctx, "SELECT pg_catalog.current_setting('search_path')", nil, []any{&path.Value}, nil)
+	return append(all, path), err
 }

@@ -86,6 +86,15 @@ func Tables(ctx context.Context, q Querier, limit int) ([]Named, error) {
 	return collect(ctx, q.Ask, tablesQuery, []any{most}, func(n *Named) []any { return []any{&n.OID, &n.Schema, &n.Name, &n.View} })
 }
 
+const readableQuery = `SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+	AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')`
+
+// Readable gives the tables whose rows the role may read.
+func Readable(ctx context.Context, q Querier) ([]uint32, error) {
+	return collect(ctx, q.Ask, readableQuery, nil, func(oid *uint32) []any { return []any{oid} })
+}
+
 const qualifiedQuery = `SELECT c.oid, format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ANY ($1::oid[])`
 
 // Qualified gives the names of relations, schema-qualified and quoted where PostgreSQL needs it.

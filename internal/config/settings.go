@@ -78,6 +78,7 @@ type Settings struct {
 	OnError       string // stop or continue
 	Jobs          int    // 1 to 64
 	Fast          bool
+	Explain       bool
 	Variables     map[string]string
 	TableMap      map[string]string // file of a csv or jsonl export -> table, as SQL writes it, or "" to leave the file out
 	Before, After []string          // absolute paths of files that exist
@@ -301,6 +302,11 @@ func List() []Setting {
 			Name: "fast", Default: "true", Values: trueOrFalse, Group: groupLoad,
 			Help: "false: send every statement as it is written",
 			set:  boolean(func(s *Settings) *bool { return &s.Fast }),
+		},
+		{
+			Name: "explain", Default: "false", Values: trueOrFalse, Group: groupLoad,
+			Help: "Say for each table how its rows are loaded and why; a runner's debug logging (RUNNER_DEBUG=1) does so, too",
+			set:  boolean(func(s *Settings) *bool { return &s.Explain }),
 		},
 		{
 			Name: "variables", Values: "NAME=VALUE", Group: groupLoad, list: true, whole: true,

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
-	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
 // emptied is what the script has truncated: tables whose sequences may go back.
@@ -17,42 +16,19 @@ type emptied struct {
 	held  []catalog.Emptied // those of them that held rows
 }
 
-// noteEmptied looks at statements before they are sent. Names are looked up all at once, before anything that could change
-// what they mean.
-func (r *run) noteEmptied(ctx context.Context, infos []sqltext.Statement) error {
-	for _, info := range infos {
-		switch info.Kind {
-		case sqltext.Truncate:
-			if !r.o.Continue { // there it may have failed
-				for _, parts := range info.Relations {
-					r.emptied.names = append(r.emptied.names, sqltext.QuoteName(parts...))
-				}
-			}
-		case sqltext.Insert, sqltext.Copy:
-		case sqltext.Savepoint, sqltext.Rollback:
-			r.emptied = emptied{} // it may have been taken back
-			r.way.rolledBack()
-		default:
-			if err := r.lookUpEmptied(ctx); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
+// lookUpEmptied finds what the names that were emptied mean.
 func (r *run) lookUpEmptied(ctx context.Context) error {
-	names := r.emptied.names
+	names := r.known.emptied.names
 	if len(names) == 0 || r.session.TxStatus() == 'E' {
 		return nil
 	}
-	r.emptied.names = nil
+	r.known.emptied.names = nil
 	tables, err := catalog.EmptiedBy(ctx, r.session, names)
 	for _, t := range tables {
-		if t.Rows > 0 && !slices.Contains(r.emptied.oids, t.OID) {
-			r.emptied.held = append(r.emptied.held, t)
+		if t.Rows > 0 && !slices.Contains(r.known.emptied.oids, t.OID) {
+			r.known.emptied.held = append(r.known.emptied.held, t)
 		}
-		r.emptied.oids = append(r.emptied.oids, t.OID)
+		r.known.emptied.oids = append(r.known.emptied.oids, t.OID)
 	}
 	return err
 }
@@ -61,7 +37,7 @@ func (r *run) lookUpEmptied(ctx context.Context) error {
 // with psql.
 func (r *run) warnOfEmptied() {
 	var lost []string
-	for _, t := range r.emptied.held {
+	for _, t := range r.known.emptied.held {
 		if e := r.tally.byOID[t.OID]; e == nil || e.Rows == 0 {
 			lost = append(lost, fmt.Sprintf("%s (about %d)", t.Name, t.Rows))
 		}

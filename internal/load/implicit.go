@@ -11,8 +11,9 @@ const temporarySavepoint = "pg_psql_temporary_savepoint"
 
 // implicit does what psql adds to a statement: a BEGIN before it when AUTOCOMMIT is off, and a savepoint around it when
 // ON_ERROR_ROLLBACK is on. (The value interactive means off in a script.)
-func (r *run) implicit(ctx context.Context, text []byte, f *failure, do func() *failure) *failure {
-	if v, _ := r.vars.Get("AUTOCOMMIT"); !r.vars.On("AUTOCOMMIT") && v != "" && !r.inTransaction() && !r.parse(text, false)[0].RunsAlone() {
+func (r *run) implicit(ctx context.Context, s *statement, do func() *failure) *failure {
+	f := s.f
+	if v, _ := r.vars.Get("AUTOCOMMIT"); !r.vars.On("AUTOCOMMIT") && v != "" && !r.inTransaction() && !s.parsed[0].RunsAlone() {
 		begin := func() error { return r.exec(ctx, "BEGIN") }
 		if r.began {
 			begin = func() error { r.inBlock = true; return r.exec(ctx, movedBlock) }
@@ -35,6 +36,7 @@ func (r *run) implicit(ctx context.Context, text []byte, f *failure, do func() *
 	switch {
 	case r.session.TxStatus() == 'E':
 		after = "ROLLBACK TO " + temporarySavepoint
+		defer r.rewind()
 	case r.session.TxStatus() == 'T' && r.inTransaction() && !endsSavepoint(r.session.Last().Commands):
 		after = "RELEASE " + temporarySavepoint
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
-	"github.com/fabricate-seed/fabricate-seed/internal/session"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
@@ -27,7 +26,7 @@ func (r *run) switchOff(ctx context.Context, table []string, plan *tablePlan) er
 	if plan.off || len(plan.indexes) == 0 || !r.began {
 		return nil
 	}
-	if !plan.superuser {
+	if !plan.Superuser {
 		return r.dropIndexes(ctx, table, plan)
 	}
 	if err := r.change(ctx, fmt.Sprintf("UPDATE pg_index SET indisready = false, indisvalid = false WHERE indexrelid IN ('%s'::regclass)",
@@ -60,10 +59,11 @@ func (r *run) dropIndexes(ctx context.Context, table []string, plan *tablePlan) 
 		}
 		create = append(create, index.Create)
 	}
-	plan.indexes = nil
+	plan.indexes, plan.Indexes = nil, 0
 	if len(drop) == 0 {
 		return nil
 	}
+	r.known.after(ours)
 	err = r.alter(ctx, strings.Join(drop, "; "))
 	if fault := r.ownFault(ctx, err); fault != nil {
 		return fault
@@ -73,7 +73,7 @@ func (r *run) dropIndexes(ctx context.Context, table []string, plan *tablePlan) 
 	}
 	plan.rebuild, plan.off = create, true
 	r.off = append(r.off, plan)
-	r.plans[sqltext.QuoteName(table...)] = plan // clear may have forgotten it
+	r.known.plans[sqltext.QuoteName(table...)] = plan // clear may have forgotten it
 	return nil
 }
 
@@ -107,7 +107,7 @@ func (r *run) rebuild(ctx context.Context) error {
 	if err := r.tune(ctx); err != nil {
 		return err
 	}
-	tablespace, dropped := "", slices.ContainsFunc(r.off, func(p *tablePlan) bool { return !p.superuser })
+	tablespace, dropped := "", slices.ContainsFunc(r.off, func(p *tablePlan) bool { return !p.Superuser })
 	if dropped {
 		if err := r.session.Ask(ctx, "SELECT current_setting('default_tablespace')", nil, []any{&tablespace}, nil); err != nil {
 			return err
@@ -119,7 +119,7 @@ func (r *run) rebuild(ctx context.Context) error {
 		start := time.Now()
 		for _, statement := range plan.rebuild {
 			if err := r.change(ctx, statement); err != nil { // definitions are written for that path
-				return plan.unbuilt(err)
+				return err
 			}
 		}
 		plan.off, plan.indexes, plan.rebuild = false, nil, nil
@@ -127,38 +127,6 @@ func (r *run) rebuild(ctx context.Context) error {
 	}
 	if dropped {
 		return r.exec(ctx, "SET LOCAL default_tablespace = '"+strings.ReplaceAll(tablespace, "'", "''")+"'")
-	}
-	return nil
-}
-
-// unbuilt is the error of an index that cannot be made again. Where the server objects to it, the load is done once more with
-// the indexes left where they are. Where it lacks something or is to stop, that would help nobody.
-func (p *tablePlan) unbuilt(err error) error {
-	if p.superuser || session.State(err) == "" || session.Environmental(err) {
-		return err
-	}
-	return errAgain
-}
-
-// settleIndexes is called before statements go as written: whatever could need an index that is switched off finds it in
-// order. Only statements that fill other tables go on without.
-func (r *run) settleIndexes(ctx context.Context, infos []sqltext.Statement) error {
-	for _, info := range infos {
-		if len(r.off) == 0 {
-			return nil
-		}
-		if (info.Kind == sqltext.Copy || info.Kind == sqltext.Insert) && len(info.Relations) == 1 {
-			plan, err := r.plan(ctx, info.Relations[0])
-			if err != nil {
-				return err
-			}
-			if plan != nil && plan.replica && (!plan.off || info.Kind == sqltext.Copy) {
-				continue
-			}
-		}
-		if err := r.rebuild(ctx); err != nil {
-			return r.refused(err)
-		}
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+	"github.com/fabricate-seed/fabricate-seed/internal/strategy"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -54,81 +55,74 @@ func (r *run) errorsEnd() bool {
 // insertRun is a run of INSERTs of literals into the same columns of one table, read as the rows of one COPY. The item that
 // ends it is held for the script's loop.
 type insertRun struct {
-	r       *run
-	sc      *psql.Script
-	head    []byte // what the statements begin with, up to the first row
-	encoder *encoder
-	plan    *tablePlan
-	seen    *seenTable    // nil if the values of no column matter
-	goesOn  bool          // the statement that was encoded last does
-	first   psql.Position // of the run
-	from    psql.Position // where its text begins
-	parts   bool          // it is one statement, given in parts
-	end     int64         // offset in the file behind the last statement
-	last    int64         // rows of the last statement
-	size    int64         // bytes of script
-	buf     []byte        // rows to be sent
-	sent    int           // bytes of buf that were
-	over    bool          // no further statement belongs to it
-	ended   bool          // all its rows are in buf
-	err     error
+	r        *run
+	sc       *psql.Script
+	head     []byte // what the statements begin with, up to the first row
+	encoder  *encoder
+	plan     *tablePlan
+	seen     *seenTable    // nil if the values of no column matter
+	goesOn   bool          // the statement that was encoded last does
+	first    psql.Position // of the run
+	from     psql.Position // where its text begins
+	parts    bool          // it is one statement, given in parts
+	end      int64         // offset in the file behind the last statement
+	last     int64         // rows of the last statement
+	size     int64         // bytes of script
+	buf      []byte        // rows to be sent
+	sent     int           // bytes of buf that were
+	decision strategy.Decision
+	start    time.Time
+	over     bool // no further statement belongs to it
+	ended    bool // all its rows are in buf
+	err      error
 }
 
-// inserts sends the INSERT st, and those after it that fit, as one COPY. done is false if st must go as written.
-func (r *run) inserts(ctx context.Context, sc *psql.Script, st *psql.Statement) (done bool, f *failure) {
-	if !r.fast() || st.Compound || st.Send != nil || !st.Seekable {
+// gather sends an INSERT, and those after it that fit, as one COPY. done is false if it must go as written.
+func (r *run) gather(ctx context.Context, s *statement) (done bool, f *failure) {
+	st, one, plan := s.source, s.only(), s.plan
+	if st == nil || one == nil || one.Insert == nil || one.Insert.Rows == 0 || plan == nil || !r.fast() || st.Compound || st.Send != nil || !st.Seekable {
 		return false, nil
 	}
-	parsed := r.parse(st.Text, false)[0]
-	head := parsed.Insert
-	if head == nil || head.Rows == 0 {
+	name, from := one.Relations[0], one.Insert.Rows
+	if few := r.few(s); few && (!r.way.keysStay() || !plan.together) {
+		r.tellWay(plan, "as written (a few small INSERTs)")
 		return false, nil
 	}
-	name := parsed.Relations[0]
-	table := name.String()
-	if table != r.insertsInto {
-		r.insertsInto, r.insertsSeen = table, 0
-	}
-	r.insertsSeen++
-	few := len(st.Text) < r.o.thresholds.largeInsert && r.insertsSeen < r.o.thresholds.manyInserts && r.o.Jobs <= 1
-	if few && !r.way.keysStay() {
-		return false, nil
-	}
-	if f := r.answered(ctx); f != nil {
-		return true, f
-	}
-	plan, err := r.plan(ctx, name)
-	if err != nil {
-		return true, &failure{at: st.Pos, err: err}
-	}
-	if plan == nil || !plan.asCopy || few && !plan.together {
-		return false, nil
-	}
-	run := &insertRun{r: r, sc: sc, head: bytes.Clone(st.Text[:head.Rows]), plan: plan, first: st.Pos, from: st.From, parts: st.More}
-	names, encoder, ok := plan.encoder(head.Columns, sqltext.CountValues(st.Text[head.Rows:]))
-	if !ok || (st.More || !r.began) && plan.numbers(names) {
+	run := &insertRun{r: r, sc: s.script, head: bytes.Clone(st.Text[:from]), plan: plan, first: st.Pos, from: st.From, parts: st.More, start: time.Now()}
+	names, encoder, ok := plan.encoder(one.Insert.Columns, sqltext.CountValues(st.Text[from:]))
+	if !ok {
 		return false, nil
 	}
 	if st.More {
 		encoder.codecs = nil // nobody has seen its other rows, and text takes more spellings
 	}
-	if run.seen, err = r.see(ctx, plan, names, encoder); err != nil {
-		return true, &failure{at: st.Pos, err: err}
+	situation := strategy.Situation{Columns: names, Binary: encoder.codecs != nil}
+	if r.decide(plan, situation, false).Rows == strategy.AsWritten {
+		return false, nil
 	}
-	if run.encoder = encoder; !run.encode(st, head.Rows) {
+	if f := r.answered(ctx); f != nil {
+		return true, f
+	}
+	var err error
+	if run.seen, err = r.see(ctx, plan, names, encoder); err != nil {
+		return true, r.fail(s, err)
+	}
+	if run.encoder = encoder; !run.encode(st, from) {
 		if encoder.codecs == nil {
 			return false, nil
 		}
 		plan.text = true
-		if encoder.codecs, encoder.seen, run.seen = nil, nil, nil; !run.encode(st, head.Rows) {
+		if encoder.codecs, encoder.seen, run.seen = nil, nil, nil; !run.encode(st, from) {
 			return false, nil
 		}
 	}
 	for run.more() && len(run.buf) < r.o.thresholds.manyRows {
 		run.advance()
 	}
-	if err := r.beforeRows(ctx, name, plan, run.more()); err != nil {
-		return true, &failure{at: st.Pos, err: err}
+	situation.Binary, situation.Many = encoder.codecs != nil, run.more()
+	run.decision = r.decide(plan, situation, true)
+	if err := r.beforeRows(ctx, name, plan, run.decision); err != nil {
+		return true, r.fail(s, err)
 	}
 	return true, run.send(ctx, name, names)
 }
@@ -141,38 +135,46 @@ func (run *insertRun) send(ctx context.Context, table, columns []string) *failur
 		run.buf = slices.Insert(run.buf, 0, binaryHeader...)
 	}
 	if !r.began {
-		return r.copyAlone(ctx, &tableCopy{table: table, sql: text, rows: run, many: run.more(), seen: run.seen, size: func() int64 { return run.size },
-			failed: func(error) *failure { return run.replay(ctx) }}, run.plan)
+		return r.copyAlone(ctx, &tableCopy{table: table, columns: columns, sql: text, rows: run, many: run.more(), seen: run.seen, size: func() int64 { return run.size },
+			failed: func(error) *failure { return run.replay(ctx) }}, run.plan, run.decision)
 	}
-	if run.parts {
-		// Its later rows may not be literals, and are seen only when the first are on their way.
+	// The later rows of a statement in parts may not be literals, and are seen only when the first are on their way.
+	apart := run.parts || run.decision.Savepoint
+	if apart {
 		if err := r.exec(ctx, "SAVEPOINT "+runStart); err != nil {
 			return &failure{at: run.first, err: err}
 		}
 	}
 	tag, err := r.session.CopyIn(ctx, text, run)
-	if run.parts && errors.Is(err, errAgain) {
+	again := mayBeRow(err) || r.timedOut(err, run.plan, start)
+	if apart && err != nil && ctx.Err() == nil && !r.session.IsClosed() && (errors.Is(err, errAgain) || again) {
 		if err := r.exec(ctx, "ROLLBACK TO SAVEPOINT "+runStart+"; RELEASE SAVEPOINT "+runStart); err != nil {
 			return &failure{at: run.first, err: err}
 		}
+		run.seen.miss()
 		return run.replay(ctx)
 	}
-	if run.parts && err == nil {
+	if apart && err == nil {
 		err = r.exec(ctx, "RELEASE SAVEPOINT "+runStart)
 	}
 	f := &failure{at: run.first, err: err}
-	var pe *pgconn.PgError
 	switch {
 	case err == nil:
 		r.tally.count(table, tag.RowsAffected(), run.size, time.Since(start))
 		run.seen.add(tag.RowsAffected())
 		_ = r.outcome(f, pgconn.NewCommandTag(fmt.Sprintf("INSERT 0 %d", run.last)))
 		return nil
-	case ctx.Err() != nil, !errors.Is(err, errAgain) && !errors.As(err, &pe), r.session.IsClosed():
+	case ctx.Err() != nil, !again, r.session.IsClosed():
 		return r.outcome(f, tag)
 	}
 	f.err = errAgain // the whole load, as written
 	return f
+}
+
+// timedOut reports that the server has ended a COPY by statement_timeout, which the INSERTs that it stands for may keep.
+func (r *run) timedOut(err error, plan *tablePlan, start time.Time) bool {
+	var pe *pgconn.PgError
+	return errors.As(err, &pe) && pe.Code == "57014" && plan.limit > 0 && time.Since(start) >= plan.limit
 }
 
 // copyStatementFor gives the COPY for rows that an encoder gives.
@@ -220,6 +222,10 @@ func (run *insertRun) Read(p []byte) (int, error) {
 // advance encodes the next statement, or part of one. What does not belong to the run is held.
 func (run *insertRun) advance() {
 	inside := run.goesOn
+	if limit := run.plan.limit; !inside && limit > 0 && time.Since(run.start) > limit/4 {
+		run.over = true // as one statement all of them might take longer than the server lets one
+		return
+	}
 	if !inside { // what the script reads next may tell of it; when it fails, all is loaded again
 		_ = run.r.outcome(&failure{}, pgconn.NewCommandTag(fmt.Sprintf("INSERT 0 %d", run.last)))
 	}
@@ -279,18 +285,17 @@ func (run *insertRun) replay(ctx context.Context) *failure {
 	defer func() { r.o.Verbatim = verbatim }()
 	for {
 		item, err := again.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
 		if err != nil {
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
 			return &failure{at: run.first, err: err, refused: true}
 		}
 		st, ok := item.(*psql.Statement)
 		if !ok || st.From.Offset >= run.end {
 			break
 		}
-		r.at = st.Pos
-		if f := r.statement(ctx, again, st); f != nil {
+		if f := r.item(ctx, again, st); f != nil {
 			return f
 		}
 	}

@@ -5,15 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+	"github.com/fabricate-seed/fabricate-seed/internal/strategy"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
-	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
 // tableCopy is the rows of one table, on their way by COPY outside a transaction of the script's.
@@ -25,11 +29,15 @@ type tableCopy struct {
 	size    func() int64
 	failed  func(error) *failure             // what a refusal means for the script
 	seen    *seenTable                       // the rows' values pass by there; nil if they do not
+	columns []string                         // that the rows give
 	again   func() (*psql.CopyReader, error) // the rows once more, where sql is the script's own; else nil
 	recoded *recoder                         // what rows are read from, as far as they go in the binary format; nil if all go as they are
 
 	oid                uint32
+	plan               *tablePlan
 	owned, partitioned bool  // the table, as its plan says
+	lock               bool  // it seems to be empty and has indexes: with its lock they may be switched off
+	expired            bool  // the server's limit for one statement has ended it
 	alone              bool  // the table was empty, and nobody else could write to it
 	xid                int64 // of the transaction that the rows then have, its lower half
 	analyzed           bool
@@ -55,6 +63,7 @@ func (c *tableCopy) run(ctx context.Context, r *run) {
 		}
 		return err
 	})
+	c.expired = c.again == nil && r.timedOut(c.err, c.plan, start)
 	if c.many && c.again != nil && c.isSent() && mayBeRow(c.err) && ctx.Err() == nil && !r.session.IsClosed() {
 		c.err = c.repeat(ctx, r)
 	}
@@ -86,12 +95,13 @@ func (c *tableCopy) isSent() bool {
 	}
 }
 
-// mayBeRow tells whether the error of a COPY may be that of a row.
+// mayBeRow reports whether the error of rows may be that of one of them, or of the way that they went: anything but what says
+// nothing of the statement.
 func mayBeRow(err error) bool { return session.MayBeRow(err) || errors.Is(err, errAgain) }
 
 // alone runs a COPY outside the script's transaction.
 func (r *run) alone(ctx context.Context, c *tableCopy, send func() error) error {
-	if !c.many || !c.owned && c.recoded == nil { // what is recoded may go in two parts
+	if !c.many || !c.lock && c.recoded == nil { // what is recoded may go in two parts
 		return send()
 	}
 	if err := r.exec(ctx, "BEGIN"); err != nil {
@@ -100,20 +110,11 @@ func (r *run) alone(ctx context.Context, c *tableCopy, send func() error) error 
 	r.began, r.tuned = true, false
 	defer func() { // what was known in the transaction, also of indexes that are off
 		r.off = nil
-		clear(r.plans)
+		r.known.after(ours)
 	}()
 	defer r.rollback(ctx) // does nothing after COMMIT
-	if c.owned {
-		if err := r.exec(ctx, "LOCK TABLE "+sqltext.QuoteName(c.table...)+" IN ACCESS EXCLUSIVE MODE"); err != nil {
-			return err
-		}
-		r.forgetPlans() // with the lock there are indexes to switch off
-		plan, err := r.plan(ctx, c.table)
-		if err != nil {
-			return err
-		}
-		c.alone = plan.alone
-		if err := r.switchOff(ctx, c.table, plan); err != nil {
+	if c.lock {
+		if err := r.lockForIndexes(ctx, c); err != nil {
 			return err
 		}
 	}
@@ -134,20 +135,47 @@ func (r *run) alone(ctx context.Context, c *tableCopy, send func() error) error 
 	return nil
 }
 
-// copyAlone sends a table's rows outside a transaction: over a connection of its own, while the script is read on, if there
-// are jobs and the order of tables does not matter; otherwise at once.
-func (r *run) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan) *failure {
-	c.oid, c.owned, c.partitioned, c.sent = plan.oid, plan.owned, plan.partitioned, make(chan struct{})
-	if r.o.Jobs <= 1 || !plan.free {
+// lockForIndexes locks a table that seems to be empty, and switches its indexes off where it is. It waits for nobody: where others use
+// the table, the indexes stay.
+func (r *run) lockForIndexes(ctx context.Context, c *tableCopy) error {
+	err := r.session.TryAsScript(ctx, "LOCK TABLE "+sqltext.QuoteName(c.table...)+" IN ACCESS EXCLUSIVE MODE NOWAIT")
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) && (pe.Code == "55P03" || pe.Code == "42501") {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	r.known.after(ours) // with the lock there are indexes to switch off
+	plan, err := r.plan(ctx, c.table)
+	if err != nil || plan == nil {
+		return err
+	}
+	c.alone = plan.Exclusive
+	if d := r.decide(plan, strategy.Situation{Many: true, Columns: c.columns, Copy: true, Binary: c.recoded != nil}, false); d.Indexes == strategy.KeepIndexes {
+		return nil
+	}
+	return r.switchOff(ctx, c.table, plan)
+}
+
+// copyAlone sends a table's rows outside a transaction: over a connection of its own, while the script is read on, or at once.
+func (r *run) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan, d strategy.Decision) *failure {
+	c.oid, c.owned, c.partitioned, c.sent = plan.oid, plan.Owned, plan.partitioned, make(chan struct{})
+	c.lock = plan.Owned && plan.Empty && plan.Indexes > 0 && plan.Watched == ""
+	c.plan = plan
+	var worker *run
+	if d.Elsewhere {
+		var f *failure
+		if worker, f = r.worker(ctx, plan.oid); f != nil {
+			return f
+		}
+	}
+	if worker == nil {
 		if f := r.join(ctx); f != nil {
 			return f
 		}
 		c.run(ctx, r)
 		return r.collect(ctx, c)
-	}
-	worker, f := r.worker(ctx, sqltext.QuoteName(c.table...))
-	if f != nil || worker == nil {
-		return f
 	}
 	rows := c.rows
 	pr, pw := io.Pipe()
@@ -171,26 +199,20 @@ func (r *run) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan) *fai
 	return r.collect(ctx, c)
 }
 
-// settleCopies is called before a statement goes over the script's own connection: what it could depend on is awaited. What SET says
-// is told to the other connections too; it waits because INSERTs before it may have to be sent once more, without it.
-func (r *run) settleCopies(ctx context.Context, infos []sqltext.Statement, text []byte) *failure {
+// settleCopies awaits what is under way over other connections before a statement goes over the script's own: it could depend on that.
+func (r *run) settleCopies(ctx context.Context, s *statement) (bool, *failure) {
 	if r.o.Jobs <= 1 || r.began {
-		return nil
+		return false, nil
 	}
-	info, one := infos[0], len(infos) == 1
-	if one && info.Kind == sqltext.Copy && len(info.Relations) == 1 {
-		return nil // copyAlone sees to it, or the plan says that it matters
+	if one := s.only(); one != nil && one.Kind == sqltext.Copy && len(one.Relations) == 1 {
+		return false, nil // copyAlone sees to it, or the plan says that it matters
 	}
-	f := r.join(ctx)
-	if one && (info.Effect == sqltext.Session || info.Effect == sqltext.Setting) {
-		r.settings = append(r.settings, string(text))
-	}
-	return f
+	return false, r.join(ctx)
 }
 
-// worker gives a connection that is free, and has been told what the script has set in its session. Before that, copies into
-// the same table and copies that hold all connections are awaited.
-func (r *run) worker(ctx context.Context, table string) (*run, *failure) {
+// worker gives a connection that is free, and whose session has the settings of the script's. Before that, copies into the same table
+// and copies that hold all connections are awaited. nil means that there is none: its session cannot be made the same.
+func (r *run) worker(ctx context.Context, table uint32) (*run, *failure) {
 	for {
 		var free *run
 		busy := map[*run]bool{}
@@ -200,7 +222,7 @@ func (r *run) worker(ctx context.Context, table string) (*run, *failure) {
 			if !c.isSent() {
 				loading++
 			}
-			same = same || sqltext.QuoteName(c.table...) == table
+			same = same || c.oid == table
 		}
 		for _, w := range r.workers {
 			if !busy[w] {
@@ -221,13 +243,67 @@ func (r *run) worker(ctx context.Context, table string) (*run, *failure) {
 			}
 			r.workers = append(r.workers, free)
 		}
-		for ; free.sentSettings < len(r.settings); free.sentSettings++ {
-			if err := free.exec(ctx, r.settings[free.sentSettings]); err != nil {
-				return nil, &failure{err: err, refused: true}
-			}
+		alike, err := r.makeAlike(ctx, free)
+		if err != nil {
+			return nil, &failure{err: err, refused: true}
+		}
+		if !alike {
+			return nil, nil
 		}
 		return free, nil
 	}
+}
+
+func (r *run) sessionSettings(ctx context.Context) (map[string]string, error) {
+	all, err := catalog.Settings(ctx, r.session)
+	settings := map[string]string{}
+	for _, s := range all {
+		settings[s.Name] = s.Value
+	}
+	return settings, err
+}
+
+// makeAlike gives a worker's session the settings of the script's, as the server says what they are. It reports false where that
+// cannot be done.
+func (r *run) makeAlike(ctx context.Context, worker *run) (bool, error) {
+	if !r.known.settings {
+		settings, err := r.sessionSettings(ctx)
+		if err != nil {
+			return false, err
+		}
+		r.settings, r.known.settings = settings, true
+		r.settingsMade++
+	}
+	if worker.settingsMade == r.settingsMade {
+		return true, nil
+	}
+	have, err := worker.sessionSettings(ctx)
+	if err != nil {
+		return false, err
+	}
+	var set []string
+	for name, value := range r.settings {
+		if have[name] == value {
+			continue
+		}
+		if name == "session_authorization" {
+			return false, nil
+		}
+		set = append(set, fmt.Sprintf("pg_catalog.set_config(%s, %s, false)", sqltext.Literal(name), sqltext.Literal(value)))
+	}
+	if len(set) > 0 {
+		slices.Sort(set)
+		err := worker.exec(ctx, "SELECT "+strings.Join(set, ", "))
+		if session.MayBeRow(err) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		worker.known.after(sqltext.Session)
+	}
+	worker.settingsMade = r.settingsMade
+	return true, nil
 }
 
 // joinOne awaits one copy: the first that is through.
@@ -258,10 +334,10 @@ func (r *run) join(ctx context.Context) *failure {
 
 // collect counts what a copy has loaded, or says what its refusal means.
 func (r *run) collect(ctx context.Context, c *tableCopy) *failure {
-	r.analyzed[c.oid] = c.analyzed
+	r.known.analyzed[c.oid] = c.analyzed
 	switch {
 	case c.seen == nil: // by a way on which nothing is noted
-		r.seen.tables[c.oid].miss()
+		r.known.observed.tables[c.oid].miss()
 	case c.err == nil && c.alone:
 		c.seen.rows, c.seen.xid = c.tag.RowsAffected(), c.xid
 	default:
@@ -271,7 +347,7 @@ func (r *run) collect(ctx context.Context, c *tableCopy) *failure {
 		r.tally.count(c.table, c.tag.RowsAffected(), c.size(), c.took)
 		return nil
 	}
-	if ctx.Err() == nil && mayBeRow(c.err) {
+	if ctx.Err() == nil && (mayBeRow(c.err) || c.expired) {
 		return c.failed(c.err)
 	}
 	return &failure{at: r.at, err: fmt.Errorf("table %s: %w", sqltext.QuoteName(c.table...), c.err)}
@@ -305,7 +381,7 @@ func (r *run) spread(n int, do func(over *run, i int) error) error {
 // resetWorkers is called when the script goes to another database.
 func (r *run) resetWorkers(ctx context.Context) {
 	r.closeWorkers(ctx)
-	r.settings = nil
+	r.known.settings = false
 	r.jobs, r.cancelJobs = context.WithCancel(ctx)
 }
 

@@ -1,7 +1,6 @@
 package load
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
-	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
 // The foreign keys of many rows need not cost the server a join: the values pass by here on their way. Where a table was empty
@@ -182,16 +180,16 @@ func (r *run) see(ctx context.Context, plan *tablePlan, names []string, e *encod
 	if r.o.ForeignKeys == Off || !plan.replica || e.codecs == nil || r.way != nil {
 		return nil, nil //nolint:nilnil // as said
 	}
-	if r.seen.tables == nil {
+	if r.known.observed.tables == nil {
 		if err := r.readSeenKeys(ctx); err != nil {
 			return nil, err
 		}
 	}
-	t := r.seen.tables[plan.oid]
+	t := r.known.observed.tables[plan.oid]
 	if t == nil {
 		return nil, nil //nolint:nilnil // as said
 	}
-	if r.began && !t.noted && !plan.alone { // else it is known later
+	if r.began && !t.noted && !plan.Exclusive { // else it is known later
 		t.missed = true
 	}
 	for name := range t.columns {
@@ -209,14 +207,14 @@ func (r *run) see(ctx context.Context, plan *tablePlan, names []string, e *encod
 }
 
 func (r *run) readSeenKeys(ctx context.Context) error {
-	r.seen = seenKeys{tables: map[uint32]*seenTable{}}
+	r.known.observed = seenKeys{tables: map[uint32]*seenTable{}}
 	room := r.o.thresholds.keyMemory
 	keys, err := catalog.PlainKeys(ctx, r.session)
 	column := func(oid uint32, name string) (*seenTable, *seenColumn) {
-		t := r.seen.tables[oid]
+		t := r.known.observed.tables[oid]
 		if t == nil {
 			t = &seenTable{columns: map[string]*seenColumn{}}
-			r.seen.tables[oid] = t
+			r.known.observed.tables[oid] = t
 		}
 		c := t.columns[name]
 		if c == nil {
@@ -235,7 +233,7 @@ func (r *run) readSeenKeys(ctx context.Context) error {
 		var c *seenColumn
 		k.table, c = column(key.Table, key.Column)
 		c.keys = append(c.keys, k)
-		r.seen.keys = append(r.seen.keys, k)
+		r.known.observed.keys = append(r.known.observed.keys, k)
 	}
 	return err
 }
@@ -277,7 +275,7 @@ func (r *run) whole(ctx context.Context) (map[*seenTable]bool, error) {
 	var oids []uint32
 	var names []string
 	var counted []*seenTable
-	for oid, t := range r.seen.tables {
+	for oid, t := range r.known.observed.tables {
 		switch {
 		case t.rows == 0 || t.missed:
 		case r.began:
@@ -294,7 +292,7 @@ func (r *run) whole(ctx context.Context) (map[*seenTable]bool, error) {
 			return nil, err
 		}
 		for _, c := range counters {
-			t := r.seen.tables[c.OID]
+			t := r.known.observed.tables[c.OID]
 			whole[t] = c.Inserted == t.rows && c.Changed == 0
 		}
 	}
@@ -312,34 +310,6 @@ func (r *run) whole(ctx context.Context) (map[*seenTable]bool, error) {
 	return whole, r.ownFault(ctx, err)
 }
 
-// forgetSeen is called before a statement that may change rows in ways that no count shows.
-func (r *run) forgetSeen() {
-	r.seen = seenKeys{}
-	clear(r.analyzed)
-}
-
-// asWritten is called before statements that bring rows go as written. In the one transaction the server counts the rows, and
-// only what calls a function could replace some by as many others. A function or a trigger could also change tables of which the
-// plan is known, and nothing has been made yet.
-func (r *run) asWritten(infos []sqltext.Statement) {
-	for _, info := range infos {
-		if info.Kind != sqltext.Insert && info.Kind != sqltext.Copy {
-			continue
-		}
-		literals := info.Effect == sqltext.Rows
-		if !literals || !r.began {
-			r.forgetSeen()
-		}
-		key := ""
-		if len(info.Relations) == 1 {
-			key = sqltext.QuoteName(info.Relations[0]...)
-		}
-		if p := cmp.Or(r.plans[key], r.foreknown[key]); !literals || p == nil || !p.asCopy {
-			clear(r.foreknown)
-		}
-	}
-}
-
 // kept gives the foreign keys that all rows are known to keep.
 func (r *run) kept(ctx context.Context) (map[uint32]bool, error) {
 	whole, err := r.whole(ctx)
@@ -347,9 +317,9 @@ func (r *run) kept(ctx context.Context) (map[uint32]bool, error) {
 		return nil, err
 	}
 	kept := map[uint32]bool{}
-	r.seen.kept = kept
+	r.known.observed.kept = kept
 	var ask strings.Builder
-	for _, k := range r.seen.keys {
+	for _, k := range r.known.observed.keys {
 		if !whole[k.table] || !whole[k.parent] && k.parent.noted {
 			continue
 		}

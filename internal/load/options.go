@@ -1,4 +1,3 @@
-// Package load runs a psql script, as package psql reads it, against PostgreSQL over pgx.
 package load
 
 import (
@@ -70,6 +69,7 @@ type Options struct {
 	KeepSequences  bool        // do not move sequences (the setting sync-sequences, turned off)
 	ForeignKeys    ForeignKeys // "" means Check
 	SkipAnalyze    bool        // do not ANALYZE (the setting analyze, turned off)
+	Explain        bool        // say of each table how its rows are loaded, and why
 	Events         Events
 
 	// BeforeCommit is called when all was loaded and checked, before the one transaction is committed; an error of it rolls back. With

@@ -99,42 +99,44 @@ func (r *run) mainScript(ctx context.Context, script Script) error {
 	return nil
 }
 
-// passes tells whether a statement belongs to another reading of the script; the rows that follow it have been read then.
-func (r *run) passes(sc *psql.Script, text []byte) (bool, error) {
+// pass leaves a statement for another reading of the script; the rows that follow it, and its further parts, have been read then.
+func (r *run) pass(_ context.Context, s *statement) (bool, *failure) {
 	o := r.order
-	if o == nil {
+	if o == nil || s.script == nil {
 		return false, nil
 	}
-	info := sqltext.Parse(text, sqltext.Options{Escapes: r.escapes()})[0]
-	rowsFollow := info.Copy.FromStdin()
-	if (info.Kind != sqltext.Insert && info.Kind != sqltext.Copy) || len(info.Relations) != 1 {
+	one := s.only()
+	if one == nil || (one.Kind != sqltext.Insert && one.Kind != sqltext.Copy) || len(one.Relations) != 1 {
 		if o.rows {
 			return o.present != o.last, nil
 		}
 		return o.present != 0, nil
 	}
 	o.rows = true
-	if o.ranks[sqltext.QuoteName(info.Relations[0]...)] == o.present {
+	if o.ranks[one.Relations[0].String()] == o.present {
 		return false, nil
 	}
-	if rowsFollow {
-		return true, skipRows(sc)
+	if one.Copy.FromStdin() {
+		rows, err := s.rows()
+		if err == nil && rows != nil {
+			err = rows.Close()
+		}
+		if err != nil {
+			s.f.err, s.f.refused = err, true
+			return true, s.f
+		}
+		return true, nil
 	}
-	return true, nil
-}
-
-// passStatement is passes for a statement that may be given in parts.
-func (r *run) passStatement(sc *psql.Script, st *psql.Statement) (bool, error) {
-	pass, err := r.passes(sc, st.Text)
-	for pass && err == nil && st.More {
-		item, next := sc.Next()
+	for st := s.source; st != nil && st.More; {
+		item, err := s.script.Next()
 		part, ok := item.(*psql.Statement)
-		if next != nil || !ok {
-			return true, firstError(next, io.ErrUnexpectedEOF)
+		if err != nil || !ok {
+			s.f.err, s.f.refused = firstError(err, io.ErrUnexpectedEOF), true
+			return true, s.f
 		}
 		st = part
 	}
-	return pass, err
+	return true, nil
 }
 
 // explain adds to the error of a foreign key that stays on why it does.
@@ -151,12 +153,4 @@ func (r *run) explain(err error) error {
 	q := *p
 	q.Remedy = fmt.Sprintf("The foreign key %s stays on while rows come, because %s. %s\n%s", r.way.staying[i].name, r.way.staying[i].reason, r.missingGrant(), p.Remedy)
 	return &q
-}
-
-// failureAt is a failure if there is an error, else nil.
-func failureAt(at psql.Position, err error) *failure {
-	if err == nil {
-		return nil
-	}
-	return &failure{at: at, err: err, refused: true}
 }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"time"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
-	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
 // Statements that empty or fill a table do not wait for each other's answers: the one transaction fails as a whole anyway, and
@@ -23,19 +23,29 @@ const (
 
 // posted is a statement that was sent and not yet answered.
 type posted struct {
-	st   *psql.Statement
-	info sqltext.Statement
+	st     *psql.Statement
+	parsed []sqltext.Statement
 }
 
 // mayPost reports whether the script can go on before the statement is answered. Outside of the one transaction it cannot, for
 // there a failure does not undo what was sent before it was heard of.
-func (r *run) mayPost(st *psql.Statement) bool {
+func (r *run) mayPost(s *statement) bool {
+	st := s.source
 	limit := r.o.thresholds.largeInsert
 	if r.o.Verbatim {
 		limit = postedAlone
 	}
-	return r.began && (st.First == "insert" || st.First == "truncate") &&
-		len(st.Text) < limit && !st.More && !st.Compound && st.Send == nil && r.errorsEnd() && (r.way == nil || !r.way.active)
+	return st != nil && r.began && (st.First == "insert" || st.First == "truncate") && len(st.Text) < limit && !st.More && !st.Compound && st.Send == nil &&
+		r.errorsEnd() && (r.way == nil || !r.way.active)
+}
+
+// post sends a statement without waiting for its answer, where it may.
+func (r *run) post(ctx context.Context, s *statement) (bool, *failure) {
+	if !r.mayPost(s) || !r.known.keeps(s.effect, namesBelief) || len(r.off) > 0 && s.effect != sqltext.Rows {
+		return false, nil
+	}
+	r.known.after(s.effect)
+	return true, r.dispatch(ctx, &posted{st: s.source.Clone(), parsed: s.parsed})
 }
 
 // dispatch sends a statement behind those that were posted.
@@ -81,14 +91,17 @@ func (r *run) answered(ctx context.Context) (first *failure) {
 		var tag pgconn.CommandTag
 		r.at = p.st.Pos
 		err := r.session.Next(ctx, session.Handlers{Done: func(t pgconn.CommandTag) { tag = t }})
+		if ended := r.stillOne(ctx, p.parsed); ended != nil {
+			err = ended
+		}
 		if first == nil { // else the server has refused it, since the transaction has failed
 			first = r.outcome(p.failure(err), tag)
 		}
 		if r.session.IsClosed() {
 			return first
 		}
-		if first == nil && p.info.Kind == sqltext.Insert {
-			r.tally.count(p.info.Relations[0], tag.RowsAffected(), int64(len(p.st.Text)), time.Since(start))
+		if first == nil && p.parsed[0].Kind == sqltext.Insert {
+			r.tally.count(p.parsed[0].Relations[0], tag.RowsAffected(), int64(len(p.st.Text)), time.Since(start))
 			start = time.Now()
 		}
 	}

@@ -150,36 +150,6 @@ var places = map[string]string{
 	"emptied, one waits":         "load.sql:3:1",
 }
 
-// TestTruncatedTogether holds that the server is asked to empty an export's tables once.
-func TestTruncatedTogether(t *testing.T) {
-	t.Parallel()
-	const text = "TRUNCATE TABLE t CASCADE;\nTRUNCATE u CASCADE;\nTRUNCATE v CASCADE;\nINSERT INTO t VALUES (1);"
-	for _, transaction := range []load.Mode{load.Single, load.None} {
-		t.Run(string(transaction), func(t *testing.T) {
-			t.Parallel()
-			url := pgtest.Shared(t).NewDatabase(t)
-			pgtest.Exec(t, url, "CREATE TABLE t (id int); CREATE TABLE u (id int); CREATE TABLE v (id int)")
-			var sent strings.Builder
-			if _, err := loaded(t, url, text, func(o *load.Options) {
-				o.Transaction = transaction
-				dial := o.Target.DialFunc
-				o.Target.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-					conn, err := dial(ctx, network, address)
-					if err != nil {
-						return nil, err
-					}
-					return &heard{Conn: conn, sent: &sent}, nil
-				}
-			}); err != nil {
-				t.Fatal(err)
-			}
-			if got := strings.Count(sent.String(), " CASCADE"); got != 1 {
-				t.Errorf("%d TRUNCATEs were sent, not 1", got)
-			}
-		})
-	}
-}
-
 // heard is a connection that keeps what is sent over it.
 type heard struct {
 	net.Conn

@@ -5,13 +5,9 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
-
-// pushedQuery lists the tables that somebody else may have filled, as far as the role may read them.
-const pushedQuery = `SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-	WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-	AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')`
 
 // Verify does what Run does after the rows, over all tables of the database: it moves sequences, looks for rows that break a foreign
 // key, and gathers statistics. It is for rows that somebody else has put there. Of the options, those about scripts mean nothing
@@ -46,11 +42,11 @@ func Verify(ctx context.Context, o Options) error {
 
 // takeAllTables takes every table for loaded.
 func (r *run) takeAllTables(ctx context.Context) error {
-	var oid uint32
-	return r.session.Ask(ctx, pushedQuery, nil, []any{&oid}, func() error {
+	oids, err := catalog.Readable(ctx, r.session)
+	for _, oid := range oids {
 		r.tally.byOID[oid] = &entry{oid: oid}
-		return nil
-	})
+	}
+	return err
 }
 
 // stays says in an error of the checks what became of the rows.

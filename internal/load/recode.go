@@ -9,6 +9,7 @@ import (
 	"io"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+	"github.com/fabricate-seed/fabricate-seed/internal/strategy"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -35,13 +36,12 @@ type recoder struct {
 	over    bool
 }
 
-// recode gives a recoder for the rows of a COPY of its columns and no options, nil where they go as they are. Outside of the one
-// transaction they also do where a sequence gives values: it would give others to rows that have to be sent twice.
+// recode gives a recoder for the rows of a COPY, nil where they go as they are.
 func (r *run) recode(ctx context.Context, info sqltext.Statement, a *copyAhead) (*recoder, error) {
-	columns := info.Copy.Columns
-	if !a.many || !info.Copy.Plain || len(columns) == 0 || a.plan.text || !r.began && a.plan.numbers(columns) {
+	if a.decision.Rows != strategy.CopyBinary {
 		return nil, nil //nolint:nilnil // as said
 	}
+	columns := info.Copy.Columns
 	names, e, ok := a.plan.encoder(columns, 0)
 	if !ok || e.codecs == nil {
 		return nil, nil //nolint:nilnil // as said
@@ -63,8 +63,7 @@ func newRecoder(in io.Reader, e *encoder, seen *seenTable) *recoder {
 func (r *run) sendRecoded(ctx context.Context, text []byte, c *recoder) (tag pgconn.CommandTag, err error) {
 	tag, err = r.copyRecoded(ctx, string(text), c, c)
 	c.seen.add(tag.RowsAffected())
-	var pe *pgconn.PgError
-	if errors.As(err, &pe) && ctx.Err() == nil {
+	if mayBeRow(err) && ctx.Err() == nil {
 		err = errAgain // as written the server says which line it is
 	}
 	return tag, err

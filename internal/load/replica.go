@@ -31,6 +31,12 @@ type ownersWay struct {
 	valid   map[string]bool
 	staying []stayingKey // keys that the role may not drop
 	rewound bool         // the script has rolled back: what was dropped may be there again
+	unsure  bool         // it has, and may have taken the replica role back, or that it was set back
+	warned  bool         // of event triggers
+
+	pastKeys   []droppedKey // what has been put back, as far as that may be taken back
+	pastUndo   []string
+	pastStates map[string]string
 }
 
 // droppedKey is a foreign key to be added again.
@@ -45,79 +51,177 @@ type droppedKey struct {
 type stayingKey struct{ table, name, reason string }
 
 // replicationRole deals with a statement that sets session_replication_role, where the role may not do that. done is false if
-// the statement is none, or goes as written.
-func (r *run) replicationRole(ctx context.Context, text []byte, role *sqltext.RoleChange, f *failure) (done bool, _ *failure) {
-	if !r.began || r.way == nil && r.session.Parameter("is_superuser") == "on" {
+// the statement is to be sent as it is.
+func (r *run) replicationRole(ctx context.Context, s *statement, role *sqltext.RoleChange) (done bool, _ *failure) {
+	if r.way == nil && r.session.Parameter("is_superuser") == "on" || r.session.TxStatus() == 'E' {
 		return false, nil
 	}
-	value := "origin"
-	if role.Value == "replica" {
-		value = role.Value
-	}
+	set := pgconn.NewCommandTag("SET")
 	if r.way == nil {
-		err := r.session.TryAsScript(ctx, strings.TrimRight(string(text), "; \t\r\n"))
+		if role.All {
+			return false, nil
+		}
+		if role.Value == "origin" { // exports that have lost their opening line end so: it is what it says
+			present := ""
+			if err := r.session.Ask(ctx, "SELECT current_setting('session_replication_role')", nil, []any{&present}, nil); err != nil {
+				return true, r.fail(s, err)
+			}
+			if present == "origin" {
+				return true, r.outcome(s.f, set)
+			}
+		}
+		if !r.began || role.Value != "replica" {
+			return false, nil
+		}
+		err := r.session.TryAsScript(ctx, strings.TrimRight(string(s.text), "; \t\r\n"))
 		var pe *pgconn.PgError
 		refused := errors.As(err, &pe) && pe.Code == "42501"
-		if value != "replica" || err != nil && !refused {
-			f.err = err
-			return true, r.outcome(f, pgconn.NewCommandTag("SET"))
+		if err != nil && !refused {
+			s.f.err = err
+			return true, r.outcome(s.f, set)
 		}
 		r.way = &ownersWay{granted: !refused, valid: map[string]bool{}, states: map[string]string{}}
 	} else if r.way.granted {
 		return false, nil
 	}
-	if !r.way.granted && !r.way.active && value == "replica" {
-		r.notice(fmt.Sprintf("session_replication_role is refused to %s: triggers of the tables to load are disabled, and their foreign keys "+
-			"(and indexes, where many rows come) dropped, until the rows are in; then all are put back as they were", r.session.Config().User))
-	}
-	if value == "replica" {
+	if role.Value == "replica" {
+		if !r.way.granted && !r.way.active {
+			r.notice(fmt.Sprintf("session_replication_role is refused to %s: triggers of the tables to load are disabled, and their foreign keys "+
+				"(and indexes, where many rows come) dropped, until the rows are in; then all are put back as they were", r.session.Config().User))
+		}
 		r.way.active = true
-		r.way.names, r.way.done = map[string]bool{}, map[string]bool{}
-		r.forgetPlans()
-		return true, r.outcome(f, pgconn.NewCommandTag("SET"))
+		r.way.lookAgain()
+		s.f.err = r.noteRole(ctx)
+		return true, r.outcome(s.f, set)
 	}
-	f.err = r.endOwnersWay(ctx)
-	return true, r.outcome(f, pgconn.NewCommandTag("SET"))
+	if s.f.err = r.endOwnersWay(ctx); s.f.err == nil {
+		s.f.err = r.noteRole(ctx)
+	}
+	if role.All && s.f.err == nil {
+		return false, nil
+	}
+	return true, r.outcome(s.f, set)
 }
 
-// makeWay takes out of the way what the replica role would, for the tables that a statement (or its first part) touches.
-func (r *run) makeWay(ctx context.Context, statement sqltext.Statement) error {
+// roleSetting is a setting of our own, which says whether the script has set the replica role: the server takes it back together with
+// what the script takes back.
+const roleSetting = "fabricate_seed.replication_role"
+
+func (r *run) noteRole(ctx context.Context) error {
+	return r.exec(ctx, fmt.Sprintf("SELECT pg_catalog.set_config('%s', '%t', false)", roleSetting, r.way.active))
+}
+
+// makeWay takes out of the way what the replica role would, for the tables that a statement (or its first part) touches: for all, if its
+// text does not show which these are.
+func (r *run) makeWay(ctx context.Context, s *statement) (bool, *failure) {
 	w := r.way
-	if w == nil || !w.active {
+	if w == nil || r.session.TxStatus() == 'E' {
+		return false, nil
+	}
+	if err := r.followRole(ctx); err != nil {
+		return true, r.fail(s, err)
+	}
+	if !w.active {
+		return false, nil
+	}
+	for _, one := range s.parsed {
+		touches, whole := one.Touches()
+		if !whole && s.source != nil && s.source.More {
+			whole = true // an INSERT's first part: the rest is read later
+		}
+		if !whole && !w.granted {
+			all, err := r.ownTables(ctx)
+			if err != nil {
+				return true, r.fail(s, err)
+			}
+			if one.Mentions("truncate") { // CASCADE follows the keys, which other changes need out of the way
+				if one.Mentions("delete", "update", "insert", "merge", "execute") {
+					return true, r.fail(s, &problem.Error{Code: problem.Database, Where: s.at.String(),
+						What:   "the statement both truncates and changes tables while session_replication_role is refused to the role, and foreign keys cannot be in place for one and not for the other",
+						Remedy: "Make two statements of it. " + r.missingGrant()})
+				}
+				for i := range all {
+					all[i].Change = sqltext.Empties
+				}
+			}
+			touches = append(touches, all...)
+		}
+		for _, t := range touches {
+			if err := r.makeWayFor(ctx, t); err != nil {
+				return true, r.fail(s, err)
+			}
+		}
+	}
+	return false, nil
+}
+
+func (r *run) makeWayFor(ctx context.Context, t sqltext.Touch) error {
+	w := r.way
+	name, way := t.Name.String(), string(t.Change)
+	if w.names[way+name] {
 		return nil
 	}
-	touches, _ := statement.Touches()
-	for _, t := range touches {
-		name, way := t.Name.String(), string(t.Change)
-		if w.names[way+name] {
-			continue
-		}
-		if err := r.lookUpEmptied(ctx); err != nil { // by the foreign keys that are still there
-			return err
-		}
-		if t.Change == sqltext.Empties && len(w.keys) > 0 {
-			if err := r.rebuild(ctx); err != nil { // what the keys refer to
-				return r.refused(err)
-			}
-			if err := r.putKeysBack(ctx); err != nil {
-				return err
-			}
-			w.names, w.done = map[string]bool{}, map[string]bool{}
-		}
-		if err := r.clear(ctx, name, t.Change, t.Copied); err != nil {
-			return err
-		}
-		w.names[way+name] = true
+	if err := r.lookUpEmptied(ctx); err != nil { // by the foreign keys that are still there
+		return err
 	}
+	if t.Change == sqltext.Empties && len(w.keys) > 0 {
+		if err := r.rebuild(ctx); err != nil { // what the keys refer to
+			return r.refused(err)
+		}
+		if err := r.putKeysBack(ctx); err != nil {
+			return err
+		}
+		w.lookAgain()
+	}
+	if err := r.clear(ctx, name, t.Change, t.Copied); err != nil {
+		return err
+	}
+	w.names[way+name] = true
 	return nil
+}
+
+// ownTables lists the tables of the role's that have triggers, rules or foreign keys: any of them may be changed by what its text does not
+// show.
+func (r *run) ownTables(ctx context.Context) (all []sqltext.Touch, err error) {
+	tables, err := catalog.OwnTables(ctx, r.session)
+	for _, t := range tables {
+		all = append(all, sqltext.Touch{Name: sqltext.Name{t.Schema, t.Name}, Change: sqltext.Changes})
+	}
+	return all, err
+}
+
+// lookAgain has tables looked at once more: there may be triggers that were not there before.
+func (w *ownersWay) lookAgain() {
+	if w != nil {
+		w.names, w.done = map[string]bool{}, map[string]bool{}
+	}
 }
 
 // rolledBack must be called when the script goes back in its transaction.
 func (w *ownersWay) rolledBack() {
-	if w != nil {
-		w.rewound = true
-		w.names, w.done = map[string]bool{}, map[string]bool{}
+	if w == nil {
+		return
 	}
+	w.rewound, w.unsure = true, true
+	w.keys, w.undo = append(w.pastKeys, w.keys...), append(w.pastUndo, w.undo...) // putting them back may be undone
+	w.pastKeys, w.pastUndo = nil, nil
+	for what, state := range w.pastStates {
+		w.states[what] = state
+	}
+	w.lookAgain()
+}
+
+// followRole finds whether the replica role is set after the script has gone back.
+func (r *run) followRole(ctx context.Context) error {
+	w := r.way
+	if !w.unsure || w.granted {
+		return nil
+	}
+	w.unsure = false
+	var set bool
+	err := r.session.Ask(ctx, "SELECT coalesce(current_setting('"+roleSetting+"', true), '') = 'true'", nil, []any{&set}, nil)
+	w.active = set
+	return err
 }
 
 // clear does it for one table; copied says that rows come by COPY.
@@ -196,10 +300,14 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 			if w.granted {
 				continue
 			}
-			if !allowed {
+			odd := o.Odd // it could not come back as it is
+			if !allowed || odd {
 				reason := "the role does not own " + table
 				if other != "" {
 					reason = "the role lacks REFERENCES on " + other
+				}
+				if odd {
+					reason = "some of its triggers are disabled"
 				}
 				w.staying = append(w.staying, stayingKey{table, name, reason})
 				if schema := (&sqltext.Tokens{Text: []byte(table)}).Relation(); strings.Contains(state, " DEFERRABLE") {
@@ -221,8 +329,24 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 	if len(statements) == 0 {
 		return nil
 	}
-	r.forgetPlans()
+	if err := r.warnOfEventTriggers(ctx); err != nil {
+		return err
+	}
+	r.known.after(ours)
 	return r.alter(ctx, strings.Join(statements, "; "))
+}
+
+// warnOfEventTriggers says once that event triggers will see tables altered, which with the replica role they would not.
+func (r *run) warnOfEventTriggers(ctx context.Context) error {
+	if r.way.warned {
+		return nil
+	}
+	r.way.warned = true
+	names, err := catalog.EventTriggers(ctx, r.session)
+	if len(names) > 0 {
+		r.warn(fmt.Sprintf("event triggers (%s) see tables altered and altered back, because session_replication_role is refused to the role", strings.Join(names, ", ")))
+	}
+	return err
 }
 
 // endOwnersWay puts back all that was taken out of the way, but for row security.
@@ -232,7 +356,7 @@ func (r *run) endOwnersWay(ctx context.Context) error {
 		return nil
 	}
 	w.active = false
-	r.forgetPlans()
+	r.known.after(ours)
 	if err := r.rebuild(ctx); err != nil {
 		return r.refused(err)
 	}
@@ -243,8 +367,8 @@ func (r *run) endOwnersWay(ctx context.Context) error {
 		return nil
 	}
 	undo := w.undo
-	w.undo = nil
-	clear(w.states)
+	w.undo, w.pastUndo = nil, append(w.pastUndo, undo...)
+	w.pastStates, w.states = w.states, map[string]string{}
 	return r.ownStatements(ctx, undo)
 }
 
@@ -294,7 +418,7 @@ func (r *run) alter(ctx context.Context, sql string) error {
 func (r *run) putKeysBack(ctx context.Context) error {
 	w := r.way
 	keys := w.keys
-	w.keys = nil
+	w.keys, w.pastKeys = nil, append(w.pastKeys, keys...)
 	if w.rewound {
 		kept := keys[:0]
 		for _, k := range keys {

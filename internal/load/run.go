@@ -186,28 +186,26 @@ type run struct {
 
 	jobs         context.Context // of the copies over other connections
 	cancelJobs   context.CancelFunc
-	together     int          // a worker: how many may be at work at once
-	workers      []*run       // the other connections
-	copies       []*tableCopy // under way over them
-	settings     []string     // what the script has SET
-	sentSettings int          // a worker: how much of that it was sent
+	together     int               // a worker: how many may be at work at once
+	workers      []*run            // the other connections
+	copies       []*tableCopy      // under way over them
+	settings     map[string]string // of the script's session, as workers have them
+	settingsMade int               // how often they were read; a worker: which it has
 
-	foreseen    []string              // tables that the script is known to fill or empty, quoted, until the first plan
-	foreknown   map[string]*tablePlan // plans that were read along with the first and not yet asked for
-	plans       map[string]*tablePlan
-	seen        seenKeys
+	foreseen    []string     // tables that the script is known to fill or empty, quoted, until the first plan
 	off         []*tablePlan // whose indexes are switched off
 	tuned       bool         // memory for building indexes is set
 	insertsInto string       // table of the last INSERT
 	insertsSeen int          // INSERTs into it, one after the other
 
-	toAnalyze []string        // tables, once their rows are committed
-	analyzed  map[uint32]bool // tables that are, with all their rows so far
+	toAnalyze []string // tables, once their rows are committed
 
-	order   *order       // of the rows, where the script's own does not do, else nil
-	rows    *rowfiles.FS // where there is no script, else nil
-	emptied emptied      // what the script has truncated
-	way     *ownersWay   // taken where session_replication_role is refused, else nil
+	order     *order       // of the rows, where the script's own does not do, else nil
+	rows      *rowfiles.FS // where there is no script, else nil
+	known     *knowledge
+	broken    error             // the script has ended the one transaction: what is said of that
+	explained map[uint32]string // what was said of how a table's rows go, by its oid
+	way       *ownersWay        // taken where session_replication_role is refused, else nil
 
 	at psql.Position // of the statement in hand, for the server's notices
 
@@ -219,7 +217,8 @@ func newRun(o Options) *run {
 	t.fragmentSize, t.largeInsert = cmp.Or(t.fragmentSize, fragmentSize), cmp.Or(t.largeInsert, largeInsert)
 	t.manyInserts, t.manyRows = cmp.Or(t.manyInserts, manyInserts), cmp.Or(t.manyRows, manyRows)
 	t.manyToAnalyze, t.keyMemory = cmp.Or(t.manyToAnalyze, manyToAnalyze), cmp.Or(t.keyMemory, keyMemory)
-	return &run{o: o, vars: psql.NewVars(), tally: newTally(), mentioned: map[string]bool{}, foreknown: map[string]*tablePlan{}, plans: map[string]*tablePlan{}, analyzed: map[uint32]bool{}}
+	names := newTally()
+	return &run{o: o, vars: psql.NewVars(), tally: names, known: newKnowledge(o.Transaction != None, names), mentioned: map[string]bool{}, explained: map[uint32]string{}}
 }
 
 // connect opens the connection that everything goes over.
@@ -291,10 +290,9 @@ func (r *run) finish(ctx context.Context) error {
 	return nil
 }
 
-// refused is the error for indexes that cannot be built: rows break a unique key, and which is found by loading as written.
+// refused is the error for indexes that cannot be built: which row is to blame, if one is, is found by loading as written.
 func (r *run) refused(err error) error {
-	var pe *pgconn.PgError
-	if errors.Is(err, errAgain) || errors.As(err, &pe) && strings.HasPrefix(pe.Code, "23") {
+	if mayBeRow(err) {
 		return errAgain
 	}
 	return (&failure{err: err}).problem()
@@ -379,8 +377,11 @@ func (r *run) notBack(err error) error {
 // abandon rolls back and says in the error what became of the database.
 func (r *run) abandon(ctx context.Context, err error) error {
 	began := r.began
-	r.again = r.o.Transaction != None && ctx.Err() == nil && session.Transient(err)
+	r.again = r.o.Transaction != None && ctx.Err() == nil && session.Transient(err) && !r.known.drawn && r.broken == nil // else numbers would be others
 	r.rollback(ctx)
+	if r.broken != nil {
+		return r.broken
+	}
 	said := asItWas
 	if !began {
 		said = "Statements before this one stay done (transaction is none)."

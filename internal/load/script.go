@@ -5,21 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
-
-	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
 // script runs one script to its end, or to the first failure that stops it.
@@ -44,7 +40,7 @@ func (r *run) script(ctx context.Context, script Script) error {
 	for {
 		item, err := r.next(sc)
 		f := late
-		if st, ok := item.(*psql.Statement); f == nil && (!ok || err != nil || !r.mayPost(st)) {
+		if _, ok := item.(*psql.Statement); f == nil && (!ok || err != nil) {
 			f = r.answered(ctx)
 		}
 		switch {
@@ -81,7 +77,7 @@ func (r *run) next(sc *psql.Script) (any, error) {
 
 // failed decides what a failure means: an error ends the script, nil goes on with it.
 func (r *run) failed(ctx context.Context, f *failure) error {
-	if errors.Is(f.err, errAgain) || len(r.off) > 0 && f.sqlState() != "" && ctx.Err() == nil {
+	if errors.Is(f.err, errAgain) || len(r.off) > 0 && mayBeRow(f.err) && ctx.Err() == nil && r.broken == nil {
 		return errAgain // with indexes switched off, an earlier row may have broken a unique key
 	}
 	told := f.problem()
@@ -98,7 +94,7 @@ func (r *run) failed(ctx context.Context, f *failure) error {
 
 // ends tells whether nothing can follow a failure, whatever ON_ERROR_STOP says.
 func (r *run) ends(ctx context.Context, f *failure) bool {
-	return ctx.Err() != nil || f.refused || session.Lost(f.err) || r.session.IsClosed()
+	return ctx.Err() != nil || f.refused || r.broken != nil || session.Lost(f.err) || r.session.IsClosed()
 }
 
 // follow tells the reader of settings that the last statement may have changed.
@@ -115,7 +111,7 @@ func (r *run) item(ctx context.Context, sc *psql.Script, item any) *failure {
 	switch it := item.(type) {
 	case *psql.Statement:
 		r.at = it.Pos
-		return r.statement(ctx, sc, it)
+		return r.execute(ctx, &statement{at: it.Pos, text: it.Text, compound: it.Compound, source: it, script: sc, rows: sc.CopyData, locate: it.Locate})
 	case *psql.Copy:
 		r.at = it.Pos
 		return r.copy(ctx, sc, it)
@@ -142,7 +138,7 @@ func (r *run) item(ctx context.Context, sc *psql.Script, item any) *failure {
 		if err != nil {
 			return &failure{at: it.Pos, err: err}
 		}
-		r.settings = append(r.settings, set)
+		r.known.after(sqltext.Session)
 	case *psql.Connect:
 		if f := r.join(ctx); f != nil {
 			return f
@@ -155,204 +151,6 @@ func (r *run) item(ctx context.Context, sc *psql.Script, item any) *failure {
 		return &failure{err: fmt.Errorf("the script reader gave a %T", item), refused: true}
 	}
 	return nil
-}
-
-// statement runs one statement, as psql's SendQuery does.
-func (r *run) statement(ctx context.Context, sc *psql.Script, st *psql.Statement) *failure {
-	if pass, err := r.passStatement(sc, st); pass || err != nil {
-		return failureAt(st.Pos, err)
-	}
-	if err := r.makeWay(ctx, r.parse(st.Text, false)[0]); err != nil {
-		return &failure{at: st.Pos, err: err}
-	}
-	if st.First == "insert" {
-		if done, f := r.inserts(ctx, sc, st); done {
-			return f
-		}
-	}
-	if st.More {
-		var err error
-		if st, err = sc.Rest(st); err != nil {
-			return &failure{at: r.at, err: err, refused: true}
-		}
-	}
-	f := &failure{at: st.Pos, text: st.Text, locate: st.Locate}
-	infos := r.parse(st.Text, st.Compound)
-	if out := r.settleCopies(ctx, infos, st.Text); out != nil {
-		return out
-	}
-	if err := r.forget(ctx, infos); err != nil {
-		f.err = err
-		return f
-	}
-	if err := r.settleIndexes(ctx, infos); err != nil {
-		f.err = err
-		return f
-	}
-	if err := r.noteEmptied(ctx, infos); err != nil {
-		return &failure{at: st.Pos, err: err}
-	}
-	var rows func() (*psql.CopyReader, error)
-	if err := r.refusal(st.Text, infos); err != nil {
-		f.err, f.refused = err, true
-		return f
-	}
-	text := st.Text
-	if c := infos[0].Copy; c != nil && c.File != "" && c.From && !st.Compound {
-		// A file of the server's, if the archive holds one of that name, is read here instead.
-		text = []byte(string(text[:c.FileAt.At]) + "STDIN" + string(text[c.FileAt.End:]))
-		rows = func() (*psql.CopyReader, error) { return sc.CopyFile(st.Pos, c.File) }
-	}
-	if rows == nil {
-		rows = sc.CopyData
-	}
-	if r.mayPost(st) && len(r.off) == 0 {
-		r.asWritten(infos)
-		return r.dispatch(ctx, &posted{st: st.Clone(), info: infos[0]})
-	}
-	return r.implicit(ctx, st.Text, f, func() *failure {
-		if r.began {
-			done, err := r.transactionControl(ctx, infos, st.Compound || st.Send != nil && st.Send.Kind == psql.SendParse)
-			if done || err != nil {
-				f.err = err
-				return r.outcome(f, pgconn.CommandTag{})
-			}
-		}
-		if role := infos[0].Role; role != nil && !st.Compound {
-			if done, failed := r.replicationRole(ctx, text, role, f); done {
-				return failed
-			}
-		}
-		if st.Send != nil && (st.Send.Kind != psql.SendG || st.Send.Bind != nil) {
-			r.asWritten(infos)
-			return r.send(ctx, st, rows, f)
-		}
-		return r.query(ctx, text, infos, rows, f)
-	})
-}
-
-// parse reads the statements in text.
-func (r *run) parse(text []byte, compound bool) []sqltext.Statement {
-	all := sqltext.Parse(r.readable(text), sqltext.Options{Escapes: r.escapes(), Compound: compound})
-	for _, s := range all {
-		r.unguarded = r.unguarded || s.Unguarded
-	}
-	return all
-}
-
-// refusal gives the error for what is never done for a script from outside.
-func (r *run) refusal(text []byte, statements []sqltext.Statement) error {
-	if refused := sqltext.Refuse(r.readable(text), statements, r.escapes()); refused != nil {
-		return &psql.Error{Refused: true, Message: refused.Message, Remedy: refused.Remedy}
-	}
-	return nil
-}
-
-// forget is called before statements are sent: what is known of names and of the catalog may be true no longer after them.
-func (r *run) forget(ctx context.Context, infos []sqltext.Statement) error {
-	var err error
-	for _, info := range infos {
-		switch info.Kind {
-		case sqltext.Insert, sqltext.Copy:
-			continue
-		case sqltext.Truncate:
-		default:
-			err = firstError(err, r.settleNames(ctx))
-			r.tally.forgetNames()
-		}
-		r.forgetPlans()
-		if info.Effect != sqltext.Session && info.Effect != sqltext.Setting {
-			r.forgetSeen()
-		}
-	}
-	return err
-}
-
-// query sends text and counts what it loads. It gives nil when all went well.
-func (r *run) query(ctx context.Context, text []byte, infos []sqltext.Statement, rows func() (*psql.CopyReader, error), f *failure) *failure {
-	start := time.Now()
-	size := int64(len(text))
-	var tags []pgconn.CommandTag
-	if given := rows; infos[0].Copy != nil && infos[0].Copy.Binary {
-		rows = func() (*psql.CopyReader, error) {
-			reader, err := given()
-			if reader != nil {
-				reader.SetBinary()
-			}
-			return reader, err
-		}
-	}
-	ahead, err := r.ahead(ctx, infos, rows)
-	var open *psql.CopyReader
-	var recoded *recoder
-	switch {
-	case err != nil:
-		f.err = err
-		return r.outcome(f, pgconn.CommandTag{})
-	case ahead != nil && !r.began:
-		tag, out := ahead.sendAlone(ctx, r, text, infos[0], f)
-		if out == nil {
-			out = f
-		}
-		return r.outcome(out, tag)
-	case ahead == nil && infos[0].Copy != nil: // its rows may need, through a trigger say, what is under way over other connections
-		if out := r.join(ctx); out != nil {
-			return out
-		}
-	case ahead != nil:
-		open = ahead.rows
-		if err = r.beforeRows(ctx, infos[0].Relations[0], ahead.plan, ahead.many); err == nil {
-			recoded, err = r.recode(ctx, infos[0], ahead)
-		}
-		if err != nil {
-			_ = open.Close()
-			f.err = err
-			return f
-		}
-	}
-	if recoded != nil {
-		var tag pgconn.CommandTag
-		tag, err = r.sendRecoded(ctx, text, recoded)
-		tags = append(tags, tag)
-	} else {
-		r.asWritten(infos)
-		err = r.session.Do(ctx, text, session.Handlers{CopyIn: func() (io.Reader, error) {
-			if ahead != nil {
-				return ahead.all, nil
-			}
-			if open != nil {
-				_ = open.Close()
-			}
-			var err error
-			if open, err = rows(); err != nil {
-				open = nil
-				return nil, err
-			}
-			if open == nil {
-				return strings.NewReader(""), nil
-			}
-			return watched{open, r.progress}, nil
-		}, Done: func(tag pgconn.CommandTag) { tags = append(tags, tag) }})
-	}
-	if open != nil {
-		f.rows = open
-		if cerr := open.Close(); err == nil {
-			err = cerr
-		}
-		size += open.Bytes()
-	}
-	for i, tag := range tags {
-		if i < len(infos) && len(infos[i].Relations) == 1 && (infos[i].Kind == sqltext.Insert || infos[i].Kind == sqltext.Copy) && err == nil {
-			r.tally.count(infos[i].Relations[0], tag.RowsAffected(), size, time.Since(start))
-			size, start = 0, time.Now()
-		}
-	}
-	f.err = err
-	var last pgconn.CommandTag
-	if len(tags) > 0 {
-		last = tags[len(tags)-1]
-	}
-	return r.outcome(f, last)
 }
 
 // outcome sets the variables that tell a script how its last statement went, and gives f back if it failed.
@@ -378,23 +176,6 @@ func (r *run) outcome(f *failure, tag pgconn.CommandTag) *failure {
 
 // copy runs a \copy.
 func (r *run) copy(ctx context.Context, sc *psql.Script, c *psql.Copy) *failure {
-	text := []byte(c.SQL)
-	if pass, err := r.passes(sc, text); pass || err != nil {
-		return failureAt(c.Pos, err)
-	}
-	if err := r.makeWay(ctx, r.parse(text, false)[0]); err != nil {
-		return &failure{at: c.Pos, err: err}
-	}
-	infos := r.parse(text, true)
-	if err := r.forget(ctx, infos); err != nil {
-		return &failure{at: c.Pos, err: err}
-	}
-	if err := r.refusal(text, infos); err != nil {
-		return &failure{at: c.Pos, err: err, refused: true}
-	}
-	if err := r.settleIndexes(ctx, infos); err != nil {
-		return &failure{at: c.Pos, err: err}
-	}
 	rows := sc.CopyData
 	switch c.From {
 	case psql.FromFile:
@@ -408,8 +189,7 @@ func (r *run) copy(ctx context.Context, sc *psql.Script, c *psql.Copy) *failure 
 	case psql.FromNothing:
 		rows = func() (*psql.CopyReader, error) { return nil, nil } //nolint:nilnil // no rows
 	}
-	f := &failure{at: c.Pos, text: text}
-	return r.implicit(ctx, text, f, func() *failure { return r.query(ctx, text, infos, rows, f) })
+	return r.execute(ctx, &statement{at: c.Pos, text: []byte(c.SQL), compound: true, script: sc, rows: rows})
 }
 
 // reconnect carries out \connect. Only another database of the same server may be meant, and not inside the one transaction.
@@ -424,23 +204,13 @@ func (r *run) reconnect(ctx context.Context, c *psql.Connect) *failure {
 	config.OnNotice = nil
 	name := c.Database
 	if strings.Contains(name, "=") || strings.Contains(name, "://") {
-		keys := connectionKeys(c.Database)
-		for _, key := range keys { // before it is parsed: some name files, which are read then
-			if !connectKeys[key] {
-				f.err = &psql.Error{Pos: c.Pos, Refused: true, Remedy: "Name the database alone.",
-					Message: fmt.Sprintf(`\connect with %s is never done for a script from outside`, key)}
-				return f
-			}
-		}
-		var o pgconn.ParseConfigOptions
-		o.ConnStringAllowedKeys = slices.Collect(maps.Keys(connectKeys)) // whatever this package has taken for keys
-		parsed, err := pgconn.ParseConfigWithOptions(name, o)
+		parsed, err := pgconn.ParseConfig(name)
 		if err != nil {
 			f.err = &psql.Error{Pos: c.Pos, Message: `\connect: the connection string cannot be read`}
 			return f
 		}
 		name = parsed.Database
-		for _, key := range keys {
+		for _, key := range connectionKeys(c.Database) {
 			switch key {
 			case "dbname", "application_name":
 			case "user":
@@ -449,6 +219,10 @@ func (r *run) reconnect(ctx context.Context, c *psql.Connect) *failure {
 				c.Host = parsed.Host
 			case "port":
 				c.Port = strconv.Itoa(int(parsed.Port))
+			default:
+				f.err = &psql.Error{Pos: c.Pos, Refused: true, Remedy: "Name the database alone.",
+					Message: fmt.Sprintf(`\connect with %s is never done for a script from outside`, key)}
+				return f
 			}
 		}
 	}
@@ -482,9 +256,6 @@ func (r *run) reconnect(ctx context.Context, c *psql.Connect) *failure {
 	old.Close(ctx)
 	return nil
 }
-
-// connectKeys are what a connection string of a script's may say.
-var connectKeys = map[string]bool{"dbname": true, "application_name": true, "user": true, "host": true, "port": true}
 
 // connectionKeys gives the names of the parameters in a connection string.
 func connectionKeys(s string) (keys []string) {

@@ -13,19 +13,26 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
-// send runs a statement that a meta-command, not a semicolon, has sent.
-func (r *run) send(ctx context.Context, st *psql.Statement, rows func() (*psql.CopyReader, error), f *failure) *failure {
-	if st.Send.Kind == psql.SendGdesc {
+// sendFor sends a statement for a meta-command that wants its result, or that sends it by the extended protocol.
+func (r *run) sendFor(ctx context.Context, s *statement) *failure {
+	f, send := s.f, s.send()
+	if send.Kind == psql.SendGdesc {
 		return nil
 	}
 	var last resultSet
 	collect := session.Handlers{
 		Fields: func(names []string) { last = resultSet{names: names, given: true} },
 		Row: func(v [][]byte) {
-			if st.Send.Kind == psql.SendG {
+			if send.Kind == psql.SendG {
 				return
 			}
-			last.keep(v)
+			row := make([][]byte, len(v))
+			for i, b := range v {
+				if b != nil {
+					row[i] = append([]byte{}, b...)
+				}
+			}
+			last.rows = append(last.rows, row)
 		},
 		Done: func(t pgconn.CommandTag) {
 			if last.ended { // a command that gives no rows
@@ -33,27 +40,26 @@ func (r *run) send(ctx context.Context, st *psql.Statement, rows func() (*psql.C
 			}
 			last.tag, last.ended = t, true
 		},
-		CopyIn: func() (io.Reader, error) { return rows() },
+		CopyIn: func() (io.Reader, error) { return s.rows() },
 	}
-	if st.Send.Bind != nil {
-		f.err = r.session.Extended(ctx, collect, extended(st)...)
+	if send.Bind != nil {
+		f.err = r.session.Extended(ctx, collect, extended(s.text, send)...)
 	} else {
-		f.err = r.session.Do(ctx, st.Text, collect)
+		f.err = r.session.Do(ctx, s.text, collect)
 	}
-	if f.err == nil && last.size > maxResult {
-		f.err, f.refused = tooLarge(st.Send.Pos), true
-		return r.outcome(f, last.tag)
+	if ended := r.sent(ctx, s); ended != nil {
+		f.err = ended
 	}
-	if f.err == nil && last.given && st.Send.Kind == psql.SendGset {
-		if err := r.gset(st.Send, last); err != nil {
-			return &failure{at: st.Send.Pos, err: &psql.Error{Pos: st.Send.Pos, Message: err.Error()}}
+	if f.err == nil && last.given && send.Kind == psql.SendGset {
+		if err := r.gset(send, last); err != nil {
+			return &failure{at: send.Pos, err: &psql.Error{Pos: send.Pos, Message: err.Error()}}
 		}
 	}
-	if out := r.outcome(f, last.tag); out != nil || !last.given || st.Send.Kind != psql.SendGexec {
+	if out := r.outcome(f, last.tag); out != nil || !last.given || send.Kind != psql.SendGexec {
 		return out
 	}
 	failures := r.failures
-	if out := r.gexec(ctx, st, last.rows, rows); out != nil || r.failures > failures {
+	if out := r.gexec(ctx, s, last.rows); out != nil || r.failures > failures {
 		return out
 	}
 	return r.outcome(f, last.tag) // the variables tell of the query, not of what it made
@@ -65,36 +71,7 @@ type resultSet struct {
 	ended bool
 	names []string
 	rows  [][][]byte
-	size  int // bytes of the rows; of no more than maxResult they are kept
 	tag   pgconn.CommandTag
-}
-
-// maxResult is how many bytes the result of a \gset or \gexec may have, with what it costs to hold it.
-const maxResult = 16 << 20
-
-// keep takes a row.
-func (s *resultSet) keep(values [][]byte) {
-	const cost = 64 // bytes of a value and of a row, beside what it holds
-	for _, v := range values {
-		s.size += cost + len(v)
-	}
-	if s.size += cost; s.size > maxResult {
-		s.rows = nil
-		return
-	}
-	row := make([][]byte, len(values))
-	for i, v := range values {
-		if v != nil {
-			row[i] = append([]byte{}, v...)
-		}
-	}
-	s.rows = append(s.rows, row)
-}
-
-// tooLarge is the error of a result beyond maxResult.
-func tooLarge(pos psql.Position) error {
-	return &psql.Error{Pos: pos, Refused: true, Message: fmt.Sprintf("the result is larger than %d MiB, which a \\gset or \\gexec may have at most", maxResult>>20),
-		Remedy: "Have the query give fewer rows, or run what it makes in a DO block."}
 }
 
 // gset makes variables of the one row of a result. Those that psql acts upon are left alone.
@@ -126,7 +103,7 @@ func (r *run) gset(send *psql.Send, result resultSet) error {
 }
 
 // gexec runs each column of each row as a statement.
-func (r *run) gexec(ctx context.Context, st *psql.Statement, values [][][]byte, rows func() (*psql.CopyReader, error)) *failure {
+func (r *run) gexec(ctx context.Context, s *statement, values [][][]byte) *failure {
 	last := r.session.Last()
 	defer func() { r.session.SetLast(last) }()
 	for _, row := range values {
@@ -134,7 +111,7 @@ func (r *run) gexec(ctx context.Context, st *psql.Statement, values [][][]byte, 
 			if text == nil {
 				continue
 			}
-			f := r.generated(ctx, st, text, rows)
+			f := r.execute(ctx, &statement{at: s.send().Pos, text: text, compound: true, script: s.script, rows: s.rows})
 			if f == nil {
 				continue
 			}
@@ -148,39 +125,17 @@ func (r *run) gexec(ctx context.Context, st *psql.Statement, values [][][]byte, 
 	return nil
 }
 
-// generated runs one statement of \gexec.
-func (r *run) generated(ctx context.Context, st *psql.Statement, text []byte, rows func() (*psql.CopyReader, error)) *failure {
-	f := &failure{at: st.Send.Pos, text: text}
-	infos := r.parse(text, true)
-	if f.err = r.forget(ctx, infos); f.err != nil {
-		return f
-	}
-	if err := r.refusal(text, infos); err != nil {
-		f.err, f.refused = err, true
-		return f
-	}
-	return r.implicit(ctx, text, f, func() *failure {
-		if r.began {
-			if done, err := r.transactionControl(ctx, infos, len(infos) > 1); done || err != nil {
-				f.err = err
-				return r.outcome(f, pgconn.CommandTag{})
-			}
-		}
-		return r.query(ctx, text, infos, rows, f)
-	})
-}
-
 // extended gives the messages of the extended protocol that \bind, \bind_named, \parse and \close_prepared ask for.
-func extended(st *psql.Statement) []pgproto3.FrontendMessage {
-	bind := st.Send.Bind
-	if st.Send.Kind == psql.SendClose {
+func extended(text []byte, send *psql.Send) []pgproto3.FrontendMessage {
+	bind := send.Bind
+	if send.Kind == psql.SendClose {
 		return []pgproto3.FrontendMessage{&pgproto3.Close{ObjectType: 'S', Name: bind.Name}}
 	}
 	var messages []pgproto3.FrontendMessage
 	if !bind.Prepared {
-		messages = append(messages, &pgproto3.Parse{Name: bind.Name, Query: string(st.Text)})
+		messages = append(messages, &pgproto3.Parse{Name: bind.Name, Query: string(text)})
 	}
-	if st.Send.Kind != psql.SendParse {
+	if send.Kind != psql.SendParse {
 		params := make([][]byte, len(bind.Params))
 		for i, p := range bind.Params {
 			params[i] = []byte(p)

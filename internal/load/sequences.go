@@ -69,7 +69,7 @@ func (r *run) fedSequences(ctx context.Context, oids []uint32) ([]sequence, erro
 	for _, q := range sequences {
 		s := sequence{Sequence: q, replaced: true}
 		for _, fed := range q.Feeds {
-			s.replaced = s.replaced && slices.Contains(r.emptied.oids, fed.Table)
+			s.replaced = s.replaced && slices.Contains(r.known.emptied.oids, fed.Table)
 			if !fed.Visible {
 				continue
 			}

@@ -22,25 +22,25 @@ var noTag pgconn.CommandTag
 // transactionControl lets a script's own BEGIN, COMMIT and ROLLBACK mean inside the one transaction what they mean to
 // psql -1, without ending it. psql sends BEGIN before the script and COMMIT after it, and what the script does in between
 // ends that transaction; here a savepoint stands where the block in question began, ROLLBACK goes back to it, and COMMIT
-// moves it forward. done means that the statement has been dealt with. compound says that it is not sent by itself: it is joined to
+// moves it forward. done means that the statement has been dealt with, rewound that something was taken back. compound says that it is not sent by itself: it is joined to
 // others, or prepared.
-func (r *run) transactionControl(ctx context.Context, infos []sqltext.Statement, compound bool) (done bool, err error) {
+func (r *run) transactionControl(ctx context.Context, infos []sqltext.Statement, compound bool) (done, rewound bool, err error) {
 	if compound {
 		for _, info := range infos {
 			switch info.Kind {
 			case sqltext.Begin, sqltext.Commit, sqltext.Rollback, sqltext.PrepareTransaction:
-				return true, &psql.Error{Pos: r.at, Message: `BEGIN, COMMIT and ROLLBACK that are joined to other statements or prepared cannot be carried out inside one transaction`,
+				return true, false, &psql.Error{Pos: r.at, Message: `BEGIN, COMMIT and ROLLBACK that are joined to other statements or prepared cannot be carried out inside one transaction`,
 					Remedy: "Set transaction to none."}
 			}
 		}
-		return false, nil
+		return false, false, nil
 	}
 	info := infos[0]
 	switch info.Kind {
 	case sqltext.Begin:
 		if r.inBlock {
 			r.notice(r.place() + "WARNING: there is already a transaction in progress")
-			return true, r.setModes(ctx, info) // as the server does
+			return true, false, r.setModes(ctx, info) // as the server does
 		}
 		r.inBlock = true
 		if info.Level != "" {
@@ -48,40 +48,40 @@ func (r *run) transactionControl(ctx context.Context, infos []sqltext.Statement,
 			info.Level = ""
 		}
 		if err := r.exec(ctx, movedBlock); err != nil {
-			return true, err
+			return true, false, err
 		}
-		return true, r.setModes(ctx, info)
+		return true, false, r.setModes(ctx, info)
 	case sqltext.SetTransaction:
 		if !r.inBlock {
 			r.notice(r.place() + "WARNING: SET TRANSACTION can only be used in transaction blocks")
-			return true, nil
+			return true, false, nil
 		}
-		return true, r.setModes(ctx, info)
+		return true, false, r.setModes(ctx, info)
 	case sqltext.Commit, sqltext.Rollback:
 		if !r.inBlock {
 			if info.Chain {
-				return true, outsideBlock(info.Command + " AND CHAIN")
+				return true, false, outsideBlock(info.Command + " AND CHAIN")
 			}
 			r.notice(r.place() + "WARNING: there is no transaction in progress")
-			return true, nil
+			return true, false, nil
 		}
 		r.inBlock = info.Chain
 		move := movedBlock
-		if info.Kind == sqltext.Rollback || r.session.TxStatus() == 'E' {
+		if rewound = info.Kind == sqltext.Rollback || r.session.TxStatus() == 'E'; rewound {
 			move = "ROLLBACK TO SAVEPOINT " + blockStart
 		}
 		if r.readOnly = r.readOnly && info.Chain; r.readOnly {
 			move += "; SET TRANSACTION READ ONLY"
 		}
-		return true, r.exec(ctx, move)
-	case sqltext.Savepoint:
+		return true, rewound, r.exec(ctx, move)
+	case sqltext.Savepoint, sqltext.RollbackTo:
 		if !r.inBlock {
-			return true, outsideBlock(info.Command)
+			return true, false, outsideBlock(info.Command)
 		}
 	case sqltext.PrepareTransaction:
-		return true, &psql.Error{Pos: r.at, Message: "PREPARE TRANSACTION would end the one transaction of the load", Remedy: "Set transaction to none."}
+		return true, false, &psql.Error{Pos: r.at, Message: "PREPARE TRANSACTION would end the one transaction of the load", Remedy: "Set transaction to none."}
 	}
-	return false, nil
+	return false, false, nil
 }
 
 // outsideBlock is the server's error for what needs a transaction block, where the script has none as psql -1 would see it.

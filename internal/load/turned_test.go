@@ -109,6 +109,7 @@ type turnedWay struct {
 	owner  bool
 	change func(o *Options)
 	locked bool // somebody else holds a lock for a while
+	verify bool // only what follows the rows
 }
 
 var turnedWays = []turnedWay{
@@ -123,6 +124,7 @@ var turnedWays = []turnedWay{
 	{name: "if not empty", change: func(o *Options) { o.IfNotEmpty = Keep }},
 	{name: "as written", change: func(o *Options) { o.Verbatim = true }},
 	{name: "watched", locked: true, change: func(o *Options) { o.LockTimeout = 20 * time.Second }},
+	{name: "what somebody else has put there", verify: true, change: func(*Options) {}},
 	{name: "rows of csv", change: func(o *Options) { o.Script, o.Rows = Script{}, turnedRows("csv") }},
 	{name: "rows of csv, owner", owner: true, change: func(o *Options) { o.Script, o.Rows = Script{}, turnedRows("csv") }},
 	{name: "something is missing", change: func(o *Options) {
@@ -165,7 +167,14 @@ func turnedLoad(t *testing.T, databaseURL string, way turnedWay, trace func(stri
 		defer func() { _ = holder.Close(ctx) }()
 		o.LockTimeout = 3 * time.Second
 	}
-	_, err = Run(ctx, o)
+	run := func(ctx context.Context, o Options) error {
+		_, err := Run(ctx, o)
+		return err
+	}
+	if way.verify {
+		run = Verify
+	}
+	err = run(ctx, o)
 	var pe *pgconn.PgError
 	if errors.As(err, &pe) && pe.Code != "42P01" || err != nil && way.name != "something is missing" {
 		t.Errorf("%s: %v", way.name, err)

@@ -15,6 +15,10 @@ import (
 // for the best order of their joins takes longer than all else.
 const planAsWritten = "SET LOCAL join_collapse_limit TO 1; SET LOCAL from_collapse_limit TO 1"
 
+// withoutLimits lifts the limits of a role's or database's statements for ours, which psql does not send.
+const withoutLimits = `SELECT pg_catalog.set_config(name, '0', true) FROM pg_catalog.pg_settings
+	WHERE name IN ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout') AND setting <> '0'`
+
 // verify makes the loaded tables ready for an application: statistics, foreign keys, sequences. Sequences come last because
 // no rollback takes them back.
 func (r *run) verify(ctx context.Context) error {
@@ -22,8 +26,15 @@ func (r *run) verify(ctx context.Context) error {
 		return err
 	}
 	if r.began {
-		if err := r.exec(ctx, planAsWritten); err != nil {
+		if err := r.change(ctx, planAsWritten+"; "+withoutLimits); err != nil {
 			return (&failure{err: err}).problem()
+		}
+		var xid int64
+		if err := r.session.Ask(ctx, "SELECT txid_current()", nil, []any{&xid}, nil); err != nil {
+			return (&failure{err: err}).problem()
+		}
+		if xid != r.session.XID() {
+			return r.endedByScript(ctx, true)
 		}
 	}
 	if err := firstError(r.settleNames(ctx), r.lookUpEmptied(ctx)); err != nil {
@@ -67,13 +78,13 @@ type reached struct {
 }
 
 func (r *run) reached(ctx context.Context) (reached, error) {
-	filled, err := catalog.FilledBy(ctx, r.session, append(r.tally.oids(), r.emptied.oids...), r.began, r.serverAtLeast(170000), r.session.Config().User)
+	filled, err := catalog.FilledBy(ctx, r.session, append(r.tally.oids(), r.known.emptied.oids...), r.began, r.serverAtLeast(170000), r.session.Config().User)
 	var all reached
 	size := map[string]int64{}
 	for _, f := range filled {
 		all.oids = append(all.oids, f.OID)
 		all.ownRole = f.OwnRole
-		if f.Analyze && !r.analyzed[f.OID] {
+		if f.Analyze && !r.known.analyzed[f.OID] {
 			all.analyze = append(all.analyze, f.Name)
 			size[f.Name] = r.tally.bytes(f.OID)
 		}

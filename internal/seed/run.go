@@ -57,7 +57,7 @@ func Main(ctx context.Context, p Process) problem.Code {
 	}
 	r := &run{
 		Settings: settings, version: version(p.Version), gateway: hostGateway(getenv(p.Environ), os.DirFS("/")), report: rep, stage: "starting",
-		runnerTemp: getenv(p.Environ)("RUNNER_TEMP"),
+		runnerTemp: getenv(p.Environ)("RUNNER_TEMP"), debug: getenv(p.Environ)("RUNNER_DEBUG") == "1",
 	}
 	for _, used := range settings.Used {
 		r.outcome.Settings = append(r.outcome.Settings, report.Fact{Name: used.Name, Value: used.Value})

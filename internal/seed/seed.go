@@ -31,6 +31,7 @@ type run struct {
 	report  *report.Report
 	outcome report.Outcome
 
+	debug      bool   // the runner logs for debugging
 	runnerTemp string // the folder that RUNNER_TEMP names; may be empty
 	made       bool   // this run has made the database that it loads into
 
@@ -433,6 +434,7 @@ func (r *run) loadOptions() load.Options {
 		Transaction:    load.Mode(r.Transaction),
 		Continue:       r.OnError == "continue",
 		Verbatim:       !r.Fast,
+		Explain:        r.Explain || r.debug,
 		Jobs:           r.Jobs,
 		Variables:      r.Variables,
 		IfNotEmpty:     load.IfNotEmpty(r.IfNotEmpty),

@@ -34,7 +34,8 @@ const (
 
 // traits is the one table of what errors mean: by state, else by class. What is in neither is the statement's own fault.
 var traits = map[string]trait{
-	"08":    transient, // connection exception
+	"08":    transient,     // connection exception
+	"25":    environmental, // invalid transaction state
 	"40":    environmental,
 	"40001": environmental | transient, // serialization failure
 	"40P01": environmental | transient, // deadlock detected
@@ -76,11 +77,9 @@ func Lost(err error) bool {
 	return errors.As(err, &lost)
 }
 
-// MayBeRow reports whether the error of a COPY may be that of a row: the server has sent it.
-func MayBeRow(err error) bool {
-	var pe *pgconn.PgError
-	return errors.As(err, &pe)
-}
+// MayBeRow reports whether the error of a COPY may be that of a row, or of the way that it went: the server has sent it, and it says
+// something of the statement.
+func MayBeRow(err error) bool { return State(err) != "" && !Environmental(err) }
 
 // State gives the server's code, "" if it is not the server that complained.
 func State(err error) string {
@@ -96,8 +95,8 @@ func mayStillStart(err error) bool {
 	if State(err) != "" {
 		return has(err, startingUp)
 	}
-	var clear *clearTextError
-	return !isTLS(err) && !isFinal(err) && !errors.As(err, &clear)
+	var inClear *clearTextError
+	return !isTLS(err) && !isFinal(err) && !errors.As(err, &inClear)
 }
 
 // isAnswer reports whether an error is one that the server has sent while it serves: it can be reached.

@@ -158,10 +158,10 @@ func connectProblem(config *pgx.ConnConfig, o Options, detoured bool, err error)
 		dns  *net.DNSError
 		last = lastAttempt(err)
 	)
-	var clear *clearTextError
+	var inClear *clearTextError
 	switch {
-	case errors.As(err, &clear):
-		p.What = "cannot connect: " + clear.Error()
+	case errors.As(err, &inClear):
+		p.What = "cannot connect: " + inClear.Error()
 		p.Remedy = "Ask for TLS with sslmode in database-url, or have the server ask in another way (scram-sha-256 in its pg_hba.conf). If the network between is " +
 			"to be trusted, add require_auth=password to database-url."
 	case isRefusedTLS(err):

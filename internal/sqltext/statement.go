@@ -33,6 +33,7 @@ const (
 	Anything Effect = iota // it may run code of anybody's
 	Nothing                // BEGIN, SAVEPOINT, SHOW: nothing that is known changes
 	Rows                   // constants for a relation; what else happens is the relation's affair
+	Numbered               // as Rows, and numbers are drawn from sequences; only who knows the relation can tell
 	Setting                // a setting of the session by which no row and no name means anything else
 	Session                // any other setting of the session
 	Sequence               // setval of constants
@@ -42,7 +43,7 @@ const (
 
 // Effects lists all effects.
 func Effects() []Effect {
-	return []Effect{Anything, Nothing, Rows, Setting, Session, Sequence, Empty, Rewind}
+	return []Effect{Anything, Nothing, Rows, Numbered, Setting, Session, Sequence, Empty, Rewind}
 }
 
 // Name is a possibly qualified name: its parts.

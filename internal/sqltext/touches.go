@@ -1,6 +1,9 @@
 package sqltext
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+)
 
 // Change is what a statement does to a table.
 type Change string
@@ -84,3 +87,9 @@ var shown = []string{"insert", "update", "delete", "merge", "with", "select", "v
 var noCall = []string{"as", "and", "or", "not", "in", "values", "where", "on", "using", "select", "from", "exists", "any", "all", "some", "over", "distinct",
 	"union", "except", "intersect", "when", "then", "else", "case", "array", "row", "conflict", "returning", "set", "by", "analyze", "explain", "with", "materialized",
 	"count", "min", "max", "sum", "coalesce", "lower", "upper", "now", "set_config", "setval", "setseed", "varchar", "char", "numeric", "timestamp"}
+
+// Mentions reports whether one of the words, in lower case, stands anywhere in the statement's text, in a string or comment too.
+func (s *Statement) Mentions(words ...string) bool {
+	text := bytes.ToLower(s.text[:min(len(s.text), readForTables)])
+	return slices.ContainsFunc(words, func(w string) bool { return bytes.Contains(text, []byte(w)) })
+}

@@ -1,0 +1,329 @@
+package catalog_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
+	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
+	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+)
+
+func TestMain(m *testing.M) { leaks.Main(pgtest.Tests{M: m}) }
+
+const schema = `
+CREATE SCHEMA app; CREATE SCHEMA "Other";
+CREATE TABLE app.parent (id serial PRIMARY KEY, name text UNIQUE, code uuid UNIQUE);
+CREATE TABLE app.child (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, parent int REFERENCES app.parent, code uuid CONSTRAINT "By code" REFERENCES app.parent (code) DEFERRABLE,
+	twice int GENERATED ALWAYS AS (parent * 2) STORED);
+COMMENT ON CONSTRAINT "By code" ON app.child IS 'it''s';
+CREATE INDEX child_half ON app.child (parent) WHERE parent > 0;
+CREATE TABLE "Other"."Far" (v numeric DEFAULT nextval(('app.far_seq'::text)::regclass), a int[], child int REFERENCES app.child);
+CREATE SEQUENCE app.far_seq INCREMENT -1 MAXVALUE 5 START 5;
+CREATE TYPE app.point AS (x int, y text); CREATE DOMAIN app.pt AS app.point;
+CREATE TABLE app.odd (p app.pt, ps app.point[], j jsonb);
+CREATE VIEW app.shown AS SELECT id, name FROM app.parent;
+CREATE TABLE app.part (id int) PARTITION BY LIST (id); CREATE TABLE app.part1 PARTITION OF app.part FOR VALUES IN (1);
+CREATE FUNCTION app.stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER stamp BEFORE INSERT ON app.child FOR EACH ROW EXECUTE FUNCTION app.stamp();
+CREATE RULE quiet AS ON DELETE TO app.odd DO INSTEAD NOTHING;
+INSERT INTO app.parent (name) VALUES ('a'), ('b');`
+
+// open gives a session with a database of the schema, whose search_path is app, and the names' oids.
+func open(t *testing.T) (s *session.Session, oid func(name string) uint32) {
+	t.Helper()
+	url := pgtest.Shared(t).NewDatabase(t)
+	pgtest.Exec(t, url, schema)
+	config, err := pgx.ParseConfig(url)
+	must(t, err)
+	config.RuntimeParams["search_path"] = "app"
+	s, err = session.Open(context.Background(), config, session.Options{})
+	must(t, err)
+	t.Cleanup(func() { s.Close(context.Background()) })
+	return s, func(name string) uint32 {
+		oids, err := catalog.Names(context.Background(), s, []string{name})
+		must(t, err)
+		if oids[0] == 0 {
+			t.Fatalf("there is no %s", name)
+		}
+		return oids[0]
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// is compares what values print as.
+func is(t *testing.T, got any, want string) {
+	t.Helper()
+	if text := fmt.Sprintf("%+v", got); text != want {
+		t.Errorf("got  %s\nwant %s", text, want)
+	}
+}
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	s, oid := open(t)
+	ctx := t.Context()
+	for _, begin := range []string{"", "BEGIN"} {
+		if begin != "" {
+			must(t, s.Exec(ctx, "BEGIN; SET LOCAL search_path = 'Other'"))
+		}
+		oids, err := catalog.Names(ctx, s, []string{"child", `"Far"`, `app.child`, `"child "`, "nowhere.child"})
+		must(t, err)
+		want := []uint32{oid("app.child"), 0, oid("app.child"), 0, 0}
+		if begin != "" {
+			want[0], want[1] = 0, oid(`"Other"."Far"`)
+		}
+		if !slices.Equal(oids, want) {
+			t.Errorf("%d, want %d", oids, want)
+		}
+	}
+	if s.TxStatus() != 'T' {
+		t.Errorf("state %c", s.TxStatus())
+	}
+}
+
+func TestVisible(t *testing.T) {
+	t.Parallel()
+	s, oid := open(t)
+	visible, err := catalog.Visible(t.Context(), s)
+	must(t, err)
+	if !visible[oid("child")] || visible[oid(`"Other"."Far"`)] {
+		t.Error("it is not the session's path that counts")
+	}
+}
+
+func TestRelations(t *testing.T) {
+	t.Parallel()
+	s, oid := open(t)
+	all, err := catalog.Relations(t.Context(), s, []string{"", "Other", "app", "", "Other"}, []string{"child", "Far", "shown", "missing", "child"}, sqltext.QuoteName)
+	must(t, err)
+	if all[3] != nil || all[4] != nil {
+		t.Errorf("%v %v", all[3], all[4])
+	}
+	child := *all[0]
+	if child.OID != oid("child") {
+		t.Error("it is another table")
+	}
+	child.OID = 0
+	is(t, child, "{OID:0 Kind:r Name:app.child Owner:postgres Owned:true Usage:true Instead:false Hidden:false MayInsert:true MayTruncate:true MayLock:true MayRead:true "+
+		"Columns:[id parent code twice] Written:[identity   generated] Insertable:[true true true true]}")
+	is(t, []string{all[1].Name, all[1].Kind, all[2].Name, all[2].Kind}, `["Other"."Far" r app.shown v]`)
+}
+
+func TestTables(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	all, err := catalog.Tables(t.Context(), s, 0)
+	must(t, err)
+	var names []string
+	for _, n := range all {
+		names = append(names, fmt.Sprintf("%s.%s %t", n.Schema, n.Name, n.View))
+	}
+	is(t, names, "[Other.Far false app.child false app.odd false app.parent false app.part false app.part1 false app.shown true]")
+	if few, err := catalog.Tables(t.Context(), s, 2); err != nil || len(few) != 2 {
+		t.Errorf("%v %v", few, err)
+	}
+}
+
+func TestQualifiedAndReadable(t *testing.T) {
+	t.Parallel()
+	s, oid := open(t)
+	names, err := catalog.Qualified(t.Context(), s, []uint32{oid(`"Other"."Far"`), oid("child"), 1})
+	must(t, err)
+	is(t, []string{names[oid(`"Other"."Far"`)], names[oid("child")]}, `["Other"."Far" app.child]`)
+	readable, err := catalog.Readable(t.Context(), s)
+	must(t, err)
+	if len(readable) != 6 || slices.Contains(readable, oid("shown")) {
+		t.Errorf("%d", readable)
+	}
+}
+
+func TestColumns(t *testing.T) {
+	t.Parallel()
+	s, oid := open(t)
+	columns, err := catalog.Columns(t.Context(), s, oid("odd"))
+	must(t, err)
+	if len(columns) != 3 || columns[0].Composite == 0 || columns[0].Type != "point" || !columns[1].Array || columns[1].OfComposite != columns[0].Composite || columns[2].Type != "jsonb" {
+		t.Fatalf("%+v", columns)
+	}
+	fields, err := catalog.Columns(t.Context(), s, columns[0].Composite)
+	must(t, err)
+	is(t, []string{fields[0].Name, fields[0].Category, fields[1].Name, fields[1].Type}, "[x N y text]")
+	child, err := catalog.Columns(t.Context(), s, oid("child"))
+	must(t, err)
+	if !child[3].Generated || child[1].Generated {
+		t.Errorf("%+v", child)
+	}
+}
+
+func TestCounters(t *testing.T) {
+	t.Parallel()
+	s, oid := open(t)
+	must(t, s.Exec(t.Context(), "BEGIN; INSERT INTO parent (name) VALUES ('x'), ('y'); UPDATE parent SET name = 'z' WHERE name = 'x'"))
+	counters, err := catalog.Counters(t.Context(), s, []uint32{oid("parent")})
+	must(t, err)
+	is(t, counters[0].Inserted*10+counters[0].Changed, "21")
+}
+
+func TestMaySet(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	if strings.HasPrefix(s.Parameter("server_version"), "14") {
+		t.Skip("PostgreSQL 14 grants no parameters")
+	}
+	may, err := catalog.MaySet(t.Context(), s, "session_replication_role")
+	if err != nil || !may {
+		t.Errorf("%t %v", may, err)
+	}
+}
+
+func TestForeignKeys(t *testing.T) {
+	t.Parallel()
+	s, oid := open(t)
+	keys, err := catalog.ForeignKeys(t.Context(), s, []uint32{oid("child")})
+	must(t, err)
+	var got []string
+	for _, k := range keys {
+		got = append(got, fmt.Sprint(k.Name, " ", k.Table, " ", k.Parent, k.From, k.To, k.Equal, k.Hidden, k.Full))
+	}
+	is(t, strings.Join(got, "; "), `"By code" ONLY app.child ONLY app.parent[code] [code] [OPERATOR(pg_catalog.=)] false false; `+
+		`"Far_child_fkey" ONLY "Other"."Far" ONLY app.child[child] [id] [OPERATOR(pg_catalog.=)] false false; child_parent_fkey ONLY app.child ONLY app.parent[parent] [id] [OPERATOR(pg_catalog.=)] false false`)
+	named, err := catalog.ForeignKeyNamed(t.Context(), s, "app.child", `"By code"`)
+	if err != nil || len(named) != 1 || named[0].Name != `"By code"` {
+		t.Errorf("%v %v", named, err)
+	}
+}
+
+func TestHasConstraint(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	for name, want := range map[string]bool{`"By code"`: true, "child_pkey": true, "by code": false} {
+		if has, err := catalog.HasConstraint(t.Context(), s, "app.child", name); err != nil || has != want {
+			t.Errorf("%s: %t %v", name, has, err)
+		}
+	}
+}
+
+func TestReferences(t *testing.T) {
+	t.Parallel()
+	s, oid := open(t)
+	oids := []uint32{oid("child"), oid("parent")}
+	all, err := catalog.References(t.Context(), s, oids)
+	must(t, err)
+	if len(all) != 2 || all[0].Child != oids[0] || all[0].Parent != oids[1] || !strings.HasSuffix(all[0].Name, " of app.child") {
+		t.Errorf("%+v", all)
+	}
+	firm, err := catalog.FirmReferences(t.Context(), s, oids)
+	if err != nil || len(firm) != 0 { // a superuser has every owner's rights
+		t.Errorf("%+v %v", firm, err)
+	}
+	not, err := catalog.NotTruncated(t.Context(), s, append(oids, oid("shown"), oid("odd")))
+	must(t, err)
+	slices.Sort(not)
+	want := []uint32{oid("child"), oid("shown")}
+	slices.Sort(want)
+	if !slices.Equal(not, want) {
+		t.Errorf("%d, want %d", not, want)
+	}
+}
+
+func TestPlainKeys(t *testing.T) {
+	t.Parallel()
+	s, oid := open(t)
+	keys, err := catalog.PlainKeys(t.Context(), s)
+	must(t, err)
+	var got []string
+	for _, k := range keys {
+		got = append(got, fmt.Sprint(k.Table == oid("child"), " ", k.Column, " ", k.ParentName, " ", k.ParentColumnQ))
+	}
+	slices.Sort(got)
+	is(t, got, "[false child app.child id true code app.parent code true parent app.parent id]")
+}
+
+func TestEmptiedBy(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	must(t, s.Exec(t.Context(), "ANALYZE"))
+	all, err := catalog.EmptiedBy(t.Context(), s, []string{"parent", "missing"})
+	must(t, err)
+	var names []string
+	for _, e := range all {
+		names = append(names, e.Name)
+	}
+	is(t, names, `["Other"."Far" app.child app.parent]`)
+}
+
+func TestFilledBy(t *testing.T) {
+	t.Parallel()
+	s, oid := open(t)
+	must(t, s.Exec(t.Context(), "BEGIN; INSERT INTO part VALUES (1)"))
+	filled, err := catalog.FilledBy(t.Context(), s, []uint32{oid("shown")}, true, false, "postgres")
+	must(t, err)
+	var got []string
+	for _, f := range filled {
+		got = append(got, fmt.Sprint(f.Name, " ", f.Analyze, f.OwnRole))
+	}
+	is(t, got, "[app.parent true true app.part false true app.part1 true true]")
+}
+
+func TestSequences(t *testing.T) {
+	t.Parallel()
+	s, oid := open(t)
+	all, err := catalog.SequencesOf(t.Context(), s, []uint32{oid("parent"), oid("child"), oid(`"Other"."Far"`)})
+	must(t, err)
+	var got []string
+	for _, q := range all {
+		got = append(got, fmt.Sprintf("%s %d %d %t %s.%s %t", q.Name, q.Increment, q.Start, q.Allowed, q.Feeds[0].TableName, q.Feeds[0].Column, q.Feeds[0].Numeric))
+	}
+	is(t, strings.Join(got, "; "), `app.child_id_seq 1 1 true app.child.id false; app.far_seq -1 5 true "Other"."Far".v true; app.parent_id_seq 1 1 true app.parent.id false`)
+	states, err := catalog.States(t.Context(), s, []string{"app.far_seq", "app.parent_id_seq"}, []string{"NULL::bigint", "(SELECT max(id) FROM app.parent)::bigint"})
+	must(t, err)
+	if states[0].Far != nil || states[0].Last != 5 || states[0].Called || states[1].Far == nil || *states[1].Far != 2 || !states[1].Called {
+		t.Errorf("%+v", states)
+	}
+}
+
+func TestObstacles(t *testing.T) {
+	t.Parallel()
+	s, oid := open(t)
+	show := func(table string, truncated, changed bool) string {
+		all, err := catalog.Obstacles(t.Context(), s, oid(table), truncated, changed)
+		must(t, err)
+		var got []string
+		for _, o := range all {
+			got = append(got, strings.TrimSpace(fmt.Sprint(o.Kind, " ", o.Table, " ", o.Name, " ", o.Comment)))
+		}
+		return strings.Join(got, "; ")
+	}
+	is(t, show("child", false, false), `key app.child "By code" 'it''s'; key app.child child_parent_fkey; trigger app.child stamp`)
+	is(t, show("child", false, true), `key "Other"."Far" "Far_child_fkey"; key app.child "By code" 'it''s'; key app.child child_parent_fkey; trigger app.child stamp`)
+	is(t, show("child", true, false), "")
+	is(t, show("odd", false, false), "rule app.odd quiet")
+}
+
+func TestDroppableIndexes(t *testing.T) {
+	t.Parallel()
+	s, oid := open(t)
+	if all, err := catalog.DroppableIndexes(t.Context(), s, []string{"app.child_half"}, oid("child")); err != nil || len(all) != 0 {
+		t.Errorf("%+v %v", all, err) // a deferred check of the table may wait for the commit
+	}
+	must(t, s.Exec(t.Context(), "SET session_replication_role = replica"))
+	all, err := catalog.DroppableIndexes(t.Context(), s, []string{"app.child_pkey", "app.child_half"}, oid("child"))
+	must(t, err)
+	if len(all) != 1 || all[0].Drop != "DROP INDEX app.child_half" || !strings.Contains(all[0].Create, "CREATE INDEX child_half ON app.child USING btree (parent) WHERE (parent > 0)") {
+		t.Errorf("%+v", all) // a key refers to the other one
+	}
+}

@@ -1,0 +1,465 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+	"github.com/fabricate-seed/fabricate-seed/internal/psql"
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+	"github.com/fabricate-seed/fabricate-seed/internal/strategy"
+)
+
+// statement is a statement of a script on its way to the server, whatever has made it: a semicolon, a meta-command, \copy, a row
+// of \gexec, or a second try.
+type statement struct {
+	at       psql.Position
+	text     []byte
+	compound bool            // the text may hold several statements
+	source   *psql.Statement // nil for \copy and rows of \gexec
+	script   *psql.Script
+	rows     func() (*psql.CopyReader, error) // that follow a COPY
+	locate   func(int) psql.Position
+
+	parsed []sqltext.Statement
+	effect sqltext.Effect // of all of it, as far as the tables are known
+	plan   *tablePlan     // of the one table that it fills, nil if it is not known
+	f      *failure
+}
+
+// only gives the statement if it is the only one in its text.
+func (s *statement) only() *sqltext.Statement {
+	if len(s.parsed) == 1 {
+		return &s.parsed[0]
+	}
+	return nil
+}
+
+// send gives what a meta-command wants of the statement, nil if a semicolon has ended it.
+func (s *statement) send() *psql.Send {
+	if s.source == nil {
+		return nil
+	}
+	return s.source.Send
+}
+
+// stage is a part of every statement's way. done ends the way, and so does a failure.
+type stage struct {
+	name string
+	do   func(*run, context.Context, *statement) (done bool, f *failure)
+}
+
+// road is the way that every statement takes. There is no other: what is not sent here is not sent.
+func road() []stage {
+	return []stage{
+		{"leave it for another reading of the script", (*run).pass},
+		{"refuse what is never done for a script from outside", (*run).refuse},
+		{"wait for what was sent before", (*run).await},
+		{"take out of the way what the replica role would", (*run).makeWay},
+		{"see what it may change", (*run).learn},
+		{"send it with others as rows of a COPY", (*run).gather},
+		{"read it to its end", (*run).complete},
+		{"wait for other connections", (*run).settleCopies},
+		{"find what will not be there afterwards", (*run).settleKnown},
+		{"send it without waiting", (*run).post},
+		{"send it", (*run).deliver},
+	}
+}
+
+// execute has a statement take the road.
+func (r *run) execute(ctx context.Context, s *statement) *failure {
+	r.read(s)
+	for _, stage := range road() {
+		if done, f := stage.do(r, ctx, s); done || f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// read reads the statement's text.
+func (r *run) read(s *statement) {
+	s.parsed = r.parse(s.text, s.compound)
+	s.f = &failure{at: s.at, text: s.text, locate: s.locate}
+	s.effect = s.parsed[0].Effect
+	for _, p := range s.parsed[1:] {
+		if p.Effect != s.effect { // of different effects the one that keeps least
+			s.effect = sqltext.Anything
+		}
+	}
+	if send := s.send(); send != nil && send.Bind != nil { // parameters, or a statement that was prepared before
+		s.effect = sqltext.Anything
+	}
+}
+
+// parse reads the statements in text.
+func (r *run) parse(text []byte, compound bool) []sqltext.Statement {
+	all := sqltext.Parse(r.readable(text), sqltext.Options{Escapes: r.escapes(), Compound: compound})
+	for _, s := range all {
+		r.unguarded = r.unguarded || s.Unguarded
+	}
+	return all
+}
+
+func (r *run) refuse(_ context.Context, s *statement) (bool, *failure) {
+	if refused := sqltext.Refuse(r.readable(s.text), s.parsed, r.escapes()); refused != nil {
+		s.f.err, s.f.refused = &psql.Error{Refused: true, Message: refused.Message, Remedy: refused.Remedy}, true
+		return true, s.f
+	}
+	return false, nil
+}
+
+// await awaits the answers to what was posted, unless the statement may go without them.
+func (r *run) await(ctx context.Context, s *statement) (bool, *failure) {
+	if r.mayPost(s) {
+		return false, nil
+	}
+	return false, r.answered(ctx)
+}
+
+// learn finds what the statement may change besides the rows that it brings: that is certain only of a table that is known.
+func (r *run) learn(ctx context.Context, s *statement) (bool, *failure) {
+	one := s.only()
+	if one == nil || len(one.Relations) != 1 || s.effect != sqltext.Rows && (one.Insert == nil || one.Insert.Rows == 0 || s.send() != nil) {
+		return false, nil
+	}
+	if !r.fast() {
+		return false, nil // nothing is believed that rows could make untrue
+	}
+	if one.Insert != nil && !r.worthKnowing(s, one) {
+		s.effect = sqltext.Anything
+		return false, nil
+	}
+	plan, err := r.plan(ctx, one.Relations[0])
+	if err != nil {
+		return true, r.fail(s, err)
+	}
+	s.plan = plan
+	if s.effect != sqltext.Rows {
+		return false, nil
+	}
+	s.effect = sqltext.Anything
+	if plan == nil {
+		return false, nil
+	}
+	var columns []string
+	given := 0
+	switch {
+	case one.Insert != nil && one.Insert.Default: // any column may take its default
+		columns = []string{}
+	case one.Insert != nil:
+		columns, given = one.Insert.Columns, sqltext.CountValues(r.readable(s.text)[s.firstRow(one):])
+	default:
+		columns = one.Copy.Columns
+	}
+	switch inert, draws := strategy.Inert(&plan.Table, columns, given); {
+	case inert:
+		s.effect = sqltext.Rows
+	case draws:
+		s.effect = sqltext.Numbered
+	}
+	return false, nil
+}
+
+// firstRow gives the offset of an INSERT's first row.
+func (s *statement) firstRow(one *sqltext.Statement) int {
+	if one.Insert.Rows > 0 {
+		return one.Insert.Rows
+	}
+	return max(0, bytes.IndexByte(bytes.ToLower(s.text), '('))
+}
+
+// seldom is how often plans may have been forgotten while small INSERTs are still worth asking the catalog about their table.
+const seldom = 20
+
+// worthKnowing reports whether the catalog is to be asked about the table of an INSERT, and counts INSERTs.
+func (r *run) worthKnowing(s *statement, one *sqltext.Statement) bool {
+	table := one.Relations[0].String()
+	if table != r.insertsInto {
+		r.insertsInto, r.insertsSeen = table, 0
+	}
+	r.insertsSeen++
+	_, known := r.known.plans[table]
+	_, foreknown := r.known.foreknown[table]
+	return known || foreknown || r.known.forgotten < seldom || !r.few(s)
+}
+
+// few reports whether an INSERT is too small for another way to be worth its while.
+func (r *run) few(s *statement) bool {
+	return len(s.text) < r.o.thresholds.largeInsert && r.insertsSeen < r.o.thresholds.manyInserts && r.o.Jobs <= 1
+}
+
+// complete reads the rest of a statement that was given in part.
+func (r *run) complete(ctx context.Context, s *statement) (bool, *failure) {
+	if s.source == nil || !s.source.More {
+		return false, nil
+	}
+	whole, err := s.script.Rest(s.source)
+	if err != nil {
+		return true, &failure{at: s.at, err: err, refused: true}
+	}
+	s.source, s.text, s.locate = whole, whole.Text, whole.Locate
+	r.read(s)
+	if done, f := r.refuse(ctx, s); done {
+		return done, f
+	}
+	if s.effect == sqltext.Rows {
+		s.effect = sqltext.Anything // larger than anybody looks at
+	}
+	return false, nil
+}
+
+// settleKnown readies what will not be known, or not be possible, after the statement: what names mean, and indexes that are to be
+// filled.
+func (r *run) settleKnown(ctx context.Context, s *statement) (bool, *failure) {
+	leaves := s.effect == sqltext.Rows && s.plan != nil && s.plan.replica && (!s.plan.off || s.parsed[0].Copy != nil)
+	if len(r.off) > 0 && !leaves {
+		if err := r.rebuild(ctx); err != nil {
+			return true, r.fail(s, r.refused(err))
+		}
+	}
+	if r.session.TxStatus() != 'E' && !r.known.keeps(s.effect, namesBelief) && (len(r.tally.asked) > 0 || len(r.known.emptied.names) > 0) {
+		if f := r.answered(ctx); f != nil {
+			return true, f
+		}
+		if err := firstError(r.settleNames(ctx), r.lookUpEmptied(ctx)); err != nil {
+			return true, r.fail(s, err)
+		}
+	}
+	if one := s.only(); one != nil && one.Kind == sqltext.Truncate && !one.Only && !r.o.Continue { // with Continue it may have failed
+		for _, name := range one.Relations {
+			r.known.emptied.names = append(r.known.emptied.names, name.String())
+		}
+	}
+	return false, nil
+}
+
+// deliver sends the statement and handles its answer.
+func (r *run) deliver(ctx context.Context, s *statement) (bool, *failure) {
+	if f := r.answered(ctx); f != nil {
+		return true, f
+	}
+	if c := s.parsed[0].Copy; c != nil && c.File != "" && c.From && len(s.parsed) == 1 && s.script != nil {
+		// A file of the server's, if the archive holds one of that name, is read here instead.
+		s.text = []byte(string(s.text[:c.FileAt.At]) + "STDIN" + string(s.text[c.FileAt.End:]))
+		file, at := c.File, s.at
+		s.rows = func() (*psql.CopyReader, error) { return s.script.CopyFile(at, file) }
+	}
+	return true, r.implicit(ctx, s, func() *failure {
+		if r.began {
+			done, rewound, err := r.transactionControl(ctx, s.parsed, len(s.parsed) > 1 || s.compound && s.source != nil || s.send() != nil && s.send().Kind == psql.SendParse)
+			if done || err != nil {
+				if rewound {
+					r.rewind()
+				}
+				s.f.err = err
+				return r.outcome(s.f, pgconn.CommandTag{})
+			}
+		}
+		if one := s.only(); one != nil && one.Role != nil && s.send() == nil {
+			if done, f := r.replicationRole(ctx, s, one.Role); done {
+				r.known.after(sqltext.Session)
+				return f
+			}
+		}
+		var f *failure
+		if send := s.send(); send != nil && (send.Kind != psql.SendG || send.Bind != nil) {
+			f = r.sendFor(ctx, s)
+		} else {
+			f = r.query(ctx, s)
+		}
+		return f
+	})
+}
+
+// sent is called when the answer to a statement is there: what may have become untrue is forgotten, and in the one transaction it
+// is seen whether that is still open.
+func (r *run) sent(ctx context.Context, s *statement) error {
+	r.known.after(s.effect)
+	if s.effect == sqltext.Anything {
+		r.way.lookAgain()
+	}
+	for _, one := range s.parsed {
+		if one.Effect == sqltext.Rewind {
+			r.rewind()
+		}
+	}
+	return r.stillOne(ctx, s.parsed)
+}
+
+// rewind is called when something was taken back.
+func (r *run) rewind() {
+	r.known.after(sqltext.Rewind)
+	r.way.rolledBack()
+}
+
+// stillOne reports that a statement has ended the one transaction of the load, by the state that the server tells and by the
+// commands that it has completed: one that commits and begins again ends in the same state.
+func (r *run) stillOne(ctx context.Context, parsed []sqltext.Statement) error {
+	if !r.began || r.session.IsClosed() {
+		return nil
+	}
+	back := 0
+	for _, s := range parsed {
+		if s.Kind == sqltext.RollbackTo {
+			back++
+		}
+	}
+	committed, ended := false, r.session.TxStatus() == 'I'
+	for _, command := range r.session.Last().Commands {
+		switch command {
+		case "COMMIT":
+			committed, ended = true, true
+		case "ROLLBACK":
+			if back--; back < 0 {
+				ended = true
+			}
+		}
+	}
+	if !ended {
+		return nil
+	}
+	return r.endedByScript(ctx, committed)
+}
+
+// endedByScript says what became of the one transaction, which the script has ended.
+func (r *run) endedByScript(ctx context.Context, committed bool) error {
+	r.began = false
+	if r.session.TxStatus() != 'I' {
+		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
+		defer cancel()
+		_ = r.exec(short, "ROLLBACK")
+	}
+	what := "it was rolled back, and statements after that may have been committed"
+	if committed {
+		what = "what came before was committed and stays"
+	}
+	r.broken = &problem.Error{Code: problem.Database, Where: r.at.String(), What: "the script has ended the one transaction of the load: " + what, State: problem.Partly,
+		Remedy: "Look at the tables. Take out of the script what ends its transaction, or set transaction to none."}
+	return r.broken
+}
+
+// fail gives the failure of a statement by an error of ours or of the server's.
+func (r *run) fail(s *statement, err error) *failure {
+	var before *failedBefore
+	if errors.As(err, &before) {
+		return before.f
+	}
+	s.f.err = err
+	return s.f
+}
+
+// query sends a statement and counts what it loads. It gives nil when all went well.
+func (r *run) query(ctx context.Context, s *statement) *failure {
+	start := time.Now()
+	size := int64(len(s.text))
+	var tags []pgconn.CommandTag
+	rows, f, infos := s.rows, s.f, s.parsed
+	if given := rows; infos[0].Copy != nil && infos[0].Copy.Binary {
+		rows = func() (*psql.CopyReader, error) {
+			reader, err := given()
+			if reader != nil {
+				reader.SetBinary()
+			}
+			return reader, err
+		}
+	}
+	ahead, err := r.ahead(ctx, s, rows)
+	var open *psql.CopyReader
+	var recoded *recoder
+	switch {
+	case err != nil:
+		return r.outcome(r.fail(s, err), pgconn.CommandTag{})
+	case ahead != nil && !r.began:
+		tag, out := ahead.sendAlone(ctx, r, s) // collect sees to what is known
+		if out == nil {
+			out = f
+		}
+		return r.outcome(out, tag)
+	case ahead == nil && infos[0].Copy != nil: // its rows may need, through a trigger say, what is under way over other connections
+		if out := r.join(ctx); out != nil {
+			return out
+		}
+	case ahead != nil:
+		open = ahead.rows
+		if err = r.beforeRows(ctx, infos[0].Relations[0], ahead.plan, ahead.decision); err == nil {
+			recoded, err = r.recode(ctx, infos[0], ahead)
+		}
+		if err != nil {
+			_ = open.Close()
+			f.err = err
+			return f
+		}
+	}
+	if recoded != nil {
+		var tag pgconn.CommandTag
+		tag, err = r.sendRecoded(ctx, s.text, recoded)
+		tags = append(tags, tag)
+	} else {
+		err = r.session.Do(ctx, s.text, session.Handlers{CopyIn: func() (io.Reader, error) {
+			if ahead != nil {
+				return ahead.all, nil
+			}
+			if open != nil {
+				_ = open.Close()
+			}
+			var err error
+			if open, err = rows(); err != nil {
+				open = nil
+				return nil, err
+			}
+			if open == nil {
+				return strings.NewReader(""), nil
+			}
+			return watched{open, r.progress}, nil
+		}, Done: func(tag pgconn.CommandTag) { tags = append(tags, tag) }})
+	}
+	if ended := r.sent(ctx, s); ended != nil {
+		err = ended
+	}
+	if open != nil {
+		f.rows = open
+		if cerr := open.Close(); err == nil {
+			err = cerr
+		}
+		size += open.Bytes()
+	}
+	for i, tag := range tags {
+		if i < len(infos) && len(infos[i].Relations) == 1 && (infos[i].Kind == sqltext.Insert || infos[i].Kind == sqltext.Copy) && err == nil {
+			r.tally.count(infos[i].Relations[0], tag.RowsAffected(), size, time.Since(start))
+			size, start = 0, time.Now()
+		}
+	}
+	f.err = err
+	var last pgconn.CommandTag
+	if len(tags) > 0 {
+		last = tags[len(tags)-1]
+	}
+	return r.outcome(f, last)
+}
+
+// decide says how a table's rows go. Where that is asked for, it is explained, once all is known that it depends on.
+func (r *run) decide(plan *tablePlan, s strategy.Situation, final bool) strategy.Decision {
+	s.Single, s.Drawn, s.Jobs = r.o.Transaction != None, r.known.drawn, r.o.Jobs
+	d := strategy.Decide(&plan.Table, s)
+	if final || d.Rows == strategy.AsWritten {
+		r.tellWay(plan, d.String())
+	}
+	return d
+}
+
+// tellWay explains how a table's rows go, where that is asked for and has not been said.
+func (r *run) tellWay(plan *tablePlan, way string) {
+	if r.o.Explain && r.explained[plan.oid] != way {
+		r.explained[plan.oid] = way
+		r.notice(fmt.Sprintf("%s: %s", plan.name, way))
+	}
+}

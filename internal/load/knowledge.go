@@ -1,0 +1,91 @@
+package load
+
+import "github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+
+// knowledge is what a load believes of the database and of its session. All of it is made from the catalog or by looking at what
+// passes by, and all of it is made anew when a statement may have made it untrue: after alone forgets.
+type knowledge struct {
+	single    bool                  // all is one transaction
+	plans     map[string]*tablePlan // by the name that the script gives a table, quoted
+	foreknown map[string]*tablePlan // plans that were read along with others and not yet asked for
+	observed  seenKeys              // key values that have passed by
+	analyzed  map[uint32]bool       // tables that are, with all their rows so far
+	names     *tally                // what names mean
+	emptied   emptied               // what the script has truncated
+	settings  bool                  // the session is as it was when the other connections were told of it
+	drawn     bool                  // numbers may have been drawn from sequences
+	forgotten int                   // how often plans were
+}
+
+func newKnowledge(single bool, names *tally) *knowledge {
+	return &knowledge{single: single, names: names, plans: map[string]*tablePlan{}, foreknown: map[string]*tablePlan{}, analyzed: map[uint32]bool{}}
+}
+
+// belief is one thing that is known.
+type belief uint8
+
+// The beliefs.
+const (
+	plansBelief    belief = 1 << iota // what the catalog says of tables, and all settings on which their rows' way depends
+	observedBelief                    // which rows there are
+	namesBelief                       // what names mean
+	emptiedBelief                     // which tables were emptied
+	settingsBelief                    // what the session has set
+	undrawnBelief                     // that no numbers were drawn from sequences
+)
+
+// kept says which beliefs outlive a statement, by its effect. The list is closed: an effect that is not here keeps nothing.
+var kept = map[sqltext.Effect]belief{
+	sqltext.Nothing:  plansBelief | observedBelief | namesBelief | emptiedBelief | settingsBelief | undrawnBelief,
+	sqltext.Rows:     plansBelief | observedBelief | namesBelief | emptiedBelief | settingsBelief | undrawnBelief,
+	sqltext.Numbered: plansBelief | observedBelief | namesBelief | emptiedBelief | settingsBelief,
+	sqltext.Setting:  plansBelief | observedBelief | namesBelief | emptiedBelief | undrawnBelief,
+	sqltext.Session:  observedBelief | emptiedBelief | undrawnBelief,
+	sqltext.Sequence: plansBelief | observedBelief | namesBelief | emptiedBelief | settingsBelief | undrawnBelief, // done again it sets the same
+	sqltext.Empty:    namesBelief | emptiedBelief,
+	sqltext.Rewind:   undrawnBelief, // sequences are not taken back
+	sqltext.Anything: emptiedBelief,
+	ours:             observedBelief | namesBelief | emptiedBelief | settingsBelief | undrawnBelief,
+}
+
+// ours is the effect of changes that this package makes to tables, and takes back: what the catalog says is another, and nothing else.
+const ours sqltext.Effect = 100
+
+// keeps reports whether all of some beliefs outlive a statement.
+func (k *knowledge) keeps(e sqltext.Effect, b belief) bool { return k.kept(e)&b == b }
+
+func (k *knowledge) kept(e sqltext.Effect) belief {
+	all := kept[e]
+	if !k.single && (e == sqltext.Rows || e == sqltext.Numbered) {
+		all &^= observedBelief // no counter of the server's says later whose rows they were
+	}
+	return all
+}
+
+// after forgets what may be true no longer after a statement. No other function does.
+func (k *knowledge) after(e sqltext.Effect) {
+	all := k.kept(e)
+	if all&plansBelief == 0 {
+		if len(k.plans)+len(k.foreknown) > 0 {
+			k.forgotten++
+		}
+		clear(k.plans)
+		clear(k.foreknown)
+	}
+	if all&observedBelief == 0 {
+		k.observed = seenKeys{}
+		clear(k.analyzed)
+	}
+	if all&namesBelief == 0 {
+		k.names.forgetNames()
+	}
+	if all&emptiedBelief == 0 {
+		k.emptied = emptied{}
+	}
+	if all&settingsBelief == 0 {
+		k.settings = false
+	}
+	if all&undrawnBelief == 0 {
+		k.drawn = true
+	}
+}

@@ -55,7 +55,7 @@ func (b *bench) cache(ctx context.Context, task time.Duration, size string, runs
 // table gives the times.
 func (c *cached) table() table {
 	t := table{
-		title: fmt.Sprintf("From start to loaded, with a task of %s, %s rows, %s", c.task, thousands(c.rows), medians(len(c.hit.seconds))),
+		title: fmt.Sprintf("From start to loaded, with a task of %g s, %s rows, %s", c.task.Seconds(), thousands(c.rows), medians(len(c.hit.seconds))),
 		cells: [][]string{{"way", "median", "min to max", "times as fast"}},
 	}
 	for _, m := range []measured{c.miss, c.hit} {

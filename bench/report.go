@@ -254,7 +254,7 @@ func (r report) promises() []promise {
 	}
 	if r.cached != nil {
 		saved := r.cached.miss.median() - r.cached.hit.median()
-		all = append(all, promise{"what is found in a cache saves the whole task", fmt.Sprintf("%.1f s of %s", saved, r.cached.task), saved >= r.cached.task.Seconds()})
+		all = append(all, promise{"what is found in a cache saves the whole task", fmt.Sprintf("%.1f s of %g s", saved, r.cached.task.Seconds()), saved >= r.cached.task.Seconds()})
 	}
 	if ours := r.largest(); ours.memory > 0 {
 		all = append(all, promise{"peak memory under 64 MiB at any size", mebibytes(ours.memory), ours.memory < memoryLimit})

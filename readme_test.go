@@ -174,7 +174,7 @@ func TestMapOfTests(t *testing.T) {
 	}
 	all := " " + strings.Join(rows, " ") + " "
 	for _, name := range strings.Fields(all) {
-		if _, err := os.Stat(name); err != nil && !strings.Contains("make e2e examples", name) {
+		if _, err := os.Stat(name); err != nil && name != "make" {
 			t.Errorf("the map names %s, which is not there", name)
 		}
 	}

@@ -58,7 +58,7 @@ logfile = %s
 %s
 `, s.port, port, users, filepath.Join(dir, "log"), settings),
 		} {
-			if err := os.WriteFile(path, []byte(text), 0o644); err != nil { //nolint:gosec // in a folder that its reader alone can enter
+			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 				t.Fatalf("%v", err)
 			}
 		}

@@ -308,7 +308,7 @@ const firstPort, lastPort = 15000, 32000
 func freePort(ctx context.Context) (int, error) {
 	var failed error
 	for range 100 {
-		port := firstPort + mathrand.IntN(lastPort-firstPort)
+		port := firstPort + mathrand.IntN(lastPort-firstPort) //nolint:gosec // no secret
 		var lc net.ListenConfig
 		l, err := lc.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err == nil {

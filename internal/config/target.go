@@ -9,7 +9,9 @@ import (
 
 // setTarget reads the connection string, as whatever tool wrote it.
 func setTarget(s *Settings, v string) error {
-	s.targetText = v
+	if !literal(v) { // which is no secret, and part of the words about it
+		s.targetText = v
+	}
 	target, err := conninfo.Parse(v, s.getenv)
 	s.secrets = append(s.secrets, target.Secrets...)
 	if err != nil {

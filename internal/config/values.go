@@ -249,7 +249,7 @@ func setConnection(s *Settings, v string) error {
 		}
 	}
 	s.warnOfKeys("connection", keys, "host", "port", "database_name", "username", "password", "tls")
-	if s.unreachable(host) {
+	if thisMachine(host) {
 		s.Warnings = append(s.Warnings, "connection "+notFromHere)
 	}
 	return nil
@@ -284,13 +284,11 @@ func scalars(v any) (all []string) {
 const notFromHere = "names this machine: Fabricate connects to it from its own servers, where that is another one. Give an address that " +
 	"can be reached from there"
 
-// unreachable says whether a host is this machine alone, which Fabricate is not on.
-func (s *Settings) unreachable(host string) bool {
-	api, err := url.Parse(s.APIURL)
+// thisMachine says whether a host is the machine that it is asked for on, which Fabricate's servers are not.
+func thisMachine(host string) bool {
 	ip, _ := netip.ParseAddr(host)
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	return (err != nil || !loopback(api.Hostname())) &&
-		(loopback(host) || ip.IsUnspecified() || strings.HasSuffix(host, ".localhost") || host == "host.docker.internal" || strings.HasPrefix(host, "/"))
+	return loopback(host) || ip.IsUnspecified() || strings.HasSuffix(host, ".localhost") || host == "host.docker.internal" || strings.HasPrefix(host, "/")
 }
 
 // connectionString refuses what belongs in database-url, and says how it is written here.
@@ -301,7 +299,7 @@ func (s *Settings) connectionString(v string) error {
 	object, more := connectionObject("db.example.com", 5432, "…", "…", true), ""
 	if c := target.Config; err == nil {
 		object = connectionObject(c.Host, c.Port, c.Database, c.User, c.TLSConfig != nil)
-		if s.unreachable(c.Host) {
+		if thisMachine(c.Host) {
 			more = "; it " + notFromHere
 		}
 	}

@@ -107,7 +107,7 @@ func (r *reader) placeholder(text string) bool {
 	case expression.MatchString(text):
 		r.fault("holds a literal ${{ … }} or {{ … }}: nothing has put a value in its place. GitHub does so in a workflow's or an action's file only")
 	case variable.MatchString(text):
-		r.fault("holds the name of a variable, such as $DATABASE_URL: nothing has put its value in its place. In a workflow write ${{ secrets.NAME }}; a $ that is meant is written %24 in a URL")
+		r.fault("holds the name of a variable, such as $NAME: nothing has put its value in its place. In a workflow write ${{ secrets.NAME }}; a $ that is meant is written %24 in a URL")
 	case password.MatchString(text):
 		r.fault("holds a placeholder where the password belongs, such as [YOUR-PASSWORD] or ***: put the password there")
 	case strings.Trim(text, "*") == "":

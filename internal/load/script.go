@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -204,13 +206,23 @@ func (r *run) reconnect(ctx context.Context, c *psql.Connect) *failure {
 	config.OnNotice = nil
 	name := c.Database
 	if strings.Contains(name, "=") || strings.Contains(name, "://") {
-		parsed, err := pgconn.ParseConfig(name)
+		keys := connectionKeys(c.Database)
+		for _, key := range keys { // before it is parsed: some name files, which are read then
+			if !connectKeys[key] {
+				f.err = &psql.Error{Pos: c.Pos, Refused: true, Remedy: "Name the database alone.",
+					Message: fmt.Sprintf(`\connect with %s is never done for a script from outside`, key)}
+				return f
+			}
+		}
+		var o pgconn.ParseConfigOptions
+		o.ConnStringAllowedKeys = slices.Collect(maps.Keys(connectKeys)) // whatever this package has taken for keys
+		parsed, err := pgconn.ParseConfigWithOptions(name, o)
 		if err != nil {
 			f.err = &psql.Error{Pos: c.Pos, Message: `\connect: the connection string cannot be read`}
 			return f
 		}
 		name = parsed.Database
-		for _, key := range connectionKeys(c.Database) {
+		for _, key := range keys {
 			switch key {
 			case "dbname", "application_name":
 			case "user":
@@ -219,10 +231,6 @@ func (r *run) reconnect(ctx context.Context, c *psql.Connect) *failure {
 				c.Host = parsed.Host
 			case "port":
 				c.Port = strconv.Itoa(int(parsed.Port))
-			default:
-				f.err = &psql.Error{Pos: c.Pos, Refused: true, Remedy: "Name the database alone.",
-					Message: fmt.Sprintf(`\connect with %s is never done for a script from outside`, key)}
-				return f
 			}
 		}
 	}
@@ -256,6 +264,9 @@ func (r *run) reconnect(ctx context.Context, c *psql.Connect) *failure {
 	old.Close(ctx)
 	return nil
 }
+
+// connectKeys are what a connection string of a script's may say.
+var connectKeys = map[string]bool{"dbname": true, "application_name": true, "user": true, "host": true, "port": true}
 
 // connectionKeys gives the names of the parameters in a connection string.
 func connectionKeys(s string) (keys []string) {

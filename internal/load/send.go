@@ -26,13 +26,7 @@ func (r *run) sendFor(ctx context.Context, s *statement) *failure {
 			if send.Kind == psql.SendG {
 				return
 			}
-			row := make([][]byte, len(v))
-			for i, b := range v {
-				if b != nil {
-					row[i] = append([]byte{}, b...)
-				}
-			}
-			last.rows = append(last.rows, row)
+			last.keep(v)
 		},
 		Done: func(t pgconn.CommandTag) {
 			if last.ended { // a command that gives no rows
@@ -49,6 +43,10 @@ func (r *run) sendFor(ctx context.Context, s *statement) *failure {
 	}
 	if ended := r.sent(ctx, s); ended != nil {
 		f.err = ended
+	}
+	if f.err == nil && last.size > maxResult {
+		f.err, f.refused = tooLarge(send.Pos), true
+		return r.outcome(f, last.tag)
 	}
 	if f.err == nil && last.given && send.Kind == psql.SendGset {
 		if err := r.gset(send, last); err != nil {
@@ -71,7 +69,36 @@ type resultSet struct {
 	ended bool
 	names []string
 	rows  [][][]byte
+	size  int // bytes of the rows; of no more than maxResult they are kept
 	tag   pgconn.CommandTag
+}
+
+// maxResult is how many bytes the result of a \gset or \gexec may have, with what it costs to hold it.
+const maxResult = 16 << 20
+
+// keep takes a row.
+func (s *resultSet) keep(values [][]byte) {
+	const cost = 64 // bytes of a value and of a row, beside what it holds
+	for _, v := range values {
+		s.size += cost + len(v)
+	}
+	if s.size += cost; s.size > maxResult {
+		s.rows = nil
+		return
+	}
+	row := make([][]byte, len(values))
+	for i, v := range values {
+		if v != nil {
+			row[i] = append([]byte{}, v...)
+		}
+	}
+	s.rows = append(s.rows, row)
+}
+
+// tooLarge is the error of a result beyond maxResult.
+func tooLarge(pos psql.Position) error {
+	return &psql.Error{Pos: pos, Refused: true, Message: fmt.Sprintf("the result is larger than %d MiB, which a \\gset or \\gexec may have at most", maxResult>>20),
+		Remedy: "Have the query give fewer rows, or run what it makes in a DO block."}
 }
 
 // gset makes variables of the one row of a result. Those that psql acts upon are left alone.

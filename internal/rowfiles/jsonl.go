@@ -14,8 +14,8 @@ import (
 type jsonRows struct {
 	in      *lines
 	columns []column
-	index   map[string]int
-	values  [][]byte // of the row in hand, raw; nil for none
+	index   map[string]int // of a column, by a key as it is written
+	values  [][]byte       // of the row in hand, raw; nil for none
 }
 
 func newJSONRows(name string, in io.Reader, columns []column) *jsonRows {
@@ -23,11 +23,17 @@ func newJSONRows(name string, in io.Reader, columns []column) *jsonRows {
 	return j
 }
 
+const (
+	maxKeys     = 1600         // of all lines of a file: no table has more columns
+	maxSpelling = 10 * maxKeys // ways to write keys, with escapes, that are remembered
+	maxNesting  = 6            // of lists: no array has more dimensions
+)
+
 // jsonKeys reads the keys of all lines, in the order of their first appearance.
 func jsonKeys(ctx context.Context, name string, in io.Reader) ([]string, error) {
 	l := newLines(name, in)
 	var keys []string
-	known := map[string]bool{}
+	known, written := map[string]bool{}, map[string]bool{}
 	for ctx.Err() == nil {
 		line, err := l.object()
 		if errors.Is(err, io.EOF) {
@@ -37,16 +43,25 @@ func jsonKeys(ctx context.Context, name string, in io.Reader) ([]string, error) 
 			return nil, err
 		}
 		if err := l.members(line, func(key, _ []byte) error {
-			if !known[string(key)] {
-				name, err := l.text(key)
-				if err != nil {
-					return err
-				}
-				known[string(key)] = true
-				if !slices.Contains(keys, string(name)) {
-					keys = append(keys, string(name))
-				}
+			if written[string(key)] {
+				return nil
 			}
+			name, err := l.text(key)
+			if err != nil {
+				return err
+			}
+			if len(written) == maxSpelling {
+				clear(written)
+			}
+			written[string(key)] = true
+			if known[string(name)] {
+				return nil
+			}
+			if len(keys) == maxKeys {
+				return l.fault("there are more than %d keys, and no table has as many columns", maxKeys)
+			}
+			known[string(name)] = true
+			keys = append(keys, string(name))
 			return nil
 		}); err != nil {
 			return nil, err
@@ -71,6 +86,9 @@ func (j *jsonRows) next(dst []byte) ([]byte, error) {
 			}
 			if i = j.column(string(name), at); i < 0 {
 				return j.in.fault("the key %q was not there when the file was read first", name)
+			}
+			if len(j.index) == maxSpelling {
+				clear(j.index)
 			}
 			j.index[string(key)] = i
 		}
@@ -181,7 +199,7 @@ func (l *lines) constant(raw []byte, t *columnType) ([]byte, error) {
 		return text, err
 	case t.json:
 	case raw[0] == '[' && t.element != nil:
-		return l.array(nil, raw, t.element)
+		return l.array(nil, raw, t.element, 1)
 	case raw[0] == '{' && t.hstore:
 		return l.hstore(raw)
 	case raw[0] == '{' && t.fields != nil:
@@ -196,8 +214,11 @@ func holdsJSON(text []byte) bool {
 	return len(inner) > 0 && (inner[0] == '{' || inner[0] == '[') && json.Valid(text)
 }
 
-// array appends a JSON list as an array constant.
-func (l *lines) array(dst, raw []byte, of *columnType) ([]byte, error) {
+// array appends a JSON list as an array constant. depth is how many lists it stands in, with itself.
+func (l *lines) array(dst, raw []byte, of *columnType, depth int) ([]byte, error) {
+	if depth > maxNesting {
+		return dst, l.fault("lists stand in one another more than %d deep, and no array has more dimensions", maxNesting)
+	}
 	dst = append(dst, '{')
 	rest := skipJSONSpace(raw[1:])
 	for first := true; len(rest) > 0 && rest[0] != ']'; first = false {
@@ -217,7 +238,7 @@ func (l *lines) array(dst, raw []byte, of *columnType) ([]byte, error) {
 		case element[0] == 'n':
 			dst = append(dst, "NULL"...)
 		case element[0] == '[' && !of.json:
-			dst, err = l.array(dst, element, of)
+			dst, err = l.array(dst, element, of, depth+1)
 		default:
 			var text []byte
 			text, err = l.constant(element, of)
@@ -233,8 +254,11 @@ func (l *lines) array(dst, raw []byte, of *columnType) ([]byte, error) {
 
 // composite gives an object as the constant of a composite type. A field that the object lacks is NULL.
 func (l *lines) composite(raw []byte, fields []column) ([]byte, error) {
-	values := make([][]byte, len(fields))
+	values, n := make([][]byte, len(fields)), 0
 	if err := l.members(raw, func(key, value []byte) error {
+		if n++; n > len(fields) {
+			return l.fault("the object has more keys than the column's type has fields")
+		}
 		name, err := l.text(key)
 		if err != nil {
 			return err

@@ -32,6 +32,7 @@ func dial(ctx context.Context, target *pgx.ConnConfig, o Options) (*Session, err
 	if o.ServerNotice != nil {
 		config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { o.ServerNotice(n) }
 	}
+	limitServer(config)
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "fabricate-seed"
 	}

@@ -61,6 +61,8 @@ type Session struct {
 	buf  []byte
 	last Result
 	sync bool // the query under way goes by the extended protocol
+
+	asides asides
 }
 
 // backend is the server's process behind a connection, as it says itself: a pooler says something else.

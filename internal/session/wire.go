@@ -11,6 +11,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
 // CopyFrame is the size of one CopyData message, in bytes: what rows are best given in.
@@ -158,6 +160,10 @@ func (s *Session) receive(ctx context.Context, h Handlers) error {
 				return s.broken(ctx, err)
 			}
 		}
+		if err := s.asides.take(msg); err != nil {
+			s.Drop()
+			return err
+		}
 		switch m := msg.(type) {
 		case *pgproto3.CopyOutResponse:
 			copyOut = true
@@ -224,6 +230,9 @@ func (s *Session) copyIn(open func() (io.Reader, error)) (next pgproto3.BackendM
 			msg, err := s.pg.ReceiveMessage(context.Background())
 			switch msg.(type) {
 			case *pgproto3.NoticeResponse, *pgproto3.ParameterStatus, *pgproto3.NotificationResponse:
+				if err == nil {
+					err = s.asides.take(msg)
+				}
 				if err == nil {
 					continue // pgconn has seen to it
 				}
@@ -321,6 +330,14 @@ func (s *Session) broken(ctx context.Context, err error) error {
 	var pe *pgconn.PgError
 	if errors.As(err, &pe) {
 		return pe
+	}
+	var p *problem.Error
+	if long, ok := tooLong(err); ok {
+		s.Drop()
+		return long
+	} else if errors.As(err, &p) { // a limit of ours
+		s.Drop()
+		return p
 	}
 	return &LostError{err}
 }

@@ -49,7 +49,7 @@ func Refuse(text []byte, statements []Statement, escapes bool) *Refusal {
 	if len(statements) == 1 && !holdsCode(t.Peek()) && !suspicious(text) {
 		return nil
 	}
-	return search(t, false)
+	return search(t, nesting{})
 }
 
 // holdsCode reports by its first word whether a statement's string constants can be code: bodies of functions and DO blocks.
@@ -101,9 +101,18 @@ func beginsWith(text []byte, words ...string) bool {
 	return slices.ContainsFunc(words, func(w string) bool { return len(text) >= len(w) && bytes.EqualFold(text[:len(w)], []byte(w)) })
 }
 
+// Limits of code in strings of code: each level is held while the next is looked through, and each is as long as all that is in it.
+const (
+	maxNesting = 8        // levels
+	maxNested  = 32 << 20 // bytes of the levels within the first
+)
+
+// nesting is how deep in strings of code something stands, and how many bytes of these are held.
+type nesting struct{ depth, held int }
+
 // search looks through tokens, and through string constants as through SQL: the body of a function or DO block is one.
-func search(t *Tokens, inside bool) *Refusal {
-	code := inside // a string constant holds code in these statements only
+func search(t *Tokens, in nesting) *Refusal {
+	code := in.depth > 0 // a string constant holds code in these statements only
 	for start := true; ; {
 		tok := t.Next()
 		code, start = code || start && holdsCode(tok), tok.Kind == OtherToken && tok.Text == ";"
@@ -128,7 +137,15 @@ func search(t *Tokens, inside bool) *Refusal {
 		case StringToken:
 			tok.Text = t.Content(tok)
 			if code && strings.ContainsAny(tok.Text, " \t\n") {
-				if r := search(&Tokens{Text: []byte(tok.Text), Escapes: t.Escapes}, true); r != nil {
+				deeper := nesting{in.depth + 1, in.held}
+				if in.depth > 0 {
+					deeper.held += len(tok.Text)
+				}
+				if deeper.depth > maxNesting || deeper.held > maxNested {
+					return &Refusal{Message: fmt.Sprintf("strings of code stand in one another, more than %d deep or of more than %d MiB, too many to look through", maxNesting, maxNested>>20),
+						Remedy: "Have the code stand less deep, or load a script without it."}
+				}
+				if r := search(&Tokens{Text: []byte(tok.Text), Escapes: t.Escapes}, deeper); r != nil {
 					return r
 				}
 			}

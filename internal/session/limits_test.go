@@ -1,0 +1,104 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+)
+
+// What a server sends has limits, and each an error that says it and is not taken for a connection to be tried again.
+func TestServerLimits(t *testing.T) { // not in parallel: it keeps a processor busy, and others count milliseconds
+	for name, tt := range map[string]struct {
+		answer func(p *peer)
+		says   string // "" where it is borne
+	}{
+		"settings": {func(p *peer) {
+			for i := range maxParameters + 10 {
+				p.say(&pgproto3.ParameterStatus{Name: fmt.Sprint("x.", i), Value: "v"})
+			}
+		}, "more than 1000 settings"},
+		"one setting, often": {func(p *peer) {
+			for range 3 * maxParameters {
+				p.say(&pgproto3.ParameterStatus{Name: "application_name", Value: "v"})
+			}
+		}, ""},
+		"notifications": {func(p *peer) {
+			payload := strings.Repeat("x", 7000)
+			for range 20_000 {
+				p.say(&pgproto3.NotificationResponse{PID: 1, Channel: "c", Payload: payload})
+			}
+		}, ""},
+		"a long error": {func(p *peer) {
+			p.say(&pgproto3.ErrorResponse{Severity: "ERROR", Code: "P0001", Message: strings.Repeat("x", maxMessage+1)})
+		}, "a message of 32 MiB"},
+		"a long row": {func(p *peer) {
+			p.say(&pgproto3.DataRow{Values: [][]byte{make([]byte, maxMessage)}})
+		}, "a message of 32 MiB"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t)
+			f.answer = func(p *peer, _ string) { tt.answer(p); p.done("SELECT 1") }
+			s := f.open(Options{})
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			err := s.Do(context.Background(), []byte("SELECT 1"), Handlers{})
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			var p *problem.Error
+			switch {
+			case tt.says == "":
+				if err != nil {
+					t.Error(err)
+				}
+			case !errors.As(err, &p) || !strings.Contains(p.What, tt.says) || Transient(err):
+				t.Errorf("%v, want %q", err, tt.says)
+			}
+			if kept := int64(after.HeapAlloc) - int64(before.HeapAlloc); kept > 48<<20 {
+				t.Errorf("%d MiB are kept", kept>>20)
+			}
+		})
+	}
+}
+
+// A server that greets without an end does not get far.
+func TestEndlessGreeting(t *testing.T) {
+	config, err := pgx.ParseConfig("postgres://u@db/x?sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var work sync.WaitGroup
+	config.LookupFunc = func(context.Context, string) ([]string, error) { return []string{"127.0.0.1"}, nil }
+	config.DialFunc = func(context.Context, string, string) (net.Conn, error) {
+		client, server := net.Pipe()
+		work.Go(func() {
+			defer server.Close()
+			b := pgproto3.NewBackend(server, server)
+			if _, err := b.ReceiveStartupMessage(); err != nil {
+				return
+			}
+			b.Send(&pgproto3.AuthenticationOk{})
+			for i := 0; ; i++ {
+				b.Send(&pgproto3.ParameterStatus{Name: fmt.Sprint("x.", i), Value: strings.Repeat("v", 1000)})
+				if b.Flush() != nil {
+					return
+				}
+			}
+		})
+		return client, nil
+	}
+	if _, err = Open(context.Background(), config, Options{}); err == nil || !strings.Contains(err.Error(), "has sent more than 1 MiB and not let us in") {
+		t.Error(err)
+	}
+	work.Wait()
+}

@@ -27,10 +27,10 @@ const (
 	again   = "loading from the beginning, attempt 2 of 3"
 )
 
-// sleeping is a script that changes something, and then is at work for so many seconds.
 // onePayment is a statement with a row, without which no load of what was generated succeeds.
-const onePayment = "INSERT INTO payments (id, order_id, method, amount, paid_at) SELECT 900001, min(id), 'card', 1, '2026-01-01' FROM orders;\n"
+const onePayment = "INSERT INTO payments (id, order_id, method, amount, paid_at) SELECT '00000000-0000-4000-8000-000000900001', min(id), 'card', 1, '2026-01-01' FROM orders;\n"
 
+// sleeping is a script that changes something, and then is at work for so many seconds.
 func sleeping(seconds float64) []byte {
 	return fmt.Appendf(nil, "TRUNCATE reviews;\nINSERT INTO categories (id, name, slug) VALUES (900001, 'late', 'late' || pg_sleep(%g)::text);\n", seconds)
 }

@@ -357,22 +357,21 @@ func (s *Settings) warnOfKeys(setting string, object map[string]json.RawMessage,
 // readOverrides reads a file. In a workflow it has to be in the workspace, also by way of links: what is checked out there may be
 // somebody else's, and names whatever it likes.
 func (s *Settings) readOverrides(name string) (string, error) {
-	dir := s.resolve(name)
+	name = s.resolve(name)
+	stat, read := os.Stat, os.ReadFile
 	if s.workflow {
-		rel, err := filepath.Rel(s.Base, dir)
+		rel, err := filepath.Rel(s.Base, name)
 		if err != nil || !filepath.IsLocal(rel) {
 			return "", errors.New("is not in the workspace: name the file by its path from there, as in @overrides.yaml")
 		}
-		dir, name = s.Base, rel
-	} else {
-		dir, name = filepath.Split(dir)
+		root, err := os.OpenRoot(s.Base)
+		if err != nil {
+			return "", fmt.Errorf("cannot be read: %w", withoutPath(err))
+		}
+		defer root.Close()
+		name, stat, read = rel, root.Stat, root.ReadFile
 	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return "", fmt.Errorf("cannot be read: %w", withoutPath(err))
-	}
-	defer root.Close()
-	info, err := root.Stat(name)
+	info, err := stat(name)
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("cannot be read: %w", withoutPath(err))
@@ -381,7 +380,7 @@ func (s *Settings) readOverrides(name string) (string, error) {
 	case info.Size() > maxOverrideBytes:
 		return "", fmt.Errorf("is larger than %d MiB", maxOverrideBytes>>20)
 	}
-	text, err := root.ReadFile(name)
+	text, err := read(name)
 	if err != nil {
 		return "", fmt.Errorf("cannot be read: %w", withoutPath(err))
 	}

@@ -178,7 +178,7 @@ func TestForms(t *testing.T) {
 		{"cockroachdb://u@h/d", "refused: it is the address of a cockroachdb database; only PostgreSQL can be loaded"},
 		{"sqlite:///x.db", "refused: it is the address of a sqlite database; only PostgreSQL can be loaded"},
 		{"Data Source=app.db;Version=3;", "refused: it is the address of a SQLite database; only PostgreSQL can be loaded"},
-		{"host=h user=u sslrootcert=/etc/hostname", "refused: it names files for TLS that cannot be used: sslrootcert, sslcert and sslkey are PEM files, and the key fits the certificate"},
+		{"host=h user=u sslrootcert=conninfo_test.go", "refused: it names files for TLS that cannot be used: sslrootcert, sslcert and sslkey are PEM files, and the key fits the certificate"},
 		{"foo://u@h/d", "refused: it does not begin with postgres://: " + HowToWrite},
 		{"postgres:/u@h/d", "refused: it has no // behind the scheme: " + HowToWrite},
 		{"//u:hunter22@h/d", "refused: it has no scheme: write postgres: before it"},
@@ -200,7 +200,7 @@ func TestForms(t *testing.T) {
 		{"host=h sslmod=require", "refused: it has the unknown keyword sslmod: did you mean sslmode?"},
 		{"host=h user=u replication=database", "refused: it asks for a replication connection, by which nothing can be loaded: leave replication out"},
 		{"host=h user=u sslrootcert=/nowhere/ca.pem", "refused: it names a file as sslrootcert that cannot be read: no such file or directory"},
-		{"postgres://u@h/d?sslcert=/etc/hostname", "refused: it has one of sslcert and sslkey, which go together: they are this client's certificate and key. " +
+		{"postgres://u@h/d?sslcert=conninfo_test.go", "refused: it has one of sslcert and sslkey, which go together: they are this client's certificate and key. " +
 			"The authority that the server's certificate comes from is sslrootcert (Prisma calls that sslcert)"},
 		{"postgres://u@h:1,h:2,h/d?port=1,2", "refused: it has 2 ports for 3 hosts"},
 		{"postgres://u@::1:5432/d", "refused: it has more than one : in the host: an IPv6 address stands in brackets, as in [::1]:5432; a : in the password is %3A, an @ is %40"},

@@ -102,6 +102,7 @@ type Setting struct{ Name, Value string }
 // settingsQuery asks what a session has set, in whatever way: the values of all settings that a session may have of its own, and who
 // it is. Those of the transaction are left out, and our own path, which hides the script's.
 const settingsQuery = `SELECT name, setting FROM pg_settings WHERE context IN ('user', 'superuser') AND name NOT LIKE 'transaction\_%' AND name <> 'search_path'
+	AND name NOT LIKE 'fabricate\_seed.%'
 UNION ALL SELECT 'role', current_setting('role') UNION ALL SELECT 'session_authorization', session_user::text`
 
 // Settings gives the settings of the session, the search_path included.

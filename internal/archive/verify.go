@@ -28,7 +28,9 @@ type checked struct {
 func (c *checked) opened(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.entries[name] = c.entries[name]
+	if _, known := c.entries[name]; !known {
+		c.entries[name] = false
+	}
 }
 
 func (c *checked) right(name string) {

@@ -84,7 +84,7 @@ func TestLimits(t *testing.T) {
 				}
 			}
 			before := live()
-			err, peak := toTheEnd(t, files)
+			peak, err := toTheEnd(t, files)
 			var e *Error
 			if !errors.As(err, &e) || !strings.Contains(err.Error(), tt.says) || !e.Refused {
 				t.Errorf("%.200v, want %q", err, tt.says)
@@ -97,7 +97,7 @@ func TestLimits(t *testing.T) {
 }
 
 // toTheEnd reads a script until it ends or is refused, and gives the most memory that was in use.
-func toTheEnd(t *testing.T, files fs.FS) (refused error, peak int64) {
+func toTheEnd(t *testing.T, files fs.FS) (peak int64, refused error) {
 	t.Helper()
 	s, err := Open(files, "load.sql", NewVars(), Options{})
 	if err != nil {
@@ -114,9 +114,9 @@ func toTheEnd(t *testing.T, files fs.FS) (refused error, peak int64) {
 		var e *Error
 		switch {
 		case errors.Is(err, io.EOF):
-			return nil, peak
+			return peak, nil
 		case errors.As(err, &e) && (e.Refused || e.Fatal):
-			return err, peak
+			return peak, err
 		}
 	}
 }
@@ -126,7 +126,7 @@ func TestWithinLimits(t *testing.T) {
 	files := fstest.MapFS{"one.sql": {Data: []byte("select :i;\n")}, "load.sql": {Data: []byte(
 		"\\set schema a_rather_long_name_of_a_schema\n" + strings.Repeat("insert into :schema.t values (:'schema');\n", 50_000) +
 			strings.Repeat("\\set i 1\n\\i one.sql\n", 5_000))}}
-	if err, _ := toTheEnd(t, files); err != nil {
+	if _, err := toTheEnd(t, files); err != nil {
 		t.Error(err)
 	}
 }
@@ -198,7 +198,11 @@ func first(t *testing.T, script string) *Statement {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return item.(*Statement).Clone()
+	st, ok := item.(*Statement)
+	if !ok {
+		t.Fatalf("item %T", item)
+	}
+	return st.Clone()
 }
 
 // TestCase holds what is compared without regard to case: \copy, and its own words.
@@ -233,7 +237,7 @@ func TestCase(t *testing.T) {
 // TestPipelines names each command of psql 18's pipelines, and stops there.
 func TestPipelines(t *testing.T) {
 	for _, name := range []string{"startpipeline", "syncpipeline", "sendpipeline", "endpipeline", "flush", "flushrequest", "getresults"} {
-		err, _ := toTheEnd(t, fstest.MapFS{"load.sql": {Data: []byte("select 1 \\bind \\" + name + "\n")}})
+		_, err := toTheEnd(t, fstest.MapFS{"load.sql": {Data: []byte("select 1 \\bind \\" + name + "\n")}})
 		if err == nil || !strings.Contains(err.Error(), `\`+name+" is of the pipelines that psql 18 brought, which are not supported here") {
 			t.Error(err)
 		}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -68,7 +69,7 @@ func modules() ([]string, error) {
 // goCommand runs go; arguments like NAME=value are environment.
 func goCommand(args ...string) (string, error) {
 	isEnv := func(arg string) bool { return strings.Contains(arg, "=") }
-	cmd := exec.Command("go", slices.DeleteFunc(slices.Clone(args), isEnv)...)
+	cmd := exec.CommandContext(context.Background(), "go", slices.DeleteFunc(slices.Clone(args), isEnv)...)
 	cmd.Env = append(os.Environ(), slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return !isEnv(arg) })...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()

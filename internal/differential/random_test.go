@@ -40,7 +40,7 @@ var (
 const (
 	leastSuccess = 70 // per cent
 	leastFast    = 30 // per cent
-	enough       = 20_000
+	enough       = 100_000
 )
 
 // TestRandomLoads loads random scripts by psql and by package load, each into a schema of its own, which must be the same then. A
@@ -160,13 +160,13 @@ func (n *count) judge(t *testing.T) {
 
 // bench is two databases and what asks them.
 type bench struct {
-	t           *testing.T
-	databases   pair
-	admin       pgconns // as the superuser
-	statements  *pgx.Conn
-	dir         string
-	names, oids [2]string
-	said        string // by the last two loads
+	t          *testing.T
+	databases  pair
+	admin      pgconns // as the superuser
+	statements *pgx.Conn
+	dir        string
+	oids       [2]string
+	said       string // by the last two loads
 }
 
 type pgconns [2]*pgx.Conn
@@ -197,7 +197,7 @@ END $$`
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{t: t, databases: pair{server.NewDatabase(t), server.NewDatabase(t)}, dir: t.TempDir(), statements: connect(t, server.URL(superuser))}
-	must(t, os.Chmod(b.dir, 0o755)) //nolint:gosec // nothing secret
+	must(t, os.Chmod(b.dir, 0o755))
 	for i, databaseURL := range []string{b.databases.psql, b.databases.ours} {
 		b.admin[i] = connect(t, databaseURL)
 		_, err := b.admin[i].PgConn().Exec(context.Background(), state+";"+helpers+"; SET client_min_messages = warning").ReadAll()
@@ -257,7 +257,7 @@ func (b *bench) compare(c generated) (o outcome) {
 		}
 	}
 	sql := script(c.items)
-	must(b.t, os.WriteFile(filepath.Join(b.dir, "load.sql"), []byte(sql), 0o644)) //nolint:gosec // nothing secret
+	must(b.t, os.WriteFile(filepath.Join(b.dir, "load.sql"), []byte(sql), 0o644))
 	role := superuser
 	if c.mode == "owner" && !strings.Contains(sql, "session_replication_role") {
 		role = "own1"

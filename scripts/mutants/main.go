@@ -74,7 +74,7 @@ func run(n int, seed uint64, given string, tests []string, limit time.Duration, 
 		n = len(faults)
 	} else {
 		faults, err = makeFaults(flag.Args())
-		dice := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // to be repeated
+		dice := rand.New(rand.NewPCG(seed, 0))
 		dice.Shuffle(len(faults), func(i, j int) { faults[i], faults[j] = faults[j], faults[i] })
 	}
 	if err != nil {
@@ -132,7 +132,7 @@ func try(ctx context.Context, f fault, tests []string, limit time.Duration) verd
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "go", append(args, tests[2:]...)...).CombinedOutput() //nolint:gosec // the developer's own
+	out, err := exec.CommandContext(ctx, "go", append(args, tests[2:]...)...).CombinedOutput()
 	switch {
 	case err == nil:
 		return survived

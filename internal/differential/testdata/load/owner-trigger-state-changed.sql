@@ -1,0 +1,7 @@
+SET session_replication_role=replica;
+SELECT make('CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()');
+INSERT INTO t VALUES (1,'a');
+INSERT INTO l VALUES (5) RETURNING make('ALTER TABLE t ENABLE REPLICA TRIGGER tr');
+INSERT INTO t VALUES (2,'a');
+SET session_replication_role=origin;
+INSERT INTO t VALUES (3,'a');

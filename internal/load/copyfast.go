@@ -52,7 +52,7 @@ func (p *tablePlan) binary(c *sqltext.CopyOf) bool {
 		return false
 	}
 	_, e, ok := p.encoder(c.Columns, 0)
-	return ok && e.codecs != nil
+	return ok && e.Binary()
 }
 
 // sendAlone sends the COPY outside a transaction of the script's. How many rows it was is not known when they are still under

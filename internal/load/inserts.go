@@ -10,12 +10,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
-	"github.com/fabricate-seed/fabricate-seed/internal/strategy"
-
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/copycodec"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+	"github.com/fabricate-seed/fabricate-seed/internal/strategy"
 )
 
 const (
@@ -58,7 +58,7 @@ type insertRun struct {
 	r        *run
 	sc       *psql.Script
 	head     []byte // what the statements begin with, up to the first row
-	encoder  *encoder
+	encoder  *copycodec.Encoder
 	plan     *tablePlan
 	seen     *seenTable    // nil if the values of no column matter
 	goesOn   bool          // the statement that was encoded last does
@@ -94,9 +94,9 @@ func (r *run) gather(ctx context.Context, s *statement) (done bool, f *failure) 
 		return false, nil
 	}
 	if st.More {
-		encoder.codecs = nil // nobody has seen its other rows, and text takes more spellings
+		encoder.AsText() // nobody has seen its other rows, and text takes more spellings
 	}
-	situation := strategy.Situation{Columns: names, Binary: encoder.codecs != nil}
+	situation := strategy.Situation{Columns: names, Binary: encoder.Binary()}
 	if r.decide(plan, situation, false).Rows == strategy.AsWritten {
 		return false, nil
 	}
@@ -108,18 +108,19 @@ func (r *run) gather(ctx context.Context, s *statement) (done bool, f *failure) 
 		return true, r.fail(s, err)
 	}
 	if run.encoder = encoder; !run.encode(st, from) {
-		if encoder.codecs == nil {
+		if !encoder.Binary() {
 			return false, nil
 		}
 		plan.text = true
-		if encoder.codecs, encoder.seen, run.seen = nil, nil, nil; !run.encode(st, from) {
+		encoder.AsText()
+		if run.seen = nil; !run.encode(st, from) {
 			return false, nil
 		}
 	}
 	for run.more() && len(run.buf) < r.o.thresholds.manyRows {
 		run.advance()
 	}
-	situation.Binary, situation.Many = encoder.codecs != nil, run.more()
+	situation.Binary, situation.Many = encoder.Binary(), run.more()
 	run.decision = r.decide(plan, situation, true)
 	if err := r.beforeRows(ctx, name, plan, run.decision); err != nil {
 		return true, r.fail(s, err)
@@ -130,9 +131,9 @@ func (r *run) gather(ctx context.Context, s *statement) (done bool, f *failure) 
 // send sends the run as COPY.
 func (run *insertRun) send(ctx context.Context, table, columns []string) *failure {
 	r, start := run.r, time.Now()
-	text := copyStatementFor(table, columns, run.encoder.codecs != nil)
-	if run.encoder.codecs != nil {
-		run.buf = slices.Insert(run.buf, 0, binaryHeader...)
+	text := copyStatementFor(table, columns, run.encoder.Binary())
+	if run.encoder.Binary() {
+		run.buf = slices.Insert(run.buf, 0, copycodec.Header...)
 	}
 	if !r.began {
 		return r.copyAlone(ctx, &tableCopy{table: table, columns: columns, sql: text, rows: run, many: run.more(), seen: run.seen, size: func() int64 { return run.size },
@@ -204,10 +205,10 @@ func (run *insertRun) Read(p []byte) (int, error) {
 		}
 		if run.over {
 			run.ended = true
-			if run.encoder.codecs == nil {
+			if !run.encoder.Binary() {
 				return 0, io.EOF
 			}
-			run.buf, run.sent = append(run.buf[:0], binaryTrailer...), 0
+			run.buf, run.sent = append(run.buf[:0], copycodec.Trailer...), 0
 			break
 		}
 		run.buf, run.sent = run.buf[:0], 0
@@ -246,7 +247,7 @@ func (run *insertRun) advance() {
 	}
 	run.over = true
 	run.r.held = &held{item, err}
-	if ok && run.encoder.codecs != nil {
+	if ok && run.encoder.Binary() {
 		run.plan.text = run.plan.text || st.First == "insert" && bytes.HasPrefix(st.Text, run.head)
 	}
 }
@@ -254,7 +255,7 @@ func (run *insertRun) advance() {
 // encode appends the rows of a statement, from offset on.
 func (run *insertRun) encode(st *psql.Statement, offset int) bool {
 	before := len(run.buf)
-	out, rows, ok := run.encoder.rows(run.buf, st.Text[offset:], st.More)
+	out, rows, ok := run.encoder.Values(run.buf, st.Text[offset:], st.More)
 	if !ok {
 		run.seen.miss() // values have passed by that are not sent
 		run.buf = run.buf[:before]

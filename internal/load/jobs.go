@@ -10,14 +10,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
+	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 	"github.com/fabricate-seed/fabricate-seed/internal/strategy"
-
-	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 )
 
 // tableCopy is the rows of one table, on their way by COPY outside a transaction of the script's.
@@ -188,7 +187,7 @@ func (r *run) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan, d st
 	_, err := io.CopyBuffer(pw, struct{ io.Reader }{rows}, make([]byte, session.CopyFrame))
 	_ = pw.CloseWithError(err)
 	if err == nil {
-		if c.recoded != nil && c.recoded.left {
+		if c.recoded != nil && c.recoded.Left() {
 			<-c.sent // the worker reads them itself
 		}
 		return nil // whether all is well is found when the copy is collected

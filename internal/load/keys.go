@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
+	"github.com/fabricate-seed/fabricate-seed/internal/copycodec"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
@@ -176,8 +177,8 @@ type seenKey struct {
 
 // see readies an encoder, which gives the binary format, to note the values of foreign keys as they pass by, and gives the table
 // whose rows they are; nil if none of its columns matters.
-func (r *run) see(ctx context.Context, plan *tablePlan, names []string, e *encoder) (*seenTable, error) {
-	if r.o.ForeignKeys == Off || !plan.replica || e.codecs == nil || r.way != nil {
+func (r *run) see(ctx context.Context, plan *tablePlan, names []string, e *copycodec.Encoder) (*seenTable, error) {
+	if r.o.ForeignKeys == Off || !plan.replica || !e.Binary() || r.way != nil {
 		return nil, nil //nolint:nilnil // as said
 	}
 	if r.known.observed.tables == nil {
@@ -199,9 +200,10 @@ func (r *run) see(ctx context.Context, plan *tablePlan, names []string, e *encod
 		return nil, nil //nolint:nilnil // as said
 	}
 	t.noted = true
-	e.seen = make([]*seenColumn, len(names))
 	for i, name := range names {
-		e.seen[i] = t.columns[name]
+		if c := t.columns[name]; c != nil {
+			e.Observe(i, c.note)
+		}
 	}
 	return t, nil
 }

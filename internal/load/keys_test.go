@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/copycodec"
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
 )
 
@@ -83,7 +84,7 @@ func TestKeySetRoom(t *testing.T) {
 
 func binaryValue(t *testing.T, v int64, size int) []byte {
 	t.Helper()
-	out, ok := integerCodec(size)(nil, fmt.Append(nil, v))
+	out, ok := copycodec.CodecFor(fmt.Sprint("int", size), true)(nil, fmt.Append(nil, v))
 	if !ok {
 		t.Fatalf("%d does not fit %d bytes", v, size)
 	}

@@ -6,10 +6,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/fabricate-seed/fabricate-seed/internal/strategy"
-
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
+	"github.com/fabricate-seed/fabricate-seed/internal/copycodec"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+	"github.com/fabricate-seed/fabricate-seed/internal/strategy"
 )
 
 // tablePlan is what the catalog says of a table, and what has become of it in the meantime.
@@ -31,8 +31,8 @@ type tablePlan struct {
 
 type planColumn struct {
 	name   string
-	rule   literalRule
-	binary codec // nil if there is none
+	rule   copycodec.Rule
+	binary copycodec.Codec // nil if there is none
 	// given is false for a column that COPY would take a value for and INSERT would not: GENERATED ALWAYS.
 	given bool
 }
@@ -229,12 +229,12 @@ func (r *run) readPlans(ctx context.Context, keys []string) error {
 		p.replica = p.replica || owners
 		p.SelfReferencing = p.together && !owners // there a key of its own stays on that the replica role would not check
 		for i, name := range names {
-			c := planColumn{name: name, rule: ruleFor(types[i]), given: types[i] != "always", binary: codecFor(types[i], utc)}
+			c := planColumn{name: name, rule: copycodec.RuleFor(types[i]), given: types[i] != "always", binary: copycodec.CodecFor(types[i], utc)}
 			switch elements[i] {
 			case "text", "varchar", "int4", "int8", "uuid", "bool":
 				c.binary = nil
 				if nulls {
-					c.binary = arrayCodec(uint32(elementOIDs[i]), codecFor(elements[i], utc))
+					c.binary = copycodec.ArrayCodec(uint32(elementOIDs[i]), copycodec.CodecFor(elements[i], utc))
 				}
 			}
 			p.columns = append(p.columns, c)
@@ -253,26 +253,9 @@ func (r *run) readPlans(ctx context.Context, keys []string) error {
 	return nil
 }
 
-// ruleFor says what a column of a type of pg_catalog (or a domain over it) takes besides strings and NULL.
-func ruleFor(typname string) literalRule {
-	switch typname {
-	case "int2", "int4", "int8":
-		return literalRule{number: wholeNumber, size: int(typname[3] - '0')}
-	case "numeric":
-		return literalRule{number: anyNumber}
-	case "float4", "float8":
-		return literalRule{number: signedZero}
-	case "text", "varchar", "bpchar":
-		return literalRule{number: spelledNumber, boolean: true}
-	case "bool":
-		return literalRule{boolean: true}
-	}
-	return literalRule{}
-}
-
 // encoder gives the columns that an INSERT names, or the first n if it names none, and how their values are encoded. ok is
 // false when one does not exist, takes no value or comes twice.
-func (p *tablePlan) encoder(named []string, n int) (names []string, e *encoder, ok bool) {
+func (p *tablePlan) encoder(named []string, n int) (names []string, e *copycodec.Encoder, ok bool) {
 	var columns []planColumn
 	if named == nil {
 		if n > len(p.columns) {
@@ -287,17 +270,14 @@ func (p *tablePlan) encoder(named []string, n int) (names []string, e *encoder, 
 		}
 		columns = append(columns, p.columns[i])
 	}
-	e = &encoder{}
+	var how []copycodec.Column
 	binary := !p.text
 	for _, c := range columns {
 		if !c.given || slices.Contains(names, c.name) {
 			return nil, nil, false
 		}
-		names, e.rules, e.codecs = append(names, c.name), append(e.rules, c.rule), append(e.codecs, c.binary)
+		names, how = append(names, c.name), append(how, copycodec.Column{Rule: c.rule, Codec: c.binary})
 		binary = binary && c.binary != nil
 	}
-	if !binary {
-		e.codecs = nil
-	}
-	return names, e, len(columns) > 0
+	return names, copycodec.NewEncoder(how, binary), len(columns) > 0
 }

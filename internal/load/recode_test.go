@@ -1,16 +1,12 @@
 package load
 
 import (
-	"bytes"
 	"fmt"
-	"io"
-	"slices"
 	"strings"
 	"testing"
-	"testing/iotest"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/copycodec"
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
-	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
 // TestRecode puts rows of every spelling that COPY's text format knows, and some that it does not, behind rows that go in the
@@ -55,7 +51,7 @@ func TestRecode(t *testing.T) {
 		"not UTF-8":                  "100\ta\xff" + empty + "\n",
 		"characters of many bytes":   "100\tünï€😀" + empty + "\n",
 		"no date":                    "100\ta\t2023-02-29 00:00:00" + strings.Repeat("\t\\N", 7) + "\n",
-		"a long row":                 "100\ta\t\\N\t\\N\t\\N\t\"" + strings.Repeat("x", longestLine) + "\"" + strings.Repeat("\t\\N", 4) + "\n101" + plain,
+		"a long row":                 "100\ta\t\\N\t\\N\t\\N\t\"" + strings.Repeat("x", copycodec.LongestLine) + "\"" + strings.Repeat("\t\\N", 4) + "\n101" + plain,
 		"JSON that is none":          "100\ta\t\\N\t\\N\t\\N\t{" + strings.Repeat("\t\\N", 4) + "\n",
 		"no value where one must be": "\\N\ta" + empty + "\n",
 	} {
@@ -145,63 +141,6 @@ func TestRecodeRefused(t *testing.T) {
 					t.Errorf("dumps differ: %s", firstDifference(want, got))
 				}
 			})
-		}
-	}
-}
-
-// TestRecoder holds what is left for the text format: the first row that is not sure, and all behind it, however they are read.
-func TestRecoder(t *testing.T) {
-	t.Parallel()
-	for name, tt := range map[string]struct {
-		text   string
-		binary []int32
-		rest   string
-	}{
-		"all":                 {"1\n2\n3\n", []int32{1, 2, 3}, ""},
-		"no last newline":     {"1\n2", []int32{1, 2}, ""},
-		"none":                {"", nil, ""},
-		"from the first on":   {"x\n1\n", nil, "x\n1\n"},
-		"from the second on":  {"1\n x\n2\n3", []int32{1}, " x\n2\n3"},
-		"the last":            {"1\nx", []int32{1}, "x"},
-		"a row without end":   {"1\n" + strings.Repeat("9", longestLine+recodeSize), []int32{1}, strings.Repeat("9", longestLine+recodeSize)},
-		"more than is read":   {strings.Repeat("1\n", recodeSize), slices.Repeat([]int32{1}, recodeSize), ""},
-		"one that is no more": {strings.Repeat("1\n", recodeSize) + "x\n", slices.Repeat([]int32{1}, recodeSize), "x\n"},
-	} {
-		for reading, in := range map[string]io.Reader{"whole": strings.NewReader(tt.text), "halves": iotest.HalfReader(strings.NewReader(tt.text)), "end with data": iotest.DataErrReader(strings.NewReader(tt.text))} {
-			c := newRecoder(in, &encoder{codecs: []codec{integerCodec(4)}}, nil)
-			got, err := io.ReadAll(c)
-			if err != nil {
-				t.Fatalf("%s, %s: %v", name, reading, err)
-			}
-			want := append([]byte{}, binaryHeader...)
-			for _, v := range tt.binary {
-				want = append(want, 0, 1)
-				want, _ = integerCodec(4)(want, fmt.Append(nil, v))
-			}
-			if want = append(want, binaryTrailer...); !bytes.Equal(got, want) {
-				t.Errorf("%s, %s: %d bytes of rows, not %d, or others", name, reading, len(got), len(want))
-			}
-			rest, err := io.ReadAll(c.rest())
-			if err != nil || string(rest) != tt.rest || c.left != (tt.rest != "") {
-				t.Errorf("%s, %s: %d bytes are left, not %d, left is %t, %v", name, reading, len(rest), len(tt.rest), c.left, err)
-			}
-		}
-	}
-	broken := newRecoder(io.MultiReader(strings.NewReader("1\n"), iotest.ErrReader(io.ErrUnexpectedEOF)), &encoder{codecs: []codec{integerCodec(4)}}, nil)
-	if _, err := io.ReadAll(broken); err != io.ErrUnexpectedEOF { //nolint:errorlint // as it is
-		t.Errorf("a reader's error becomes %v", err)
-	}
-}
-
-// BenchmarkRecode is how fast rows of COPY's text format become those of its binary format.
-func BenchmarkRecode(b *testing.B) {
-	text := strings.Repeat("123456\t7890\tsome name\t2024-02-29 12:00:00.5+00\t1234.50\tt\n", 100_000)
-	codecs := []codec{integerCodec(8), integerCodec(4), bytesCodec, timestampCodec(true, true), numericCodec, boolCodec}
-	b.SetBytes(int64(len(text)))
-	for b.Loop() {
-		c := newRecoder(strings.NewReader(text), &encoder{codecs: codecs}, nil)
-		if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, c, make([]byte, session.CopyFrame)); err != nil || c.left {
-			b.Fatal(err, c.left)
 		}
 	}
 }

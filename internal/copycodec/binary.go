@@ -1,4 +1,4 @@
-package load
+package copycodec
 
 import (
 	"bytes"
@@ -13,19 +13,19 @@ import (
 // where it is sure what the text means: each codec takes only spellings for which the type's input function could give
 // nothing else, and says no to the rest, which then goes as text.
 
-// codec appends one value of COPY's binary format (its length and its bytes), given the text that the type's input function
+// Codec appends one value of COPY's binary format (its length and its bytes), given the text that the type's input function
 // would be given.
-type codec func(dst, text []byte) (out []byte, ok bool)
+type Codec func(dst, text []byte) (out []byte, ok bool)
 
-// binaryHeader begins a COPY in binary format: signature, flags, length of the extension. binaryTrailer ends it.
+// Header begins a COPY in binary format: signature, flags, length of the extension. Trailer ends it.
 var (
-	binaryHeader  = []byte("PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00")
-	binaryTrailer = []byte{0xff, 0xff}
+	Header  = []byte("PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00")
+	Trailer = []byte{0xff, 0xff}
 )
 
-// codecFor gives the codec of a column's type (of pg_catalog, or "enum"), nil if there is none. utc says that a timestamp
+// CodecFor gives the codec of a column's type (of pg_catalog, or "enum"), nil if there is none. utc says that a timestamp
 // without a zone is one of UTC.
-func codecFor(typname string, utc bool) codec {
+func CodecFor(typname string, utc bool) Codec {
 	switch typname {
 	case "int2":
 		return integerCodec(2)
@@ -80,7 +80,7 @@ func boolCodec(dst, text []byte) ([]byte, bool) {
 }
 
 // integerCodec takes a sign and digits that fit.
-func integerCodec(size int) codec {
+func integerCodec(size int) Codec {
 	return func(dst, text []byte) ([]byte, bool) {
 		digits := text
 		negative := len(text) > 0 && text[0] == '-'
@@ -272,7 +272,7 @@ func dateCodec(dst, text []byte) ([]byte, bool) {
 // timestampCodec takes ISO 8601: a date, T or a space, hours, minutes, seconds with up to six decimals, and for a type with
 // a zone Z, +HH or +HH:MM. A type without one ignores it, as the server does. Without a zone the time is UTC's if utc is set,
 // else not taken.
-func timestampCodec(zoned, utc bool) codec {
+func timestampCodec(zoned, utc bool) Codec {
 	return func(dst, text []byte) ([]byte, bool) {
 		days, ok := parseDate(text)
 		if !ok || len(text) < 19 || text[10] != 'T' && text[10] != ' ' || text[13] != ':' || text[16] != ':' {
@@ -387,9 +387,9 @@ func byteaCodec(dst, text []byte) ([]byte, bool) {
 	return appendHex(lengthOf(dst, (len(text)-2)/2), text[2:])
 }
 
-// arrayCodec takes arrays of one dimension: {}, {a,b}, {"a b","c\"d"}. Elements without quotes must be free of everything
+// ArrayCodec takes arrays of one dimension: {}, {a,b}, {"a b","c\"d"}. Elements without quotes must be free of everything
 // that means something to the array's input function.
-func arrayCodec(elementOID uint32, element codec) codec {
+func ArrayCodec(elementOID uint32, element Codec) Codec {
 	var scratch []byte
 	return func(dst, text []byte) ([]byte, bool) {
 		if len(text) < 2 || text[0] != '{' || text[len(text)-1] != '}' {

@@ -1,4 +1,6 @@
-package load
+// Package copycodec turns literals of VALUES, and rows of COPY's text format, into rows of COPY's text and binary formats. It takes only
+// what is certain to end as the same value, and says no to the rest. It knows no server.
+package copycodec
 
 import (
 	"bytes"
@@ -7,9 +9,9 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
-// literalRule says which literals of an INSERT's VALUES may become a field of COPY's text format, for one column. A quoted
+// Rule says which literals of an INSERT's VALUES may become a field of COPY's text format, for one column. A quoted
 // string may always: both INSERT and COPY hand its content to the input function of the column's type.
-type literalRule struct {
+type Rule struct {
 	number  numberRule
 	size    int  // of a whole number, in bytes
 	boolean bool // true and false: the column is boolean or text
@@ -27,6 +29,23 @@ const (
 	spelledNumber                   // text: only where the number's own output is spelled the same
 )
 
+// RuleFor says what a column of a type of pg_catalog (or a domain over it) takes besides strings and NULL.
+func RuleFor(typname string) Rule {
+	switch typname {
+	case "int2", "int4", "int8":
+		return Rule{number: wholeNumber, size: int(typname[3] - '0')}
+	case "numeric":
+		return Rule{number: anyNumber}
+	case "float4", "float8":
+		return Rule{number: signedZero}
+	case "text", "varchar", "bpchar":
+		return Rule{number: spelledNumber, boolean: true}
+	case "bool":
+		return Rule{boolean: true}
+	}
+	return Rule{}
+}
+
 // special are the bytes of a quoted string that need a look: its end, and what COPY's text format escapes.
 var special = [256]bool{'\'': true, '\\': true, '\n': true, '\r': true, '\t': true, 0: true}
 
@@ -36,22 +55,55 @@ var (
 	gap   = [256]bool{' ': true, '\t': true, '\n': true, '\r': true, '\f': true, '-': true}
 )
 
-// encoder turns rows of literals into rows of a COPY.
-type encoder struct {
-	rules   []literalRule
-	codecs  []codec       // one a column: COPY's binary format; nil: its text format
-	seen    []*seenColumn // one a column: who is shown its values; nil if none is
+// Column is how the values of a column are encoded.
+type Column struct {
+	Rule  Rule
+	Codec Codec // nil if the binary format is not sure of the column's type
+}
+
+// Encoder turns rows of literals, or of COPY's text format, into rows of a COPY.
+type Encoder struct {
+	rules   []Rule
+	codecs  []Codec              // one a column: COPY's binary format; nil: its text format
+	observe []func(value []byte) // one a column: who is shown its values; nil if none is
 	scratch []byte
 }
 
-// rows turns rows of literals, (…), (…), …, into rows of the COPY, appended to dst. more says that text is a part of a
+// NewEncoder gives an encoder for columns: to the binary format, which all of them must have a codec for, or to the text format.
+func NewEncoder(columns []Column, binary bool) *Encoder {
+	e := &Encoder{}
+	for _, c := range columns {
+		e.rules = append(e.rules, c.Rule)
+		if binary {
+			e.codecs = append(e.codecs, c.Codec)
+		}
+	}
+	return e
+}
+
+// Binary reports whether rows are given in the binary format.
+func (e *Encoder) Binary() bool { return e.codecs != nil }
+
+// AsText turns to the text format, in which no value is observed.
+func (e *Encoder) AsText() { e.codecs, e.observe = nil, nil }
+
+// Observe has a column's values shown as they pass by, without their length, NULL as nothing at all. Only the binary format is
+// observed.
+func (e *Encoder) Observe(column int, observe func(value []byte)) {
+	if e.observe == nil {
+		e.observe = make([]func([]byte), len(e.rules))
+	}
+	e.observe[column] = observe
+}
+
+// Values turns rows of literals, (…), (…), …, into rows of the COPY, appended to dst. part says that text is a part of a
 // statement: it ends after a comma, not with a semicolon. ok is false when something in text is not a literal that the rules
 // allow, or not a row of as many; dst is then worthless from its old length on.
-func (e *encoder) rows(dst, text []byte, more bool) (out []byte, rows int, ok bool) {
+func (e *Encoder) Values(dst, text []byte, part bool) (out []byte, rows int, ok bool) {
 	i, n := 0, len(text)
 	for {
 		if i = skip(text, i); i == n {
-			return dst, rows, more
+			return dst, rows, part
 		}
 		if text[i] != '(' {
 			return dst, rows, false
@@ -96,13 +148,13 @@ func (e *encoder) rows(dst, text []byte, more bool) (out []byte, rows int, ok bo
 		}
 		rows++
 		if i = skip(text, i+1); i == n {
-			return dst, rows, !more
+			return dst, rows, !part
 		}
 		switch text[i] {
 		case ',':
 			i++
 		case ';':
-			return dst, rows, !more && skip(text, i+1) == n
+			return dst, rows, !part && skip(text, i+1) == n
 		default:
 			return dst, rows, false
 		}
@@ -110,14 +162,14 @@ func (e *encoder) rows(dst, text []byte, more bool) (out []byte, rows int, ok bo
 }
 
 // show shows a field of the binary format, its length before it, to who wants the column's values.
-func (e *encoder) show(column int, field []byte) {
-	if e.seen != nil && e.seen[column] != nil {
-		e.seen[column].note(field[4:])
+func (e *Encoder) show(column int, field []byte) {
+	if e.observe != nil && e.observe[column] != nil {
+		e.observe[column](field[4:])
 	}
 }
 
 // value appends one literal that begins at text[i] in COPY's binary format, and gives the offset behind it.
-func (e *encoder) value(dst, text []byte, i, column int) (out []byte, next int, ok bool) {
+func (e *Encoder) value(dst, text []byte, i, column int) (out []byte, next int, ok bool) {
 	c := e.codecs[column]
 	if text[i] != '\'' {
 		if size := e.rules[column].size; size > 0 { // most values of an export
@@ -192,7 +244,7 @@ func skipBlank(text []byte, i int) int {
 }
 
 // encodeLiteral appends one literal that begins at text[i] in COPY's text format, and gives the offset behind it.
-func encodeLiteral(dst, text []byte, i int, rule literalRule) (out []byte, next int, ok bool) {
+func encodeLiteral(dst, text []byte, i int, rule Rule) (out []byte, next int, ok bool) {
 	if text[i] == '\'' {
 		return encodeString(dst, text, i+1)
 	}
@@ -206,7 +258,7 @@ func encodeLiteral(dst, text []byte, i int, rule literalRule) (out []byte, next 
 var fieldTrue, fieldFalse = []byte("true"), []byte("false")
 
 // bare reads a literal without quotes that begins at text[i]: the field that it becomes, nil for NULL, and the offset behind it.
-func bare(text []byte, i int, rule literalRule) (field []byte, next int, ok bool) {
+func bare(text []byte, i int, rule Rule) (field []byte, next int, ok bool) {
 	switch c := text[i]; {
 	case sqltext.IsDigit(c) || c == '-' || c == '+' || c == '.':
 		return number(text, i, rule.number)

@@ -12,6 +12,7 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+	"github.com/fabricate-seed/fabricate-seed/internal/strategy"
 )
 
 // shownFindings is how many findings an error lists.
@@ -65,6 +66,9 @@ func (r *run) preflight(ctx context.Context, s *survey) error {
 	if len(found) == 0 {
 		return nil
 	}
+	if code, err := r.runsCode(ctx, s); err != nil || code {
+		return err // what is missing may be made on the way
+	}
 	p := &problem.Error{Code: problem.Database, Where: found[0].at.String(), What: fmt.Sprintf("%s (SQLSTATE %s)", found[0].text, found[0].state),
 		Excerpt: found[0].excerpt(),
 		Remedy:  "Compare the export with the schema: run your migrations before this step, or change the Fabricate database to match.\nThe database is as it was: nothing was sent."}
@@ -80,6 +84,34 @@ func (r *run) preflight(ctx context.Context, s *survey) error {
 		p.Excerpt = strings.Join(lines, "\n")
 	}
 	return p
+}
+
+// runsCode reports whether rows for one of the tables run code of the user's.
+func (r *run) runsCode(ctx context.Context, s *survey) (bool, error) {
+	var names []string
+	for _, h := range s.heads {
+		if h.relation != nil && h.kind != sqltext.Truncate && !slices.Contains(names, h.relation.Name) && len(names) < maxForeseen {
+			names = append(names, h.relation.Name)
+		}
+	}
+	if err := r.readPlans(ctx, names); err != nil {
+		return false, (&failure{err: err}).problem()
+	}
+	defer r.known.after(ours)
+	for _, plan := range r.known.foreknown {
+		if plan == nil {
+			continue
+		}
+		for _, reason := range plan.Reasons {
+			if strings.Contains(reason, "function") || !s.replica && (strings.Contains(reason, "trigger") || strings.Contains(reason, "rule")) {
+				return true, nil
+			}
+		}
+		if slices.ContainsFunc(plan.Columns, func(c strategy.Column) bool { return c.Default == strategy.Code }) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // excerpt shows the place as the server's errors do.

@@ -29,10 +29,12 @@ type ownersWay struct {
 	undo    []string // statements that put triggers and rules back
 	last    []string // statements that put row security back, when all else is done
 	valid   map[string]bool
-	staying []stayingKey // keys that the role may not drop
-	rewound bool         // the script has rolled back: what was dropped may be there again
-	unsure  bool         // it has, and may have taken the replica role back, or that it was set back
-	warned  bool         // of event triggers
+	staying []stayingKey      // keys that the role may not drop
+	rewound bool              // the script has rolled back: what was dropped may be there again
+	unsure  bool              // it has, and may have taken the replica role back, or that it was set back
+	warned  bool              // of event triggers
+	passing bool              // what is put back is taken out of the way again: nothing is said of it
+	written map[string]string // definitions of keys as they were when they were first seen
 
 	pastKeys   []droppedKey // what has been put back, as far as that may be taken back
 	pastUndo   []string
@@ -80,7 +82,7 @@ func (r *run) replicationRole(ctx context.Context, s *statement, role *sqltext.R
 			s.f.err = err
 			return true, r.outcome(s.f, set)
 		}
-		r.way = &ownersWay{granted: !refused, valid: map[string]bool{}, states: map[string]string{}}
+		r.way = &ownersWay{granted: !refused, valid: map[string]bool{}, states: map[string]string{}, written: map[string]string{}}
 	} else if r.way.granted {
 		return false, nil
 	}
@@ -125,6 +127,12 @@ func (r *run) makeWay(ctx context.Context, s *statement) (bool, *failure) {
 		return false, nil
 	}
 	for _, one := range s.parsed {
+		if one.Defines() { // it is to find keys, triggers and rules as they are
+			if err := r.putBackFor(ctx); err != nil {
+				return true, r.fail(s, err)
+			}
+			continue
+		}
 		touches, whole := one.Touches()
 		if !whole && s.source != nil && s.source.More {
 			whole = true // an INSERT's first part: the rest is read later
@@ -155,6 +163,22 @@ func (r *run) makeWay(ctx context.Context, s *statement) (bool, *failure) {
 	return false, nil
 }
 
+// putBackFor puts back what was taken out of the way, until rows come again.
+func (r *run) putBackFor(ctx context.Context) error {
+	w := r.way
+	if len(w.keys)+len(w.undo) == 0 {
+		return nil
+	}
+	active := w.active
+	w.passing = true
+	defer func() { w.active, w.passing = active, false }()
+	if err := r.endOwnersWay(ctx); err != nil {
+		return err
+	}
+	w.lookAgain()
+	return nil
+}
+
 func (r *run) makeWayFor(ctx context.Context, t sqltext.Touch) error {
 	w := r.way
 	name, way := t.Name.String(), string(t.Change)
@@ -168,7 +192,10 @@ func (r *run) makeWayFor(ctx context.Context, t sqltext.Touch) error {
 		if err := r.rebuild(ctx); err != nil { // what the keys refer to
 			return r.refused(err)
 		}
-		if err := r.putKeysBack(ctx); err != nil {
+		w.passing = true
+		err := r.putKeysBack(ctx)
+		w.passing = false
+		if err != nil {
 			return err
 		}
 		w.lookAgain()
@@ -319,6 +346,11 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 				continue
 			}
 			statements = append(statements, fmt.Sprintf("ALTER TABLE %s DROP CONSTRAINT %s", table, name))
+			if first := w.written[table+" "+name]; first != "" && strings.HasSuffix(state, " NOT VALID") {
+				state = first // put back over rows that broke it, which may be gone now
+			} else {
+				w.written[table+" "+name] = state
+			}
 			w.keys = append(w.keys, droppedKey{table: table, name: name, definition: state, comment: comment, partitioned: what != "key"})
 		}
 	}
@@ -471,6 +503,9 @@ func (r *run) putKeyBack(ctx context.Context, k droppedKey) error {
 	}
 	if err := r.exec(ctx, add+" NOT VALID"+comment); err != nil {
 		return (&failure{err: err}).problem()
+	}
+	if r.way.passing {
+		return nil
 	}
 	found, err := catalog.ForeignKeyNamed(ctx, r.session, k.table, k.name)
 	if err != nil {

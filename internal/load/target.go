@@ -29,6 +29,7 @@ type survey struct {
 	replica    bool // it sets session_replication_role
 	mixed      bool // other statements stand between those that give rows
 	unforeseen bool // something in the script may make tables or change names, roles or privileges
+	unsure     bool // something in it may do anything, or an error may not end it: what it needs may be there in time, or not be needed
 }
 
 // head is the beginning of a statement that fills or empties a table.
@@ -51,6 +52,9 @@ type place struct {
 	offset int // in the statement's text
 	psql.Position
 }
+
+// lookedForCalls is how much of a statement is searched for calls of functions, in bytes.
+const lookedForCalls = 32 << 10
 
 // shownHead is how much of a statement is kept to be shown, in bytes.
 const shownHead = 4 << 10
@@ -77,6 +81,7 @@ func (r *run) survey(ctx context.Context, limit int64) (*survey, error) {
 			return nil, err
 		}
 		var rows bool
+		s.unsure = s.unsure || !sc.Vars().On("ON_ERROR_STOP") || sc.Vars().On("ON_ERROR_ROLLBACK")
 		switch it := item.(type) {
 		case *psql.Statement:
 			rows = s.statement(it)
@@ -103,6 +108,7 @@ func (r *run) startVars() *psql.Vars {
 	for name, value := range r.o.Variables {
 		_ = vars.Set(name, value)
 	}
+	vars.Put("ON_ERROR_STOP", "on")
 	return vars
 }
 
@@ -143,12 +149,17 @@ func (s *surveyor) statement(st *psql.Statement) (rows bool) {
 }
 
 func (s *surveyor) text(text []byte, locate func(offset int) psql.Position) (rows bool) {
-	st := sqltext.Parse(text, sqltext.Options{Escapes: s.escapes})[0]
+	st, before := sqltext.Parse(text, sqltext.Options{Escapes: s.escapes})[0], s.unsure
 	s.replica = s.replica || st.Unguarded
 	if st.Kind == sqltext.Insert || st.Kind == sqltext.Copy {
 		s.mixed, s.rows = s.mixed || s.between, true
 	} else {
 		s.between = s.rows
+	}
+	if st.Effect == sqltext.Anything && st.Kind != sqltext.Commit {
+		start := sqltext.Parse(text[:min(len(text), lookedForCalls)], sqltext.Options{Escapes: s.escapes})[0]
+		_, shown := start.Touches()
+		s.unsure = s.unsure || !shown && st.Copy == nil
 	}
 	switch st.Kind {
 	case sqltext.Insert, sqltext.Copy, sqltext.Truncate:
@@ -160,7 +171,7 @@ func (s *surveyor) text(text []byte, locate func(offset int) psql.Position) (row
 	case sqltext.Commit:
 		s.unforeseen = s.unforeseen || s.local
 	case sqltext.Other:
-		s.other(&sqltext.Tokens{Text: text, Escapes: s.escapes})
+		s.other(&sqltext.Tokens{Text: text, Escapes: s.escapes}, before)
 	case sqltext.PrepareTransaction:
 		s.unforeseen = true
 	}
@@ -219,7 +230,7 @@ func (s *surveyor) readNames(h *head) bool {
 var harmless = []string{"update", "delete", "lock", "analyze", "vacuum", "comment", "show", "checkpoint", "notify", "listen", "values", "table"}
 
 // other looks at a statement that names no table to fill.
-func (s *surveyor) other(t *sqltext.Tokens) {
+func (s *surveyor) other(t *sqltext.Tokens, before bool) {
 	switch first := t.Next(); first.Text {
 	case "set", "reset":
 		local := false
@@ -263,10 +274,33 @@ func (s *surveyor) other(t *sqltext.Tokens) {
 			s.unforeseen = true
 		}
 	case "alter":
-		s.unforeseen = s.unforeseen || !bytes.Contains(bytes.ToLower(t.Text), []byte(" trigger "))
+		if switchesTrigger(t) {
+			s.unsure = before
+		} else {
+			s.unforeseen = true
+		}
 	default:
 		s.unforeseen = s.unforeseen || first.Kind != sqltext.EndToken && !slices.Contains(harmless, first.Text)
 	}
+}
+
+// switchesTrigger reports whether what t stands within is ALTER TABLE … ENABLE or DISABLE TRIGGER and nothing else.
+func switchesTrigger(t *sqltext.Tokens) bool {
+	if !t.Accept("table") {
+		return false
+	}
+	if t.Accept("if") {
+		t.Accept("exists")
+	}
+	t.Accept("only")
+	t.Relation()
+	if !t.Accept("enable") && !t.Accept("disable") {
+		return false
+	}
+	if !t.Accept("replica") {
+		t.Accept("always")
+	}
+	return t.Accept("trigger") && t.Next().Kind != sqltext.EndToken && (t.Accept(";") || t.Peek().Kind == sqltext.EndToken)
 }
 
 // pathOf reads the value of SET search_path.
@@ -365,7 +399,7 @@ func (r *run) lookAhead(ctx context.Context) (*survey, error) {
 		}
 		s = whole
 	}
-	if compared && !s.unforeseen {
+	if compared && !s.unforeseen && !s.unsure {
 		if err := r.preflight(ctx, s); err != nil {
 			return nil, err
 		}

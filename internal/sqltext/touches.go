@@ -88,6 +88,14 @@ var noCall = []string{"as", "and", "or", "not", "in", "values", "where", "on", "
 	"union", "except", "intersect", "when", "then", "else", "case", "array", "row", "conflict", "returning", "set", "by", "analyze", "explain", "with", "materialized",
 	"count", "min", "max", "sum", "coalesce", "lower", "upper", "now", "set_config", "setval", "setseed", "varchar", "char", "numeric", "timestamp"}
 
+// Defines reports whether the statement is about definitions, not about rows: what it changes are tables, triggers, privileges.
+func (s *Statement) Defines() bool {
+	t := &Tokens{Text: s.text, Escapes: s.escapes}
+	first := t.Next()
+	return s.Kind == Other && first.Kind == WordToken && slices.Contains([]string{"alter", "create", "drop", "comment", "grant", "revoke", "reassign", "security"}, first.Text) &&
+		!s.Mentions(" as ", "refresh")
+}
+
 // Mentions reports whether one of the words, in lower case, stands anywhere in the statement's text, in a string or comment too.
 func (s *Statement) Mentions(words ...string) bool {
 	text := bytes.ToLower(s.text[:min(len(s.text), readForTables)])

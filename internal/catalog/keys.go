@@ -56,7 +56,7 @@ func ForeignKeyNamed(ctx context.Context, q Querier, table, name string) ([]Fore
 
 // HasConstraint reports whether a table has a constraint of a name, both as for ForeignKeyNamed.
 func HasConstraint(ctx context.Context, q Querier, table, name string) (has bool, err error) {
-	return has, q.Ask(ctx, "SELECT EXISTS (SELECT 1 FROM pg_constraint WHERE conrelid = $1::text::regclass AND quote_ident(conname) = $2::text)",
+	return has, q.Ask(ctx, "SELECT EXISTS (SELECT 1 FROM pg_constraint WHERE conrelid = to_regclass($1::text) AND quote_ident(conname) = $2::text)",
 		[]any{table, name}, []any{&has}, nil)
 }
 

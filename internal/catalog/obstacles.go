@@ -90,6 +90,12 @@ func OwnTables(ctx context.Context, q Querier) ([]OwnTable, error) {
 	return collect(ctx, q.Ask, ownTablesQuery, nil, func(t *OwnTable) []any { return []any{&t.Schema, &t.Name} })
 }
 
+// HasPart reports whether a table has a trigger or a rule (kind) of a name, both schema-qualified and quoted.
+func HasPart(ctx context.Context, q Querier, kind, table, name string) (has bool, err error) {
+	return has, q.Ask(ctx, `SELECT CASE $1::text WHEN 'trigger' THEN EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = to_regclass($2::text) AND quote_ident(tgname) = $3::text)
+		ELSE EXISTS (SELECT 1 FROM pg_rewrite WHERE ev_class = to_regclass($2::text) AND quote_ident(rulename) = $3::text) END`, []any{kind, table, name}, []any{&has}, nil)
+}
+
 // EventTriggers gives the names of those that see what a session changes in tables.
 func EventTriggers(ctx context.Context, q Querier) ([]string, error) {
 	return collect(ctx, q.Ask, "SELECT evtname::text FROM pg_event_trigger WHERE evtenabled IN ('O', 'A') AND evtevent <> 'login' ORDER BY 1", nil,

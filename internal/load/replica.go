@@ -26,8 +26,8 @@ type ownersWay struct {
 	done    map[string]bool   // the same by the table's oid
 	states  map[string]string // of the triggers and rules in undo, as they were
 	keys    []droppedKey
-	undo    []string // statements that put triggers and rules back
-	last    []string // statements that put row security back, when all else is done
+	undo    []restore // of triggers and rules
+	last    []string  // statements that put row security back, when all else is done
 	valid   map[string]bool
 	staying []stayingKey      // keys that the role may not drop
 	rewound bool              // the script has rolled back: what was dropped may be there again
@@ -37,7 +37,7 @@ type ownersWay struct {
 	written map[string]string // definitions of keys as they were when they were first seen
 
 	pastKeys   []droppedKey // what has been put back, as far as that may be taken back
-	pastUndo   []string
+	pastUndo   []restore
 	pastStates map[string]string
 }
 
@@ -48,6 +48,9 @@ type droppedKey struct {
 	comment     string // quoted as a literal, "" for none
 	partitioned bool
 }
+
+// restore is a statement that puts a trigger or rule back. kind is "" for what can be done whether it is there or not.
+type restore struct{ kind, table, name, sql string }
 
 // stayingKey is a foreign key that the role cannot take out of the way.
 type stayingKey struct{ table, name, reason string }
@@ -292,7 +295,7 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 			}
 			statements = append(statements, fmt.Sprintf("ALTER TABLE %s%s %s %s %s", only, table, off, kind, name))
 			if !known {
-				w.undo = append(w.undo, fmt.Sprintf("ALTER TABLE %s%s %s %s %s", only, table, on, kind, name))
+				w.undo = append(w.undo, restore{what, table, name, fmt.Sprintf("ALTER TABLE %s%s %s %s %s", only, table, on, kind, name)})
 			}
 		case "view rule", "view trigger": // which cannot be disabled
 			if w.granted {
@@ -318,7 +321,7 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 			statements = append(statements, off)
 			if key := what + table + name; w.states[key] == "" {
 				w.states[key] = state
-				w.undo = append(w.undo, on)
+				w.undo = append(w.undo, restore{sql: on})
 			}
 		case "security":
 			statements = append(statements, "ALTER TABLE "+table+" NO FORCE ROW LEVEL SECURITY")
@@ -401,7 +404,23 @@ func (r *run) endOwnersWay(ctx context.Context) error {
 	undo := w.undo
 	w.undo, w.pastUndo = nil, append(w.pastUndo, undo...)
 	w.pastStates, w.states = w.states, map[string]string{}
-	return r.ownStatements(ctx, undo)
+	var statements []string
+	for _, u := range undo { // the script may have dropped it, or taken back that it made it
+		there := u.kind == ""
+		if !there {
+			var err error
+			if there, err = catalog.HasPart(ctx, r.session, u.kind, u.table, u.name); err != nil {
+				return (&failure{err: err}).problem()
+			}
+		}
+		if there {
+			statements = append(statements, u.sql)
+		}
+	}
+	if len(statements) == 0 {
+		return nil
+	}
+	return r.ownStatements(ctx, statements)
 }
 
 // closeOwnersWay puts row security back.

@@ -172,11 +172,13 @@ func TestTouches(t *testing.T) {
 		"MERGE INTO t USING u ON (t.a = u.a) WHEN MATCHED THEN DELETE":            `"t" changes; true`,
 		"DO $$ BEGIN DELETE FROM t; END $$":                                       `; false`,
 		"SELECT f()":                                                              `; false`,
-		"SELECT count(*) FROM t":                                                  `; true`,
-		"CALL p()":                                                                `; false`,
-		"EXECUTE x":                                                               `; false`,
-		"CREATE TABLE x AS SELECT 1":                                              `; false`,
-		"SET work_mem = 1":                                                        `; true`,
+		"SELECT count(*) FROM t":                                                  `; false`, // whose count?
+		"SELECT coalesce(a, 1) FROM t":                                            `; true`,
+		"DELETE FROM t RETURNING set_config('search_path', a, false)":             `"t" changes; false`,
+		"CALL p()":                   `; false`,
+		"EXECUTE x":                  `; false`,
+		"CREATE TABLE x AS SELECT 1": `; false`,
+		"SET work_mem = 1":           `; true`,
 	} {
 		s := Parse([]byte(text), Options{})[0]
 		touches, whole := s.Touches()

@@ -1,0 +1,148 @@
+package load_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/load"
+	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
+)
+
+// TestScriptsThatEndTheTransaction holds that no script ends the one transaction unseen: what is said of it is what the tables hold.
+func TestScriptsThatEndTheTransaction(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Shared(t)
+	for name, text := range map[string]string{
+		"\\copy":             "\\copy t from stdin; commit\nx\n\\.\n",
+		"\\copy, then error": "\\copy t from stdin; commit; insert into t values ('y')\nx\n\\.\nselect 1/0;\n",
+		"a row of \\gexec":   "insert into t values('x');\nselect $$select E'a'\n'\\'' ; commit ; select ''$$ \\gexec\nselect 1/0;\n",
+		"begin atomic":       "create table begin(a int);\ninsert into t values ($$x$$)\\; select * from begin atomic \\; commit;\nselect 1/0;\n",
+		"joined":             "insert into t values ('x')\\; commit\\; begin;\nselect 1/0;\n",
+		"prepared":           "insert into t values ('x');\ncommit \\parse a\nselect 1/0;\n",
+		"extended":           "insert into t values ('x');\nprepare transaction 'x' \\bind \\g\nselect 1/0;\n",
+		"a procedure":        "create procedure p() language plpgsql as 'begin insert into t values (''x''); commit; end';\ncall p();\n",
+		"DO":                 "do 'begin insert into t values (''x''); commit; end';\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := server.NewDatabase(t)
+			pgtest.Exec(t, url, "CREATE TABLE t (a text)")
+			_, err := loaded(t, url, text, nil)
+			if err == nil {
+				t.Fatal("loaded")
+			}
+			rows, said := value(t, url, "SELECT count(*) FROM t"), strings.Contains(err.Error(), "rolled back")
+			if (rows == "0") != said {
+				t.Errorf("%s rows are there, and it is said: %v", rows, err)
+			}
+		})
+	}
+}
+
+// TestCancelled holds that pg_cancel_backend ends a load while rows go by COPY: it is not begun again.
+func TestCancelled(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for _, transaction := range []load.Mode{load.Single, load.None} {
+		url := pgtest.Shared(t).NewDatabase(t)
+		// The foreign key's check of each row waits for the parent that another session holds.
+		pgtest.Exec(t, url, "CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p VALUES (1); CREATE TABLE t (id int, p int REFERENCES p)")
+		var text strings.Builder
+		for i := range 40 {
+			fmt.Fprintf(&text, "INSERT INTO t (id, p) VALUES (%d, 1);\n", i)
+		}
+		holder, err := pgx.Connect(ctx, url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = holder.Close(ctx) }()
+		if _, err := holder.Exec(ctx, "BEGIN; SELECT 1 FROM p FOR UPDATE"); err != nil {
+			t.Fatal(err)
+		}
+		over := make(chan error, 1)
+		notices := make(chan string, 100)
+		go func() {
+			_, err := loaded(t, url, text.String(), func(o *load.Options) {
+				o.Transaction = transaction
+				o.Events.Notice = func(s string) { notices <- s }
+			})
+			over <- err
+		}()
+		for cancelled := false; !cancelled; time.Sleep(10 * time.Millisecond) {
+			cancelled = value(t, url, `SELECT coalesce(bool_or(pg_cancel_backend(pid)), false) FROM pg_stat_activity
+				WHERE datname = current_database() AND wait_event_type = 'Lock' AND (query LIKE 'COPY%' OR query LIKE 'INSERT%')`) == "true"
+		}
+		err = <-over
+		close(notices)
+		if err == nil || !strings.Contains(err.Error(), "57014") {
+			t.Errorf("%s: a load that was cancelled ends with %v", transaction, err)
+		}
+		for s := range notices {
+			if strings.Contains(s, "once more") || strings.Contains(s, "as written") {
+				t.Errorf("%s: it was begun again: %s", transaction, s)
+			}
+		}
+	}
+}
+
+// TestLoneOrigin holds that setting the replication role to what it is does no harm to a role that may not set it, and that nothing else
+// of that kind is let pass.
+func TestLoneOrigin(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Shared(t).NewDatabase(t)
+	roleURL := prepare(t, url, map[string]string{"schema.sql": "CREATE TABLE t (a int)"})
+	for _, transaction := range []load.Mode{load.Single, load.None} {
+		for text, fails := range map[string]bool{
+			"SET session_replication_role = 'origin';":                        false,
+			"SET session_replication_role TO DEFAULT;":                        false,
+			"RESET session_replication_role;":                                 false,
+			"SELECT set_config('session_replication_role', 'origin', false);": false,
+			"BEGIN; SET LOCAL session_replication_role = origin; COMMIT;":     false,
+			"SET session_replication_role = 'local';":                         true,
+			"SET session_replication_role = 'origin'\\; SELECT 1;":            true,
+		} {
+			_, err := loaded(t, roleURL, "INSERT INTO t VALUES (1);\n"+text+"\n", func(o *load.Options) { o.Transaction = transaction })
+			if (err != nil) != fails {
+				t.Errorf("%s, %s: %v", transaction, text, err)
+			}
+		}
+	}
+}
+
+// TestExplain holds that each table's way is told with its reasons, once.
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Shared(t).NewDatabase(t)
+	pgtest.Exec(t, url, `CREATE TABLE plain (id int PRIMARY KEY, v text); CREATE TABLE ruled (id int); CREATE RULE r AS ON INSERT TO ruled DO ALSO NOTHING;
+		CREATE TABLE numbered (id serial, v text)`)
+	var text strings.Builder
+	text.WriteString("TRUNCATE plain;\n")
+	for i := range 20_000 {
+		fmt.Fprintf(&text, "INSERT INTO plain (id, v) VALUES (%d, 'some text to make it many');\n", i)
+	}
+	for i := range 10 {
+		fmt.Fprintf(&text, "INSERT INTO ruled VALUES (%d);\n", i)
+	}
+	for i := range 10 {
+		fmt.Fprintf(&text, "INSERT INTO numbered (v) VALUES ('%d');\n", i)
+	}
+	var told []string
+	if _, err := loaded(t, url, text.String(), func(o *load.Options) {
+		o.Explain = true
+		o.Events.Notice = func(s string) { told = append(told, s) }
+	}); err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Join(told, "\n")
+	for _, want := range []string{"public.plain: COPY binary, indexes filled after the rows", "public.ruled: as written (it has a rule on INSERT)",
+		`public.numbered: as written (column "id" is left out, and draws numbers from a sequence)`} {
+		if strings.Count(all, want) != 1 {
+			t.Errorf("not told once: %s in\n%s", want, all)
+		}
+	}
+}

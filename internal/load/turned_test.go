@@ -143,9 +143,8 @@ func turnedLoad(t *testing.T, databaseURL string, way turnedWay, trace func(stri
 	ctx := context.Background()
 	config, err := pgx.ParseConfig(databaseURL)
 	must(t, err)
-	role := ""
 	if way.owner {
-		role = fmt.Sprintf("turned_%d", os.Getpid())
+		role := fmt.Sprintf("turned_%d", os.Getpid())
 		pgtest.Exec(t, databaseURL, fmt.Sprintf("DO $$ BEGIN CREATE ROLE %[1]s LOGIN PASSWORD 'x'; EXCEPTION WHEN duplicate_object THEN END $$; GRANT ALL ON SCHEMA public TO %[1]s", role))
 		for _, name := range []string{"TABLE parent", "TABLE child", "TABLE pair", "TABLE pairs", "TABLE part", "TABLE part1", "VIEW shown", "SEQUENCE own_seq", "TABLE old"} {
 			pgtest.Exec(t, databaseURL, "ALTER "+name+" OWNER TO "+role)
@@ -199,7 +198,8 @@ func calledIn(texts []string) []string {
 			if tok.Kind == sqltext.EndToken {
 				break
 			}
-			if tok.Kind == sqltext.OtherToken && strings.Contains("+-*/<>=~!@#%^&|?", tok.Text) {
+			const ofOperators = "+-*/<>=~!@#%^&|?"
+			if tok.Kind == sqltext.OtherToken && strings.Contains(ofOperators, tok.Text) {
 				operator += tok.Text
 			} else {
 				if operator != "" {

@@ -56,8 +56,14 @@ random-loads: need-postgres ## thousands of random schemas and loads, the fast w
 	@go test -count=1 -timeout 120m -run TestRandomLoads -v ./internal/differential -seed $(or $(SEED),$(shell date +%s)) -loads $(or $(LOADS),3000) -strict
 
 .PHONY: mutants
-mutants: ## a hundred small faults in the code of FILES, one at a time: which do TESTS notice? (TESTS='go test ./internal/sqltext')
-	@go run ./scripts/mutants -n $(or $(N),100) -seed $(or $(SEED),1) -tests '$(or $(TESTS),go test ./internal/sqltext)' $(or $(FILES),internal/sqltext/*.go)
+mutants: ## a hundred small faults, one at a time: which do the tests without a server notice? (FILES=... TESTS='go test ...' N=100 SEED=1)
+	@PGTEST=off go run ./scripts/mutants -n $(or $(N),100) -seed $(or $(SEED),1) -tests '$(or $(TESTS),go test -short ./internal/load ./internal/strategy)' \
+		$(or $(FILES),internal/load/execute.go internal/load/knowledge.go internal/strategy/*.go)
+
+.PHONY: old-faults
+old-faults: need-postgres ## faults that were mended, put back one at a time: random loads must find each
+	@go run ./scripts/mutants -faults internal/differential/testdata/faults.txtar -limit 30m -least 100 -tests \
+		'go test -count=1 -timeout 30m -run TestRandomLoads ./internal/differential -loads $(or $(LOADS),2000) -finds 0 -stop -strict -mode single,none,jobs'
 
 .PHONY: faults
 faults: need-postgres ## everything that can go wrong, made to: one line a fault, what was kept, and totals

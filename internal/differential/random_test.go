@@ -32,7 +32,8 @@ var (
 	randomFirst = flag.Int("first", 0, "the number of the first of them: with -loads 1 it is repeated alone")
 	randomFinds = flag.Int("finds", 3, "how many differences are made small and shown")
 	strict      = flag.Bool("strict", false, "fail for differences of the list testdata/random.tsv, too")
-	onlyMode    = flag.String("mode", "", "the one mode to load in: single, none, jobs or owner")
+	onlyModes   = flag.String("mode", "single,none,jobs,owner", "the modes to load in")
+	stop        = flag.Bool("stop", false, "end at the first difference")
 )
 
 // What of random loads must succeed with psql, and which part of the rows must go the fast way: otherwise they show little. Kinds
@@ -57,7 +58,7 @@ func TestRandomLoads(t *testing.T) {
 	total, found, next := newCount(), 0, *randomFirst
 	one := func(b *bench, n int) {
 		c := generate(*randomSeed, n)
-		if *onlyMode != "" && c.mode != *onlyMode {
+		if !strings.Contains(*onlyModes, c.mode) {
 			return
 		}
 		o := b.compare(c)
@@ -91,8 +92,9 @@ func TestRandomLoads(t *testing.T) {
 				mu.Lock()
 				n := next
 				next++
+				over := n >= *randomFirst+*randomLoads || *stop && found > 0
 				mu.Unlock()
-				if n >= *randomFirst+*randomLoads {
+				if over {
 					return
 				}
 				one(b, n)

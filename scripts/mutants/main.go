@@ -155,6 +155,7 @@ func readFaults(name string) (faults []fault, err error) {
 			return nil, err
 		}
 		before, after, ok := strings.Cut(string(f.Data), "----\n")
+		before, after = strings.TrimSuffix(before, "\n"), strings.TrimSuffix(after, "\n")
 		if !ok || strings.Count(string(text), before) != 1 {
 			return nil, fmt.Errorf("%s: what is to be replaced is not there exactly once", f.Name)
 		}

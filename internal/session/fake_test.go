@@ -28,6 +28,8 @@ type fake struct {
 	cancels atomic.Int32
 	state   atomic.Pointer[lockStatus] // what the watcher is told
 	server  atomic.Int64               // when it was started
+	mu      sync.Mutex
+	over    bool // nobody is let in any more: pgx goes on closing connections that were lost
 	work    sync.WaitGroup
 }
 
@@ -52,7 +54,12 @@ func newFake(t testing.TB) *fake {
 	f := &fake{t: t}
 	f.server.Store(1000)
 	f.state.Store(&lockStatus{})
-	t.Cleanup(f.work.Wait)
+	t.Cleanup(func() {
+		f.mu.Lock()
+		f.over = true
+		f.mu.Unlock()
+		f.work.Wait()
+	})
 	return f
 }
 
@@ -74,6 +81,11 @@ func (f *fake) config() *pgx.ConnConfig {
 	}
 	config.LookupFunc = func(context.Context, string) ([]string, error) { return []string{"here"}, nil }
 	config.DialFunc = func(context.Context, string, string) (net.Conn, error) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.over {
+			return nil, net.ErrClosed
+		}
 		client, server := net.Pipe()
 		f.work.Go(func() { f.serve(server) })
 		return client, nil

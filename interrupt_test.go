@@ -145,7 +145,7 @@ func seeding(t *testing.T, db string, options simulator.Options) (p *process, ap
 		server.Close()
 	})
 	p = program(t, "fabricate-seed", []string{"--workspace=w", "--database=d"},
-		"RUNNER_TEMP="+temp, "FABRICATE_API_URL="+server.URL+simulator.Path, "FABRICATE_API_KEY="+api.Key(), "DATABASE_URL="+db)
+		"RUNNER_TEMP="+temp, "FABRICATE_API_URL="+server.URL+simulator.Path, "FABRICATE_API_KEY="+api.Key(), "FABRICATE_ALLOW=sql", "DATABASE_URL="+db)
 	return p, api, temp
 }
 

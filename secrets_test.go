@@ -108,7 +108,7 @@ func TestSecretsAreNotTold(t *testing.T) {
 				p := program(t, "fabricate-seed", nil)
 				p.Env = append(p.Env, environ(p.Dir, map[string]string{
 					"api-url": listening.URL + simulator.Path, "api-key": key, "workspace": "w", "database": "d",
-					"database-url": db.String(), "connect-timeout": "300ms", "poll-interval": "10ms",
+					"database-url": db.String(), "connect-timeout": "300ms", "poll-interval": "10ms", "allow": "sql",
 				})...)
 				if strings.HasSuffix(mode, "json") {
 					p.Args = append(p.Args, "--output=json")

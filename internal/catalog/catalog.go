@@ -57,3 +57,16 @@ func Visible(ctx context.Context, q Querier) (map[uint32]bool, error) {
 		return nil
 	})
 }
+
+// Trusted reports whether the server marks an extension as trusted: whoever may create things in the database may have it.
+func Trusted(ctx context.Context, q Querier, extension string) (trusted bool, err error) {
+	err = q.Ask(ctx, "SELECT coalesce(bool_or(trusted), false) FROM pg_available_extension_versions WHERE name = $1::name", []any{extension}, []any{&trusted}, nil)
+	return trusted, err
+}
+
+// Reach is what a role may do beyond the database: run programs on the server, or read or write its files.
+func Reach(ctx context.Context, q Querier) (superuser, files bool, err error) {
+	err = q.Ask(ctx, `SELECT rolsuper, pg_has_role(rolname, 'pg_execute_server_program', 'USAGE') OR pg_has_role(rolname, 'pg_read_server_files', 'USAGE')
+		OR pg_has_role(rolname, 'pg_write_server_files', 'USAGE') FROM pg_roles WHERE rolname = current_user`, nil, []any{&superuser, &files}, nil)
+	return superuser, files, err
+}

@@ -375,8 +375,8 @@ func TestParseTellsAllMissing(t *testing.T) {
 			"the flag --api-key or the variable FABRICATE_API_KEY"},
 		{"to join a task", []string{"--task-id=t"}, []string{into}, "api-key is needed to join a task: set the input api-key, " +
 			"the flag --api-key or the variable FABRICATE_API_KEY"},
-		{"several findings", []string{"--jobs=x", "--nope", "--timeout=5"}, generate(into), "3 things are wrong with the settings\n" +
-			"- unknown flag --nope\n" +
+		{"several findings", []string{"--jobs=x", "--nonsensical", "--timeout=5"}, generate(into), "3 things are wrong with the settings\n" +
+			"- unknown flag --nonsensical\n" +
 			"- --jobs \"x\" is not a whole number from 1 to 64\n" +
 			"- --timeout \"5\" has no unit: write 5s for seconds or 5m for minutes"},
 	}

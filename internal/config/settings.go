@@ -87,6 +87,8 @@ type Settings struct {
 	ForeignKeys   string // check, enforce or off
 	Analyze       bool
 	Summary       bool
+	Allow         string // data, schema or sql; empty means: schema for what the API gave or an address, sql for files of the user's own
+	Role          string // SET ROLE for the load; may be empty
 
 	Warnings []string // worth telling, no reason to stop; free of secrets
 	Notices  []string // how something was understood; free of secrets
@@ -307,6 +309,17 @@ func List() []Setting {
 			Name: "explain", Default: "false", Values: trueOrFalse, Group: groupLoad,
 			Help: "Say for each table how its rows are loaded and why; a runner's debug logging (RUNNER_DEBUG=1) does so, too",
 			set:  boolean(func(s *Settings) *bool { return &s.Explain }),
+		},
+		{
+			Name: "allow", Note: "schema for what the API gave, sql for files of your own", Values: "data|schema|sql", Group: groupLoad,
+			Help: "What the script may say: data: rows alone; schema: definitions without code as well; sql: any SQL. before and after are " +
+				"your own, and not held to it",
+			set: choice(func(s *Settings) *string { return &s.Allow }, "data", "schema", "sql"),
+		},
+		{
+			Name: "role", Values: "NAME", Group: groupLoad,
+			Help: "SET ROLE to this for the whole load; with allow data or schema the script cannot leave it",
+			set:  oneLine(func(s *Settings) *string { return &s.Role }),
 		},
 		{
 			Name: "variables", Values: "NAME=VALUE", Group: groupLoad, list: true, whole: true,

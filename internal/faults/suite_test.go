@@ -348,7 +348,7 @@ func newWorld(t *testing.T, d *databases, f fault) *world {
 	if f.url != nil {
 		f.url(w, address)
 	}
-	w.env = append(w.env, "RUNNER_TEMP="+cmp.Or(w.tempDir, w.temp), "FABRICATE_API_KEY="+w.api.Key(), "FABRICATE_API_URL="+w.apiURL, "DATABASE_URL="+address.String(), "GITHUB_WORKSPACE="+w.dir)
+	w.env = append(w.env, "RUNNER_TEMP="+cmp.Or(w.tempDir, w.temp), "FABRICATE_API_KEY="+w.api.Key(), "FABRICATE_ALLOW=sql", "FABRICATE_API_URL="+w.apiURL, "DATABASE_URL="+address.String(), "GITHUB_WORKSPACE="+w.dir)
 	return w
 }
 

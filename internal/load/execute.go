@@ -11,11 +11,13 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 	"github.com/fabricate-seed/fabricate-seed/internal/strategy"
+	"github.com/fabricate-seed/fabricate-seed/internal/trust"
 )
 
 // statement is a statement of a script on its way to the server, whatever has made it: a semicolon, a meta-command, \copy, a row
@@ -32,6 +34,7 @@ type statement struct {
 	parsed []sqltext.Statement
 	effect sqltext.Effect // of all of it, as far as the tables are known
 	plan   *tablePlan     // of the one table that it fills, nil if it is not known
+	held   bool           // to the list of what the script may say
 	f      *failure
 }
 
@@ -67,6 +70,7 @@ func road() []stage {
 		{"see what it may change", (*run).learn},
 		{"send it with others as rows of a COPY", (*run).gather},
 		{"read it to its end", (*run).complete},
+		{"hold it to the list of what the script may say, as it is written", (*run).hold},
 		{"wait for other connections", (*run).settleCopies},
 		{"find what will not be there afterwards", (*run).settleKnown},
 		{"send it without waiting", (*run).post},
@@ -109,12 +113,55 @@ func (r *run) parse(text []byte, compound bool) []sqltext.Statement {
 	return all
 }
 
-func (r *run) refuse(_ context.Context, s *statement) (bool, *failure) {
+func (r *run) refuse(ctx context.Context, s *statement) (bool, *failure) {
 	if refused := sqltext.Refuse(r.readable(s.text), s.parsed, r.escapes()); refused != nil {
-		s.f.err, s.f.refused = &psql.Error{Refused: true, Message: refused.Message, Remedy: refused.Remedy}, true
-		return true, s.f
+		return r.refusedAs(s, refused)
+	}
+	one, part := s.only(), s.source != nil && s.source.More
+	if !part && (one == nil || one.Insert == nil || one.Insert.Rows == 0 || s.send() != nil || !r.fast()) {
+		return r.hold(ctx, s)
+	}
+	// The rows of this INSERT may go as those of a COPY, and are constants then.
+	if r.listed() && one != nil && len(one.Relations) == 1 && trust.Catalog(one.Relations[0]) {
+		return r.refusedAs(s, trust.RefuseCatalog(one.Relations[0], r.o.Allow))
 	}
 	return false, nil
+}
+
+func (r *run) refusedAs(s *statement, refused *sqltext.Refusal) (bool, *failure) {
+	s.f.err, s.f.refused = &psql.Error{Refused: true, Message: refused.Message, Remedy: refused.Remedy}, true
+	return true, s.f
+}
+
+// listed reports whether what is run now is held to a list: the user's own scripts are not.
+func (r *run) listed() bool {
+	return r.o.Allow != "" && r.o.Allow != trust.SQL && r.tally.counting
+}
+
+// hold refuses what is not on the list of what the script may say.
+func (r *run) hold(ctx context.Context, s *statement) (bool, *failure) {
+	if s.held || !r.listed() {
+		return false, nil
+	}
+	s.held = true
+	o := trust.Options{Level: r.o.Allow, Escapes: r.escapes(), Trusted: func(extension string) bool { return r.trusted(ctx, extension) }}
+	refused := trust.Refuse(r.readable(s.text), o)
+	if refused == nil {
+		return false, nil
+	}
+	if r.o.AllowRemedy != "" {
+		refused.Remedy += "\n" + r.o.AllowRemedy
+	}
+	return r.refusedAs(s, refused)
+}
+
+// trusted reports whether the server marks an extension as one that whoever may create things in the database may have.
+func (r *run) trusted(ctx context.Context, extension string) bool {
+	if r.session.TxStatus() == 'E' {
+		return false
+	}
+	trusted, err := catalog.Trusted(ctx, r.session, extension)
+	return err == nil && trusted
 }
 
 // await awaits the answers to what was posted, unless the statement may go without them.

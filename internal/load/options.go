@@ -11,6 +11,7 @@ import (
 
 	"github.com/fabricate-seed/fabricate-seed/internal/rowfiles"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
+	"github.com/fabricate-seed/fabricate-seed/internal/trust"
 )
 
 // Mode says how the script is divided into transactions.
@@ -69,6 +70,8 @@ type Options struct {
 	KeepSequences  bool        // do not move sequences (the setting sync-sequences, turned off)
 	ForeignKeys    ForeignKeys // "" means Check
 	SkipAnalyze    bool        // do not ANALYZE (the setting analyze, turned off)
+	Allow          trust.Level // what Script may say; "" means trust.SQL. Before and After are the user's own, and not held to it
+	AllowRemedy    string      // what else helps where a script says more than that; may be empty
 	Explain        bool        // say of each table how its rows are loaded, and why
 	Events         Events
 

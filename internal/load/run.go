@@ -12,10 +12,12 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 	"github.com/fabricate-seed/fabricate-seed/internal/rowfiles"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
+	"github.com/fabricate-seed/fabricate-seed/internal/trust"
 )
 
 // rollbackTimeout is how long a rollback may take before the connection is dropped, which rolls back too.
@@ -262,6 +264,9 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 			return false, (&failure{err: err}).problem()
 		}
 	}
+	if r.o.Allow == trust.SQL && !r.o.Verbatim { // once: not when all is loaded once more as written
+		r.sayReach(ctx)
+	}
 	scripts := append(append(append([]Script(nil), r.o.Before...), r.o.Script), r.o.After...)
 	for i, script := range scripts {
 		r.tally.counting = i == len(r.o.Before)
@@ -277,6 +282,18 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 		}
 	}
 	return false, r.settle(ctx)
+}
+
+// sayReach says what a script may do beyond the database, where it may say any SQL.
+func (r *run) sayReach(ctx context.Context) {
+	superuser, files, err := catalog.Reach(ctx, r.session)
+	switch {
+	case err != nil:
+	case superuser:
+		r.notice("allow is sql and the role is a superuser: what the script says is limited by nothing but the server's rights")
+	case files:
+		r.notice("allow is sql and the role may run programs on the server or reach its files: so may what the script says")
+	}
 }
 
 // finish awaits what a script has set going.

@@ -15,12 +15,15 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/fabricate-seed/fabricate-seed/internal/archive"
 	"github.com/fabricate-seed/fabricate-seed/internal/config"
 	"github.com/fabricate-seed/fabricate-seed/internal/fabricate"
 	"github.com/fabricate-seed/fabricate-seed/internal/load"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/report"
+	"github.com/fabricate-seed/fabricate-seed/internal/trust"
 )
 
 // run is one run on its way: what it was told, and what it has so far.
@@ -405,6 +408,8 @@ func (r *run) load(ctx context.Context, from source, found data, beforeCommit fu
 		r.at("loading", "Nothing was committed: the database is as it was before.")
 	}
 	o := r.loadOptions()
+	o.Allow, o.AllowRemedy = r.allowed()
+	o.Target = withRole(o.Target, r.Role)
 	o.Script, o.Rows, o.Before, o.After, o.BeforeCommit = from.script, from.rows, before.scripts, after.scripts, beforeCommit
 	if found.generated {
 		o.Accept = found.accept
@@ -422,6 +427,28 @@ func (r *run) load(ctx context.Context, from source, found data, beforeCommit fu
 		r.outcome.Headline = "Nothing loaded into " + target + ": there are rows, and if-not-empty is keep"
 	}
 	return nil
+}
+
+// allowed gives the list that the script is held to, and what helps beside another list.
+func (r *run) allowed() (level trust.Level, remedy string) {
+	level = trust.Level(r.Allow)
+	if level == "" && r.Archive != "" { // the user's own
+		level = trust.SQL
+	}
+	if id := r.outcome.TaskID; id != "" {
+		remedy = "The data can be had again, without another task, with the setting task-id: " + id + "."
+	}
+	return cmp.Or(level, trust.Schema), remedy
+}
+
+// withRole gives a target whose sessions begin as a role, and come back to it with RESET ROLE.
+func withRole(target *pgx.ConnConfig, role string) *pgx.ConnConfig {
+	if role == "" {
+		return target
+	}
+	target = target.Copy()
+	target.RuntimeParams["role"] = role
+	return target
 }
 
 // loadOptions is what a load and the checks alone are told.

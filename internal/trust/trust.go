@@ -82,11 +82,15 @@ func (p *parser) refuse(what string) {
 			what = fmt.Sprintf("what stands at %q", short(string(p.Text[tok.At:tok.End])))
 		}
 	}
+	panic(p.refusal(what))
+}
+
+func (p *parser) refusal(what string) *sqltext.Refusal {
 	remedy := "allow: sql lets any SQL through, with the rights of the role of database-url. Set it for scripts that you would run with psql."
 	if p.o.Level == Data {
 		remedy = "allow: schema lets definitions without code through as well, and " + remedy
 	}
-	panic(&sqltext.Refusal{Message: fmt.Sprintf("%s is not on the list that allow: %s stands for", what, p.o.Level), Remedy: remedy})
+	return &sqltext.Refusal{Message: fmt.Sprintf("%s is not on the list that allow: %s stands for", what, p.o.Level), Remedy: remedy}
 }
 
 func short(s string) string {
@@ -144,6 +148,15 @@ func (p *parser) qualified() []string {
 		p.refuse("")
 	}
 	return parts
+}
+
+// Catalog reports whether a name is, or may be, that of a relation of the server's own catalog, which no list lets a script write to.
+func Catalog(parts []string) bool { return len(parts) > 0 && system(parts) }
+
+// RefuseCatalog is why a list does not allow rows for a relation of the server's own catalog.
+func RefuseCatalog(parts []string, level Level) *sqltext.Refusal {
+	p := &parser{o: Options{Level: level}}
+	return p.refusal("a relation of the server's own catalog (" + strings.Join(parts, ".") + ")")
 }
 
 // system reports whether a name is, or may be, one of the server's own catalog: rows in it are code, roles and passwords.

@@ -1,0 +1,119 @@
+package load_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/load"
+	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+	"github.com/fabricate-seed/fabricate-seed/internal/trust"
+)
+
+// attacks are statements that no list allows. Each calls evil(), or does something else that can be seen.
+var attacks = []string{
+	"SELECT evil()",
+	"DO $$ BEGIN PERFORM evil(); END $$",
+	"INSERT INTO t (a) VALUES (evil()::text)",
+	"INSERT INTO t (a) SELECT evil()::text",
+	"INSERT INTO t (a) VALUES (('x'::text).evil_of)",
+	"UPDATE t SET a = evil()::text",
+	"CREATE TABLE made AS SELECT evil()",
+	"CREATE TABLE made (a int DEFAULT evil())",
+	"CREATE FUNCTION made() RETURNS int LANGUAGE sql AS 'SELECT evil()'",
+	"CREATE VIEW made AS SELECT evil()",
+	"INSERT INTO pg_catalog.pg_description VALUES (1, 1, 1, 'x')",
+	"ALTER TABLE t ADD b int DEFAULT evil()",
+	"CREATE INDEX ON t ((evil_of(a)))",
+	"SET ROLE postgres",
+}
+
+// ways are how a script can have a statement sent; %s stands for it, %q for it as a constant.
+var ways = map[string]string{
+	"semicolon":    "%[1]s;\n",
+	"g":            "%[1]s \\g\n",
+	"gset":         "%[1]s \\gset\n",
+	"gdesc":        "%[1]s \\gdesc\n",
+	"bind":         "%[1]s \\bind \\g\n",
+	"parse":        "%[1]s \\parse x\n\\bind_named x \\g\n",
+	"gexec":        "SELECT %[2]s \\gexec\n",
+	"joined":       "SELECT 1\\; %[1]s;\n",
+	"joined after": "INSERT INTO t (a) VALUES ('x')\\; %[1]s;\n",
+	"variable":     "\\set x %[2]s\n:x;\n",
+	"include":      "\\ir other.sql\n",
+	"if":           "\\if true\n%[1]s;\n\\endif\n",
+}
+
+// Whatever way a statement is sent, it is held to the list.
+func TestAllowHoldsInEveryWay(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Shared(t).NewDatabase(t)
+	pgtest.Exec(t, url, `CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY, a text); CREATE TABLE pwned (x int);
+		CREATE FUNCTION evil() RETURNS int LANGUAGE sql AS 'INSERT INTO pwned VALUES (1) RETURNING 1';
+		CREATE FUNCTION evil_of(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN INSERT INTO pwned VALUES (1); RETURN $1; END'`)
+	target, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, mode := range []load.Mode{load.Single, load.None} {
+		for way, form := range ways {
+			for i, attack := range attacks {
+				script := "INSERT INTO t (a) VALUES ('harmless');\n" + fmt.Sprintf(form, attack, "$q$"+attack+"$q$")
+				if way == "variable" {
+					script = "INSERT INTO t (a) VALUES ('harmless');\n" + fmt.Sprintf(form, attack, "'"+strings.ReplaceAll(attack, "'", "''")+"'")
+				}
+				files := fstest.MapFS{"load.sql": {Data: []byte(script)}, "other.sql": {Data: []byte(attack + ";\n")}}
+				_, err := load.Run(t.Context(), load.Options{Target: target, Script: load.Script{FS: files, Name: "load.sql"},
+					Transaction: mode, Allow: trust.Schema, AllowRemedy: "task-id"})
+				var p *problem.Error
+				if !errors.As(err, &p) || p.Code != problem.Data || !strings.Contains(p.Remedy, "allow: sql") && !strings.Contains(p.What, "never done") {
+					t.Errorf("%s, %s, attack %d: %v\n%s", mode, way, i, err, script)
+				}
+			}
+		}
+	}
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	var pwned int
+	if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM pwned").Scan(&pwned); err != nil || pwned != 0 {
+		t.Errorf("evil() was called %d times (%v)", pwned, err)
+	}
+}
+
+// The user's own scripts are not held to the list, files of rows hold no SQL, and a trusted extension is what the server says it is.
+func TestAllowLetsThrough(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Shared(t).NewDatabase(t)
+	target, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := fstest.MapFS{"own.sql": {Data: []byte("DO $$ BEGIN END $$;")}}
+	script := "CREATE TABLE t (id serial PRIMARY KEY, a text);\n" +
+		"INSERT INTO t (a) VALUES " + strings.Repeat("('x'),\n", 5000) + "(lower('Y'));\nCOPY t (a) FROM stdin;\nz\n\\.\n" +
+		"SELECT pg_catalog.setval('t_id_seq', (SELECT max(id) FROM t));\n"
+	for _, fast := range []bool{true, false} {
+		pgtest.Exec(t, url, "DROP TABLE IF EXISTS t")
+		result, err := load.Run(t.Context(), load.Options{Target: target, Script: load.Script{FS: fstest.MapFS{"load.sql": {Data: []byte(script)}}, Name: "load.sql"},
+			Before: []load.Script{{FS: own, Name: "own.sql"}}, After: []load.Script{{FS: own, Name: "own.sql"}}, Verbatim: !fast, Allow: trust.Schema})
+		if err != nil || result.Rows != 5002 {
+			t.Errorf("fast %v: %d rows, %v", fast, result.Rows, err)
+		}
+	}
+	for extension, want := range map[string]bool{"hstore": true, "file_fdw": false, "no_such_one": false} {
+		text := "CREATE EXTENSION " + extension + ";"
+		_, err := load.Run(t.Context(), load.Options{Target: target, Script: load.Script{FS: fstest.MapFS{"load.sql": {Data: []byte(text)}}, Name: "load.sql"}, Allow: trust.Schema})
+		refused := problem.CodeOf(err) == problem.Data
+		if refused == want {
+			t.Errorf("%s: %v", extension, err)
+		}
+	}
+}

@@ -135,3 +135,10 @@ func States(ctx context.Context, q Querier, names, far []string) ([]State, error
 		return nil
 	})
 }
+
+// SequencesStand gives where all sequences that the role may look at stand, as one text to compare.
+func SequencesStand(ctx context.Context, q Querier) (stand string, err error) {
+	return stand, q.Ask(ctx, `SELECT md5(coalesce(string_agg(q.seqrelid::text || ':' ||
+			coalesce(CASE WHEN has_sequence_privilege(q.seqrelid, 'USAGE,SELECT') THEN pg_sequence_last_value(q.seqrelid)::text END, ''), ',' ORDER BY q.seqrelid), ''))
+		FROM pg_sequence q JOIN pg_class c ON c.oid = q.seqrelid WHERE c.relpersistence <> 't'`, nil, []any{&stand}, nil)
+}

@@ -29,6 +29,7 @@ const rollbackTimeout = 2 * time.Second
 func Run(ctx context.Context, o Options) (Result, error) {
 	o.Events = o.Events.oneAtATime()
 	var before *run
+	var last error
 	for try := 1; ; {
 		r := newRun(o)
 		result, err := r.attempt(ctx, before)
@@ -36,9 +37,11 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		case errors.Is(err, errAgain):
 			r.notice("the server refused something; loading once more as written, to find the statement and the row")
 			o.Verbatim, before = true, nil
+		case errors.Is(err, errNumbersGone):
+			return result, last
 		case r.again && try < maxTries && ctx.Err() == nil:
 			try++
-			before = r
+			before, last = r, err
 			r.notice(fmt.Sprintf("%s; nothing was committed: loading from the beginning, attempt %d of %d", headline(err), try, maxTries))
 		case r.again && try > 1:
 			return result, triedAgain(err, try)
@@ -47,6 +50,9 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		}
 	}
 }
+
+// errNumbersGone says that numbers were drawn from sequences in a load that failed, which a second one would not get again.
+var errNumbersGone = errors.New("sequences do not stand where they stood")
 
 // maxTries is how often a load in one transaction is tried when the connection dies on the way.
 const maxTries = 3
@@ -92,7 +98,7 @@ func (r *run) attempt(ctx context.Context, before *run) (Result, error) {
 		return Result{}, before.notBack(err)
 	}
 	defer r.close(ctx)
-	if before != nil {
+	if r.before = before; before != nil {
 		r.session.Terminate(ctx, before.session)
 	}
 	r.jobs, r.cancelJobs = context.WithCancel(ctx)
@@ -205,6 +211,8 @@ type run struct {
 	order     *order       // of the rows, where the script's own does not do, else nil
 	rows      *rowfiles.FS // where there is no script, else nil
 	known     *knowledge
+	stand     string            // where sequences stood when the load began
+	before    *run              // whose connection died, if any
 	broken    error             // the script has ended the one transaction: what is said of that
 	explained map[uint32]string // what was said of how a table's rows go, by its oid
 	way       *ownersWay        // taken where session_replication_role is refused, else nil
@@ -255,6 +263,15 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 	}
 	if err := r.begin(ctx, seen); err != nil {
 		return false, (&failure{err: err}).problem()
+	}
+	if r.began {
+		if r.stand, err = catalog.SequencesStand(ctx, r.session); err != nil {
+			return false, (&failure{err: err}).problem()
+		}
+		if b := r.before; b != nil && b.known.drawn && b.stand != r.stand {
+			r.notice("it is not begun again: numbers were drawn from sequences, and its rows would get others")
+			return false, errNumbersGone
+		}
 	}
 	if keep, err := r.keepRows(ctx, seen); keep || err != nil {
 		return keep, err
@@ -394,7 +411,7 @@ func (r *run) notBack(err error) error {
 // abandon rolls back and says in the error what became of the database.
 func (r *run) abandon(ctx context.Context, err error) error {
 	began := r.began
-	r.again = r.o.Transaction != None && ctx.Err() == nil && session.Transient(err) && !r.known.drawn && r.broken == nil // else numbers would be others
+	r.again = r.o.Transaction != None && ctx.Err() == nil && session.Transient(err) && r.broken == nil
 	r.rollback(ctx)
 	if r.broken != nil {
 		return r.broken

@@ -26,11 +26,9 @@ func (r *run) verify(ctx context.Context) error {
 		return err
 	}
 	if r.began {
-		if err := r.change(ctx, planAsWritten+"; "+withoutLimits); err != nil {
-			return (&failure{err: err}).problem()
-		}
-		var xid int64
-		if err := r.session.Ask(ctx, "SELECT txid_current()", nil, []any{&xid}, nil); err != nil {
+		var xid int64 // of the last row
+		if err := r.session.Change(ctx, planAsWritten+"; "+withoutLimits+"; SELECT txid_current()", session.Handlers{
+			Row: func(v [][]byte) { _, _ = fmt.Sscan(string(v[0]), &xid) }}); err != nil {
 			return (&failure{err: err}).problem()
 		}
 		if xid != r.session.XID() {

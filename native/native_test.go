@@ -339,7 +339,9 @@ func TestCancelledWhileFetching(t *testing.T) {
 	release := newServer(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		w.Header().Set("Content-Length", "100000")
 		_, _ = io.WriteString(w, "#!/usr/bin/env node\n")
-		w.(http.Flusher).Flush()
+		if f, ok := w.(http.Flusher); ok {
+			f.Flush()
+		}
 		close(begun)
 		<-stop
 	})

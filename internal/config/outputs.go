@@ -19,6 +19,8 @@ func Outputs() []Output {
 		{"skipped", "true when if-not-empty was keep and the old rows were kept"},
 		{"cache-hit", "true when the data came from cache-dir, without a task"},
 		{"clones", "Names of the clones that were made, as JSON: [\"app_1\",\"app_2\"]"},
+		{"warnings", "Warnings of the run, as JSON: a list of texts"},
+		{"broken-foreign-keys", "Rows that break a foreign key of a loaded table, of those that were warned of"},
 		{"duration-ms", "How long the run took, in milliseconds"},
 	}
 }

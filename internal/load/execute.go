@@ -419,7 +419,7 @@ func (r *run) query(ctx context.Context, s *statement) *failure {
 			return reader, err
 		}
 	}
-	ahead, err := r.ahead(ctx, s, rows)
+	ahead, err := r.ahead(s, rows)
 	var open *psql.CopyReader
 	var recoded *recoder
 	switch {

@@ -95,7 +95,7 @@ func (r *run) suspects(ctx context.Context, keys []catalog.ForeignKey) ([]catalo
 
 // checkForeignKey warns of rows that break a key, or fails if it is to be enforced. also is added to the warning.
 func (r *run) checkForeignKey(ctx context.Context, k catalog.ForeignKey, also string) error {
-	broken, err := r.brokenKeys(ctx, k)
+	broken, rows, err := r.brokenKeys(ctx, k)
 	if problem := r.ownFault(ctx, err); problem != nil {
 		return problem
 	}
@@ -109,6 +109,7 @@ func (r *run) checkForeignKey(ctx context.Context, k catalog.ForeignKey, also st
 		return &problem.Error{Code: problem.Database, Where: "table " + tableName(k), What: broken,
 			Remedy: "Mend the data in Fabricate, or set foreign-keys to check or off."}
 	}
+	r.brokenRows += rows
 	r.warn(broken + also)
 	return nil
 }
@@ -131,23 +132,22 @@ func broken(k catalog.ForeignKey) []string {
 	return conditions
 }
 
-// brokenKeys says which rows break the key, "" if none does. Counting is one pass over both tables, a hash anti join, which
+// brokenKeys says which rows break the key and how many, "" if none does. Counting is one pass over both tables, a hash anti join, which
 // several processes may share; examples are looked for only when there are any.
-func (r *run) brokenKeys(ctx context.Context, k catalog.ForeignKey) (string, error) {
+func (r *run) brokenKeys(ctx context.Context, k catalog.ForeignKey) (said string, total int64, err error) {
 	if k.Hidden {
-		return "", fmt.Errorf("the role does not see all rows of %s and %s: grant it SELECT on both, and BYPASSRLS where row security is on", tableName(k), parentName(k))
+		return "", 0, fmt.Errorf("the role does not see all rows of %s and %s: grant it SELECT on both, and BYPASSRLS where row security is on", tableName(k), parentName(k))
 	}
 	var shown []string
 	for i := range k.From {
 		shown = append(shown, fmt.Sprintf("coalesce(f.%s::text, 'NULL')", k.From[i]))
 	}
-	var total int64
 	var samples []string
 	for _, condition := range broken(k) {
 		count := int64(0)
 		if err := r.try(ctx, fmt.Sprintf("SELECT count(*) FROM %s f WHERE %s", k.Table, condition), session.Handlers{
 			Row: func(v [][]byte) { _, _ = fmt.Sscan(string(v[0]), &count) }}); err != nil {
-			return "", err
+			return "", 0, err
 		}
 		if count == 0 {
 			continue
@@ -155,16 +155,16 @@ func (r *run) brokenKeys(ctx context.Context, k catalog.ForeignKey) (string, err
 		total += count
 		if err := r.try(ctx, fmt.Sprintf("SELECT DISTINCT concat_ws(', ', %s) FROM %s f WHERE %s LIMIT %d", strings.Join(shown, ", "), k.Table, condition, sampleKeys), session.Handlers{
 			Row: func(v [][]byte) { samples = append(samples, string(v[0])) }}); err != nil {
-			return "", err
+			return "", 0, err
 		}
 	}
 	if total == 0 {
-		return "", nil
+		return "", 0, nil
 	}
 	rows := "rows of %s (%s) have"
 	if total == 1 {
 		rows = "row of %s (%s) has"
 	}
 	return fmt.Sprintf("foreign key %s: %d "+rows+" no match in %s (%s), for example %s", k.Name, total, tableName(k),
-		strings.Join(k.From, ", "), parentName(k), strings.Join(k.To, ", "), strings.Join(samples[:min(len(samples), sampleKeys)], "; ")), nil
+		strings.Join(k.From, ", "), parentName(k), strings.Join(k.To, ", "), strings.Join(samples[:min(len(samples), sampleKeys)], "; ")), total, nil
 }

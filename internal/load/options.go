@@ -152,4 +152,5 @@ type Result struct {
 	Tables  []Table // sorted by name
 	Rows    int64   // total
 	Skipped bool    // IfNotEmpty was Keep and there were rows
+	Broken  int64   // rows that break a foreign key, of those that were warned of
 }

@@ -150,17 +150,6 @@ var places = map[string]string{
 	"emptied, one waits":         "load.sql:3:1",
 }
 
-// heard is a connection that keeps what is sent over it.
-type heard struct {
-	net.Conn
-	sent *strings.Builder
-}
-
-func (c *heard) Write(p []byte) (int, error) {
-	c.sent.Write(p)
-	return c.Conn.Write(p)
-}
-
 // turns is a connection that counts how often an answer is awaited after something was sent.
 type turns struct {
 	net.Conn

@@ -102,8 +102,6 @@ type dice struct{ *rand.Rand }
 
 func newDice(seed, n int) dice { return dice{rand.New(rand.NewPCG(uint64(seed), uint64(n)))} }
 
-func (d dice) chance(percent int) bool { return d.IntN(100) < percent }
-
 func (d dice) pick(of ...string) string { return of[d.IntN(len(of))] }
 
 func firstDifference(a, b string) string {

@@ -178,19 +178,20 @@ type run struct {
 	vars    *psql.Vars
 	tally   *tally
 
-	total     int64  // bytes of the entry script
-	began     bool   // our own transaction is open
-	inBlock   bool   // Single: the script is where psql -1 would be in a transaction block
-	level     string // Single: how the script wants the transaction isolated, as it has begun
-	readOnly  bool   // Single: the script has made its block read only
-	unguarded bool   // foreign keys were not enforced all the time
-	first     error  // what was told of the first failure
-	failures  int
-	mentioned map[string]bool // commands that were said to be skipped
-	notices   int
-	reading   *psql.Script
-	held      *held     // what a run of INSERTs has read too far
-	posted    []*posted // sent, not yet answered
+	total      int64  // bytes of the entry script
+	began      bool   // our own transaction is open
+	inBlock    bool   // Single: the script is where psql -1 would be in a transaction block
+	level      string // Single: how the script wants the transaction isolated, as it has begun
+	readOnly   bool   // Single: the script has made its block read only
+	unguarded  bool   // foreign keys were not enforced all the time
+	first      error  // what was told of the first failure
+	failures   int
+	mentioned  map[string]bool // commands that were said to be skipped
+	notices    int
+	brokenRows int64 // that break a foreign key, of those that were warned of
+	reading    *psql.Script
+	held       *held     // what a run of INSERTs has read too far
+	posted     []*posted // sent, not yet answered
 
 	jobs         context.Context // of the copies over other connections
 	cancelJobs   context.CancelFunc
@@ -479,7 +480,11 @@ func (r *run) change(ctx context.Context, sql string) error {
 	return r.session.Change(ctx, sql, session.Handlers{})
 }
 
-func (r *run) result() Result { return r.tally.result() }
+func (r *run) result() Result {
+	result := r.tally.result()
+	result.Broken = r.brokenRows
+	return result
+}
 
 func (r *run) phase(name string) {
 	if r.o.Events.Phase != nil {

@@ -187,7 +187,7 @@ func (r *run) copy(ctx context.Context, sc *psql.Script, c *psql.Copy) *failure 
 			return &failure{at: c.Pos, err: err, refused: errors.As(err, &e) && e.Refused}
 		}
 		defer func() { _ = file.Close() }()
-		rows = func() (*psql.CopyReader, error) { return file, nil } //nolint:unparam // the others can fail
+		rows = func() (*psql.CopyReader, error) { return file, nil }
 	case psql.FromNothing:
 		rows = func() (*psql.CopyReader, error) { return nil, nil } //nolint:nilnil // no rows
 	}

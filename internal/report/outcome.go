@@ -45,6 +45,7 @@ type Outcome struct {
 	Tables      []Table
 	Skipped     bool
 	CacheHit    bool
+	Broken      int64    // rows that break a foreign key
 	Clones      []string // names of copies of the database
 	Facts       []Fact   // what was generated, and into what it was loaded
 	Settings    []Fact   // what the user set
@@ -163,8 +164,11 @@ type result struct {
 	Skipped     bool        `json:"skipped"`
 	CacheHit    bool        `json:"cache-hit"`
 	Clones      []string    `json:"clones"`
+	Warnings    []string    `json:"warnings"`
+	Broken      int64       `json:"broken-foreign-keys"`
 	DurationMS  int64       `json:"duration-ms"`
 	ExitCode    int         `json:"exit-code"`
+	ErrorKind   string      `json:"error-kind,omitempty"` // see kind
 	Error       string      `json:"error,omitempty"`
 }
 
@@ -174,7 +178,7 @@ func (r *Report) result(o Outcome, failure error, took time.Duration) result {
 	res := result{
 		TaskID: clean(o.TaskID), DataPath: r.message(o.DataPath), ContentType: clean(o.ContentType), SHA256: clean(o.SHA256),
 		Rows: o.Rows, Tables: make([]tableRows, 0, len(o.Tables)), Skipped: o.Skipped, CacheHit: o.CacheHit,
-		Clones: make([]string, 0, len(o.Clones)), DurationMS: took.Milliseconds(),
+		Clones: make([]string, 0, len(o.Clones)), Warnings: make([]string, 0, len(r.warnings)), Broken: o.Broken, DurationMS: took.Milliseconds(),
 		ExitCode: int(problem.CodeOf(failure)),
 	}
 	for _, t := range o.Tables {
@@ -183,7 +187,11 @@ func (r *Report) result(o Outcome, failure error, took time.Duration) result {
 	for _, name := range o.Clones {
 		res.Clones = append(res.Clones, cut(r.message(name), maxValue))
 	}
+	for _, text := range r.warnings[:min(len(r.warnings), maxSummaryWarning)] {
+		res.Warnings = append(res.Warnings, cut(oneLine(r.redactor.text(text)), maxValue))
+	}
 	if failure != nil {
+		res.ErrorKind = kind(problem.CodeOf(failure))
 		res.Error = r.message(failure.Error())
 	}
 	return res
@@ -214,7 +222,8 @@ func (r *Report) setOutputs(o Outcome, took time.Duration) {
 		for _, out := range [][2]string{
 			{"task-id", res.TaskID}, {"data-path", oneLineKeepingSpaces(res.DataPath)}, {"content-type", res.ContentType}, {"sha256", res.SHA256},
 			{"rows", strconv.FormatInt(res.Rows, 10)}, {"tables", compactJSON(res.Tables)}, {"skipped", strconv.FormatBool(res.Skipped)},
-			{"cache-hit", strconv.FormatBool(res.CacheHit)}, {"clones", compactJSON(res.Clones)}, {"duration-ms", strconv.FormatInt(res.DurationMS, 10)},
+			{"cache-hit", strconv.FormatBool(res.CacheHit)}, {"clones", compactJSON(res.Clones)},
+			{"warnings", compactJSON(res.Warnings)}, {"broken-foreign-keys", strconv.FormatInt(res.Broken, 10)}, {"duration-ms", strconv.FormatInt(res.DurationMS, 10)},
 		} {
 			r.setOutput(action, out[0], out[1])
 		}

@@ -46,7 +46,11 @@ func (r *Report) summary(o Outcome, failure error, took time.Duration, room int)
 	if failure != nil {
 		r.summaryFailure(&head, failure, took)
 	} else {
-		fmt.Fprintf(&head, "### ✅ %s in %s\n\n", r.markdown(o.Headline), elapsed(took))
+		mark := "✅"
+		if len(r.warnings) > 0 {
+			mark = "⚠️"
+		}
+		fmt.Fprintf(&head, "### %s %s in %s\n\n", mark, r.markdown(o.Headline), elapsed(took))
 	}
 	r.summaryWarnings(&head)
 	r.summaryPhases(&tail, failure != nil)
@@ -56,7 +60,6 @@ func (r *Report) summary(o Outcome, failure error, took time.Duration, room int)
 }
 
 func (r *Report) summaryFailure(b *strings.Builder, failure error, took time.Duration) {
-	code := problem.CodeOf(failure)
 	p := &problem.Error{}
 	if !errors.As(failure, &p) {
 		p = &problem.Error{What: failure.Error()}
@@ -65,7 +68,7 @@ func (r *Report) summaryFailure(b *strings.Builder, failure error, took time.Dur
 	if len(r.phases) > 0 {
 		after = " after " + elapsed(took)
 	}
-	fmt.Fprintf(b, "### ❌ Failed%s: %s\n\n> [!CAUTION]\n> %s\n\n", after, kind(code), r.markdown(p.Headline()))
+	fmt.Fprintf(b, "### ❌ Failed%s: %s\n\n> [!CAUTION]\n> %s\n\n", after, r.markdown(inWords(failure)), r.markdown(p.Headline()))
 	if p.Excerpt != "" {
 		excerpt := r.redactor.text(strings.TrimRight(p.Excerpt, "\n"))
 		if len(excerpt) > maxSummaryExcerpt {
@@ -80,7 +83,33 @@ func (r *Report) summaryFailure(b *strings.Builder, failure error, took time.Dur
 	if p.Remedy != "" {
 		fmt.Fprintf(b, "> [!TIP]\n> %s\n\n", r.markdown(p.Remedy))
 	}
-	fmt.Fprintf(b, "Exit code %d.\n\n", code)
+}
+
+// inWords says what kind of failure it was, for whoever reads the summary and knows no exit codes.
+func inWords(failure error) string {
+	switch problem.CodeOf(failure) {
+	case problem.Settings:
+		return "the settings cannot be meant so; nothing was sent anywhere"
+	case problem.API:
+		return "Fabricate said no, or its task failed"
+	case problem.Timeout:
+		return "a limit on waiting was reached"
+	case problem.Data:
+		return "the download, the archive or its script was refused"
+	case problem.Database:
+		var server interface{ SQLState() string }
+		switch {
+		case !errors.As(failure, &server):
+			return "the database could not be reached, or does not fit"
+		case strings.HasPrefix(server.SQLState(), "22"), strings.HasPrefix(server.SQLState(), "23"):
+			return "the database refused a row"
+		}
+		return "the database refused a statement"
+	case problem.Interrupted:
+		return "interrupted"
+	case problem.OK, problem.Unexpected:
+	}
+	return "something unexpected; please report it"
 }
 
 func (r *Report) summaryWarnings(b *strings.Builder) {

@@ -418,7 +418,7 @@ func (r *run) load(ctx context.Context, from source, found data, beforeCommit fu
 	if err != nil {
 		return err
 	}
-	r.outcome.Rows, r.outcome.Skipped = result.Rows, result.Skipped
+	r.outcome.Rows, r.outcome.Skipped, r.outcome.Broken = result.Rows, result.Skipped, result.Broken
 	for _, t := range result.Tables {
 		r.outcome.Tables = append(r.outcome.Tables, report.Table(t))
 	}

@@ -10,6 +10,7 @@ import (
 // TokenKind is what a token is.
 type TokenKind uint8
 
+// The kinds of tokens.
 const (
 	EndToken    TokenKind = iota
 	WordToken             // an identifier or keyword without quotes; text is in lower case

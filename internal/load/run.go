@@ -258,14 +258,7 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if r.o.Transaction != None {
-		r.began, r.inBlock = true, true
-		r.level = r.firstLevel()
-	}
-	if err := r.begin(ctx, seen); err != nil {
-		return false, (&failure{err: err}).problem()
-	}
-	if r.began {
+	if r.o.Transaction != None { // before it begins: a sequence that is looked at stays locked as one that was drawn from
 		if r.stand, err = catalog.SequencesStand(ctx, r.session); err != nil {
 			return false, (&failure{err: err}).problem()
 		}
@@ -273,6 +266,13 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 			r.notice("it is not begun again: numbers were drawn from sequences, and its rows would get others")
 			return false, errNumbersGone
 		}
+	}
+	if r.o.Transaction != None {
+		r.began, r.inBlock = true, true
+		r.level = r.firstLevel()
+	}
+	if err := r.begin(ctx, seen); err != nil {
+		return false, (&failure{err: err}).problem()
 	}
 	if keep, err := r.keepRows(ctx, seen); keep || err != nil {
 		return keep, err

@@ -61,7 +61,7 @@ func releases(t *testing.T, dist string) string {
 		t.Fatal(err)
 	}
 	files := http.FileServer(http.Dir(dist))
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { //nolint:gosec // for this test alone
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/changed/") {
 			_, _ = w.Write([]byte("#!/bin/sh\necho changed\n"))
 			return

@@ -263,7 +263,7 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 			return false, (&failure{err: err}).problem()
 		}
 		if b := r.before; b != nil && b.known.drawn && b.stand != r.stand {
-			r.notice("it is not begun again: numbers were drawn from sequences, and its rows would get others")
+			r.notice("the attempt is given up: numbers were drawn from sequences meanwhile, and its rows would get others")
 			return false, errNumbersGone
 		}
 	}

@@ -11,7 +11,7 @@ while IFS=: read -r file name; do
 	targets=$((targets + 1))
 	printf '# %s %s\n' "$(dirname "$file")" "$name"
 	if ! go test -run '^$' -fuzz "^$name\$" -fuzztime "$time" "./$(dirname "$file")" 2>&1 | tee "$said"; then
-		# Go's fuzzer fails a run whose time is up while a worker is at an input (go.dev/issue/48591), and says nothing else then. What
+		# Go's fuzzer fails a run whose time is up while a worker is at an input, and says nothing else then. What
 		# has found something writes the input down.
 		if grep -q 'Failing input written' "$said" || ! grep -qx ' *context deadline exceeded' "$said"; then
 			exit 1

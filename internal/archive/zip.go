@@ -134,17 +134,18 @@ func checkEntries(entries []*zip.File, r *meteredReader, where string, size int6
 	return kept, checkPlaces(entries, written, r, where, size)
 }
 
+const localHeader = 30 // bytes of an entry's own header before its name (APPNOTE.TXT, 4.3.7)
+
 // checkLocal refuses an entry that its own header calls otherwise than the directory does: the name has no checksum, and a
-// reader that goes by the one would load what a reader that goes by the other does not.
-func checkLocal(r io.ReaderAt, from int64, name string, method uint16) string {
-	const fixed = 30 // bytes (APPNOTE.TXT, 4.3.7)
-	header := make([]byte, fixed+len(name))
+// reader that goes by the one would load what a reader that goes by the other does not. The buffer is to read into.
+func checkLocal(r io.ReaderAt, from int64, name string, method uint16, buffer []byte) string {
+	header := slices.Grow(buffer[:0], localHeader+len(name))[:localHeader+len(name)]
 	if _, err := r.ReadAt(header, from); err != nil {
 		return "the zip is truncated or damaged: " + err.Error()
 	}
 	little := binary.LittleEndian
 	switch {
-	case int(little.Uint16(header[26:])) != len(name), string(header[fixed:]) != name:
+	case int(little.Uint16(header[26:])) != len(name), string(header[localHeader:]) != name:
 		return "its own header has another name"
 	case little.Uint16(header[8:]) != method:
 		return "its own header has another method"
@@ -165,7 +166,7 @@ func cleanName(entry *zip.File) (name, what string) {
 		return "", "its name is absolute"
 	case len(name) >= 2 && name[1] == ':' && unicode.IsLetter(rune(name[0])):
 		return "", "its name has a drive letter"
-	case slices.Contains(strings.Split(name, "/"), ".."):
+	case strings.Contains("/"+name+"/", "/../"):
 		return "", "its name leads outside"
 	case strings.ContainsFunc(name, unicode.IsControl):
 		return "", "its name holds a control character"
@@ -275,8 +276,9 @@ func checkPlaces(entries []*zip.File, written []string, r *meteredReader, where 
 			return refusedf(where, "the entries %q and %q overlap", shortened(spans[i-1].name), shortened(spans[i].name))
 		}
 	}
+	header := make([]byte, localHeader+maxName) // one for all: 50,000 would wait for the collector
 	for i, entry := range entries {
-		if what := checkLocal(r, headers[i], written[i], entry.Method); what != "" {
+		if what := checkLocal(r, headers[i], written[i], entry.Method, header); what != "" {
 			return refusedf(where, "entry %q: %s", shortened(entry.Name), what)
 		}
 	}

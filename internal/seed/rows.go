@@ -95,6 +95,10 @@ func notLoadable(name, is string) error {
 	return &problem.Error{Code: problem.Data, Where: name, What: "this is " + is + ", which cannot be loaded into PostgreSQL", Remedy: remedy}
 }
 
+// mostLookedAt is how many files of an archive without an entry script are opened to say what is there in its place. A zip can hold
+// 50,000, and opening one takes memory.
+const mostLookedAt = 10
+
 // filesToLoad gives what to load of a zip or folder: its entry script, or its files of rows where it has no script or rows are what
 // was asked for.
 func (r *run) filesToLoad(files *archive.Archive, found data) (source, error) {
@@ -113,7 +117,9 @@ func (r *run) filesToLoad(files *archive.Archive, found data) (source, error) {
 		case csvRows, jsonRows:
 			rows[c] = append(rows[c], name)
 		default:
-			others = append(others, name)
+			if len(others) < mostLookedAt {
+				others = append(others, name)
+			}
 		}
 		return nil
 	})

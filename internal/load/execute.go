@@ -410,11 +410,15 @@ func (r *run) query(ctx context.Context, s *statement) *failure {
 	size := int64(len(s.text))
 	var tags []pgconn.CommandTag
 	rows, f, infos := s.rows, s.f, s.parsed
-	if given := rows; infos[0].Copy != nil && infos[0].Copy.Binary {
+	if given, c := rows, infos[0].Copy; c != nil && !c.Plain {
 		rows = func() (*psql.CopyReader, error) {
 			reader, err := given()
-			if reader != nil {
+			switch {
+			case reader == nil:
+			case c.Binary:
 				reader.SetBinary()
+			case r.serverAtLeast(180000): // \. is a row of CSV
+				reader.LeaveEndToServer()
 			}
 			return reader, err
 		}

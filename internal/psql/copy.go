@@ -216,7 +216,8 @@ func (s *Script) CopyData() (*CopyReader, error) {
 	return r, nil
 }
 
-// CopyFile gives the rows in a file of the archive. Like psql it stops at a line \. there too.
+// CopyFile gives the rows in a file of the archive. Like psql up to 17 it stops at a line \. there too, if
+// the rows are not to be left to the server as they are.
 func (s *Script) CopyFile(pos Position, name string) (*CopyReader, error) {
 	f, err := s.OpenFile(pos, name)
 	if err != nil {
@@ -235,7 +236,7 @@ type CopyReader struct {
 	fresh bool // at the beginning of a line
 	done  bool
 	own   bool // closes its file
-	raw   bool // binary rows: no line ends them
+	raw   bool // no line ends them
 	ended func()
 	n     int64
 	open  func() (fs.File, error) // the file once more
@@ -262,6 +263,10 @@ func (r *CopyReader) Line(n int) Position {
 
 // SetBinary says that the rows are binary: no line ends them, and those in a script go on to the end of the file.
 func (r *CopyReader) SetBinary() { r.raw = true }
+
+// LeaveEndToServer says that the server knows which line ends the rows, if any does: a file of rows goes to it as it is. Rows in a
+// script end at \. all the same: more of the script follows.
+func (r *CopyReader) LeaveEndToServer() { r.raw = r.raw || r.own }
 
 // Again reads the same rows once more, from their first on, beside whatever reads the script.
 func (r *CopyReader) Again() (*CopyReader, error) {

@@ -12,11 +12,10 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
 	"github.com/fabricate-seed/fabricate-seed/internal/simulator/shop"
 )
@@ -147,7 +146,7 @@ func loadWithin(t *testing.T, archive, db string, code int, limit int64) (output
 	p := program(t, binary(t), []string{"load", archive}, "DATABASE_URL="+db)
 	p.start(t)
 	peak := make(chan int64)
-	go func() { peak <- watchPeak(p.Process.Pid) }()
+	go func() { peak <- leaks.PeakMemory(p.Process.Pid) }()
 	p.exitsWith(t, code)
 	got := <-peak
 	t.Logf("peak memory %.1f MiB", float64(got)/(1<<20))
@@ -200,27 +199,4 @@ func writeZip(t *testing.T, path string, export shop.Export, atLeast int) {
 	if err := errors.Join(z.Close(), f.Close()); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// highWater is the peak of a process's resident memory in its /proc/PID/status, in KiB.
-var highWater = regexp.MustCompile(`(?m)^VmHWM:\s+(\d+) kB$`)
-
-// watchPeak gives the peak of a process's memory in bytes, read until it ends. (The kernel's own sum, ru_maxrss, begins
-// with the peak of the process that started it, because Go starts processes by vfork: of this test, that is.)
-func watchPeak(pid int) (bytes int64) {
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for ; ; <-tick.C {
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		found := highWater.FindSubmatch(status)
-		if err != nil || found == nil { // a process that has ended has no memory
-			break
-		}
-		kib, err := strconv.ParseInt(string(found[1]), 10, 64)
-		if err != nil {
-			break
-		}
-		bytes = max(bytes, kib<<10)
-	}
-	return bytes
 }

@@ -16,10 +16,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
 )
 
@@ -303,14 +303,21 @@ func (a attempt) run(t *testing.T, program string) string {
 		cmd.Env = append(cmd.Env, strings.ReplaceAll(env, "@API@", api.URL))
 	}
 	start := time.Now()
-	out, err := cmd.CombinedOutput()
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	peak := make(chan int64, 1)
+	go func() { peak <- leaks.PeakMemory(cmd.Process.Pid) }()
+	err := cmd.Wait()
 	took := time.Since(start)
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
-	log, code := string(out), cmd.ProcessState.ExitCode()
-	memory := maxRSS(cmd.ProcessState)
+	log, code := out.String(), cmd.ProcessState.ExitCode()
+	memory := <-peak >> 10
 
 	var wrong []string
 	fault := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
@@ -366,14 +373,6 @@ func (a attempt) run(t *testing.T, program string) string {
 		verdict = "refused"
 	}
 	return fmt.Sprintf("%-10s %-40.40s %-9s %4d %5d MiB %7.1fs  %s", a.role, a.name, verdict, code, memory>>10, took.Seconds(), state)
-}
-
-// maxRSS gives the most memory that a process has had, in KiB; it is no less than what this one had when it forked.
-func maxRSS(state *os.ProcessState) int64 {
-	if usage, ok := state.SysUsage().(*syscall.Rusage); ok {
-		return usage.Maxrss
-	}
-	return 0
 }
 
 // inputs gives the size of an attempt's largest statement, more or less, in KiB.

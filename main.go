@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -50,7 +51,14 @@ func (p piped) Write(b []byte) (int, error) {
 // lastExit is when an interrupted process ends, even if nobody reads what it writes.
 const lastExit = 4800 * time.Millisecond
 
+// softMemory is from how much memory on garbage is collected more often, in bytes: what a load needs stays well below, and what large
+// statements leave behind is not kept until there is as much again. GOMEMLIMIT says otherwise.
+const softMemory = 48 << 20
+
 func main() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(softMemory)
+	}
 	ctx, _ := signal.NotifyContext(context.Background(), signals()...) // for as long as the process lives
 	ctx, interrupt := context.WithCancel(ctx)
 	context.AfterFunc(ctx, func() {

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fabricate-seed/fabricate-seed/internal/databases"
+	"github.com/fabricate-seed/fabricate-seed/internal/dbname"
 )
 
 // contradictions finds settings that cannot be meant together, and what is missing.
@@ -168,7 +168,7 @@ func (p *parser) databases() {
 	}
 	name := cmp.Or(s.Target.Database, s.Target.User) // as the server would choose
 	if s.cloneCount > 0 {
-		s.Clones = databases.Names(s.clonePattern, name, s.cloneCount)
+		s.Clones = dbname.Names(s.clonePattern, name, s.cloneCount)
 	}
 	for _, what := range []string{"create-database", "clones"} {
 		asked := what == "clones" && len(s.Clones) > 0 || what == "create-database" && s.CreateDatabase
@@ -181,12 +181,12 @@ func (p *parser) databases() {
 		}
 	}
 	if command || s.CreateDatabase {
-		if err := databases.CheckName(name); err != nil {
+		if err := dbname.Check(name); err != nil {
 			p.find("the database that %s names cannot be made or dropped: %q %v", p.spell("database-url"), name, err)
 		}
 	}
 	for i, clone := range s.Clones {
-		if err := databases.CheckName(clone); err != nil {
+		if err := dbname.Check(clone); err != nil {
 			p.find("%s: %q %v", p.spell("clones"), clone, err)
 		} else if clone == name || slices.Contains(s.Clones[:i], clone) {
 			p.find("%s: two databases would be named %q", p.spell("clones"), clone)

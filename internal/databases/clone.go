@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/dbname"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
@@ -26,7 +27,7 @@ const (
 // made names them, in the order of names. The error is a *problem.Error, or that of ctx.
 func (s Server) Clone(ctx context.Context, source string, names []string) (made []string, err error) {
 	for i, name := range names {
-		if err := CheckName(name); err != nil {
+		if err := dbname.Check(name); err != nil {
 			return nil, &problem.Error{Code: problem.Settings, Where: "clone " + name, What: "the name " + err.Error()}
 		}
 		if name == source || slices.Contains(names[:i], name) {

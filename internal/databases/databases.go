@@ -22,6 +22,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/dbname"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
@@ -128,7 +129,7 @@ func (s Server) Drop(ctx context.Context, name string) (dropped []string, err er
 
 // at connects to a database of the server that is not name, and does something about name there when nobody else of us does.
 func (s Server) at(ctx context.Context, name string, do func(*session.Session) error) error {
-	if err := CheckName(name); err != nil {
+	if err := dbname.Check(name); err != nil {
 		return &problem.Error{Code: problem.Settings, Where: "database " + name, What: "the name " + err.Error()}
 	}
 	on, err := s.maintenance(ctx)

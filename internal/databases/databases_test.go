@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/databases"
+	"github.com/fabricate-seed/fabricate-seed/internal/dbname"
 	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
@@ -222,7 +223,7 @@ func TestClonesAreAsTheirSource(t *testing.T) {
 	}
 	want := query(t, "postgres", everything, shop)
 	for round := range 2 { // the second time they take the place of the first
-		clones := databases.Names("{database} {n}", shop, 6)
+		clones := dbname.Names("{database} {n}", shop, 6)
 		made, err := s.Clone(t.Context(), shop, clones)
 		if err != nil || !slices.Equal(made, clones) {
 			t.Fatalf("round %d: made %q, %v", round, made, err)
@@ -388,7 +389,7 @@ func TestManyAtOnce(t *testing.T) {
 	}
 	for range 3 {
 		wait.Go(func() {
-			if _, err := s.Clone(t.Context(), shop, databases.Names("{database}_{n}", shop, 2)); err != nil {
+			if _, err := s.Clone(t.Context(), shop, dbname.Names("{database}_{n}", shop, 2)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -396,19 +397,5 @@ func TestManyAtOnce(t *testing.T) {
 	wait.Wait()
 	if got, want := like(t, shop), []string{shop, shop + "_1", shop + "_2"}; !slices.Equal(got, want) {
 		t.Errorf("there are %q, want %q", got, want)
-	}
-}
-
-func TestNames(t *testing.T) {
-	t.Parallel()
-	for pattern, want := range map[string][]string{
-		"{database}_{n}":   {"app_1", "app_2"},
-		"{database}-{n}":   {"app-1", "app-2"},
-		"{database}_gw{n}": {"app_gw1", "app_gw2"},
-		"test {n}":         {"test 1", "test 2"},
-	} {
-		if got := databases.Names(pattern, "app", 2); !slices.Equal(got, want) {
-			t.Errorf("%s: %q, want %q", pattern, got, want)
-		}
 	}
 }

@@ -1,4 +1,5 @@
-package databases
+// Package dbname says what a database can be named. It imports nothing of this project.
+package dbname
 
 import (
 	"errors"
@@ -10,8 +11,8 @@ import (
 // longestName is PostgreSQL's, in bytes (NAMEDATALEN - 1). The server cuts what is longer, and two names become one.
 const longestName = 63
 
-// CheckName reports why a name cannot be that of a database to make; nil if it can. The error completes "the name …".
-func CheckName(name string) error {
+// Check reports why a name cannot be that of a database to make; nil if it can. The error completes "the name …".
+func Check(name string) error {
 	switch {
 	case name == "":
 		return errors.New("is empty")

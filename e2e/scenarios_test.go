@@ -53,13 +53,13 @@ func scenarios() []scenario {
 				"seed": {
 					outputs:  map[string]string{"rows": positive},
 					warnings: []string{"nothing listens on localhost:5433 in this container, so port 5433 published on the job's machine (1"},
-					summary:  []string{"write the service's label and the port inside its container instead, such as postgresql://app:…"},
+					summary:  []string{"write the service's label and the port inside its container instead, such as postgresql://app:PASSWORD"},
 				},
 				"unpublished": {
 					exit:    6,
 					outputs: map[string]string{"rows": `0`, "task-id": ``, "duration-ms": `[12][0-9]{4}`}, // long before connect-timeout
 					error: []string{"nothing listens on localhost:5499 in this container, and port 5499 is not published on the job's machine (1",
-						"database-url: postgresql://app:…@postgres:5432/shop"},
+						"database-url: postgresql://app:PASSWORD@postgres:5432/shop"},
 				},
 			},
 			log: []string{loaded},

@@ -334,7 +334,7 @@ func TestLocalhostInAContainer(t *testing.T) {
 	}
 	database := strings.TrimPrefix(direct.Path, "/")
 	said := fmt.Sprintf("nothing listens on localhost:%d in this container, so port %[1]d published on the job's machine (127.0.0.2) was used; write the service's "+
-		"label and the port inside its container instead, such as postgresql://postgres:…@postgres:5432/%s", relayed, database)
+		"label and the port inside its container instead, such as postgresql://postgres:PASSWORD@postgres:5432/%s", relayed, database)
 	for name, tt := range map[string]struct {
 		target  *pgx.ConnConfig
 		gateway netip.Addr
@@ -354,7 +354,7 @@ func TestLocalhostInAContainer(t *testing.T) {
 			target: at("localhost", 1), gateway: gateway,
 			want: "on localhost:1: cannot connect: nothing listens on localhost:1 in this container, and port 1 is not published on the job's machine (127.0.0.2)\n" +
 				"In a container, localhost is the container itself. For a service that stands below services: as postgres:, write " +
-				"database-url: postgresql://postgres:…@postgres:5432/" + database,
+				"database-url: postgresql://postgres:PASSWORD@postgres:5432/" + database,
 		},
 		"no such label": {
 			target: at("postgress.invalid", 5432), gateway: gateway,

@@ -101,8 +101,9 @@ func (r *Report) listTables(tables []Table) {
 	}
 }
 
-// scriptPlace is how a problem names a place in a script: file:line or file:line:column.
-var scriptPlace = regexp.MustCompile(`^(\S[^:\n]*):(\d+)(?::(\d+))?(?:$|[:, ])`)
+// scriptPlace is how a problem names a place in a script or file of rows: file:line or file:line:column. A server and its port look
+// almost the same, so the file has an ending that scripts and rows have.
+var scriptPlace = regexp.MustCompile(`(?i)^(\S[^:\n]*\.(?:sql|psql|csv|tsv|jsonl|ndjson|json|txt|dat|data)):(\d+)(?::(\d+))?(?:$|[:, ])`)
 
 // fail tells the error: as the one annotation under GitHub, whose text the runner shows in the log as well, and in the
 // log elsewhere.

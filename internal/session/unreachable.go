@@ -248,7 +248,7 @@ func howToNameIt(config *pgx.ConnConfig) string {
 // ideal is the target with a label for its host; the password is left out.
 func ideal(config *pgx.ConnConfig) string {
 	user := url.User(config.User).String()
-	return fmt.Sprintf("postgresql://%s:…@postgres:5432/%s", user, url.PathEscape(config.Database))
+	return fmt.Sprintf("postgresql://%s:PASSWORD@postgres:5432/%s", user, url.PathEscape(config.Database))
 }
 
 // wentAround tells that localhost was taken for the machine around the container, and how to write what was meant.

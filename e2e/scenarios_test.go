@@ -53,7 +53,7 @@ func scenarios() []scenario {
 				"seed": {
 					outputs:  map[string]string{"rows": positive},
 					warnings: []string{"nothing listens on localhost:5433 in this container, so port 5433 published on the job's machine (1"},
-					summary:  []string{"write the service's label and the port inside its container instead, such as postgresql://app:PASSWORD"},
+					summary:  []string{"write the service's label and the port inside its container instead, such as postgresql:"},
 				},
 				"unpublished": {
 					exit:    6,

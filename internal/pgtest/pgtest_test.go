@@ -85,7 +85,7 @@ func TestServer(t *testing.T) {
 	})
 	t.Run("settings", func(t *testing.T) {
 		for name, want := range map[string]string{
-			"fsync": "on", "full_page_writes": "off", "synchronous_commit": "off", "log_line_prefix": `it's \ "x" `,
+			"fsync": "on", "full_page_writes": "off", "synchronous_commit": "on", "log_line_prefix": `it's \ "x" `,
 			"server_encoding": "UTF8", "lc_messages": "C", "TimeZone": "UTC", "data_directory": s.DataDir(),
 		} {
 			out, stderr, code := pgtest.Psql(t, s.URL("postgres"), "-Atc", "SELECT current_setting('"+name+"')")

@@ -45,8 +45,9 @@ const superuser = "postgres"
 
 // Options says how the server differs from a default one. The zero value is right for tests.
 type Options struct {
-	// Settings go to postgresql.conf, over the defaults of initdb and over those for speed (fsync, full_page_writes
-	// and synchronous_commit off). To measure, turn these on again here.
+	// Settings go to postgresql.conf, over the defaults of initdb and over those for speed (fsync and
+	// full_page_writes off). To measure, turn these on again here. synchronous_commit stays on: a server that a test kills is to
+	// come back with what was committed.
 	Settings map[string]string
 	Locale   string // of the cluster; "" means C, which every system has
 	Encoding string // of the cluster; "" means UTF8
@@ -138,7 +139,7 @@ func (s *Server) initialise(ctx context.Context, options Options) error {
 // configuration gives lines for postgresql.conf: the defaults for tests, then settings, which win by coming later.
 func configuration(settings map[string]string) string {
 	var b strings.Builder
-	b.WriteString("\nfsync = off\nfull_page_writes = off\nsynchronous_commit = off\n")
+	b.WriteString("\nfsync = off\nfull_page_writes = off\n")
 	quote := strings.NewReplacer(`\`, `\\`, `'`, `''`)
 	for name, value := range settings {
 		fmt.Fprintf(&b, "%s = '%s'\n", name, quote.Replace(value))

@@ -122,10 +122,21 @@ func (r *run) refuse(ctx context.Context, s *statement) (bool, *failure) {
 		return r.hold(ctx, s)
 	}
 	// The rows of this INSERT may go as those of a COPY, and are constants then.
-	if r.listed() && one != nil && len(one.Relations) == 1 && trust.Catalog(one.Relations[0]) {
-		return r.refusedAs(s, trust.RefuseCatalog(one.Relations[0], r.o.Allow))
+	if r.listed() && one != nil && len(one.Relations) == 1 {
+		return r.heldTo(s, trust.RefuseRelation(one.Relations[0], r.o.Allow))
 	}
 	return false, nil
+}
+
+// heldTo refuses what the list refuses, if it does, and says what else helps.
+func (r *run) heldTo(s *statement, refused *sqltext.Refusal) (bool, *failure) {
+	if refused == nil {
+		return false, nil
+	}
+	if r.o.AllowRemedy != "" {
+		refused.Remedy += "\n" + r.o.AllowRemedy
+	}
+	return r.refusedAs(s, refused)
 }
 
 func (r *run) refusedAs(s *statement, refused *sqltext.Refusal) (bool, *failure) {
@@ -145,14 +156,7 @@ func (r *run) hold(ctx context.Context, s *statement) (bool, *failure) {
 	}
 	s.held = true
 	o := trust.Options{Level: r.o.Allow, Escapes: r.escapes(), Trusted: func(extension string) bool { return r.trusted(ctx, extension) }}
-	refused := trust.Refuse(r.readable(s.text), o)
-	if refused == nil {
-		return false, nil
-	}
-	if r.o.AllowRemedy != "" {
-		refused.Remedy += "\n" + r.o.AllowRemedy
-	}
-	return r.refusedAs(s, refused)
+	return r.heldTo(s, trust.Refuse(r.readable(s.text), o))
 }
 
 // trusted reports whether the server marks an extension as one that whoever may create things in the database may have.

@@ -202,7 +202,7 @@ func (p *parser) operator() string {
 		end++
 	}
 	op := string(p.Text[at:end])
-	for len(op) > 1 && strings.HasSuffix(strings.TrimRight(op, "+-")+"x", "x") && strings.ContainsAny(op[len(op)-1:], "+-") && !strings.ContainsAny(op, "~!@#%^&|`?") {
+	for len(op) > 1 && strings.ContainsAny(op[len(op)-1:], "+-") && !strings.ContainsAny(op, "~!@#%^&|`?") {
 		op = op[:len(op)-1]
 	}
 	if op == "" {

@@ -150,11 +150,12 @@ func (p *parser) qualified() []string {
 	return parts
 }
 
-// Catalog reports whether a name is, or may be, that of a relation of the server's own catalog, which no list lets a script write to.
-func Catalog(parts []string) bool { return len(parts) > 0 && system(parts) }
-
-// RefuseCatalog is why a list does not allow rows for a relation of the server's own catalog.
-func RefuseCatalog(parts []string, level Level) *sqltext.Refusal {
+// RefuseRelation gives why a list does not allow rows for a relation: it is, or may be, one of the server's own catalog. nil where it
+// does.
+func RefuseRelation(parts []string, level Level) *sqltext.Refusal {
+	if level == SQL || !system(parts) {
+		return nil
+	}
 	p := &parser{o: Options{Level: level}}
 	return p.refusal("a relation of the server's own catalog (" + strings.Join(parts, ".") + ")")
 }
@@ -224,27 +225,18 @@ func (p *parser) literals() bool {
 		case i >= len(b):
 			return false
 		case b[i] == '\'':
-			for i++; i < len(b) && b[i] != '\''; i++ {
+			for i++; i < len(b); i++ {
 				if b[i] == '\\' && p.Escapes {
 					return false
 				}
-			}
-			if i++; i < len(b) && b[i] == '\'' { // doubled: the string goes on
-				i = from
-				for i++; i < len(b); i++ {
-					if b[i] == '\\' && p.Escapes {
-						return false
-					}
-					if b[i] == '\'' {
-						if i+1 < len(b) && b[i+1] == '\'' {
-							i++
-							continue
-						}
+				if b[i] == '\'' {
+					if i+1 >= len(b) || b[i+1] != '\'' {
 						break
 					}
+					i++ // doubled: the string goes on
 				}
-				i++
 			}
+			i++
 			if line := i; line < len(b) && (b[line] == '\n' || b[line] == '\r') { // another string may continue it
 				return false
 			}

@@ -73,7 +73,8 @@ func prepare() error {
 		return err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	_, err = conn.PgConn().Exec(ctx, "CREATE EXTENSION pg_stat_statements; CREATE ROLE own1 LOGIN").ReadAll()
+	_, err = conn.PgConn().Exec(ctx, `CREATE EXTENSION pg_stat_statements; CREATE ROLE own1 LOGIN;
+		CREATE ROLE own LOGIN; CREATE ROLE app LOGIN; CREATE ROLE lat LOGIN; ALTER ROLE lat SET client_encoding = LATIN1`).ReadAll()
 	return err
 }
 

@@ -6,15 +6,14 @@ import (
 )
 
 // How often a task is asked about. Half of the longest gap is how late its end is noticed on average where its progress says
-// nothing: 1.1 s up to 73 s, then 1.5 % of the time that has passed, up to 5 s.
+// nothing: 1.2 s up to 78 s, then 1.5 % of the time that has passed, up to 5 s.
 const (
-	shortGap    = 750 * time.Millisecond  // at least, towards the estimated end; less with a shorter poll interval
-	blindGap    = 2200 * time.Millisecond // at most, for the first 73 s
+	shortGap    = time.Second             // at least, towards the estimated end; less with a shorter poll interval, a quarter more after each miss
+	blindGap    = 2350 * time.Millisecond // at most, for the first 78 s
 	blindShare  = 0.03                    // of the time that has passed, from then on
 	jitterShare = 0.1                     // of a gap, up and down
 	aimBehind   = 50 * time.Millisecond   // behind the estimated end, and
 	aimShare    = 0.02                    // of the time until then: to ask a moment too early costs another question
-	maxMisses   = 4                       // ends that did not come when they were estimated, until gaps grow again
 	almost      = 0.99                    // progress that is not passed without an answer
 )
 
@@ -67,7 +66,7 @@ func (s *schedule) next(at time.Duration) time.Duration {
 	if s.end > 0 {
 		left := max(0, s.end+s.drift-at)
 		aim := left + aimBehind + time.Duration(aimShare*float64(left))
-		least := min(shortGap, s.first) << max(0, s.misses-maxMisses)
+		least := min(shortGap, s.first) * time.Duration(4+s.misses) / 4
 		if aim = max(aim, least); aim < gap {
 			s.aimed = true
 			return aim

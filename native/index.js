@@ -8,13 +8,18 @@ const crypto = require('node:crypto');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const { fileURLToPath } = require('node:url');
 const { Readable, Transform } = require('node:stream');
 const { pipeline } = require('node:stream/promises');
 
 const TRIES = 4; // of one download
 const FIRST_PAUSE = 1000; // milliseconds between the first two; doubles
 const SILENCE = 30_000; // milliseconds without a byte before a try is given up
+const LONGEST = 10 * 60_000; // milliseconds until a try is given up, however it comes
 const LARGEST = 256 << 20; // bytes of a binary
+const STALE = 24 * 3600_000; // milliseconds after which what a killed job left behind is removed
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']; // that end a step
 
 // The program's own exit codes: 1 unexpected, 2 settings, 5 download.
 class Failure extends Error {
@@ -46,17 +51,38 @@ async function isWhole(file, digest) {
   try {
     return (await sha256(file)) === digest;
   } catch (e) {
-    if (e.code === 'ENOENT') return false;
+    if (e.syscall) return false; // it is not there, a folder, or not ours to read
     throw e;
   }
 }
 
-// folder is the one in the tool cache, as other actions lay theirs out, or a new one where the runner has no tool cache.
-function folder(env, version) {
-  if (env.RUNNER_TOOL_CACHE) {
-    return path.join(env.RUNNER_TOOL_CACHE, 'fabricate-seed', version.replace(/^v/, ''), process.arch);
+// isReady is isWhole of a file that can be run. (A tool cache that was copied may have lost that right.)
+async function isReady(file, digest) {
+  if (!(await isWhole(file, digest))) return false;
+  try {
+    fs.accessSync(file, fs.constants.X_OK);
+  } catch {
+    try {
+      fs.chmodSync(file, 0o755);
+    } catch {
+      return false;
+    }
   }
-  return fs.mkdtempSync(path.join(env.RUNNER_TEMP || os.tmpdir(), 'fabricate-seed-'));
+  return true;
+}
+
+// folders gives where the binary may be kept, the best first: in the tool cache, as other actions lay theirs out; where that cannot be
+// written or there is none, in the job's temporary folder, for the job's next steps.
+function folders(env, version) {
+  return [env.RUNNER_TOOL_CACHE, env.RUNNER_TEMP].filter(Boolean)
+    .map((folder) => path.join(folder, 'fabricate-seed', version.replace(/^v/, ''), process.arch));
+}
+
+// ownFolder gives one that goes when this process ends.
+function ownFolder() {
+  const own = fs.mkdtempSync(path.join(os.tmpdir(), 'fabricate-seed-'));
+  process.on('exit', () => fs.rmSync(own, { recursive: true, force: true }));
+  return own;
 }
 
 // copy writes what from gives to the file, and fails for a wrong SHA-256.
@@ -79,68 +105,114 @@ async function copy(from, to, digest, progress) {
   }
 }
 
+// shown is an address as it can be told: without what may be a secret in it.
+function shown(address) {
+  return address.origin + address.pathname;
+}
+
 // fetchTo downloads address to a file, in one try.
 async function fetchTo(address, to, digest) {
+  const where = shown(address);
   const stop = new AbortController();
-  const silent = new Failure(5, `${address}: nothing came for ${SILENCE / 1000} seconds`, true);
-  let timer = setTimeout(() => stop.abort(silent), SILENCE);
+  const headers = {};
+  const open = new URL(address);
+  if (open.username || open.password) { // fetch takes none in an address
+    headers.authorization = 'Basic ' + Buffer.from(`${decodeURIComponent(open.username)}:${decodeURIComponent(open.password)}`).toString('base64');
+    open.username = open.password = '';
+  }
+  const giveUp = (text) => () => stop.abort(new Failure(5, `${where}: ${text}`, true));
+  const silent = giveUp(`nothing came for ${SILENCE / 1000} seconds`);
+  const longest = setTimeout(giveUp(`not done after ${LONGEST / 60_000} minutes`), LONGEST);
+  let timer = setTimeout(silent, SILENCE);
   const progress = () => {
     clearTimeout(timer);
-    timer = setTimeout(() => stop.abort(silent), SILENCE);
+    timer = setTimeout(silent, SILENCE);
   };
   try {
-    const answer = await fetch(address, { redirect: 'follow', signal: stop.signal });
+    const answer = await fetch(open, { redirect: 'follow', signal: stop.signal, headers });
     if (!answer.ok) {
       const passing = answer.status >= 500 || answer.status === 429 || answer.status === 408;
-      throw new Failure(5, `${address}: the server answered ${answer.status} ${answer.statusText}`, passing);
+      throw new Failure(5, `the server answered ${answer.status} ${answer.statusText}`, passing);
     }
     await copy(Readable.fromWeb(answer.body), to, digest, progress);
   } catch (e) {
-    if (stop.signal.aborted) throw silent;
-    if (e instanceof Failure) throw Object.assign(e, { message: e.message.startsWith(address) ? e.message : `${address}: ${e.message}` });
-    throw new Failure(5, `${address}: ${e.cause?.message || e.message}`, true);
+    if (stop.signal.aborted) throw stop.signal.reason;
+    if (isOfFiles(e)) throw e;
+    if (e instanceof Failure) throw new Failure(e.code, `${where}: ${e.message}`, e.passing);
+    const cause = e.cause?.message || e.cause?.code || e.message;
+    throw new Failure(5, `${where}: ${cause}`, true);
   } finally {
     clearTimeout(timer);
+    clearTimeout(longest);
   }
 }
 
+// isOfFiles reports whether an error is of this machine's files, and not of the network.
+const isOfFiles = (e) => ['open', 'write', 'mkdir', 'close'].includes(e.syscall);
+
 const pause = (time) => new Promise((done) => setTimeout(done, time));
 
-// obtain puts the binary of the release into place, whole or not at all, also beside another job that does the same.
-async function obtain(base, name, digest, file) {
+// obtain puts the binary of the release into place, whole or not at all, also beside another job that does the same. from is an
+// address, or the path of a file.
+async function obtain(from, digest, file) {
   fs.mkdirSync(path.dirname(file), { recursive: true });
+  removeStale(path.dirname(file));
   const part = `${file}.${process.pid}-${crypto.randomBytes(4).toString('hex')}.part`;
-  const local = !/^https?:\/\//i.test(base);
-  const from = local ? path.join(base, name) : `${base.replace(/\/+$/, '')}/${name}`;
   const cancelled = () => {
-    fs.rmSync(part, { force: true });
+    remove(part);
     process.exit(130);
   };
-  process.on('SIGINT', cancelled).on('SIGTERM', cancelled);
+  for (const signal of SIGNALS) process.on(signal, cancelled);
   try {
     for (let attempt = 1; ; attempt++) {
       try {
-        if (local) {
-          await copy(fs.createReadStream(from), part, digest, () => {});
-        } else {
+        if (from instanceof URL) {
           await fetchTo(from, part, digest);
+        } else {
+          await copy(fs.createReadStream(from), part, digest, () => {});
         }
         break;
       } catch (e) {
-        fs.rmSync(part, { force: true });
-        if (!e.passing || attempt === TRIES) throw e instanceof Failure ? e : new Failure(5, `${from}: ${e.message}`);
+        remove(part);
+        if (!e.passing || attempt === TRIES) throw e;
         console.log(`${e.message}; trying again (${attempt + 1} of ${TRIES})`);
         await pause(FIRST_PAUSE * 2 ** (attempt - 1));
       }
     }
+    await putInPlace(part, file, digest);
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, cancelled);
+    remove(part);
+  }
+}
+
+// putInPlace renames. On Windows a file that is being run cannot be replaced, and another job may have put the same there; and one
+// that was just written can be held for a moment by what looks for viruses.
+async function putInPlace(part, file, digest) {
+  for (let attempt = 1; ; attempt++) {
     try {
       fs.renameSync(part, file);
-    } catch (e) { // on Windows a file that is being run cannot be replaced; another job may have put the same there
-      if (!(await isWhole(file, digest))) throw new Failure(5, `${file}: ${e.message}`);
+      return;
+    } catch (e) {
+      if (await isWhole(file, digest)) return;
+      if (process.platform !== 'win32' || attempt === TRIES) throw e;
+      await pause(FIRST_PAUSE);
     }
-  } finally {
-    process.off('SIGINT', cancelled).off('SIGTERM', cancelled);
-    fs.rmSync(part, { force: true });
+  }
+}
+
+function remove(file) {
+  try {
+    fs.rmSync(file, { force: true });
+  } catch { // Windows lets nobody remove a file that is open; removeStale does later
+  }
+}
+
+// removeStale removes what jobs that were killed have left of their downloads.
+function removeStale(dir) {
+  for (const name of fs.readdirSync(dir)) {
+    const file = path.join(dir, name);
+    if (name.endsWith('.part') && Date.now() - (fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) > STALE) remove(file);
   }
 }
 
@@ -149,7 +221,7 @@ async function obtain(base, name, digest, file) {
 function run(program, args, env) {
   return new Promise((done, failed) => {
     const child = spawn(program, args, { stdio: 'inherit', env });
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    for (const signal of SIGNALS) {
       process.on(signal, () => {
         if (process.platform !== 'win32') child.kill(signal);
       });
@@ -173,21 +245,44 @@ async function main(env) {
   const name = binaryName(process.platform, process.arch);
   const digest = release.files[name];
   if (!digest) throw new Failure(2, `release ${release.version} has no ${name}`);
-  const file = path.join(folder(env, release.version), `fabricate-seed${process.platform === 'win32' ? '.exe' : ''}`);
-  if (!(await isWhole(file, digest))) {
-    if (fs.existsSync(file)) console.log(`::warning::${file} is not the file that was released; it is fetched anew`);
-    if (behindProxy(env)) return run(process.execPath, [__filename], { ...env, NODE_USE_ENV_PROXY: '1' });
-    // A copy for machines that cannot reach GitHub: whoever keeps it need not be trusted, since the SHA-256 is in this commit.
-    const base = env.FABRICATE_SEED_RELEASES ? copyOf(env.FABRICATE_SEED_RELEASES, release.version) : release.url;
-    await obtain(base, name, digest, file);
-    console.log(`fabricate-seed ${release.version} for ${process.platform} ${process.arch}: fetched, SHA-256 ${digest}`);
+  const inFolder = (folder) => path.join(folder, `fabricate-seed${process.platform === 'win32' ? '.exe' : ''}`);
+  const places = folders(env, release.version).map(inFolder);
+  for (const file of places) {
+    if (await isReady(file, digest)) return run(file, [], env);
   }
-  return run(file, [], env);
+  if (behindProxy(env)) return run(process.execPath, [__filename], { ...env, NODE_USE_ENV_PROXY: '1' });
+  for (const place of [...places, null]) {
+    try {
+      const file = place || inFolder(ownFolder());
+      if (fs.existsSync(file)) console.log(`::warning title=fabricate-seed::${file} is not the file that was released; it is fetched anew`);
+      await obtain(source(env, release, name), digest, file);
+      console.log(`fabricate-seed ${release.version} for ${process.platform} ${process.arch}: fetched, SHA-256 ${digest}`);
+      return run(file, [], env);
+    } catch (e) {
+      if (!e.syscall) throw e; // of the release; what has a system call is of this machine's files
+      if (!place) throw new Failure(5, `the binary can be kept nowhere: ${e.message}`);
+      console.log(`${e.message}: it is kept elsewhere`);
+    }
+  }
 }
 
-// copyOf gives where the files of a version are, in a folder or at an address with one folder for each version.
-function copyOf(base, version) {
-  return /^https?:\/\//i.test(base) ? `${base.replace(/\/+$/, '')}/${version}` : path.join(base, version);
+// source gives where the binary is: in the release, or in a copy for machines that cannot reach GitHub, with a folder for each
+// version, at an address or in a folder. Whoever keeps that need not be trusted, since the SHA-256 is in this commit.
+function source(env, release, name) {
+  const below = (base, ...more) => {
+    const address = new URL(base);
+    address.pathname = [address.pathname.replace(/\/+$/, ''), ...more].join('/');
+    return address;
+  };
+  const copies = env.FABRICATE_SEED_RELEASES;
+  if (!copies) return below(release.url, name);
+  if (/^https?:/i.test(copies)) {
+    if (!URL.canParse(copies)) throw new Failure(2, 'FABRICATE_SEED_RELEASES is not an address');
+    return below(copies, release.version, name);
+  }
+  const file = path.join(/^file:/i.test(copies) ? fileURLToPath(copies) : copies, release.version, name);
+  if (!fs.existsSync(file)) throw new Failure(5, `FABRICATE_SEED_RELEASES has no ${file}`);
+  return file;
 }
 
 main(process.env).then(

@@ -49,6 +49,7 @@ type step struct {
 	t       *testing.T
 	action  string
 	tools   string
+	temp    string // RUNNER_TEMP
 	release string // address or folder
 	env     []string
 }
@@ -61,7 +62,13 @@ func newStep(t *testing.T, release string, binary []byte) *step {
 	if runtime.GOOS == "windows" {
 		t.Skip("the program that stands in for the binary is a script")
 	}
-	s := &step{t: t, action: t.TempDir(), tools: t.TempDir(), release: release}
+	// Windows and macOS have blanks in such paths, and people have worse.
+	s := &step{t: t, action: filepath.Join(t.TempDir(), "an action, 100% & it's"), tools: filepath.Join(t.TempDir(), "tool cache"), temp: filepath.Join(t.TempDir(), "a temp"), release: release}
+	for _, dir := range []string{s.action, s.tools, s.temp} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
 	script, err := os.ReadFile("index.js")
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +95,7 @@ func (s *step) write(name string, data []byte) {
 
 func (s *step) command() *exec.Cmd {
 	cmd := exec.CommandContext(s.t.Context(), "node", filepath.Join(s.action, "index.js"))
-	cmd.Env = append(withoutProxy(os.Environ()), "RUNNER_TOOL_CACHE="+s.tools, "INPUT_WORKSPACE=a shop", "INPUT_DATABASE-URL=postgres://x")
+	cmd.Env = append(withoutProxy(os.Environ()), "RUNNER_TOOL_CACHE="+s.tools, "RUNNER_TEMP="+s.temp, "TMPDIR="+s.temp, "INPUT_WORKSPACE=a shop", "INPUT_DATABASE-URL=postgres://x")
 	cmd.Env = append(cmd.Env, s.env...)
 	return cmd
 }
@@ -197,14 +204,19 @@ func TestADamagedToolCacheIsNoticed(t *testing.T) {
 	release := newServer(t, serve)
 	s := newStep(t, release.URL, []byte(program))
 	s.run()
-	file := filepath.Join(s.tools, "fabricate-seed", strings.TrimPrefix(version, "v"), nodeArch(), "fabricate-seed")
+	file := filepath.Join(s.folder(), "fabricate-seed")
 	if err := os.WriteFile(file, []byte("#!/bin/sh\necho pwned\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	out, code := s.run()
-	if code != 0 || strings.Contains(out, "pwned") || !strings.Contains(out, "::warning::") || !strings.Contains(out, "workspace=a shop") {
+	if code != 0 || strings.Contains(out, "pwned") || !strings.Contains(out, "::warning title=fabricate-seed::") || !strings.Contains(out, "workspace=a shop") {
 		t.Errorf("exit code %d, said:\n%s", code, out)
 	}
+}
+
+// folder is the binary's in the tool cache.
+func (s *step) folder() string {
+	return filepath.Join(s.tools, "fabricate-seed", strings.TrimPrefix(version, "v"), nodeArch())
 }
 
 // nodeArch is Node's word for this processor.
@@ -270,16 +282,49 @@ func TestACopyOfTheReleases(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, version, name()), []byte(program), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	mirror := newServer(t, serve)
-	for what, base := range map[string]string{"a folder": folder, "an address": mirror.URL + "/mirror/"} {
-		s := newStep(t, "http://127.0.0.1:1", []byte(program))
-		s.env = []string{"FABRICATE_SEED_RELEASES=" + base}
-		if out, code := s.run(); code != 0 || !strings.Contains(out, "workspace=a shop") {
-			t.Errorf("%s: exit code %d, said:\n%s", what, code, out)
+	const user, password, token = "mirror", "m1rror/s3cret", "t0ken-s3cret"
+	mirror := newServer(t, func(w http.ResponseWriter, r *http.Request, count int) {
+		name, given, _ := r.BasicAuth()
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/private/") && (name != user || given != password):
+			w.WriteHeader(http.StatusUnauthorized)
+		case strings.HasPrefix(r.URL.Path, "/signed/") && r.URL.Query().Get("token") != token:
+			w.WriteHeader(http.StatusForbidden)
+		default:
+			serve(w, r, count)
 		}
-	}
-	if got := mirror.asked(); len(got) != 1 || got[0] != "/mirror/"+version+"/"+name() {
-		t.Errorf("asked the copy for %q", got)
+	})
+	withUser := strings.Replace(mirror.URL, "http://", "http://"+url.UserPassword(user, password).String()+"@", 1)
+	for _, test := range []struct {
+		name, base string
+		code       int
+		said       string
+	}{
+		{"folder", folder, 0, "workspace=a shop"},
+		{"folder by its URL", (&url.URL{Scheme: "file", Path: folder}).String(), 0, "workspace=a shop"},
+		{"folder without it", filepath.Join(folder, "none"), 5, "FABRICATE_SEED_RELEASES has no"},
+		{"address", mirror.URL + "/mirror/", 0, "workspace=a shop"},
+		{"address with a user", withUser + "/private", 0, "workspace=a shop"},
+		{"address with another user", strings.Replace(withUser, "mirror:", "other:", 1) + "/private", 5, "answered 401"},
+		{"address with a token", mirror.URL + "/signed?token=" + token, 0, "workspace=a shop"},
+		{"address with another token", mirror.URL + "/signed?token=other-" + token, 5, "answered 403"},
+		{"address that nobody answers", "http://" + user + ":" + url.QueryEscape(password) + "@127.0.0.1:1/", 5, "127.0.0.1:1/" + version},
+		{"no address", "https://user:" + token + "@:x/", 2, "is not an address"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStep(t, "http://127.0.0.1:1", []byte(program))
+			s.env = []string{"FABRICATE_SEED_RELEASES=" + test.base}
+			out, code := s.run()
+			if code != test.code || !strings.Contains(out, test.said) {
+				t.Errorf("exit code %d, said:\n%s", code, out)
+			}
+			for _, secret := range []string{password, url.QueryEscape(password), token} {
+				if strings.Contains(out, secret) {
+					t.Errorf("%q is told in:\n%s", secret, out)
+				}
+			}
+		})
 	}
 }
 
@@ -365,6 +410,101 @@ func TestCancelledWhileFetching(t *testing.T) {
 	}
 	if got := s.cached(); len(got) != 0 {
 		t.Errorf("left in the tool cache: %q", got)
+	}
+}
+
+// A tool cache that cannot be written is no reason to fail: the job's temporary folder will do, and does for its next step as well.
+func TestWithoutAToolCache(t *testing.T) {
+	t.Parallel()
+	for what, cache := range map[string]func(t *testing.T, s *step) string{
+		"none":       func(*testing.T, *step) string { return "" },
+		"below file": func(_ *testing.T, s *step) string { return filepath.Join(s.action, "index.js", "cache") },
+		"read-only": func(t *testing.T, s *step) string {
+			if os.Getuid() == 0 {
+				t.Skip("root may write everywhere")
+			}
+			if err := os.Chmod(s.tools, 0o500); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = os.Chmod(s.tools, 0o700) })
+			return s.tools
+		},
+		"file in the way": func(t *testing.T, s *step) string {
+			if err := os.WriteFile(filepath.Join(s.tools, "fabricate-seed"), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return s.tools
+		},
+		"folder in the way": func(t *testing.T, s *step) string {
+			if err := os.MkdirAll(filepath.Join(s.folder(), "fabricate-seed", "x"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			return s.tools
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			release := newServer(t, serve)
+			s := newStep(t, release.URL, []byte(program))
+			s.env = []string{"RUNNER_TOOL_CACHE=" + cache(t, s)}
+			for range 2 {
+				if out, code := s.run(); code != 0 || !strings.Contains(out, "workspace=a shop") {
+					t.Errorf("exit code %d, said:\n%s", code, out)
+				}
+			}
+			want := 1
+			if what == "folder in the way" { // it is noticed only when all is there
+				want = 2
+			}
+			if got := release.count(); got != want {
+				t.Errorf("asked %d times", got)
+			}
+			s.env = append(s.env, "RUNNER_TEMP=")
+			if out, code := s.run(); code != 0 || !strings.Contains(out, "workspace=a shop") {
+				t.Errorf("without a temporary folder of the job: exit code %d, said:\n%s", code, out)
+			}
+			if left, err := filepath.Glob(filepath.Join(s.temp, "fabricate-seed-*")); err != nil || len(left) > 0 {
+				t.Errorf("left: %q", left)
+			}
+		})
+	}
+}
+
+// What was unpacked or copied by something that keeps no rights is run all the same.
+func TestAToolCacheThatLostTheRightToRun(t *testing.T) {
+	t.Parallel()
+	release := newServer(t, serve)
+	s := newStep(t, release.URL, []byte(program))
+	s.run()
+	if err := os.Chmod(filepath.Join(s.folder(), "fabricate-seed"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, code := s.run(); code != 0 || !strings.Contains(out, "workspace=a shop") || release.count() != 1 {
+		t.Errorf("exit code %d, said:\n%s", code, out)
+	}
+}
+
+// What a job that was killed has left of its download goes, what another is fetching now stays.
+func TestLeftOversOfKilledJobs(t *testing.T) {
+	t.Parallel()
+	release := newServer(t, serve)
+	s := newStep(t, release.URL, []byte(program))
+	if err := os.MkdirAll(s.folder(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	old, fresh := filepath.Join(s.folder(), "fabricate-seed.1-aa.part"), filepath.Join(s.folder(), "fabricate-seed.2-bb.part")
+	for _, file := range []string{old, fresh} {
+		if err := os.WriteFile(file, []byte("#!"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := time.Now().Add(-25 * time.Hour)
+	if err := os.Chtimes(old, before, before); err != nil {
+		t.Fatal(err)
+	}
+	s.run()
+	if got := s.cached(); !slices.Equal(got, []string{"fabricate-seed", filepath.Base(fresh)}) {
+		t.Errorf("the tool cache holds %q", got)
 	}
 }
 

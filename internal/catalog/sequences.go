@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -141,4 +142,78 @@ func SequencesStand(ctx context.Context, q Querier) (stand string, err error) {
 	return stand, q.Ask(ctx, `SELECT md5(coalesce(string_agg(q.seqrelid::text || ':' ||
 			coalesce(CASE WHEN has_sequence_privilege(q.seqrelid, 'USAGE,SELECT') THEN pg_sequence_last_value(q.seqrelid)::text END, ''), ',' ORDER BY q.seqrelid), ''))
 		FROM pg_sequence q JOIN pg_class c ON c.oid = q.seqrelid WHERE c.relpersistence <> 't'`, nil, []any{&stand}, nil)
+}
+
+// Stand is where one sequence stands.
+type Stand struct {
+	Name   string // schema-qualified and quoted
+	Last   int64
+	Called bool // Last was given out
+}
+
+// String writes it for people.
+func (s Stand) String() string {
+	if !s.Called {
+		return fmt.Sprintf("before %d", s.Last)
+	}
+	return fmt.Sprint(s.Last)
+}
+
+// Stands gives where all sequences that the role may look at stand, by their oids.
+func Stands(ctx context.Context, q Querier) (map[uint32]Stand, error) {
+	type named struct {
+		oid  uint32
+		name string
+	}
+	all, err := collect(ctx, q.Ask, `SELECT c.oid, format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE CASE WHEN c.relkind = 'S' AND c.relpersistence <> 't' THEN has_sequence_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE') END
+		ORDER BY c.oid`, nil, func(s *named) []any { return []any{&s.oid, &s.name} })
+	if err != nil {
+		return nil, err
+	}
+	stands := map[uint32]Stand{}
+	const together = 50
+	for part := range slices.Chunk(all, together) {
+		var selects []string
+		names := map[uint32]string{}
+		for _, s := range part {
+			names[s.oid] = s.name
+			selects = append(selects, fmt.Sprintf("SELECT %d::oid, last_value, is_called FROM %s", s.oid, s.name))
+		}
+		var oid uint32
+		var one Stand
+		err := q.Ask(ctx, strings.Join(selects, " UNION ALL "), nil, []any{&oid, &one.Last, &one.Called}, func() error {
+			one.Name = names[oid]
+			stands[oid] = one
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return stands, nil
+}
+
+// Noted is what a call of setval would have set, as it was noted in a parameter (see sqltext.WithoutSetval).
+type Noted struct {
+	OID      uint32
+	Name     string // schema-qualified and quoted
+	Value    int64
+	Called   bool
+	Sequence bool // the relation is one
+	Allowed  bool // the role may set it
+	Min, Max int64
+}
+
+// NotedIn gives what is noted in a parameter, the first call first.
+func NotedIn(ctx context.Context, q Querier, parameter string) ([]Noted, error) {
+	const query = `SELECT c.oid, format('%I.%I', n.nspname, c.relname), split_part(line, ' ', 2)::int8, split_part(line, ' ', 3)::bool, c.relkind = 'S',
+		CASE c.relkind WHEN 'S' THEN has_sequence_privilege(c.oid, 'UPDATE') ELSE false END, coalesce(s.seqmin, 0), coalesce(s.seqmax, 0)
+		FROM regexp_split_to_table(current_setting($1::text, true), E'\n') WITH ORDINALITY AS noted(line, i)
+			JOIN pg_class c ON c.oid = split_part(line, ' ', 1)::oid JOIN pg_namespace n ON n.oid = c.relnamespace
+			LEFT JOIN pg_sequence s ON s.seqrelid = c.oid
+		WHERE line <> '' ORDER BY noted.i DESC`
+	return collect(ctx, q.Ask, query, []any{parameter}, func(n *Noted) []any {
+		return []any{&n.OID, &n.Name, &n.Value, &n.Called, &n.Sequence, &n.Allowed, &n.Min, &n.Max}
+	})
 }

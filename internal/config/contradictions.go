@@ -20,6 +20,7 @@ func (p *parser) contradictions() {
 		p.cache()
 		return
 	}
+	p.dry()
 	if s.Command == Create || s.Command == Drop {
 		p.databases()
 		return
@@ -147,6 +148,26 @@ func (p *parser) loading() {
 	if s.Jobs > 1 && s.Transaction == "single" {
 		p.find("%s %d needs transaction none: a transaction lives in one connection; set transaction to none, or jobs to 1",
 			p.spell("jobs"), s.Jobs)
+	}
+}
+
+// dry checks that what is to be done can be rolled back.
+func (p *parser) dry() {
+	s := &p.settings
+	if !s.DryRun {
+		return
+	}
+	const leave = "; leave it out"
+	switch {
+	case s.Command == Create || s.Command == Drop:
+		p.find("%s rolls a load back, and %s loads nothing: databases are made and dropped for good"+leave, p.spell("dry-run"), s.Command)
+	case p.given("connection"):
+		p.find("%s cannot be meant with %s: Fabricate pushes the rows itself, and what it commits stays"+leave, p.spell("dry-run"), p.spell("connection"))
+	case s.Load == LoadFalse || p.noTarget():
+		p.find("%s rolls a load back, and nothing is to be loaded: set database-url, and load to true or auto", p.spell("dry-run"))
+	case s.Transaction == "none":
+		p.find("%s needs transaction single: without a transaction each statement is committed by itself; leave transaction out, or dry-run",
+			p.spell("dry-run"))
 	}
 }
 

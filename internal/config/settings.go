@@ -79,6 +79,7 @@ type Settings struct {
 	Jobs          int    // 1 to 64
 	Fast          bool
 	Explain       bool
+	DryRun        bool
 	Variables     map[string]string
 	TableMap      map[string]string // file of a csv or jsonl export -> table, as SQL writes it, or "" to leave the file out
 	Before, After []string          // absolute paths of files that exist
@@ -309,6 +310,12 @@ func List() []Setting {
 			Name: "explain", Default: "false", Values: trueOrFalse, Group: groupLoad,
 			Help: "Say for each table how its rows are loaded and why; a runner's debug logging (RUNNER_DEBUG=1) does so, too",
 			set:  boolean(func(s *Settings) *bool { return &s.Explain }),
+		},
+		{
+			Name: "dry-run", Default: "false", Values: trueOrFalse, Group: groupLoad,
+			Help: "Do all of it, and roll it back at the end: outputs and summary are those of the load that it would have been. setval is told, " +
+				"not sent; numbers that rows draw from sequences stay drawn, which a warning says. Needs transaction single",
+			set: boolean(func(s *Settings) *bool { return &s.DryRun }),
 		},
 		{
 			Name: "allow", Note: "schema for what the API gave, sql for files of your own", Values: "data|schema|sql", Group: groupLoad,

@@ -26,23 +26,9 @@ const (
 // replaced; a database that is anything else is an error, before anything is done. With an error some of the clones may have been made:
 // made names them, in the order of names. The error is a *problem.Error, or that of ctx.
 func (s Server) Clone(ctx context.Context, source string, names []string) (made []string, err error) {
-	for i, name := range names {
-		if err := dbname.Check(name); err != nil {
-			return nil, &problem.Error{Code: problem.Settings, Where: "clone " + name, What: "the name " + err.Error()}
-		}
-		if name == source || slices.Contains(names[:i], name) {
-			return nil, &problem.Error{Code: problem.Settings, Where: "clone " + name, What: "two databases would have this name",
-				Remedy: "Choose other names with the settings clones and clone-names."}
-		}
-	}
-	on, err := s.maintenance(ctx)
+	p, err := s.planned(ctx, source, names)
 	if err != nil {
 		return nil, err
-	}
-	defer on.Close(ctx)
-	p, err := s.plan(ctx, on, source, names)
-	if err != nil {
-		return nil, explain(ctx, source, err)
 	}
 
 	done := make([]bool, len(names))
@@ -68,6 +54,32 @@ func (s Server) Clone(ctx context.Context, source string, names []string) (made 
 		err = ctx.Err()
 	}
 	return made, err
+}
+
+// MayClone gives the error that Clone would give before it does anything, if there is one.
+func (s Server) MayClone(ctx context.Context, source string, names []string) error {
+	_, err := s.planned(ctx, source, names)
+	return err
+}
+
+// planned checks names, and finds out what clones are made with.
+func (s Server) planned(ctx context.Context, source string, names []string) (p plan, err error) {
+	for i, name := range names {
+		if err := dbname.Check(name); err != nil {
+			return p, &problem.Error{Code: problem.Settings, Where: "clone " + name, What: "the name " + err.Error()}
+		}
+		if name == source || slices.Contains(names[:i], name) {
+			return p, &problem.Error{Code: problem.Settings, Where: "clone " + name, What: "two databases would have this name",
+				Remedy: "Choose other names with the settings clones and clone-names."}
+		}
+	}
+	on, err := s.maintenance(ctx)
+	if err != nil {
+		return p, err
+	}
+	defer on.Close(ctx)
+	p, err = s.plan(ctx, on, source, names)
+	return p, explain(ctx, source, err)
 }
 
 // plan is what clones of a database are made with.

@@ -35,6 +35,7 @@ type statement struct {
 	effect sqltext.Effect // of all of it, as far as the tables are known
 	plan   *tablePlan     // of the one table that it fills, nil if it is not known
 	held   bool           // to the list of what the script may say
+	sets   bool           // a dry run: it called setval
 	f      *failure
 }
 
@@ -71,6 +72,7 @@ func road() []stage {
 		{"send it with others as rows of a COPY", (*run).gather},
 		{"read it to its end", (*run).complete},
 		{"hold it to the list of what the script may say, as it is written", (*run).hold},
+		{"keep a dry run from what no rollback takes back", (*run).keepDry},
 		{"wait for other connections", (*run).settleCopies},
 		{"find what will not be there afterwards", (*run).settleKnown},
 		{"send it without waiting", (*run).post},
@@ -326,6 +328,9 @@ func (r *run) deliver(ctx context.Context, s *statement) (bool, *failure) {
 			f = r.sendFor(ctx, s)
 		} else {
 			f = r.query(ctx, s)
+		}
+		if f == nil {
+			f = r.noted(ctx, s)
 		}
 		return f
 	})

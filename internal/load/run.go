@@ -27,11 +27,18 @@ const rollbackTimeout = 2 * time.Second
 // Transaction Single an error means that the database is as it was, unless the message says otherwise. The error is a
 // *problem.Error, or that of ctx.
 func Run(ctx context.Context, o Options) (Result, error) {
+	if o.DryRun && o.Transaction == None {
+		return Result{}, &problem.Error{Code: problem.Settings, What: "a dry run rolls its one transaction back, and there is none"}
+	}
 	o.Events = o.Events.oneAtATime()
 	var before *run
 	var last error
+	r := &run{}
+	defer func() { r.sayDrawn() }()
 	for try := 1; ; {
-		r := newRun(o)
+		stands := r.stands
+		r = newRun(o)
+		r.stands = stands
 		result, err := r.attempt(ctx, before)
 		switch {
 		case errors.Is(err, errAgain):
@@ -98,6 +105,12 @@ func (r *run) attempt(ctx context.Context, before *run) (Result, error) {
 		return Result{}, before.notBack(err)
 	}
 	defer r.close(ctx)
+	if o.DryRun {
+		if err := r.lookAtSequences(ctx); err != nil {
+			return Result{}, err
+		}
+		defer func() { r.seeDrawn(ctx) }()
+	}
 	if r.before = before; before != nil {
 		r.session.Terminate(ctx, before.session)
 	}
@@ -212,11 +225,15 @@ type run struct {
 	order     *order       // of the rows, where the script's own does not do, else nil
 	rows      *rowfiles.FS // where there is no script, else nil
 	known     *knowledge
-	stand     string            // where sequences stood when the load began
-	before    *run              // whose connection died, if any
-	broken    error             // the script has ended the one transaction: what is said of that
-	explained map[uint32]string // what was said of how a table's rows go, by its oid
-	way       *ownersWay        // taken where session_replication_role is refused, else nil
+	stand     string                   // where sequences stood when the load began
+	stands    map[uint32]catalog.Stand // a dry run: each of them, before the first attempt
+	moved     map[uint32]catalog.Stand // a dry run: where setval would have set them
+	noting    bool                     // a dry run: statements note what setval would do
+	drew      string                   // a dry run: what is to be said of numbers that were drawn
+	before    *run                     // whose connection died, if any
+	broken    error                    // the script has ended the one transaction: what is said of that
+	explained map[uint32]string        // what was said of how a table's rows go, by its oid
+	way       *ownersWay               // taken where session_replication_role is refused, else nil
 
 	at psql.Position // of the statement in hand, for the server's notices
 
@@ -228,6 +245,7 @@ func newRun(o Options) *run {
 	t.fragmentSize, t.largeInsert = cmp.Or(t.fragmentSize, fragmentSize), cmp.Or(t.largeInsert, largeInsert)
 	t.manyInserts, t.manyRows = cmp.Or(t.manyInserts, manyInserts), cmp.Or(t.manyRows, manyRows)
 	t.manyToAnalyze, t.keyMemory = cmp.Or(t.manyToAnalyze, manyToAnalyze), cmp.Or(t.keyMemory, keyMemory)
+	o.SkipAnalyze = o.SkipAnalyze || o.DryRun // no rollback takes it all back
 	names := newTally()
 	return &run{o: o, vars: psql.NewVars(), tally: names, known: newKnowledge(o.Transaction != None, names), mentioned: map[string]bool{}, explained: map[uint32]string{}}
 }
@@ -360,6 +378,9 @@ func (r *run) commit(ctx context.Context) error {
 	}
 	if ctx.Err() != nil { // COMMIT has not been sent
 		return r.abandon(ctx, ctx.Err())
+	}
+	if r.o.DryRun {
+		return r.endDry(ctx)
 	}
 	err := r.exec(ctx, r.commitText())
 	var pe *pgconn.PgError

@@ -53,7 +53,7 @@ func (r *run) syncSequences(ctx context.Context, oids []uint32) error {
 		}
 		moves = append(moves, more...)
 	}
-	if len(moves) == 0 {
+	if len(moves) == 0 || r.o.DryRun {
 		return nil
 	}
 	if r.began { // what may still fail must fail before: no rollback takes setval back
@@ -109,19 +109,24 @@ func (r *run) moves(ctx context.Context, sequences []sequence) ([]string, error)
 	}
 	var moves []string
 	for i, state := range states {
+		s := sequences[i]
+		if to, ok := r.moved[s.OID]; ok {
+			state.Last, state.Called = to.Last, to.Called
+		}
 		far, last, called := state.Far, state.Last, state.Called
 		if far == nil {
 			continue // no rows: the sequence stays
 		}
-		s := sequences[i]
 		target, use := s.target(*far)
 		if s.usedUp(*far) {
 			r.warn(fmt.Sprintf("sequence %s has no value left after %d, the furthest that its tables hold", s.Name, *far))
 		}
 		switch forward := s.further(target, last) || target == last && use && !called; {
+		case !forward && (target == last && use == called || !s.replaced || r.began && !s.Owned):
+		case r.o.DryRun:
+			r.wouldMove(s.OID, catalog.Stand{Name: s.Name, Last: target, Called: use})
 		case forward:
 			moves = append(moves, fmt.Sprintf("SELECT pg_catalog.setval(%d, %d, %t)", s.OID, target, use))
-		case target == last && use == called || !s.replaced || r.began && !s.Owned:
 		case r.began: // RESTART gives the sequence a new file, which a rollback throws away together with the setval
 			moves = append(moves, "ALTER SEQUENCE "+s.Name+" RESTART", fmt.Sprintf("SELECT pg_catalog.setval(%d, %d, %t)", s.OID, target, use))
 		default:

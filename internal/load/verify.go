@@ -38,6 +38,9 @@ func (r *run) verify(ctx context.Context) error {
 	if err := firstError(r.settleNames(ctx), r.lookUpEmptied(ctx)); err != nil {
 		return (&failure{err: err}).problem()
 	}
+	if err := r.notedLater(ctx); err != nil {
+		return err
+	}
 	r.warnOfEmptied()
 	reached, err := r.reached(ctx)
 	if err != nil {

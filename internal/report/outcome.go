@@ -44,6 +44,7 @@ type Outcome struct {
 	Rows        int64
 	Tables      []Table
 	Skipped     bool
+	DryRun      bool // all was rolled back
 	CacheHit    bool
 	Broken      int64    // rows that break a foreign key
 	Clones      []string // names of copies of the database
@@ -163,6 +164,7 @@ type result struct {
 	Rows        int64       `json:"rows"`
 	Tables      []tableRows `json:"tables"`
 	Skipped     bool        `json:"skipped"`
+	DryRun      bool        `json:"dry-run"`
 	CacheHit    bool        `json:"cache-hit"`
 	Clones      []string    `json:"clones"`
 	Warnings    []string    `json:"warnings"`
@@ -178,7 +180,7 @@ func (r *Report) result(o Outcome, failure error, took time.Duration) result {
 	clean := func(s string) string { return cut(oneLine(r.message(s)), maxValue) }
 	res := result{
 		TaskID: clean(o.TaskID), DataPath: r.message(o.DataPath), ContentType: clean(o.ContentType), SHA256: clean(o.SHA256),
-		Rows: o.Rows, Tables: make([]tableRows, 0, len(o.Tables)), Skipped: o.Skipped, CacheHit: o.CacheHit,
+		Rows: o.Rows, Tables: make([]tableRows, 0, len(o.Tables)), Skipped: o.Skipped, DryRun: o.DryRun, CacheHit: o.CacheHit,
 		Clones: make([]string, 0, len(o.Clones)), Warnings: make([]string, 0, len(r.warnings)), Broken: o.Broken, DurationMS: took.Milliseconds(),
 		ExitCode: int(problem.CodeOf(failure)),
 	}
@@ -223,6 +225,7 @@ func (r *Report) setOutputs(o Outcome, took time.Duration) {
 		for _, out := range [][2]string{
 			{"task-id", res.TaskID}, {"data-path", oneLineKeepingSpaces(res.DataPath)}, {"content-type", res.ContentType}, {"sha256", res.SHA256},
 			{"rows", strconv.FormatInt(res.Rows, 10)}, {"tables", compactJSON(res.Tables)}, {"skipped", strconv.FormatBool(res.Skipped)},
+			{"dry-run", strconv.FormatBool(res.DryRun)},
 			{"cache-hit", strconv.FormatBool(res.CacheHit)}, {"clones", compactJSON(res.Clones)},
 			{"warnings", compactJSON(res.Warnings)}, {"broken-foreign-keys", strconv.FormatInt(res.Broken, 10)}, {"duration-ms", strconv.FormatInt(res.DurationMS, 10)},
 		} {

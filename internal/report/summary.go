@@ -52,6 +52,9 @@ func (r *Report) summary(o Outcome, failure error, took time.Duration, room int)
 		}
 		fmt.Fprintf(&head, "### %s %s in %s\n\n", mark, r.markdown(o.Headline), elapsed(took))
 	}
+	if o.DryRun && failure == nil {
+		head.WriteString("> [!NOTE]\n> A dry run: everything below was rolled back.\n\n")
+	}
 	r.summaryWarnings(&head)
 	r.summaryPhases(&tail, failure != nil)
 	r.summaryFacts(&tail, "Run", "", o.Facts)

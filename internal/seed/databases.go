@@ -97,10 +97,24 @@ func (r *run) unmake(ctx context.Context, failure error) error {
 	return &q
 }
 
+// unmakeDry drops the database that a dry run has made.
+func (r *run) unmakeDry(ctx context.Context) error {
+	r.begin("Drop", "dropping the database that this run has made", "fabricate-seed drop drops it.")
+	if _, err := r.server().Drop(ctx, r.targetName()); err != nil {
+		return err
+	}
+	r.outcome.Headline += "; the database, which this run had made, was dropped again"
+	return nil
+}
+
 // clone makes the copies that were asked for.
 func (r *run) clone(ctx context.Context) error {
 	if len(r.Clones) == 0 {
 		return nil
+	}
+	if r.DryRun {
+		r.report.Info("a dry run makes no clones: %s", strings.Join(r.Clones, ", "))
+		return r.server().MayClone(ctx, r.targetName(), r.Clones)
 	}
 	r.begin("Clone", "making clones", "The load is committed; clones that were not made can be made by another run.")
 	made, err := r.server().Clone(ctx, r.targetName(), r.Clones)

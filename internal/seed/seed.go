@@ -60,11 +60,14 @@ type data struct {
 	claim     content // what else than its content says what the one plain file is
 }
 
-// story is the whole job. A database that it has made does not outlive its failure.
+// story is the whole job. A database that it has made does not outlive its failure, nor a dry run.
 func (r *run) story(ctx context.Context) error {
 	err := r.steps(ctx)
-	if err != nil && r.made {
+	switch {
+	case err != nil && r.made:
 		return r.unmake(ctx, err)
+	case r.made && r.DryRun:
+		return r.unmakeDry(ctx)
 	}
 	return err
 }
@@ -402,6 +405,7 @@ func (r *run) load(ctx context.Context, from source, found data, beforeCommit fu
 
 	target := describe(r.Target)
 	r.fact("Target", target)
+	r.outcome.DryRun = r.DryRun
 	if r.Transaction == string(load.None) {
 		r.at("loading", "Without a transaction, what was loaded before the interruption stays.")
 	} else {
@@ -423,7 +427,12 @@ func (r *run) load(ctx context.Context, from source, found data, beforeCommit fu
 		r.outcome.Tables = append(r.outcome.Tables, report.Table(t))
 	}
 	r.outcome.Headline = fmt.Sprintf("%s loaded into %s", report.Rows(result.Rows, len(result.Tables)), target)
-	if result.Skipped {
+	switch {
+	case r.DryRun && result.Skipped:
+		r.outcome.Headline = "Dry run: nothing would change in " + target + ": there are rows, and if-not-empty is keep"
+	case r.DryRun:
+		r.outcome.Headline = fmt.Sprintf("Dry run: %s went into %s, and everything was rolled back", report.Rows(result.Rows, len(result.Tables)), target)
+	case result.Skipped:
 		r.outcome.Headline = "Nothing loaded into " + target + ": there are rows, and if-not-empty is keep"
 	}
 	return nil
@@ -462,6 +471,7 @@ func (r *run) loadOptions() load.Options {
 		Continue:       r.OnError == "continue",
 		Verbatim:       !r.Fast,
 		Explain:        r.Explain || r.debug,
+		DryRun:         r.DryRun,
 		Jobs:           r.Jobs,
 		Variables:      r.Variables,
 		IfNotEmpty:     load.IfNotEmpty(r.IfNotEmpty),

@@ -31,6 +31,7 @@ type result struct {
 	DataPath string `json:"data-path"`
 	Rows     int64  `json:"rows"`
 	SHA256   string `json:"sha256"`
+	DryRun   bool   `json:"dry-run"`
 	CacheHit bool   `json:"cache-hit"`
 
 	ContentType string `json:"content-type"`

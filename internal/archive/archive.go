@@ -61,14 +61,16 @@ type Limits struct {
 type Archive struct {
 	path   string // as given, for messages
 	kind   Kind
-	zip    *zipFS // nil for a folder or a file
+	zip    *zipFS  // nil for a folder or a file
+	file   *fileFS // nil for a zip or a folder
 	files  fs.FS
 	folder string // the only folder, which files has as its root; empty when there is none
 	single string // the name of the only file, when kind is File
 	close  func() error
 }
 
-// Open opens what is at path: a folder, a zip (by its first bytes, or by its name), or one plain file. When a zip or
+// Open opens what is at path: a folder, a zip (by its first bytes, or by its name), or one file, which may be packed by gzip or zstd
+// (by its first bytes). When a zip or
 // folder holds nothing but one folder, that is the root of FS, so that relative paths in scripts are right.
 //
 // Errors have the code Data. A zip is refused when it is truncated or its directory is damaged; when an entry is
@@ -98,7 +100,11 @@ func Open(path string, limits Limits) (*Archive, error) {
 	if isZip {
 		return openZipFile(path, limits)
 	}
-	return openFile(path), nil
+	how, err := packedAs(path)
+	if err != nil {
+		return nil, cannotOpen(path, err)
+	}
+	return openFile(path, how, limits), nil
 }
 
 // looksLikeZip says whether a file begins as a zip does, or is named like one.

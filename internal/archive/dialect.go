@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"regexp"
 	"strings"
 )
@@ -27,17 +28,8 @@ func Sniff(r io.Reader) (string, error) {
 // It is made to have no false positives: it looks at code only, not at comments, strings, dollar quotes or the rows of
 // a COPY, and only for what PostgreSQL would refuse as well. Where it loses its way it says nothing.
 func Dialect(head []byte) string {
-	for _, known := range []struct{ magic, is string }{
-		{"PGDMP", "a pg_dump archive in custom format, which psql cannot run either: use pg_restore, or dump as plain"},
-		{"SQLite format 3\x00", "an SQLite database file"},
-		{"PK\x03\x04", "a zip"},
-		{"\x1f\x8b", "a gzip file, which must be unpacked first"},
-		{"\xff\xfe", "text in UTF-16, which must be converted to UTF-8 first"},
-		{"\xfe\xff", "text in UTF-16, which must be converted to UTF-8 first"},
-	} {
-		if bytes.HasPrefix(head, []byte(known.magic)) {
-			return known.is
-		}
+	if is := Magic(head); is != "" {
+		return is
 	}
 	text := strings.TrimLeft(strings.TrimPrefix(string(head), "\ufeff"), " \t\r\n")
 	if pagePattern.MatchString(text) {
@@ -50,6 +42,99 @@ func Dialect(head []byte) string {
 		}
 	}
 	return ""
+}
+
+// The files that are known by what they begin with.
+const (
+	customDump = "a dump of pg_dump in its custom format"
+	tarDump    = "a dump of pg_dump in its tar format"
+	folderDump = "a dump of pg_dump in its directory format"
+	tarFile    = "a tar archive"
+	gzipFile   = "a gzip file"
+	zstdFile   = "a zstd file"
+	xzFile     = "an xz file"
+	bzip2File  = "a bzip2 file"
+	lz4File    = "an lz4 file"
+	sevenZip   = "a 7z archive"
+	rarFile    = "a rar archive"
+	parquet    = "a Parquet file"
+	sqliteFile = "an SQLite database file"
+	utf16      = "text in UTF-16"
+)
+
+var magics = []struct{ magic, is string }{
+	{"PGDMP", customDump}, {"SQLite format 3\x00", sqliteFile}, {"PK\x03\x04", "a zip"}, {"\x1f\x8b", gzipFile}, {"\x28\xb5\x2f\xfd", zstdFile},
+	{"\xfd7zXZ\x00", xzFile}, {"BZh", bzip2File}, {"\x04\x22\x4d\x18", lz4File}, {"7z\xbc\xaf\x27\x1c", sevenZip}, {"Rar!\x1a\x07", rarFile}, {"PAR1", parquet},
+	{"\xff\xfe", utf16}, {"\xfe\xff", utf16},
+}
+
+// Magic says what a file is that is no text, by its first bytes, in words as Dialect's; empty when it is none that is known.
+func Magic(head []byte) string {
+	for _, known := range magics {
+		if bytes.HasPrefix(head, []byte(known.magic)) && (known.is != bzip2File || len(head) > 3 && head[3] >= '1' && head[3] <= '9') {
+			return known.is
+		}
+	}
+	const mark = 257 // where tar has its own
+	if len(head) > mark+5 && string(head[mark:mark+5]) == "ustar" {
+		if bytes.HasPrefix(head, []byte("toc.dat\x00")) {
+			return tarDump
+		}
+		return tarFile
+	}
+	return ""
+}
+
+// MakePlain says how to make of a file what can be loaded, by what Dialect or Magic says that it is; empty when it cannot be made so.
+func MakePlain(is, name string) string {
+	shell := shellName(name)
+	switch is {
+	case customDump, tarDump, folderDump:
+		return "Make a plain script of it and load that: pg_restore --no-owner --file=load.sql " + shell
+	case tarFile:
+		return "Unpack it and give the folder: mkdir export && tar -xf " + shell + " -C export"
+	case gzipFile:
+		return "Unpack it first: gunzip " + shell
+	case zstdFile:
+		return "Unpack it first: zstd -d " + shell
+	case xzFile:
+		return "Unpack it first: xz -d " + shell
+	case bzip2File:
+		return "Unpack it first: bunzip2 " + shell
+	case lz4File:
+		return "Unpack it first: lz4 -d " + shell
+	case sevenZip:
+		return "Unpack it and give the folder: 7z x -oexport " + shell
+	case rarFile:
+		return "Unpack it and give the folder: unrar x " + shell
+	case utf16:
+		return "Convert it first: iconv -f UTF-16 -t UTF-8 " + shell + " > load.sql"
+	}
+	return ""
+}
+
+var plainPath = regexp.MustCompile(`^[\w./@+-]+$`)
+
+// shellName writes a file's name as a shell takes it.
+func shellName(name string) string {
+	if plainPath.MatchString(name) && !strings.HasPrefix(name, "-") {
+		return name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+}
+
+// DirectoryDump tells whether files are a dump of pg_dump in its directory format, and what it is called then.
+func DirectoryDump(files fs.FS) (is string, ok bool) {
+	f, err := files.Open("toc.dat")
+	if err != nil {
+		return "", false
+	}
+	defer f.Close()
+	head := make([]byte, 5)
+	if _, err := io.ReadFull(f, head); err != nil || string(head) != "PGDMP" {
+		return "", false
+	}
+	return folderDump, true
 }
 
 var pagePattern = regexp.MustCompile(`(?i)^<(!doctype\s+html|html|\?xml)\b`)

@@ -53,10 +53,13 @@ func (c *checked) doubtful() []string {
 }
 
 // VerifyRead sees to it that every entry of which something was read is what the archive's directory says, to its last byte. What was
-// read to its end costs nothing. The error has the code Data and names the entry, or is that of ctx. Folders and plain files have no
-// checksums.
+// read to its end costs nothing. The error has the code Data and names the entry, or is that of ctx. A file that is packed is
+// held to the checksums in it. Folders and plain files have none.
 func (a *Archive) VerifyRead(ctx context.Context) error {
-	if a.zip == nil {
+	switch {
+	case a.file != nil && a.file.doubtful.Load():
+		return a.file.verify(ctx)
+	case a.zip == nil:
 		return nil
 	}
 	return a.zip.verify(ctx, a.zip.checked.doubtful())
@@ -64,7 +67,10 @@ func (a *Archive) VerifyRead(ctx context.Context) error {
 
 // Verify does the same for every file of the archive, before anything is made of them.
 func (a *Archive) Verify(ctx context.Context) error {
-	if a.zip == nil {
+	switch {
+	case a.file != nil && a.file.packing != nil:
+		return a.file.verify(ctx)
+	case a.zip == nil:
 		return nil
 	}
 	return a.zip.verify(ctx, slices.Sorted(maps.Keys(a.zip.files)))
@@ -86,6 +92,10 @@ func (z *zipFS) verifyOne(ctx context.Context, name string, buffer []byte) error
 		return orCannotOpen(name, err)
 	}
 	defer f.Close()
+	return readToEnd(ctx, f, buffer)
+}
+
+func readToEnd(ctx context.Context, f io.Reader, buffer []byte) error {
 	for {
 		if err := ctx.Err(); err != nil {
 			return err

@@ -625,7 +625,7 @@ func (s *Script) include(lv *level, pos Position, given string) error {
 		}
 	}
 	if err != nil {
-		return &Error{Pos: pos, Message: fmt.Sprintf("%s: %s", given, reason(err)), Err: err}
+		return &Error{Pos: pos, Message: fmt.Sprintf("%s: %s", given, reason(err)), Remedy: remedyOf(err), Err: err}
 	}
 	again := s.included[name]
 	if s.included == nil {

@@ -511,7 +511,7 @@ func (s *Script) OpenFile(pos Position, name string) (fs.File, error) {
 	}
 	f, err := s.fsys.Open(full)
 	if err != nil {
-		return nil, &Error{Pos: pos, Message: fmt.Sprintf("%s: %s", name, reason(err)), Err: err}
+		return nil, &Error{Pos: pos, Message: fmt.Sprintf("%s: %s", name, reason(err)), Remedy: remedyOf(err), Err: err}
 	}
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		_ = f.Close()
@@ -539,13 +539,22 @@ func (s *Script) Reread(pos Position) (*Script, error) {
 	return again, nil
 }
 
+// remedyOf gives what to do about an error of the archive's, where that says so.
+func remedyOf(err error) string {
+	var known interface{ Remedy() string }
+	if errors.As(err, &known) {
+		return known.Remedy()
+	}
+	return ""
+}
+
 // reason gives an error's text without the path and operation that Go puts before it.
 func reason(err error) string {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
 		err = pe.Err
 	}
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) && remedyOf(err) == "" {
 		return "No such file or directory"
 	}
 	return err.Error()

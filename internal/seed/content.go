@@ -44,7 +44,11 @@ var (
 func contentOf(head []byte, claim content) (c content, is string) {
 	const magic = 20 // bytes: as far as rows can be told from other files by what archive knows
 	text := strings.TrimLeft(strings.TrimPrefix(string(head), "\ufeff"), " \t\r\n")
-	if is := archive.Dialect(head[:min(len(head), magic)]); is != "" {
+	is = archive.Magic(head)
+	if is == "" {
+		is = archive.Dialect(head[:min(len(head), magic)])
+	}
+	if is != "" {
 		if strings.HasPrefix(strings.ToLower(text), "<?xml") {
 			is = "XML"
 		}

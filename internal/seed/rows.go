@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -84,10 +85,18 @@ func (r *run) fileToLoad(files *archive.Archive, found data) (source, error) {
 	case csvRows, jsonRows:
 		return source{rows: &load.Rows{FS: files.FS(), Files: []string{name}, Format: string(c), Table: r.Entity}}, nil
 	}
-	return source{}, notLoadable(name, is)
+	return source{}, r.notLoadable(name, is, found)
 }
 
-func notLoadable(name, is string) error {
+// notLoadable is the error for a file that is something else than what can be loaded; found has it, or it is in it.
+func (r *run) notLoadable(name, is string, found data) error {
+	path := found.path
+	if found.generated {
+		path = name
+	}
+	if remedy := archive.MakePlain(is, r.relative(path)); remedy != "" {
+		return &problem.Error{Code: problem.Data, Where: name, What: "this is " + is, Remedy: remedy}
+	}
 	remedy := "Choose PostgreSQL as the type of the Fabricate database, and generate with the format sql, postgres-optimized, csv or jsonl."
 	if strings.HasPrefix(is, "data of a kind") {
 		remedy = "Say what it is with the setting format (sql, csv or jsonl)."
@@ -128,6 +137,9 @@ func (r *run) filesToLoad(files *archive.Archive, found data) (source, error) {
 	}
 	all := slices.Concat(rows[csvRows], rows[jsonRows])
 	entry, noEntry := files.Entry(r.Script)
+	if is, ok := archive.DirectoryDump(files.FS()); ok && noEntry != nil && r.Script == "" {
+		return source{}, r.notLoadable(filepath.Base(found.path), is, found)
+	}
 	switch asked := rows[content(found.format)]; {
 	case len(asked) > 0 && r.Script == "":
 		all, entry = asked, ""
@@ -148,7 +160,7 @@ func (r *run) filesToLoad(files *archive.Archive, found data) (source, error) {
 		return source{}, err
 	}
 	if is := archive.Dialect(head); is != "" {
-		return source{}, notLoadable(entry, is)
+		return source{}, r.notLoadable(entry, is, found)
 	}
 	return source{script: load.Script{FS: files.FS(), Name: entry}}, nil
 }

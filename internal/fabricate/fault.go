@@ -136,6 +136,10 @@ func (c *Fetcher) refused(where string, response *http.Response, body []byte) *f
 	case status == http.StatusUnauthorized:
 		p.Remedy = "The API does not accept the key. Check the setting api-key (FABRICATE_API_KEY), " +
 			"and that the setting api-url is the one the key was made at."
+	case status == http.StatusPaymentRequired:
+		p.Remedy = "The account's plan does not allow it, or what it includes is used up: look at plan and usage in Fabricate, or ask for fewer rows."
+	case status == http.StatusUnprocessableEntity:
+		p.Remedy = "The API has read the request and does not accept what it says: check the settings database, entity, format and overrides against the database in Fabricate."
 	case status == http.StatusForbidden:
 		p.Remedy = "The key may not do this. Check the settings api-key and workspace, and the key's rights in Fabricate."
 	case status == http.StatusTooManyRequests:

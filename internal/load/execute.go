@@ -67,6 +67,7 @@ func road() []stage {
 		{"leave it for another reading of the script", (*run).pass},
 		{"refuse what is never done for a script from outside", (*run).refuse},
 		{"wait for what was sent before", (*run).await},
+		{"pass over a SET of a parameter that only newer servers have", (*run).passOver},
 		{"take out of the way what the replica role would", (*run).makeWay},
 		{"see what it may change", (*run).learn},
 		{"send it with others as rows of a COPY", (*run).gather},
@@ -168,6 +169,28 @@ func (r *run) trusted(ctx context.Context, extension string) bool {
 	}
 	trusted, err := catalog.Trusted(ctx, r.session, extension)
 	return err == nil && trusted
+}
+
+// newerParameters are the parameters that pg_dump sets and not every server knows, with the server's version from which on it does.
+var newerParameters = map[string]int{"default_table_access_method": 120000, "transaction_timeout": 170000}
+
+// passOver leaves out the SET of a parameter that the server is too old for. They are those of a newer pg_dump, and without them the
+// dump means the same.
+func (r *run) passOver(_ context.Context, s *statement) (bool, *failure) {
+	one := s.only()
+	if one == nil || s.send() != nil || r.session.TxStatus() == 'E' {
+		return false, nil
+	}
+	since, known := newerParameters[one.Sets]
+	if !known || r.serverAtLeast(since) {
+		return false, nil
+	}
+	if !r.mentioned["SET "+one.Sets] {
+		r.mentioned["SET "+one.Sets] = true
+		r.warn(fmt.Sprintf("%s:%d: SET %s is passed over: the server is PostgreSQL %s, and the parameter came with version %d; a newer pg_dump has written it",
+			s.at.File, s.at.Line, one.Sets, r.session.Parameter("server_version"), since/10000))
+	}
+	return true, r.outcome(s.f, pgconn.NewCommandTag("SET"))
 }
 
 // await awaits the answers to what was posted, unless the statement may go without them.

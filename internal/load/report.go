@@ -4,15 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/fit"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
 // failure is what went wrong with one statement or meta-command.
@@ -24,6 +27,7 @@ type failure struct {
 	rows    *psql.CopyReader        // the rows under way, nil if none
 	locate  func(int) psql.Position // from an offset in text to the script; nil if there is no text
 	refused bool                    // ends the script whatever ON_ERROR_STOP says
+	role    string                  // that the session runs as, quoted; may be empty
 }
 
 // sqlState gives the server's code, "" if it is not the server that complained.
@@ -78,9 +82,9 @@ func (f *failure) problem() error {
 	return p
 }
 
-// describe adds what the server says: place, detail, hint, context.
+// describe adds what the server says: place, table, detail, hint, context; and what to do.
 func (f *failure) describe(p *problem.Error, pe *pgconn.PgError) {
-	p.What = fmt.Sprintf("%s (SQLSTATE %s)", pe.Message, pe.Code)
+	p.What = fmt.Sprintf("%s%s (SQLSTATE %s)", subject(pe), psql.Visible(pe.Message), pe.Code)
 	var lines []string
 	excerpt, offset := psql.Caret(f.text, int(pe.Position), f.enc)
 	internal, _ := psql.Caret([]byte(pe.InternalQuery), int(pe.InternalPosition), "")
@@ -97,53 +101,79 @@ func (f *failure) describe(p *problem.Error, pe *pgconn.PgError) {
 	case f.text != nil:
 		lines = append(lines, "STATEMENT: "+firstLine(psql.WithoutHeader(f.text)))
 	}
+	p.Remedy = fit.Remedy(pe, f.situation(pe, offset))
+	hint := pe.Hint
+	if p.Remedy != "" { // one is enough
+		hint = ""
+	}
 	for _, x := range []struct{ label, text string }{
-		{"DETAIL", pe.Detail}, {"HINT", pe.Hint}, {"QUERY", pe.InternalQuery}, {"CONTEXT", pe.Where},
+		{"DETAIL", pe.Detail}, {"HINT", hint}, {"QUERY", pe.InternalQuery}, {"CONTEXT", pe.Where},
 	} {
 		if x.text != "" {
-			lines = append(lines, x.label+": "+cutText(x.text))
+			lines = append(lines, x.label+": "+psql.Visible(cutText(x.text)))
 		}
 	}
 	p.Excerpt = strings.Join(lines, "\n")
-	p.Remedy = remedy(pe)
 	if pe.Code == "55P03" && strings.Contains(pe.Routine, "ProcessInterrupts") { // not NOWAIT
 		p.Code = problem.Timeout
 	}
 }
 
-// remedy says what to do about the errors that a first run meets.
-func remedy(pe *pgconn.PgError) string {
-	switch {
-	case pe.Code == "42501" && strings.Contains(pe.Message, "session_replication_role"):
-		return "Load as a superuser, or let one run: GRANT SET ON PARAMETER session_replication_role TO the role (PostgreSQL 15 and later)."
-	case pe.Code == "42501" && strings.Contains(pe.Message, "row-level security"):
-		return "Row security holds the role's rows to the table's policies: load as the table's owner, or ALTER ROLE the role BYPASSRLS."
-	case pe.Code == "42P01" || pe.Code == "3F000":
-		return "A data export needs its tables first: run your migrations before this step, or give a schema script with the setting before."
-	case pe.Code == "25001":
-		return "This statement cannot run inside the one transaction of the load; set transaction to none, or take it out of the script."
-	case pe.Code == "55P03":
-		return "Another session held the lock for too long: end it, or raise the setting lock-timeout (or the role's own lock_timeout)."
-	case pe.Code == "40P01":
-		return "Another session locks the same tables in another order: run the load while it does not, or find it in the server's log."
-	case pe.Code == "53100":
-		return "Free space on the server's disk, or load less."
-	case pe.Code == "25006":
-		return "This server only reads: it is a replica, or default_transaction_read_only is on. Give the primary's address in database-url."
-	case pe.Code == "25P03", pe.Code == "57P05":
-		return "The server ends sessions that are idle for a while: raise idle_in_transaction_session_timeout (or idle_session_timeout) for the role."
-	case pe.Code == "57014":
-		return "The server cancelled the statement; look for statement_timeout and for an administrator's hand."
+// subject names the table and column that an error is about, where its message does not.
+func subject(pe *pgconn.PgError) string {
+	table, column := "", ""
+	if pe.TableName != "" {
+		table, column = fit.Name(pe.SchemaName, pe.TableName), pe.ColumnName
+	} else if m := copyContext.FindStringSubmatch(pe.Where); m != nil {
+		table, column = m[1], m[3]
 	}
-	return ""
+	if table == "" || strings.Contains(pe.Message, `"`+pe.TableName+`"`) && pe.TableName != "" {
+		return ""
+	}
+	if column != "" && !strings.Contains(pe.Message, `"`+column+`"`) {
+		table += ", column " + column
+	}
+	return "table " + table + ": "
 }
 
-var copyContext = regexp.MustCompile(`^COPY .*, line (\d+)`)
+// situation is what the words for an error depend on.
+func (f *failure) situation(pe *pgconn.PgError, offset int) fit.Situation {
+	s := fit.Situation{Role: f.role, Text: f.text, At: offset}
+	if f.text != nil {
+		switch sqltext.Parse(psql.Masked(f.text, f.enc), sqltext.Options{})[0].Kind {
+		case sqltext.Insert, sqltext.Copy, sqltext.Truncate:
+			s.Rows = true
+		}
+	}
+	if pe.Code == "22021" {
+		s.Bytes = f.text
+		if f.rows != nil {
+			s.Bytes = f.sample()
+		}
+	}
+	return s
+}
+
+// sampled is how much of a file is looked at to guess its encoding, in bytes.
+const sampled = 1 << 20
+
+// sample gives the beginning of the rows under way.
+func (f *failure) sample() []byte {
+	again, err := f.rows.Again()
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = again.Close() }()
+	head, _ := io.ReadAll(io.LimitReader(again, sampled)) // what there is of it does
+	return head
+}
+
+var copyContext = regexp.MustCompile(`(?m)^COPY (.*), line (\d+)(?:, column ([^:]+))?`)
 
 // copyLine reads the line of the data from the context of a COPY error, 0 if there is none.
 func copyLine(context string) int {
 	if m := copyContext.FindStringSubmatch(context); m != nil {
-		if n, err := strconv.Atoi(m[1]); err == nil {
+		if n, err := strconv.Atoi(m[2]); err == nil {
 			return n
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/fit"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
@@ -157,7 +158,7 @@ func (r *run) item(ctx context.Context, sc *psql.Script, item any) *failure {
 
 // outcome sets the variables that tell a script how its last statement went, and gives f back if it failed.
 func (r *run) outcome(f *failure, tag pgconn.CommandTag) *failure {
-	f.enc = r.encoding()
+	f.enc, f.role = r.encoding(), fit.Name(r.session.Config().User)
 	if f.err != nil {
 		state := f.sqlState()
 		r.vars.Put("ERROR", "true")
@@ -198,8 +199,8 @@ func (r *run) copy(ctx context.Context, sc *psql.Script, c *psql.Copy) *failure 
 func (r *run) reconnect(ctx context.Context, c *psql.Connect) *failure {
 	f := &failure{at: c.Pos, refused: true}
 	if r.began {
-		f.err = &psql.Error{Pos: c.Pos, Message: `\connect would leave the one transaction of the load`,
-			Remedy: "Set transaction to none, or take the command out of the script and name the database in database-url."}
+		f.err = &psql.Error{Pos: c.Pos, Message: `the script's own \connect would leave the one transaction of the load`,
+			Remedy: "Take the command out of the script: database-url says already where the rows go. If the script must change databases, set transaction to none."}
 		return f
 	}
 	config := r.session.Config().Copy()
@@ -255,7 +256,8 @@ func (r *run) reconnect(ctx context.Context, c *psql.Connect) *failure {
 		var p *problem.Error
 		if errors.As(err, &p) {
 			placed := *p
-			placed.Where, placed.What = c.Pos.String(), `\connect: `+p.Headline()
+			placed.Where, placed.What = c.Pos.String(), `the script's own \connect: `+p.Headline()
+			placed.Remedy = "This is the script's own connection, not the one of database-url, which worked: take the command out of the script, or make the database that it names."
 			f.err = &placed
 		}
 		return f

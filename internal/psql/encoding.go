@@ -1,6 +1,7 @@
 package psql
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -106,6 +107,9 @@ func (e clientEncoding) columns(b []byte) int {
 		return e.length(b)
 	}
 	r, _ := utf8.DecodeRune(b)
+	if unseen(r) {
+		return len(escaped(r))
+	}
 	if k := width.LookupRune(r).Kind(); k == width.EastAsianWide || k == width.EastAsianFullwidth {
 		return 2
 	}
@@ -124,7 +128,35 @@ func (e clientEncoding) decode(b []byte) string {
 			return ' '
 		}
 		return r
-	}, strings.ToValidUTF8(string(b), "?"))
+	}, Visible(strings.ToValidUTF8(string(b), "?")))
+}
+
+// unseen tells whether a character takes no room on a screen, or looks like a blank that it is not to PostgreSQL.
+func unseen(r rune) bool {
+	return r >= 0x80 && (unicode.In(r, unicode.Cf, unicode.Zs, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point) || unicode.IsControl(r))
+}
+
+func escaped(r rune) string {
+	if r > 0xffff {
+		return fmt.Sprintf(`\U%08x`, r)
+	}
+	return fmt.Sprintf(`\u%04x`, r)
+}
+
+// Visible writes characters that cannot be seen as \u200b: where one stands in an error, it mostly is the error.
+func Visible(text string) string {
+	if !strings.ContainsFunc(text, unseen) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if unseen(r) {
+			b.WriteString(escaped(r))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // EncodingName gives PostgreSQL's name for an encoding as a script may write it, as in SET client_encoding: in any case, with or

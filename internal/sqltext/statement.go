@@ -65,7 +65,8 @@ type Statement struct {
 	Insert    *InsertInto
 	Copy      *CopyOf
 	Role      *RoleChange
-	Only      bool // TRUNCATE ONLY of some relation
+	Only      bool   // TRUNCATE ONLY of some relation
+	Sets      string // SET: the parameter, in lower case
 	// Unguarded says that foreign keys are not enforced from here on: session_replication_role or triggers are changed.
 	Unguarded bool
 
@@ -416,7 +417,7 @@ func (s *Statement) set(t Tokens) {
 		t.Accept("local")
 	}
 	name := t.Next()
-	s.Effect = settingEffect(name.Text)
+	s.Effect, s.Sets = settingEffect(name.Text), strings.ToLower(name.Text)
 	if !strings.EqualFold(name.Text, replicationRole) || !t.Accept("to") && !t.Accept("=") {
 		return
 	}

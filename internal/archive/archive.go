@@ -193,6 +193,9 @@ func isJunk(name string) bool {
 // Kind says what the archive is made of.
 func (a *Archive) Kind() Kind { return a.kind }
 
+// Folder is the only folder that all files are in, which FS has as its root; empty when there is none.
+func (a *Archive) Folder() string { return a.folder }
+
 // FS gives the files. It may be used by several goroutines at once. An error while reading a damaged entry has the
 // code Data and names the entry.
 func (a *Archive) FS() fs.FS { return a.files }

@@ -130,9 +130,9 @@ func TestTables(t *testing.T) {
 	must(t, err)
 	var names []string
 	for _, n := range all {
-		names = append(names, fmt.Sprintf("%s.%s %t", n.Schema, n.Name, n.View))
+		names = append(names, fmt.Sprintf("%s.%s %s %t", n.Schema, n.Name, n.Kind, n.Instead))
 	}
-	is(t, names, "[Other.Far false app.child false app.odd false app.parent false app.part false app.part1 false app.shown true]")
+	is(t, names, "[Other.Far r false app.child r false app.odd r false app.parent r false app.part p false app.part1 r false app.shown v false]")
 	if few, err := catalog.Tables(t.Context(), s, 2); err != nil || len(few) != 2 {
 		t.Errorf("%v %v", few, err)
 	}
@@ -221,23 +221,99 @@ func TestReferences(t *testing.T) {
 	t.Parallel()
 	s, oid := open(t)
 	oids := []uint32{oid("child"), oid("parent")}
-	all, err := catalog.References(t.Context(), s, oids)
-	must(t, err)
-	if len(all) != 2 || all[0].Child != oids[0] || all[0].Parent != oids[1] || !strings.HasSuffix(all[0].Name, " of app.child") {
-		t.Errorf("%+v", all)
-	}
 	firm, err := catalog.FirmReferences(t.Context(), s, oids)
 	if err != nil || len(firm) != 0 { // a superuser has every owner's rights
 		t.Errorf("%+v %v", firm, err)
 	}
-	not, err := catalog.NotTruncated(t.Context(), s, append(oids, oid("shown"), oid("odd")))
-	must(t, err)
-	slices.Sort(not)
-	want := []uint32{oid("child"), oid("shown")}
-	slices.Sort(want)
-	if !slices.Equal(not, want) {
-		t.Errorf("%d, want %d", not, want)
+}
+
+func TestEmptyingOf(t *testing.T) {
+	t.Parallel()
+	s, oid := open(t)
+	must(t, s.Exec(t.Context(), "CREATE TABLE app.heir () INHERITS (app.odd); CREATE TABLE app.keyed (id int PRIMARY KEY) PARTITION BY LIST (id); "+
+		"CREATE TABLE app.keyed1 PARTITION OF app.keyed FOR VALUES IN (1); ALTER TABLE app.part1 ADD FOREIGN KEY (id) REFERENCES app.keyed"))
+	names := []string{"parent", "child", "odd", "part", "keyed"}
+	byOID := map[uint32]string{}
+	var oids []uint32
+	for _, name := range names {
+		oids, byOID[oid(name)] = append(oids, oid(name)), name
 	}
+	all, err := catalog.EmptyingOf(t.Context(), s, oids)
+	must(t, err)
+	var got []string
+	for _, e := range all {
+		var referring []string
+		for _, r := range e.Referring {
+			referring = append(referring, byOID[r])
+		}
+		got = append(got, fmt.Sprint(byOID[e.OID], " ", e.Kind, " ", e.Inherited, " ", e.Outside, referring))
+	}
+	slices.Sort(got)
+	is(t, strings.Join(got, "; "), "child r false true []; keyed p false false [part]; odd r true false []; parent r false false [child]; part p false false []")
+}
+
+func TestOutsideKeys(t *testing.T) {
+	t.Parallel()
+	s, oid := open(t)
+	must(t, s.Exec(t.Context(), `CREATE TABLE app.keyed (id int PRIMARY KEY) PARTITION BY LIST (id); CREATE TABLE app.keyed1 PARTITION OF app.keyed FOR VALUES IN (1);
+		CREATE TABLE app.user_of (id int REFERENCES app.keyed ON DELETE CASCADE) PARTITION BY LIST (id); CREATE TABLE app.user_of1 PARTITION OF app.user_of FOR VALUES IN (1)`))
+	told := func(oids, inside []uint32) string {
+		keys, err := catalog.OutsideKeys(t.Context(), s, oids, inside)
+		must(t, err)
+		var got []string
+		for _, k := range keys {
+			got = append(got, fmt.Sprint(k.Table, " ", k.Parent, " ", k.Name, " ", k.Action, " ", k.Deferrable))
+		}
+		return strings.Join(got, "; ")
+	}
+	parent, child := oid("parent"), oid("child")
+	is(t, told([]uint32{parent}, nil), `ONLY app.child ONLY app.parent "By code" NO ACTION true; ONLY app.child ONLY app.parent child_parent_fkey NO ACTION false`)
+	is(t, told([]uint32{parent, child}, nil), `ONLY "Other"."Far" ONLY app.child "Far_child_fkey" NO ACTION false`)
+	is(t, told([]uint32{parent}, []uint32{child}), "")
+	is(t, told([]uint32{oid("keyed")}, nil), "app.user_of app.keyed user_of_id_fkey CASCADE false")
+	is(t, told([]uint32{oid("keyed1")}, nil), "app.user_of ONLY app.keyed1 user_of_id_fkey1 CASCADE false")
+	must(t, s.Exec(t.Context(), "SET session_replication_role = replica"))
+	is(t, told([]uint32{parent}, nil), "")
+	family, err := catalog.Family(t.Context(), s, []uint32{oid("keyed"), parent})
+	want := []uint32{parent, oid("keyed"), oid("keyed1")}
+	slices.Sort(want)
+	if err != nil || !slices.Equal(family, want) {
+		t.Errorf("%v %v, want %v", family, err, want)
+	}
+}
+
+func TestLostBy(t *testing.T) {
+	t.Parallel()
+	s, oid := open(t)
+	must(t, s.Exec(t.Context(), "INSERT INTO app.part VALUES (1); BEGIN; DELETE FROM app.part; UPDATE app.parent SET name = 'c' WHERE name = 'a'"))
+	lost, err := catalog.LostBy(t.Context(), s, []uint32{oid("child")}, true)
+	want := []uint32{oid("child"), oid("part"), oid("part1"), oid("parent")}
+	slices.Sort(want)
+	if err != nil || !slices.Equal(lost, want) {
+		t.Errorf("%v %v, want %v", lost, err, want)
+	}
+	if named, err := catalog.LostBy(t.Context(), s, []uint32{oid("part1")}, false); err != nil || len(named) != 2 {
+		t.Errorf("%v %v", named, err)
+	}
+}
+
+func TestClipped(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	long := strings.Repeat("x", 62)
+	got, err := catalog.Clipped(t.Context(), s, []string{"a", long + "é", long + "yz"})
+	must(t, err)
+	if !slices.Equal(got, []string{"a", long, long + "y"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestSchemas(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	all, err := catalog.Schemas(t.Context(), s)
+	must(t, err)
+	is(t, all, "[Other app public]")
 }
 
 func TestPlainKeys(t *testing.T) {

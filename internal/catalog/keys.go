@@ -13,9 +13,8 @@ type ForeignKey struct {
 }
 
 // foreignKeyQuery finds foreign keys. A key of a partitioned table is there once, not for each partition. ONLY is what the server's
-// own triggers use: a plain inheritance child's rows belong to neither side.
-const foreignKeyQuery = `
-SELECT c.oid, quote_ident(c.conname),
+// own triggers use: a plain inheritance child's rows belong to neither side. The columns are those of a ForeignKey.
+const foreignKeyColumns = `c.oid, quote_ident(c.conname),
 	CASE WHEN f.relkind = 'r' THEN 'ONLY ' ELSE '' END || format('%I.%I', fn.nspname, f.relname),
 	CASE WHEN p.relkind = 'r' THEN 'ONLY ' ELSE '' END || format('%I.%I', pn.nspname, p.relname),
 	c.confmatchtype = 'f',
@@ -32,16 +31,22 @@ SELECT c.oid, quote_ident(c.conname),
 		FROM unnest(c.conkey, c.confkey) WITH ORDINALITY k(fromn, ton, i)
 		JOIN pg_attribute fa ON fa.attrelid = c.conrelid AND fa.attnum = k.fromn
 		JOIN pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = k.ton
-		LEFT JOIN pg_collation co ON co.oid = pa.attcollation LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace ORDER BY k.i)
-FROM pg_constraint c
+		LEFT JOIN pg_collation co ON co.oid = pa.attcollation LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace ORDER BY k.i)`
+
+const foreignKeyTables = `FROM pg_constraint c
 JOIN pg_class f ON f.oid = c.conrelid JOIN pg_namespace fn ON fn.oid = f.relnamespace
-JOIN pg_class p ON p.oid = c.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
+JOIN pg_class p ON p.oid = c.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace`
+
+const foreignKeyQuery = `SELECT ` + foreignKeyColumns + `
+` + foreignKeyTables + `
 WHERE c.contype = 'f' AND c.conparentid = 0 AND `
 
 func foreignKeys(ctx context.Context, q Querier, condition string, args ...any) ([]ForeignKey, error) {
-	return collect(ctx, q.Ask, foreignKeyQuery+condition+" ORDER BY 2, 1", args, func(k *ForeignKey) []any {
-		return []any{&k.OID, &k.Name, &k.Table, &k.Parent, &k.Full, &k.Hidden, &k.From, &k.To, &k.Equal, &k.Collate}
-	})
+	return collect(ctx, q.Ask, foreignKeyQuery+condition+" ORDER BY 2, 1", args, (*ForeignKey).scan)
+}
+
+func (k *ForeignKey) scan() []any {
+	return []any{&k.OID, &k.Name, &k.Table, &k.Parent, &k.Full, &k.Hidden, &k.From, &k.To, &k.Equal, &k.Collate}
 }
 
 // ForeignKeys gives the keys of tables and those that point at them. Keys marked NOT VALID promise nothing and are left out.
@@ -70,12 +75,8 @@ const referenceQuery = `SELECT k.conrelid, k.confrelid, format('%I of %I.%I', k.
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE k.contype = 'f' AND k.conrelid = ANY ($1::oid[]) AND k.confrelid = ANY ($1::oid[]) AND k.conrelid <> k.confrelid`
 
-// References gives the foreign keys between different ones of the tables.
-func References(ctx context.Context, q Querier, oids []uint32) ([]Reference, error) {
-	return references(ctx, q, referenceQuery, oids)
-}
-
-// FirmReferences gives those of References that cannot be deferred, and belong to a table that is not the role's.
+// FirmReferences gives the foreign keys between different ones of the tables that cannot be deferred, and belong to a table that is not the
+// role's.
 func FirmReferences(ctx context.Context, q Querier, oids []uint32) ([]Reference, error) {
 	return references(ctx, q, referenceQuery+" AND NOT k.condeferrable AND NOT pg_has_role(c.relowner, 'USAGE')", oids)
 }
@@ -84,12 +85,67 @@ func references(ctx context.Context, q Querier, sql string, oids []uint32) ([]Re
 	return collect(ctx, q.Ask, sql, []any{oids}, func(r *Reference) []any { return []any{&r.Child, &r.Parent, &r.Name} })
 }
 
-const outsideQuery = `SELECT c.oid FROM pg_class c WHERE c.oid = ANY ($1::oid[]) AND (c.relkind NOT IN ('r', 'p', 'f')
-	OR EXISTS (SELECT 1 FROM pg_constraint k WHERE k.contype = 'f' AND k.confrelid = c.oid AND k.conrelid <> ALL ($1::oid[])))`
+// Emptying is what decides how a table is emptied together with others.
+type Emptying struct {
+	OID       uint32
+	Kind      string   // pg_class.relkind
+	Inherited bool     // tables inherit from it that are no partitions of it
+	Outside   bool     // a table that is not emptied refers to it, or to a partition of it
+	Referring []uint32 // those of the others that refer to it, they or a partition of theirs
+}
 
-// NotTruncated gives those of the relations that TRUNCATE of all of them together would refuse: views, and tables that others refer to.
-func NotTruncated(ctx context.Context, q Querier, oids []uint32) ([]uint32, error) {
-	return collect(ctx, q.Ask, outsideQuery, []any{oids}, func(oid *uint32) []any { return []any{oid} })
+// families gives the tables of $1, each with its partitions below.
+const families = `WITH RECURSIVE family(root, oid) AS (
+	SELECT oid, oid FROM unnest($1::oid[]) oid
+	UNION
+	SELECT f.root, i.inhrelid FROM family f JOIN pg_inherits i ON i.inhparent = f.oid JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
+)
+`
+
+const emptyingQuery = families + `
+SELECT c.oid, c.relkind::text, c.relkind = 'r' AND EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhparent = c.oid),
+	EXISTS (SELECT 1 FROM family f JOIN pg_constraint k ON k.contype = 'f' AND k.confrelid = f.oid
+		WHERE f.root = c.oid AND NOT EXISTS (SELECT 1 FROM family o WHERE o.oid = k.conrelid)),
+	array(SELECT DISTINCT o.root FROM family f JOIN pg_constraint k ON k.contype = 'f' AND k.confrelid = f.oid JOIN family o ON o.oid = k.conrelid
+		WHERE f.root = c.oid AND o.root <> c.oid ORDER BY 1)
+FROM pg_class c WHERE c.oid = ANY ($1::oid[]) ORDER BY 1`
+
+// EmptyingOf says of each of the tables how it is emptied together with all the others, sorted by oid.
+func EmptyingOf(ctx context.Context, q Querier, oids []uint32) ([]Emptying, error) {
+	return collect(ctx, q.Ask, emptyingQuery, []any{oids}, func(e *Emptying) []any { return []any{&e.OID, &e.Kind, &e.Inherited, &e.Outside, &e.Referring} })
+}
+
+// OutsideKey is a foreign key that acts when rows of a table go, and belongs to a table whose rows are to stay.
+type OutsideKey struct {
+	ForeignKey
+	Action     string // ON DELETE: NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT
+	Deferrable bool
+}
+
+// outsideKeysQuery finds those that would act now, by the session's role of replication. Of a key and those that partitions have of it, the
+// topmost is enough.
+const outsideKeysQuery = families + `, acting AS (
+	SELECT k.oid, k.conparentid FROM pg_constraint k
+	WHERE k.contype = 'f' AND k.confrelid IN (SELECT oid FROM family) AND k.conrelid NOT IN (SELECT oid FROM family) AND k.conrelid <> ALL ($2::oid[])
+		AND EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgrelid = k.confrelid AND t.tgtype & 8 <> 0
+			AND t.tgenabled IN ('A', CASE WHEN current_setting('session_replication_role') = 'replica' THEN 'R' ELSE 'O' END))
+)
+SELECT ` + foreignKeyColumns + `, CASE c.confdeltype WHEN 'r' THEN 'RESTRICT' WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' ELSE 'NO ACTION' END,
+	c.condeferrable
+` + foreignKeyTables + `
+WHERE c.oid IN (SELECT oid FROM acting WHERE conparentid NOT IN (SELECT oid FROM acting)) ORDER BY 3, 2, 1`
+
+// OutsideKeys gives the foreign keys that would act if rows of the tables went, or of their partitions, and that belong to none of them,
+// nor to a table of inside; sorted by table and name.
+func OutsideKeys(ctx context.Context, q Querier, oids, inside []uint32) ([]OutsideKey, error) {
+	return collect(ctx, q.Ask, outsideKeysQuery, []any{oids, inside}, func(k *OutsideKey) []any {
+		return append(k.scan(), &k.Action, &k.Deferrable)
+	})
+}
+
+// Family gives the tables with their partitions.
+func Family(ctx context.Context, q Querier, oids []uint32) ([]uint32, error) {
+	return collect(ctx, q.Ask, families+"SELECT DISTINCT oid FROM family ORDER BY 1", []any{oids}, func(oid *uint32) []any { return []any{oid} })
 }
 
 // PlainKey is a foreign key of one column whose values are compared as numbers or UUIDs are.

@@ -71,19 +71,35 @@ func Relations(ctx context.Context, q Querier, schemas, relations []string, quot
 type Named struct {
 	OID          uint32
 	Schema, Name string
-	View         bool
+	Kind         string // pg_class.relkind
+	Instead      bool   // a view that INSTEAD OF triggers write for
 }
 
-const tablesQuery = `SELECT c.oid, n.nspname::text, c.relname::text, c.relkind = 'v' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 2, 3 LIMIT $1::int8`
+const tablesQuery = `SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text,
+	c.relkind = 'v' AND EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgtype & 64 <> 0 AND t.tgtype & 4 <> 0)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 2, 3 LIMIT $1::int8`
 
-// Tables lists what rows can go to, sorted by schema and name; at most limit of them, or all for 0.
+// Tables lists tables and views, sorted by schema and name; at most limit of them, or all for 0.
 func Tables(ctx context.Context, q Querier, limit int) ([]Named, error) {
 	var most any
 	if limit > 0 {
 		most = limit
 	}
-	return collect(ctx, q.Ask, tablesQuery, []any{most}, func(n *Named) []any { return []any{&n.OID, &n.Schema, &n.Name, &n.View} })
+	return collect(ctx, q.Ask, tablesQuery, []any{most}, func(n *Named) []any { return []any{&n.OID, &n.Schema, &n.Name, &n.Kind, &n.Instead} })
+}
+
+// Schemas lists the names of the schemas that are not the server's own.
+func Schemas(ctx context.Context, q Querier) ([]string, error) {
+	return collect(ctx, q.Ask, "SELECT nspname::text FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' ORDER BY 1", nil,
+		func(name *string) []any { return []any{name} })
+}
+
+// Clipped gives what the server makes of names: of longer ones it keeps the beginning. A name that the database's encoding cannot write
+// is an error.
+func Clipped(ctx context.Context, q Querier, names []string) ([]string, error) {
+	return collect(ctx, q.Ask, "SELECT name::name::text FROM unnest($1::text[]) WITH ORDINALITY asked(name, i) ORDER BY i", []any{names},
+		func(name *string) []any { return []any{name} })
 }
 
 const readableQuery = `SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -85,3 +85,22 @@ func FilledBy(ctx context.Context, q Querier, named []uint32, counted, maintain 
 		return []any{&f.OID, &f.Name, &f.Analyze, &f.OwnRole}
 	})
 }
+
+// lostQuery asks for tables by name ($1), and with $2 for those of which the server has counted rows deleted or changed since the
+// transaction began.
+const lostQuery = `
+WITH RECURSIVE up(oid) AS (
+	SELECT c.oid FROM pg_class c
+	WHERE c.oid = ANY ($1::oid[]) OR ($2::bool AND c.relkind = 'r' AND c.relpersistence <> 't'
+		AND c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+		AND pg_stat_get_xact_tuples_deleted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid) > 0)
+	UNION
+	SELECT i.inhparent FROM up JOIN pg_inherits i ON i.inhrelid = up.oid
+)
+SELECT oid FROM up ORDER BY 1`
+
+// LostBy gives the tables that rows may have gone from, with the tables above them: the named ones, and with counted also those from
+// which the server has counted that since the transaction began.
+func LostBy(ctx context.Context, q Querier, named []uint32, counted bool) ([]uint32, error) {
+	return collect(ctx, q.Ask, lostQuery, []any{named, counted}, func(oid *uint32) []any { return []any{oid} })
+}

@@ -69,6 +69,7 @@ func road() []stage {
 		{"wait for what was sent before", (*run).await},
 		{"pass over a SET of a parameter that only newer servers have", (*run).passOver},
 		{"take out of the way what the replica role would", (*run).makeWay},
+		{"leave rows of tables outside the export as they are", (*run).spare},
 		{"see what it may change", (*run).learn},
 		{"send it with others as rows of a COPY", (*run).gather},
 		{"read it to its end", (*run).complete},
@@ -302,7 +303,7 @@ func (r *run) settleKnown(ctx context.Context, s *statement) (bool, *failure) {
 			return true, r.fail(s, r.refused(err))
 		}
 	}
-	if r.session.TxStatus() != 'E' && !r.known.keeps(s.effect, namesBelief) && (len(r.tally.asked) > 0 || len(r.known.emptied.names) > 0) {
+	if r.session.TxStatus() != 'E' && !r.known.keeps(s.effect, namesBelief) && (len(r.tally.asked) > 0 || len(r.known.emptied.names)+len(r.known.emptied.deleted) > 0) {
 		if f := r.answered(ctx); f != nil {
 			return true, f
 		}
@@ -310,9 +311,11 @@ func (r *run) settleKnown(ctx context.Context, s *statement) (bool, *failure) {
 			return true, r.fail(s, err)
 		}
 	}
-	if one := s.only(); one != nil && one.Kind == sqltext.Truncate && !one.Only && !r.o.Continue { // with Continue it may have failed
-		for _, name := range one.Relations {
-			r.known.emptied.names = append(r.known.emptied.names, name.String())
+	if one := s.only(); one != nil && one.Kind == sqltext.Truncate && !r.o.Continue { // with Continue it may have failed
+		for i, name := range one.Relations {
+			if !one.Only[i] { // what inherits from it, and may have its sequence, stays
+				r.known.emptied.names = append(r.known.emptied.names, name.String())
+			}
 		}
 	}
 	return false, nil
@@ -516,6 +519,9 @@ func (r *run) query(ctx context.Context, s *statement) *failure {
 		size += open.Bytes()
 	}
 	for i, tag := range tags {
+		if i < len(infos) && infos[i].DeletesAll {
+			r.known.emptied.noteDeleted(&infos[i], tag)
+		}
 		if i < len(infos) && len(infos[i].Relations) == 1 && (infos[i].Kind == sqltext.Insert || infos[i].Kind == sqltext.Copy) && err == nil {
 			r.tally.count(infos[i].Relations[0], tag.RowsAffected(), size, time.Since(start))
 			size, start = 0, time.Now()

@@ -22,10 +22,10 @@ const shownFindings = 50
 const nearTables = 10_000
 
 // comparable tells whether the script is compared with the catalog before it runs: where every error ends the load with nothing
-// done, where nothing of the user's own comes first that may make what is missing, and where statements need not be just those
+// done, where nothing of the user's own is still to come that may make what is missing, and where statements need not be just those
 // of the script.
 func (r *run) comparable() bool {
-	return r.o.Transaction != None && !r.o.Continue && !r.o.Verbatim && len(r.o.Before) == 0 && !r.o.thresholds.noPreflight
+	return r.o.Transaction != None && !r.o.Continue && !r.o.Verbatim && (len(r.o.Before) == 0 || r.rows != nil) && !r.o.thresholds.noPreflight
 }
 
 // finding is one thing that the script needs and the database lacks.

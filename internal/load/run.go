@@ -118,9 +118,6 @@ func (r *run) attempt(ctx context.Context, before *run) (Result, error) {
 	defer r.closeWorkers(ctx)
 
 	r.phase("load")
-	if err := r.openRows(ctx); err != nil {
-		return Result{}, r.abandon(ctx, err)
-	}
 	skipped, err := r.load(ctx)
 	if err != nil {
 		return r.result(), r.rows.Relocate(r.explain(r.abandon(ctx, err)))
@@ -155,25 +152,36 @@ type held struct {
 	err  error
 }
 
-// openRows makes a script of an export without one. Call it when connected, outside a transaction.
-func (r *run) openRows(ctx context.Context) error {
+// openRows makes a script of an export without one, by the catalog as it is then.
+func (r *run) openRows(ctx context.Context, notice func(string)) error {
 	if r.o.Rows == nil {
 		return nil
 	}
-	o := rowfiles.Options{Replica: true, Replace: r.o.IfNotEmpty == Replace || r.o.IfNotEmpty == "", Notice: r.notice}
+	o := rowfiles.Options{Replica: true, Replace: r.o.IfNotEmpty == Replace || r.o.IfNotEmpty == "", Block: r.o.Transaction == None, Notice: notice}
 	if r.o.Transaction == None { // there the owner's way is not open
 		if err := r.exec(ctx, "SET session_replication_role = 'replica'; RESET session_replication_role"); err != nil {
 			o.Replica = false
-			r.notice("session_replication_role is refused: triggers fire, and foreign keys are checked row by row")
+			notice("session_replication_role is refused: triggers fire, and foreign keys are checked row by row")
 		}
 	}
 	files, err := rowfiles.Open(ctx, r.session, *r.o.Rows, o)
 	if err != nil {
-		return (&failure{err: err}).problem()
+		return r.nothingSent((&failure{err: err}).problem())
 	}
-	r.total += files.Size()
+	r.total = files.Size()
 	r.o.Script, r.rows = Script{FS: files, Name: rowfiles.Script}, files
 	return nil
+}
+
+// nothingSent says in the error of a plan without the one transaction that nothing was changed, where that is so.
+func (r *run) nothingSent(err error) error {
+	var p *problem.Error
+	if r.o.Transaction != None || len(r.o.Before) > 0 || !errors.As(err, &p) {
+		return err
+	}
+	q := *p
+	q.Remedy = strings.TrimSpace(q.Remedy + "\nThe database is as it was: nothing was sent.")
+	return &q
 }
 
 // bytesRead is how much of the export was read.
@@ -214,6 +222,8 @@ type run struct {
 	settings     map[string]string // of the script's session, as workers have them
 	settingsMade int               // how often they were read; a worker: which it has
 
+	spared      bool         // rows outside the export are safe from what files of rows replace
+	inside      []uint32     // tables that the script is known to fill or empty, as far as it was read ahead
 	foreseen    []string     // tables that the script is known to fill or empty, quoted, until the first plan
 	off         []*tablePlan // whose indexes are switched off
 	tuned       bool         // memory for building indexes is set
@@ -272,7 +282,7 @@ func (r *run) connect(ctx context.Context, target *pgx.ConnConfig) error {
 
 // load runs the scripts. skipped means that there were rows and Keep was asked for.
 func (r *run) load(ctx context.Context) (skipped bool, err error) {
-	seen, err := r.lookAhead(ctx)
+	seen, planned, err := r.planAhead(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -303,21 +313,74 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 	if r.o.Allow == trust.SQL && !r.o.Verbatim { // once: not when all is loaded once more as written
 		r.sayReach(ctx)
 	}
-	scripts := append(append(append([]Script(nil), r.o.Before...), r.o.Script), r.o.After...)
-	for i, script := range scripts {
-		r.tally.counting = i == len(r.o.Before)
-		run := r.script
-		if r.tally.counting {
-			run = r.mainScript
-		}
-		if err := run(ctx, script); err != nil {
+	if err := r.ownScripts(ctx, r.o.Before); err != nil {
+		return false, err
+	}
+	if !planned { // the scripts may have made the tables
+		asked := len(seen.heads) > 0 // what if-not-empty asks
+		if err := r.openRows(ctx, r.notice); err != nil {
 			return false, err
 		}
-		if err := r.finish(ctx); err != nil {
+		if seen, err = r.lookAhead(ctx); err != nil {
 			return false, err
+		}
+		if !asked {
+			if keep, err := r.keepRows(ctx, seen); keep || err != nil {
+				return keep, err
+			}
 		}
 	}
+	r.tally.counting = true
+	if err := r.mainScript(ctx, r.o.Script); err != nil {
+		return false, err
+	}
+	if err := r.finish(ctx); err != nil {
+		return false, err
+	}
+	r.tally.counting = false
+	if err := r.ownScripts(ctx, r.o.After); err != nil {
+		return false, err
+	}
 	return false, r.settle(ctx)
+}
+
+// planAhead finds out before the first change what the export will touch. Files of rows are planned by the catalog: where scripts of the
+// user's own come first, planned is false, and the plan is made behind them. What if-not-empty asks is asked of the tables that are there
+// before, as with a script.
+func (r *run) planAhead(ctx context.Context) (seen *survey, planned bool, err error) {
+	r.warnOfPooler()
+	if r.o.Rows == nil || len(r.o.Before) == 0 {
+		if err := r.openRows(ctx, r.notice); err != nil {
+			return nil, false, err
+		}
+		seen, err = r.lookAhead(ctx)
+		return seen, true, err
+	}
+	guarded := r.o.IfNotEmpty == Keep || r.o.IfNotEmpty == Fail
+	if !guarded || r.openRows(ctx, func(string) {}) != nil {
+		return &survey{}, false, ctx.Err()
+	}
+	seen, err = r.survey(ctx, 0)
+	if err == nil {
+		err = r.lookUp(ctx, seen)
+	}
+	if err != nil {
+		return nil, false, (&failure{err: err}).problem()
+	}
+	return seen, false, nil
+}
+
+// ownScripts runs scripts of the user's own.
+func (r *run) ownScripts(ctx context.Context, scripts []Script) error {
+	for _, script := range scripts {
+		if err := r.script(ctx, script); err != nil {
+			return err
+		}
+		if err := r.finish(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sayReach says what a script may do beyond the database, where it may say any SQL.

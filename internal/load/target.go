@@ -369,7 +369,6 @@ func clipName(name string) string {
 
 // lookAhead reads the script before anything is changed: for what if-not-empty asks, and for what the database lacks.
 func (r *run) lookAhead(ctx context.Context) (*survey, error) {
-	r.warnOfPooler()
 	guarded := r.o.IfNotEmpty == Keep || r.o.IfNotEmpty == Fail
 	compared := r.comparable()
 	if !guarded && !compared {
@@ -406,6 +405,11 @@ func (r *run) lookAhead(ctx context.Context) (*survey, error) {
 	}
 	r.warnOfViews(s)
 	r.foresee(s)
+	for _, h := range s.heads {
+		if h.relation != nil {
+			r.inside = append(r.inside, h.relation.OID)
+		}
+	}
 	if err := r.planOrder(ctx, s); err != nil {
 		return nil, (&failure{err: err}).problem()
 	}

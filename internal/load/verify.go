@@ -46,11 +46,8 @@ func (r *run) verify(ctx context.Context) error {
 	if err != nil {
 		return (&failure{err: err}).problem()
 	}
-	if len(reached.oids) == 0 {
-		return r.closeOwnersWay(ctx)
-	}
 	switch {
-	case r.o.SkipAnalyze:
+	case r.o.SkipAnalyze, len(reached.analyze) == 0:
 	case r.began && reached.ownRole && len(reached.analyze) > 1 && r.tally.rows >= int64(r.o.thresholds.manyToAnalyze):
 		r.toAnalyze = reached.analyze
 	default:
@@ -59,11 +56,15 @@ func (r *run) verify(ctx context.Context) error {
 		}
 	}
 	if r.o.ForeignKeys != Off && r.unguarded {
-		if err := r.checkForeignKeys(ctx, reached.oids); err != nil {
+		lost, err := catalog.LostBy(ctx, r.session, r.known.emptied.all(), r.began)
+		if err != nil {
+			return (&failure{err: err}).problem()
+		}
+		if err := r.checkForeignKeys(ctx, append(lost, reached.oids...)); err != nil {
 			return err
 		}
 	}
-	if !r.o.KeepSequences {
+	if !r.o.KeepSequences && len(reached.oids) > 0 {
 		if err := r.syncSequences(ctx, reached.oids); err != nil {
 			return (&failure{err: err}).problem()
 		}

@@ -63,7 +63,7 @@ func (f *FS) readColumns(ctx context.Context, q catalog.Querier, file *rowFile, 
 	if err != nil {
 		return err
 	}
-	known, err := columnsOf(ctx, q, file.table.oid)
+	known, err := columnsOf(ctx, q, file.table.OID)
 	if err != nil {
 		return err
 	}

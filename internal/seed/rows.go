@@ -153,7 +153,7 @@ func (r *run) filesToLoad(files *archive.Archive, found data) (source, error) {
 	}
 	if entry == "" {
 		slices.Sort(all)
-		return source{rows: &load.Rows{FS: files.FS(), Files: all, Table: r.Entity}}, nil
+		return source{rows: &load.Rows{FS: files.FS(), Files: all, Folder: files.Folder(), Table: r.Entity}}, nil
 	}
 	head, err := beginningOf(files.FS(), entry)
 	if err != nil {

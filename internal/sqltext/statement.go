@@ -54,19 +54,21 @@ func (n Name) String() string { return QuoteName(n...) }
 
 // Statement is what the text of one statement says.
 type Statement struct {
-	Kind      Kind
-	Effect    Effect
-	Relations []Name // it fills or empties
-	At        []int  // offsets of their names
-	Command   string // what needs a transaction block, as the server calls it
-	Chain     bool   // COMMIT or ROLLBACK … AND CHAIN
-	Level     string // BEGIN and SET TRANSACTION: how the transaction is isolated, "" if not said
-	Access    string // BEGIN and SET TRANSACTION: READ ONLY or READ WRITE, "" if not said
-	Insert    *InsertInto
-	Copy      *CopyOf
-	Role      *RoleChange
-	Only      bool   // TRUNCATE ONLY of some relation
-	Sets      string // SET: the parameter, in lower case
+	Kind       Kind
+	Effect     Effect
+	Relations  []Name // it fills or empties
+	At         []int  // offsets of their names
+	Command    string // what needs a transaction block, as the server calls it
+	Chain      bool   // COMMIT or ROLLBACK … AND CHAIN
+	Level      string // BEGIN and SET TRANSACTION: how the transaction is isolated, "" if not said
+	Access     string // BEGIN and SET TRANSACTION: READ ONLY or READ WRITE, "" if not said
+	Insert     *InsertInto
+	Copy       *CopyOf
+	Role       *RoleChange
+	Only       []bool // TRUNCATE: that ONLY stands before the relation
+	Deletes    Name   // DELETE FROM: the table that loses rows; nil otherwise
+	DeletesAll bool   // all of them, and it says nothing else
+	Sets       string // SET: the parameter, in lower case
 	// Unguarded says that foreign keys are not enforced from here on: session_replication_role or triggers are changed.
 	Unguarded bool
 
@@ -158,6 +160,8 @@ func (s *Statement) read(t *Tokens, first Token) {
 		s.copy(t)
 	case "truncate":
 		s.truncate(t)
+	case "delete":
+		s.remove(t)
 	case "begin", "start":
 		if !t.Accept("work") {
 			t.Accept("transaction")
@@ -283,7 +287,7 @@ func (s *Statement) truncate(t *Tokens) {
 	s.Kind, s.Effect = Truncate, Empty
 	t.Accept("table")
 	for more := true; more; more = t.Accept(",") {
-		s.Only = t.Accept("only") || s.Only
+		only := t.Accept("only")
 		paren := t.Accept("(") // ONLY (t)
 		at := t.Peek().At
 		name := t.Relation()
@@ -293,9 +297,24 @@ func (s *Statement) truncate(t *Tokens) {
 		if len(name) == 0 {
 			return
 		}
-		s.Relations, s.At = append(s.Relations, name), append(s.At, at)
+		s.Relations, s.At, s.Only = append(s.Relations, name), append(s.At, at), append(s.Only, only)
 		t.Accept("*")
 	}
+}
+
+func (s *Statement) remove(t *Tokens) {
+	if !t.Accept("from") {
+		return
+	}
+	t.Accept("only")
+	paren := t.Accept("(")
+	s.Deletes = t.Relation()
+	if paren {
+		t.Accept(")")
+	}
+	t.Accept("*")
+	t.Accept(";")
+	s.DeletesAll = len(s.Deletes) > 0 && t.Peek().Kind == EndToken
 }
 
 // modes reads the modes of a transaction, by the grammar of BEGIN and SET TRANSACTION. What is none of them makes it a statement

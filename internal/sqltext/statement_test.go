@@ -95,8 +95,12 @@ func TestParse(t *testing.T) {
 		`COPY BINARY t FROM stdin`:                        `Copy ["t"] columns [] from true file  binary true plain false`,
 		`COPY t (a) FROM stdin;`:                          `Copy ["t"] columns [a] from true file  binary false plain true`,
 		`COPY t TO stdout`:                                `Copy [] columns [] from false file  binary false plain true`,
-		`TRUNCATE TABLE ONLY (a.b), c * RESTART IDENTITY`: `Truncate ["a"."b" "c"] only true`,
-		`TRUNCATE c`:                                      `Truncate ["c"] only false`,
+		`TRUNCATE TABLE ONLY (a.b), c * RESTART IDENTITY`: `Truncate ["a"."b" "c"] only [true false]`,
+		`TRUNCATE c`:                                      `Truncate ["c"] only [false]`,
+		`DELETE FROM ONLY (a."B")`:                        `Other deletes "a"."B" all true`,
+		`DELETE FROM c *;`:                                `Other deletes "c" all true`,
+		`DELETE FROM c WHERE d`:                           `Other deletes "c" all false`,
+		`DELETE FROM c RETURNING *`:                       `Other deletes "c" all false`,
 		`SET session_replication_role = replica`:          `Other role replica`,
 		`SET LOCAL "session_replication_role" TO DEFAULT`: `Other role origin`,
 		`RESET session_replication_role`:                  `Other role origin`,
@@ -115,7 +119,9 @@ func TestParse(t *testing.T) {
 		case s.Copy != nil:
 			got += fmt.Sprintf(" columns %v from %t file %s binary %t plain %t", s.Copy.Columns, s.Copy.From, s.Copy.File, s.Copy.Binary, s.Copy.Plain)
 		case s.Kind == Truncate:
-			got += fmt.Sprintf(" only %t", s.Only)
+			got += fmt.Sprintf(" only %v", s.Only)
+		case s.Deletes != nil:
+			got += fmt.Sprintf(" deletes %v all %t", s.Deletes, s.DeletesAll)
 		case s.Role != nil:
 			got += " role " + s.Role.Value
 			if s.Role.All {

@@ -15,6 +15,8 @@ type Relation struct {
 	Columns                                  []string
 	Written                                  []string // what each column is: "", "generated" or "identity"
 	Insertable                               []bool   // by privilege
+	Required                                 []string // of a plain table: columns that are NOT NULL and have no default
+	Filled                                   string   // whether triggers may fill columns: "", "origin" in the usual replication role alone, or "always"
 }
 
 // relationQuery finds relations: by schema $1 and name $2, or by oid $3 where the schema is "".
@@ -28,7 +30,13 @@ SELECT i, c.oid, c.relkind::text, format('%I.%I', n.nspname, c.relname), pg_get_
 	array(SELECT CASE WHEN a.attgenerated <> '' THEN 'generated' WHEN a.attidentity = 'a' THEN 'identity' ELSE '' END
 		FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
 	array(SELECT has_column_privilege(c.oid, a.attnum, 'INSERT')
-		FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)
+		FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
+	array(SELECT a.attname::text FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+		WHERE c.relkind = 'r' AND NOT c.relhasrules AND a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+			AND (a.attnotnull OR t.typtype = 'd' AND t.typnotnull) AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '' AND t.typdefault IS NULL
+		ORDER BY a.attnum),
+	coalesce((SELECT min(CASE WHEN t.tgenabled IN ('A', 'R') THEN 'always' ELSE 'origin' END COLLATE "C") FROM pg_trigger t
+		WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 7 = 7), '')
 FROM unnest($1::text[], $2::text[], $3::oid[]) WITH ORDINALITY asked(nsp, rel, oid, i)
 JOIN pg_class c ON c.relkind IN ('r', 'p', 'v', 'f', 'm') AND CASE nsp WHEN '' THEN c.oid = asked.oid ELSE c.relname = rel::name END
 JOIN pg_namespace n ON n.oid = c.relnamespace AND (nsp = '' OR n.nspname = nsp::name)`
@@ -58,7 +66,7 @@ func Relations(ctx context.Context, q Querier, schemas, relations []string, quot
 	}
 	found, err := collect(ctx, q.Ask, relationQuery, []any{schemas, relations, oids}, func(r *row) []any {
 		return []any{&r.i, &r.OID, &r.Kind, &r.Name, &r.Owner, &r.Owned, &r.Usage, &r.MayInsert, &r.MayTruncate, &r.MayLock, &r.MayRead, &r.Instead, &r.Hidden,
-			&r.Columns, &r.Written, &r.Insertable}
+			&r.Columns, &r.Written, &r.Insertable, &r.Required, &r.Filled}
 	})
 	all := make([]*Relation, len(relations))
 	for _, f := range found {

@@ -15,10 +15,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/fit"
 	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
@@ -38,6 +40,8 @@ type answer struct {
 	Error    string       `json:"error"`
 	Warnings []string     `json:"warnings"`
 	Rows     int64        `json:"rows"`
+
+	Findings []fit.Finding `json:"findings"`
 }
 
 // run runs the program in this process.
@@ -153,6 +157,17 @@ func (m misfit) hold(t *testing.T, a answer) {
 	}
 	if !strings.HasPrefix(a.Error, m.where) {
 		t.Errorf("the place is not %s", m.where)
+	}
+	var finds []found
+	for _, f := range a.Findings {
+		places := make([]string, len(f.Examples))
+		for i, e := range f.Examples {
+			places[i] = fmt.Sprint(e.Line)
+		}
+		finds = append(finds, found{f.Kind, f.Table, f.Column, f.Rows, strings.Join(places, " ")})
+	}
+	if !slices.Equal(finds, m.finds) {
+		t.Errorf("found %v,\nwant  %v", finds, m.finds)
 	}
 	for _, line := range strings.Split(strings.TrimSpace(said), "\n") {
 		if n := strings.Count(said, line); n > 1 && len(line) > 20 {

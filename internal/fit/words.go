@@ -205,7 +205,7 @@ func spelling(pe *pgconn.PgError, s Situation) string {
 		word = rest[:end]
 	}
 	if shown := psql.Visible(string(word[:min(len(word), 200)])); shown != string(word) && (strings.Contains(shown, `\u`) || strings.Contains(shown, `\U`)) {
-		return "There is a character that cannot be seen, written here as " + firstEscape(shown) + ": delete it from the script. Such characters come with text that is copied from a page or a chat."
+		return invisible(shown)
 	}
 	return ""
 }

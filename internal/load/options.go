@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/fit"
 	"github.com/fabricate-seed/fabricate-seed/internal/rowfiles"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
 	"github.com/fabricate-seed/fabricate-seed/internal/trust"
@@ -150,8 +151,9 @@ type Table struct {
 
 // Result is what a load did.
 type Result struct {
-	Tables  []Table // sorted by name
-	Rows    int64   // total
-	Skipped bool    // IfNotEmpty was Keep and there were rows
-	Broken  int64   // rows that break a foreign key, of those that were warned of
+	Tables  []Table    // sorted by name
+	Rows    int64      // total
+	Skipped bool       // IfNotEmpty was Keep and there were rows
+	Fit     fit.Report // what of the export does not fit: also where the load failed
+	Broken  int64      // rows that break a foreign key, of those that were warned of
 }

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
+	"github.com/fabricate-seed/fabricate-seed/internal/fit"
 	"github.com/fabricate-seed/fabricate-seed/internal/nearest"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
@@ -28,62 +29,59 @@ func (r *run) comparable() bool {
 	return r.o.Transaction != None && !r.o.Continue && !r.o.Verbatim && (len(r.o.Before) == 0 || r.rows != nil) && !r.o.thresholds.noPreflight
 }
 
-// finding is one thing that the script needs and the database lacks.
+// finding is one thing that the script needs and the database lacks, with its place in the script.
 type finding struct {
-	at          place
-	text, state string
-	statement   []byte
-	encoding    string // of the statement
+	fit.Finding
+	at        place
+	statement []byte
+	encoding  string // of the statement
 }
 
 // preflight compares what the script will touch with the catalog, so that a first run shows everything that is missing, not one
 // thing a run.
 func (r *run) preflight(ctx context.Context, s *survey) error {
-	var found []finding
-	said := map[string]bool{}
-	add := func(h *head, at place, state, format string, args ...any) {
-		text := fmt.Sprintf(format, args...)
-		if !said[text] {
-			said[text] = true
-			found = append(found, finding{at, text, state, h.text, h.encoding})
-		}
-	}
-	var tables []catalog.Named
-	for _, h := range s.heads {
-		f := h.relation
-		if f == nil {
-			if tables == nil {
-				var err error
-				if tables, err = catalog.Tables(ctx, r.session, nearTables); err != nil {
-					return (&failure{err: err}).problem()
-				}
-			}
-			add(h, h.at, "42P01", "there is no table %s%s", sqltext.QuoteName(h.parts...), instead(h, tables))
-			continue
-		}
-		r.compare(h, f, func(at place, state, format string, args ...any) { add(h, at, state, format, args...) })
-	}
-	if len(found) == 0 {
-		return nil
+	found, err := r.lacking(ctx, s)
+	if err != nil || len(found) == 0 {
+		return err
 	}
 	if code, err := r.runsCode(ctx, s); err != nil || code {
 		return err // what is missing may be made on the way
 	}
-	p := &problem.Error{Code: problem.Database, Where: found[0].at.String(), What: fmt.Sprintf("%s (SQLSTATE %s)", found[0].text, found[0].state),
-		Excerpt: found[0].excerpt(),
-		Remedy:  "Compare the export with the schema: run your migrations before this step, or change the Fabricate database to match.\nThe database is as it was: nothing was sent."}
-	if len(found) > 1 {
-		p.What = fmt.Sprintf("the database lacks %d things that the script needs (SQLSTATE %s)", len(found), found[0].state)
-		var lines []string
-		for _, f := range found[:min(len(found), shownFindings)] {
-			lines = append(lines, f.at.String()+": "+f.text)
-		}
-		if more := len(found) - shownFindings; more > 0 {
-			lines = append(lines, fmt.Sprintf("and %d more", more))
-		}
-		p.Excerpt = strings.Join(lines, "\n")
+	for _, f := range found {
+		r.fit.Add(f.Finding)
+	}
+	r.fit.Close()
+	const nothing = "\nThe database is as it was: nothing was sent."
+	first := found[slices.IndexFunc(found, func(f finding) bool { return f.What == r.fit.Findings[0].What })]
+	p := &problem.Error{Code: problem.Database, Where: first.at.String(), What: fmt.Sprintf("%s (SQLSTATE %s)", first.What, first.State),
+		Excerpt: first.excerpt(), Remedy: strings.Join(r.fit.Remedies(), "\n") + nothing}
+	if n := len(r.fit.Findings) + r.fit.Left; n > 1 {
+		p.What = fmt.Sprintf("%d things of the export do not fit the database (SQLSTATE %s)", n, first.State)
+		p.Excerpt = r.fit.Text(shownFindings)
 	}
 	return p
+}
+
+// lacking gives all that the catalog says does not fit, in the order of the script.
+func (r *run) lacking(ctx context.Context, s *survey) (found []finding, err error) {
+	var tables []catalog.Named
+	for _, h := range s.heads {
+		add := func(at place, f fit.Finding) {
+			f.Examples = []fit.Example{{File: at.File, Line: at.Line}}
+			found = append(found, finding{f, at, h.text, h.encoding})
+		}
+		if h.relation != nil {
+			r.compare(h, h.relation, s.replica, add)
+			continue
+		}
+		if tables == nil {
+			if tables, err = catalog.Tables(ctx, r.session, nearTables); err != nil {
+				return nil, (&failure{err: err}).problem()
+			}
+		}
+		add(h.at, fit.MissingTable(h.parts, instead(h, tables)))
+	}
+	return found, nil
 }
 
 // runsCode reports whether rows for one of the tables run code of the user's.
@@ -124,56 +122,69 @@ func (f finding) excerpt() string {
 }
 
 // compare looks at one statement's head and the table that it means.
-func (r *run) compare(h *head, f *catalog.Relation, add func(at place, state, format string, args ...any)) {
-	user := sqltext.QuoteName(r.session.Config().User)
+func (r *run) compare(h *head, f *catalog.Relation, replica bool, add func(at place, f fit.Finding)) {
+	user := fit.Name(r.session.Config().User)
+	right := func(what, remedy string, args ...any) {
+		add(h.at, fit.Finding{Kind: fit.NotAllowed, Table: f.Name, State: "42501", What: what, Remedy: fmt.Sprintf(remedy, args...)})
+	}
 	if !f.Usage {
 		schema, _, _ := strings.Cut(f.Name, ".")
-		add(h.at, "42501", "the role may not look into the schema of %s: GRANT USAGE ON SCHEMA %s TO %s", f.Name, schema, user)
+		right("the role may not look into the schema of "+f.Name, "Let the schema's owner run: GRANT USAGE ON SCHEMA %s TO %s", schema, user)
 		return
 	}
 	if h.kind == sqltext.Truncate {
 		switch {
 		case f.Kind != "r" && f.Kind != "p" && f.Kind != "f":
-			add(h.at, "42809", "%s is no table, so it cannot be truncated", f.Name)
+			add(h.at, fit.NoTableThere(f.Name, f.Name+" is no table, so it cannot be truncated"))
 		case !f.MayTruncate:
-			add(h.at, "42501", "the role may not truncate %s (owner %s): GRANT TRUNCATE ON %[1]s TO %[3]s", f.Name, f.Owner, user)
+			right(fmt.Sprintf("the role may not truncate %s (owner %s)", f.Name, f.Owner), "Let the owner run: GRANT TRUNCATE ON %s TO %s", f.Name, user)
 		}
 		return
 	}
 	if f.Kind == "m" {
-		add(h.at, "42809", "%s is a materialized view, which takes no rows", f.Name)
+		add(h.at, fit.NoTableThere(f.Name, f.Name+" is a materialized view, which takes no rows"))
 		return
 	}
 	if f.Hidden && !f.Owned && h.kind == sqltext.Copy {
-		add(h.at, "0A000", "row security of %s holds the role's rows to policies, and the server takes none by COPY then: load as %s, or ALTER ROLE %s BYPASSRLS", f.Name, sqltext.QuoteName(f.Owner), user)
+		add(h.at, fit.Finding{Kind: fit.NotAllowed, Table: f.Name, State: "0A000",
+			What:   "row security of " + f.Name + " holds the role's rows to policies, and the server takes none by COPY then",
+			Remedy: fmt.Sprintf("Load as %s, or ALTER ROLE %s BYPASSRLS.", fit.Name(f.Owner), user)})
 		return
 	}
 	denied := !f.MayInsert && len(h.columns) == 0
+	var given []string
 	for c, column := range h.columns {
 		i := slices.Index(f.Columns, clipName(column))
+		if i >= 0 {
+			given = append(given, f.Columns[i])
+		}
 		switch {
 		case i < 0:
-			near := ""
-			if word := nearest.Word(column, f.Columns); word != "" {
-				near = fmt.Sprintf("; did you mean %s?", sqltext.QuoteName(word))
-			}
-			add(h.columnAt[c], "42703", "table %s has no column %s%s", f.Name, sqltext.QuoteName(column), near)
+			add(h.columnAt[c], fit.MissingColumn(f.Name, column, nearest.Word(column, f.Columns)))
 		case h.defaults:
 		case f.Written[i] == "generated":
-			add(h.columnAt[c], "428C9", "column %s of %s is generated from others and takes no value", sqltext.QuoteName(column), f.Name)
+			add(h.columnAt[c], fit.GeneratedColumn(f.Name, column))
 		case f.Written[i] == "identity" && !h.overriding && h.kind == sqltext.Insert:
-			add(h.columnAt[c], "428C9", "column %s of %s is GENERATED ALWAYS AS IDENTITY and takes no value: make it GENERATED BY DEFAULT", sqltext.QuoteName(column), f.Name)
+			add(h.columnAt[c], fit.IdentityColumn(f.Name, column))
 		case !f.MayInsert && !f.Insertable[i]:
 			denied = true
 		}
 	}
 	if denied {
-		add(h.at, "42501", "the role may not insert into %s (owner %s): GRANT INSERT ON %[1]s TO %[3]s", f.Name, f.Owner, user)
+		right(fmt.Sprintf("the role may not insert into %s (owner %s)", f.Name, f.Owner), "Let the owner run: GRANT INSERT ON %s TO %s", f.Name, user)
+	}
+	if !h.rows || len(h.columns) == 0 || f.Filled == "always" || f.Filled != "" && !replica {
+		return
+	}
+	for _, column := range f.Required {
+		if !slices.Contains(given, column) {
+			add(h.at, fit.NotGiven(f.Name, column))
+		}
 	}
 }
 
-// instead says which table may have been meant.
-func instead(h *head, tables []catalog.Named) string {
+// instead says which table may have been meant, and what then helps.
+func instead(h *head, tables []catalog.Named) (hint string) {
 	name := h.parts[len(h.parts)-1]
 	if len(tables) == 0 {
 		return ", and none at all"
@@ -182,9 +193,9 @@ func instead(h *head, tables []catalog.Named) string {
 	for _, t := range tables {
 		switch {
 		case t.Name == name:
-			elsewhere = append(elsewhere, sqltext.QuoteName(t.Schema, t.Name))
+			elsewhere = append(elsewhere, fit.Name(t.Schema, t.Name))
 		case strings.EqualFold(t.Name, name):
-			return fmt.Sprintf("; there is %s: a name in double quotes is looked for just as it is written, upper and lower case included", sqltext.QuoteName(t.Schema, t.Name))
+			return fmt.Sprintf("; there is %s: a name in double quotes is looked for just as it is written, upper and lower case included", fit.Name(t.Schema, t.Name))
 		}
 		names = append(names, t.Name)
 	}
@@ -193,7 +204,7 @@ func instead(h *head, tables []catalog.Named) string {
 	}
 	if word := nearest.Word(name, names); word != "" {
 		i := slices.IndexFunc(tables, func(t catalog.Named) bool { return t.Name == word })
-		return fmt.Sprintf("; did you mean %s?", sqltext.QuoteName(tables[i].Schema, word))
+		return fmt.Sprintf("; did you mean %s?", fit.Name(tables[i].Schema, word))
 	}
 	return ""
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
+	"github.com/fabricate-seed/fabricate-seed/internal/fit"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 	"github.com/fabricate-seed/fabricate-seed/internal/rowfiles"
@@ -246,6 +247,8 @@ type run struct {
 	way       *ownersWay               // taken where session_replication_role is refused, else nil
 
 	at psql.Position // of the statement in hand, for the server's notices
+
+	fit fit.Report // what of the export does not fit the database
 
 	again bool // the load failed in a way that may pass, and nothing of it is left
 }
@@ -566,7 +569,7 @@ func (r *run) change(ctx context.Context, sql string) error {
 
 func (r *run) result() Result {
 	result := r.tally.result()
-	result.Broken = r.brokenRows
+	result.Broken, result.Fit = r.brokenRows, r.fit
 	return result
 }
 

@@ -38,6 +38,7 @@ type head struct {
 	parts      []string          // the table's name
 	columns    []string          // nil if none are named
 	overriding bool              // INSERT … OVERRIDING
+	rows       bool              // it is certain that rows come
 	defaults   bool              // DEFAULT stands in the text: a generated column may be named
 	encoding   string            // of its text
 	path       string            // the search_path that the script has set, as set_config takes it; "" for the session's own
@@ -66,7 +67,7 @@ func (r *run) survey(ctx context.Context, limit int64) (*survey, error) {
 		return nil, err
 	}
 	defer func() { _ = sc.Close() }()
-	s := &surveyor{survey: &survey{}, sc: sc, session: r.encoding(), escapes: r.escapes(), seen: map[string]bool{}}
+	s := &surveyor{survey: &survey{}, sc: sc, session: r.encoding(), escapes: r.escapes(), seen: map[string]*head{}}
 	for (limit == 0 || sc.BytesRead() < limit) && ctx.Err() == nil {
 		item, err := sc.Next()
 		var e *psql.Error
@@ -94,8 +95,12 @@ func (r *run) survey(ctx context.Context, limit int64) (*survey, error) {
 			s.unforeseen = true
 		}
 		if rows {
-			if err := skipRows(sc); err != nil {
+			some, err := skipRows(sc)
+			if err != nil {
 				return nil, err
+			}
+			if s.latest != nil && some {
+				s.latest.rows = true
 			}
 		}
 	}
@@ -112,12 +117,14 @@ func (r *run) startVars() *psql.Vars {
 	return vars
 }
 
-func skipRows(sc *psql.Script) error {
+// skipRows reads over the rows of a COPY, and says whether there were some.
+func skipRows(sc *psql.Script) (some bool, err error) {
 	rows, err := sc.CopyData()
 	if err != nil {
-		return err
+		return false, err
 	}
-	return rows.Close()
+	err = rows.Close()
+	return rows.Bytes() > 0, err
 }
 
 // surveyor is the state of a survey.
@@ -126,7 +133,8 @@ type surveyor struct {
 	sc      *psql.Script
 	session string // client encoding of the connection, in which the catalog is asked
 	escapes bool
-	seen    map[string]bool
+	seen    map[string]*head
+	latest  *head  // of the statement in hand, nil if it has none
 	last    []byte // the beginning of the last INSERT, up to its rows
 	inside  bool   // the statement before goes on
 	path    string
@@ -150,6 +158,7 @@ func (s *surveyor) statement(st *psql.Statement) (rows bool) {
 
 func (s *surveyor) text(text []byte, locate func(offset int) psql.Position) (rows bool) {
 	st, before := sqltext.Parse(text, sqltext.Options{Escapes: s.escapes})[0], s.unsure
+	s.latest = nil
 	s.replica = s.replica || st.Unguarded
 	if st.Kind == sqltext.Insert || st.Kind == sqltext.Copy {
 		s.mixed, s.rows = s.mixed || s.between, true
@@ -183,6 +192,7 @@ func (s *surveyor) head(text []byte, locate func(offset int) psql.Position, h *h
 	h.path = s.path
 	switch {
 	case st.Insert != nil:
+		h.rows = st.Insert.Rows > 0
 		h.columns, offsets, h.overriding = st.Insert.Columns, st.Insert.ColumnAt, st.Insert.Overriding
 		h.defaults = st.Insert.Default || st.Insert.Rows == 0 && bytes.Contains(bytes.ToLower(text[:min(len(text), shownHead)]), []byte("default"))
 		if rows := st.Insert.Rows; rows > 0 {
@@ -196,10 +206,11 @@ func (s *surveyor) head(text []byte, locate func(offset int) psql.Position, h *h
 		return
 	}
 	key := fmt.Sprint(h.kind, sqltext.QuoteName(h.parts...), sqltext.QuoteName(h.columns...), h.path)
-	if s.seen[key] {
+	if known := s.seen[key]; known != nil {
+		s.latest = known
 		return
 	}
-	s.seen[key] = true
+	s.seen[key], s.latest = h, h
 	h.at = place{at, locate(at)}
 	for _, offset := range offsets {
 		h.columnAt = append(h.columnAt, place{offset, locate(offset)})

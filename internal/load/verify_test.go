@@ -250,7 +250,7 @@ func TestOwnersWay(t *testing.T) {
 		mustContainAll(t, warnings[0], "row security hides rows of public.doc", "public.doc_id_seq", "BYPASSRLS")
 		for text, want := range map[string]string{
 			"INSERT INTO doc VALUES (7, 2);":               "BYPASSRLS",
-			"COPY doc (id, tenant) FROM stdin;\n7\t1\n\\.": "takes none by COPY then: load as \"postgres\", or ALTER ROLE \"" + role + "\" BYPASSRLS",
+			"COPY doc (id, tenant) FROM stdin;\n7\t1\n\\.": "takes none by COPY then",
 		} {
 			before := pgtest.Dump(t, url)
 			_, err := loaded(t, roleURL, asReplica(text), nil)
@@ -371,9 +371,9 @@ COPY nothing_like_it (id) FROM stdin;
 	if problem.CodeOf(err) != problem.Database {
 		t.Fatalf("%v", err)
 	}
-	mustContainAll(t, err.Error(), "the database lacks 8 things", `may not truncate public.closed (owner postgres): GRANT TRUNCATE ON public.closed TO "`+role+`"`, `there is no table "Users"; there is "public"."users"`,
-		`no column "emial"; did you mean "email"?`, `"id" of public.users is GENERATED ALWAYS`, `"up" of public.users is generated`, `there is no table "orders"; there is "app"."orders": set the search_path`,
-		`there is no table "invoice"; did you mean "public"."invoices"?`, `load.sql:7:6: there is no table "nothing_like_it"`)
+	mustContainAll(t, err.Error(), "8 things of the export do not fit the database", "may not truncate public.closed (owner postgres)", "GRANT TRUNCATE ON public.closed TO ", `there is no table "Users"; there is public.users`,
+		`no column emial; did you mean email?`, `column id of public.users is GENERATED ALWAYS`, `column up of public.users is generated`, `there is no table orders; there is app.orders: set the search_path`,
+		`there is no table invoice; did you mean public.invoices?`, `load.sql:7: there is no table nothing_like_it`)
 	for name, tt := range map[string]string{
 		"makes its tables":    "CREATE TABLE new (id int); INSERT INTO new VALUES (1);",
 		"default for columns": "INSERT INTO users (id, email, up) VALUES (DEFAULT, 'a', DEFAULT);",

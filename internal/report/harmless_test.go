@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/fit"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
@@ -62,10 +63,12 @@ func sayAll(s *stage, text string) {
 	s.Load(text, 1, 2, 3)
 	s.wait(10e9)
 	s.Load(text, 2, 2, 3)
-	s.Finish(Outcome{Headline: text, TaskID: text, DataPath: text, ContentType: text, SHA256: text,
+	finding := fit.Finding{Kind: fit.TooLong, Table: text, Column: text, What: text, Rows: 2, Examples: []fit.Example{{File: text, Line: 1, Value: text}}, Remedy: text}
+	does := fit.Report{Findings: []fit.Finding{finding, finding}, Unfilled: []string{text}}
+	s.Finish(Outcome{Fit: does, Headline: text, TaskID: text, DataPath: text, ContentType: text, SHA256: text,
 		Tables: []Table{{Name: text, Rows: 1}}, Facts: []Fact{{text, text}}, Settings: []Fact{{text, text}}}, nil)
-	s.fail(&problem.Error{Code: problem.Database, Where: text + ":1:2", What: text, Excerpt: text, Remedy: text})
-	s.fail(errors.New(text))
+	s.fail(Outcome{}, &problem.Error{Code: problem.Database, Where: text + ":1:2", What: text, Excerpt: text, Remedy: text})
+	s.fail(Outcome{Fit: does}, errors.New(text))
 }
 
 var attacks = []string{

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sethvargo/go-githubactions"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/fit"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
@@ -46,7 +47,8 @@ type Outcome struct {
 	Skipped     bool
 	DryRun      bool // all was rolled back
 	CacheHit    bool
-	Broken      int64    // rows that break a foreign key
+	Broken      int64 // rows that break a foreign key
+	Fit         fit.Report
 	Clones      []string // names of copies of the database
 	Facts       []Fact   // what was generated, and into what it was loaded
 	Settings    []Fact   // what the user set
@@ -71,7 +73,7 @@ func (r *Report) Finish(o Outcome, failure error) {
 	r.writeSummary(o, failure, took)
 	r.moreWarnings()
 	if failure != nil {
-		r.fail(failure)
+		r.fail(o, failure)
 	}
 	if r.o.JSON {
 		r.writeJSON(o, failure, took)
@@ -108,11 +110,14 @@ var scriptPlace = regexp.MustCompile(`(?i)^(\S[^:\n]*\.(?:sql|psql|csv|tsv|jsonl
 
 // fail tells the error: as the one annotation under GitHub, whose text the runner shows in the log as well, and in the
 // log elsewhere.
-func (r *Report) fail(failure error) {
+func (r *Report) fail(o Outcome, failure error) {
 	text := strings.TrimRight(r.message(failure.Error()), "\n")
 	if !r.github {
 		r.text(r.paint(red, "error: ") + text)
 		return
+	}
+	if len(o.Fit.Findings) > 1 {
+		text = strings.TrimRight(r.message(r.annotateFindings(o.Fit, failure)), "\n")
 	}
 	fields := map[string]string{"title": "fabricate-seed: " + kind(problem.CodeOf(failure))}
 	var p *problem.Error
@@ -169,10 +174,15 @@ type result struct {
 	Clones      []string    `json:"clones"`
 	Warnings    []string    `json:"warnings"`
 	Broken      int64       `json:"broken-foreign-keys"`
-	DurationMS  int64       `json:"duration-ms"`
-	ExitCode    int         `json:"exit-code"`
-	ErrorKind   string      `json:"error-kind,omitempty"` // see kind
-	Error       string      `json:"error,omitempty"`
+
+	Findings []fit.Finding `json:"findings"`           // what of the export does not fit the database, worst first
+	Left     int           `json:"more-findings"`      // beyond those
+	Unfilled []string      `json:"unfilled,omitempty"` // check: tables that the export does not fill
+
+	DurationMS int64  `json:"duration-ms"`
+	ExitCode   int    `json:"exit-code"`
+	ErrorKind  string `json:"error-kind,omitempty"` // see kind
+	Error      string `json:"error,omitempty"`
 }
 
 // result takes secrets out of the values, one by one: names and numbers of ours stay whole, whatever the secrets are.
@@ -181,11 +191,18 @@ func (r *Report) result(o Outcome, failure error, took time.Duration) result {
 	res := result{
 		TaskID: clean(o.TaskID), DataPath: r.message(o.DataPath), ContentType: clean(o.ContentType), SHA256: clean(o.SHA256),
 		Rows: o.Rows, Tables: make([]tableRows, 0, len(o.Tables)), Skipped: o.Skipped, DryRun: o.DryRun, CacheHit: o.CacheHit,
-		Clones: make([]string, 0, len(o.Clones)), Warnings: make([]string, 0, len(r.warnings)), Broken: o.Broken, DurationMS: took.Milliseconds(),
+		Clones: make([]string, 0, len(o.Clones)), Warnings: make([]string, 0, len(r.warnings)), Broken: o.Broken,
+		Findings: make([]fit.Finding, 0, len(o.Fit.Findings)), Left: o.Fit.Left, DurationMS: took.Milliseconds(),
 		ExitCode: int(problem.CodeOf(failure)),
 	}
 	for _, t := range o.Tables {
 		res.Tables = append(res.Tables, tableRows{cut(r.message(t.Name), maxValue), t.Rows})
+	}
+	for _, f := range o.Fit.Findings {
+		res.Findings = append(res.Findings, r.cleanFinding(f))
+	}
+	for _, name := range o.Fit.Unfilled {
+		res.Unfilled = append(res.Unfilled, cut(r.message(name), maxValue))
 	}
 	for _, name := range o.Clones {
 		res.Clones = append(res.Clones, cut(r.message(name), maxValue))

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/fit"
 	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
@@ -150,6 +151,38 @@ func TestGolden(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestFindings holds what is said of an export that does not fit: the list in the error, a table in the summary, annotations where the
+// rows are, and all of it in the JSON line.
+func TestFindings(t *testing.T) {
+	t.Parallel()
+	var all fit.Report
+	all.Add(fit.MissingColumn("public.users", "nick", "name"))
+	for i := range 7 {
+		all.Add(fit.Finding{Kind: fit.TooLong, Table: "public.users", Column: "name", State: "22001", What: "column name of public.users takes 5 characters",
+			Rows: 1, Examples: []fit.Example{{File: "load.sql", Line: 10 + i, Value: "s3cret-key|<b>"}}, Remedy: "Make the column wider."})
+	}
+	for i := range 12 {
+		all.Add(fit.MissingTable([]string{fmt.Sprintf("t%d", i)}, ""))
+	}
+	all.Close()
+	all.Unfilled = []string{"public.audit"}
+	failure := &problem.Error{Code: problem.Database, Where: "load.sql:10", What: "14 things of the export do not fit the database", Excerpt: all.Text(50),
+		Remedy: strings.Join(all.Remedies(), "\n")}
+	for name, with := range map[string]staging{"findings": {}, "findings-github": {github: true, json: true}} {
+		s := newStage(t, with)
+		s.Secret("s3cret-key")
+		if with.github {
+			s.env["GITHUB_ACTION_REPOSITORY"], s.env["GITHUB_ACTION_REF"] = "acme/seed", "v1"
+		}
+		s.Finish(Outcome{Fit: all}, failure)
+		archive := &txtar.Archive{Files: []txtar.File{{Name: "stdout", Data: s.stdout.Bytes()}, {Name: "stderr", Data: s.stderr.Bytes()}}}
+		if with.github {
+			archive.Files = append(archive.Files, txtar.File{Name: "summary.md", Data: []byte(s.file(t, "GITHUB_STEP_SUMMARY"))})
+		}
+		golden(t, name, txtar.Format(archive))
 	}
 }
 

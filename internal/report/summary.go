@@ -44,7 +44,7 @@ func (r *Report) writeSummary(o Outcome, failure error, took time.Duration) {
 func (r *Report) summary(o Outcome, failure error, took time.Duration, room int) string {
 	var head, tail strings.Builder
 	if failure != nil {
-		r.summaryFailure(&head, failure, took)
+		r.summaryFailure(&head, o, failure, took)
 	} else {
 		mark := "✅"
 		if len(r.warnings) > 0 {
@@ -55,6 +55,7 @@ func (r *Report) summary(o Outcome, failure error, took time.Duration, room int)
 	if o.DryRun && failure == nil {
 		head.WriteString("> [!NOTE]\n> A dry run: everything below was rolled back.\n\n")
 	}
+	r.summaryFindings(&head, o.Fit)
 	r.summaryWarnings(&head)
 	r.summaryPhases(&tail, failure != nil)
 	r.summaryFacts(&tail, "Run", "", o.Facts)
@@ -62,7 +63,7 @@ func (r *Report) summary(o Outcome, failure error, took time.Duration, room int)
 	return head.String() + r.summaryTables(o.Tables, room-head.Len()-tail.Len()) + tail.String()
 }
 
-func (r *Report) summaryFailure(b *strings.Builder, failure error, took time.Duration) {
+func (r *Report) summaryFailure(b *strings.Builder, o Outcome, failure error, took time.Duration) {
 	p := &problem.Error{}
 	if !errors.As(failure, &p) {
 		p = &problem.Error{What: failure.Error()}
@@ -72,8 +73,12 @@ func (r *Report) summaryFailure(b *strings.Builder, failure error, took time.Dur
 		after = " after " + elapsed(took)
 	}
 	fmt.Fprintf(b, "### ❌ Failed%s: %s\n\n> [!CAUTION]\n> %s\n\n", after, r.markdown(inWords(failure)), r.markdown(p.Headline()))
-	if p.Excerpt != "" {
-		excerpt := r.redactor.text(strings.TrimRight(p.Excerpt, "\n"))
+	advice, shown := p.Remedy, p.Excerpt
+	if len(o.Fit.Findings) > 1 { // a table says it
+		advice, shown = besideFindings(o.Fit, advice), besideFindings(o.Fit, shown)
+	}
+	if shown != "" {
+		excerpt := r.redactor.text(strings.TrimRight(shown, "\n"))
 		if len(excerpt) > maxSummaryExcerpt {
 			excerpt = strings.ToValidUTF8(excerpt[:maxSummaryExcerpt], "") + "\n…"
 		}
@@ -83,8 +88,8 @@ func (r *Report) summaryFailure(b *strings.Builder, failure error, took time.Dur
 		}
 		fmt.Fprintf(b, "%stext\n%s\n%s\n\n", fence, printable(excerpt), fence)
 	}
-	if p.Remedy != "" {
-		fmt.Fprintf(b, "> [!TIP]\n> %s\n\n", r.markdown(p.Remedy))
+	if advice != "" {
+		fmt.Fprintf(b, "> [!TIP]\n> %s\n\n", r.markdown(advice))
 	}
 }
 

@@ -419,6 +419,7 @@ func (r *run) load(ctx context.Context, from source, found data, beforeCommit fu
 		o.Accept = found.accept
 	}
 	result, err := load.Run(ctx, o)
+	r.outcome.Fit = result.Fit
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func scenarios() []scenario {
 					"cache-hit":    `false`,
 					"duration-ms":  positive,
 				},
-				summary: []string{"| public.users |", "```mermaid", "| workspace | shop |"},
+				summary: []string{"| public.users |", "Where the time went", "| workspace | shop |"},
 			}},
 			log: []string{loaded},
 		},

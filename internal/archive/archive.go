@@ -88,6 +88,7 @@ func Open(path string, limits Limits) (*Archive, error) {
 	case !info.Mode().IsRegular():
 		return nil, &problem.Error{
 			Code:   problem.Data,
+			Topic:  problem.Archive,
 			Where:  path,
 			What:   "this is neither a file nor a folder",
 			Remedy: "Give a zip, a folder or a .sql file.",
@@ -135,6 +136,7 @@ func hasZipMagic(head []byte) bool {
 func cannotOpen(path string, err error) error {
 	return &problem.Error{
 		Code:   problem.Data,
+		Topic:  problem.Archive,
 		Where:  path,
 		What:   "this cannot be opened: " + withoutPath(err),
 		Remedy: "Check the path; in a container it must be below a folder that is mounted there.",
@@ -232,7 +234,7 @@ func (a *Archive) Entry(script string) (string, error) {
 			return candidate, nil
 		}
 	}
-	p := &problem.Error{Code: problem.Data, Where: a.path, What: "there is no " + name}
+	p := &problem.Error{Code: problem.Data, Topic: problem.Archive, Where: a.path, What: "there is no " + name}
 	if script == "" {
 		p.What += " at the root or in the only folder"
 	}
@@ -278,6 +280,7 @@ func (a *Archive) scripts() (found []string, more bool) {
 func refused(where, what string) error {
 	return &problem.Error{
 		Code:   problem.Data,
+		Topic:  problem.Archive,
 		Where:  where,
 		What:   what,
 		Remedy: "Generate or download the archive again. If you trust it, unpack it yourself and give the folder.",

@@ -66,7 +66,7 @@ func (a *Archive) regularFiles() ([]string, error) {
 			return refusedf(a.path, "%q is a link or a special file", shortened(name))
 		}
 		if why := harmfulName(name); why != "" {
-			return &problem.Error{Code: problem.Data, Where: a.path, What: fmt.Sprintf("%q is not kept in a data folder: %s", shortened(name), why),
+			return &problem.Error{Code: problem.Data, Topic: problem.Archive, Where: a.path, What: fmt.Sprintf("%q is not kept in a data folder: %s", shortened(name), why),
 				Remedy: "Load the archive without the setting data-dir, or unpack it yourself where it can do no harm."}
 		}
 		names = append(names, name)
@@ -175,6 +175,7 @@ func checkWay(root *os.Root, dir string, names []string) error {
 func inTheWay(dir, name string) error {
 	return &problem.Error{
 		Code:   problem.Data,
+		Topic:  problem.Archive,
 		Where:  filepath.Join(dir, name),
 		What:   "a link, a folder or a special file is in the way of what is to be kept here",
 		Remedy: "Remove it, or give another folder as the setting data-dir.",
@@ -280,6 +281,7 @@ func makeFolders(root *os.Root, name string) (made []string, err error) {
 func cannotWrite(dir string, err error) error {
 	p := &problem.Error{
 		Code:   problem.Data,
+		Topic:  problem.Archive,
 		Where:  dir,
 		What:   "the data cannot be written here: " + withoutPath(err),
 		Remedy: "Give as the setting data-dir a folder that may be written.",

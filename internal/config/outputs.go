@@ -22,6 +22,7 @@ func Outputs() []Output {
 		{"clones", "Names of the clones that were made, as JSON: [\"app_1\",\"app_2\"]"},
 		{"warnings", "Warnings of the run, as JSON: a list of texts"},
 		{"broken-foreign-keys", "Rows that break a foreign key of a loaded table, of those that were warned of"},
+		{"error-kind", "Kind of the failure in one word, such as settings, api, timeout, download, archive, script, connection, lost, rights, row or statement; empty if there was none"},
 		{"duration-ms", "How long the run took, in milliseconds"},
 	}
 }

@@ -146,6 +146,7 @@ func (c *Fetcher) download(ctx context.Context, from source, dir string, progres
 func cannotWrite(dir string, err error) error {
 	p := &problem.Error{
 		Code:   problem.Data,
+		Topic:  problem.Download,
 		Where:  dir,
 		What:   "the download cannot be written here: " + withoutPath(err),
 		Remedy: "Point TMPDIR, or the setting data-dir, at a folder that exists and may be written.",

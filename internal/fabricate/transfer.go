@@ -187,7 +187,7 @@ func (t *transfer) refusedData(f *fault, status int) *fault {
 	if !errors.As(f.err, &p) {
 		return f
 	}
-	p.Code = problem.Data
+	p.Code, p.Topic = problem.Data, problem.Download
 	switch status {
 	case http.StatusProxyAuthRequired:
 		return f
@@ -336,6 +336,7 @@ func (t *transfer) lost(ctx context.Context, address *url.URL, err error) *fault
 	case errors.Is(context.Cause(ctx), errSilence):
 		return &fault{passing: true, err: &problem.Error{
 			Code:   problem.Timeout,
+			Topic:  problem.Download,
 			Where:  t.from.what,
 			What:   fmt.Sprintf("the server sent nothing for %s", t.requestTimeout),
 			Remedy: "If the network is only slow, raise the setting request-timeout.",
@@ -347,7 +348,7 @@ func (t *transfer) lost(ctx context.Context, address *url.URL, err error) *fault
 	f := t.unreachable(address, t.from.what, err)
 	var p *problem.Error
 	if errors.As(f.err, &p) {
-		p.Code = problem.Data
+		p.Code, p.Topic = problem.Data, problem.Download
 		p.Remedy = strings.ReplaceAll(p.Remedy, "the setting api-url", "the address of the data")
 	}
 	return f
@@ -356,6 +357,7 @@ func (t *transfer) lost(ctx context.Context, address *url.URL, err error) *fault
 func (t *transfer) broken(what string, cause error, passing bool) *fault {
 	return &fault{passing: passing, err: &problem.Error{
 		Code:  problem.Data,
+		Topic: problem.Download,
 		Where: t.from.what,
 		What:  what,
 		Err:   bare(cause),

@@ -226,9 +226,14 @@ func unfinished(ctx context.Context, task Task) error {
 			state += " (" + what + ")"
 		}
 	}
-	return stopped(ctx, "generation task "+task.ID, "not complete within the time limit: "+state,
+	err := stopped(ctx, "generation task "+task.ID, "not complete within the time limit: "+state,
 		fmt.Sprintf("It goes on in Fabricate: raise the setting timeout, and join it with the setting task-id: %s "+
 			"instead of starting another.", task.ID))
+	var p *problem.Error
+	if errors.As(err, &p) {
+		p.Topic = problem.Task
+	}
+	return err
 }
 
 // addRemedy adds to an error how to come back to the task, unless it is the task's id that is refused.

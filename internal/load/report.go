@@ -67,17 +67,17 @@ func (f *failure) problem() error {
 	case errors.As(f.err, &locked):
 		locked.Describe(p)
 	case errors.As(f.err, &se):
-		p.Code, p.Remedy = problem.Data, se.Remedy
+		p.Code, p.Topic, p.Remedy = problem.Data, problem.Script, se.Remedy
 		if se.Pos.File != "" { // a refused statement has the place of f
 			p.Where = se.Pos.String()
 		}
 	case errors.As(f.err, &pe):
 		f.describe(p, pe)
 	case errors.As(f.err, &lost):
-		p.What = "the connection to the database was lost: " + session.Reason(lost.Err)
+		p.Topic, p.What = problem.Lost, "the connection to the database was lost: " + session.Reason(lost.Err)
 		p.Remedy = "The server rolls back what was not committed. Its log says why it went away."
 	default: // the rows' reader, that is the archive
-		p.Code = problem.Data
+		p.Code, p.Topic = problem.Data, problem.Archive
 	}
 	return p
 }
@@ -115,7 +115,7 @@ func (f *failure) describe(p *problem.Error, pe *pgconn.PgError) {
 	}
 	p.Excerpt = strings.Join(lines, "\n")
 	if pe.Code == "55P03" && strings.Contains(pe.Routine, "ProcessInterrupts") { // not NOWAIT
-		p.Code = problem.Timeout
+		p.Code, p.Topic = problem.Timeout, problem.Lock
 	}
 }
 

@@ -469,10 +469,10 @@ func (r *run) commit(ctx context.Context) error {
 		return nil
 	case session.RolledBack:
 		r.again = true
-		return &problem.Error{Code: problem.Database, What: "the connection was lost while committing, and the server did not commit: " + session.Reason(err), Err: err,
+		return &problem.Error{Code: problem.Database, Topic: problem.Lost, What: "the connection was lost while committing, and the server did not commit: " + session.Reason(err), Err: err,
 			Remedy: asItWas}
 	}
-	p := &problem.Error{Code: problem.Database, Err: err,
+	p := &problem.Error{Code: problem.Database, Topic: problem.Lost, Err: err,
 		What: "the connection was lost while committing: the load is either complete or not there at all, and which is not known",
 		Remedy: fmt.Sprintf("Ask the server: SELECT txid_status(%d) says committed, aborted or in progress. Or look at the tables, or run the step again: "+
 			"it replaces what it loads.", r.session.XID())}

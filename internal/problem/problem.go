@@ -34,9 +34,25 @@ const (
 	Unknown                     // nobody could say: the answer that would have told was lost
 )
 
+// Topic is what a problem is about where its code says too little, for the words of the job summary and the section of the documents that
+// it links to. The zero value leaves it to the code.
+type Topic int
+
+// The topics.
+const (
+	Task       Topic = iota + 1 // of generation
+	Connection                  // to the database, which there never was
+	Lost                        // a connection to the database
+	Lock                        // that another session holds
+	Download                    // of the data
+	Archive                     // or a file or folder in its place
+	Script                      // that is refused or cannot be read
+)
+
 // Error is one problem, written for the person who must act on it.
 type Error struct {
 	Code    Code
+	Topic   Topic  // may be left out
 	Where   string // place: "load.sql:12:3", "table public.users", "POST /generate_tasks: HTTP 422"; may be empty
 	What    string // what happened; one sentence without a full stop
 	Excerpt string // script excerpt with a caret, or server detail and hint; whole lines, may be empty

@@ -112,7 +112,7 @@ func outputs(t *testing.T, s *stage) map[string]string {
 	return found
 }
 
-var outputNames = []string{"broken-foreign-keys", "cache-hit", "clones", "content-type", "data-path", "dry-run", "duration-ms", "rows", "sha256", "skipped", "tables", "task-id", "warnings"}
+var outputNames = []string{"broken-foreign-keys", "cache-hit", "clones", "content-type", "data-path", "dry-run", "duration-ms", "error-kind", "rows", "sha256", "skipped", "tables", "task-id", "warnings"}
 
 func checkOutputs(t *testing.T, s *stage, attack string) {
 	t.Helper()

@@ -39,6 +39,7 @@ type Fact struct{ Name, Value string }
 type Outcome struct {
 	Headline    string // of a run that succeeded: one sentence without a full stop
 	TaskID      string
+	TaskURL     string // address of the task in the API; empty if there is none
 	DataPath    string // relative to the workspace, with slashes
 	ContentType string
 	SHA256      string
@@ -69,7 +70,7 @@ func (r *Report) Finish(o Outcome, failure error) {
 		r.listTables(o.Tables)
 		r.text(r.paint(bold, o.Headline) + " in " + elapsed(took))
 	}
-	r.setOutputs(o, took)
+	r.setOutputs(o, failure, took)
 	r.writeSummary(o, failure, took)
 	r.moreWarnings()
 	if failure != nil {
@@ -119,7 +120,7 @@ func (r *Report) fail(o Outcome, failure error) {
 	if len(o.Fit.Findings) > 1 {
 		text = strings.TrimRight(r.message(r.annotateFindings(o.Fit, failure)), "\n")
 	}
-	fields := map[string]string{"title": "fabricate-seed: " + kind(problem.CodeOf(failure))}
+	fields := map[string]string{"title": "fabricate-seed: " + kindOf(failure).words}
 	var p *problem.Error
 	if errors.As(failure, &p) {
 		if m := scriptPlace.FindStringSubmatch(printable(r.message(p.Where))); m != nil {
@@ -130,28 +131,6 @@ func (r *Report) fail(o Outcome, failure error) {
 		}
 	}
 	r.action().WithFieldsMap(fields).Errorf("%s", printable(text))
-}
-
-// kind names an exit code.
-func kind(code problem.Code) string {
-	switch code {
-	case problem.OK:
-		return "done"
-	case problem.Settings:
-		return "settings"
-	case problem.API:
-		return "Fabricate API"
-	case problem.Timeout:
-		return "timeout"
-	case problem.Data:
-		return "download, archive or script"
-	case problem.Database:
-		return "database"
-	case problem.Interrupted:
-		return "interrupted"
-	case problem.Unexpected:
-	}
-	return "unexpected"
 }
 
 // tableRows is a table in the output tables.
@@ -181,7 +160,7 @@ type result struct {
 
 	DurationMS int64  `json:"duration-ms"`
 	ExitCode   int    `json:"exit-code"`
-	ErrorKind  string `json:"error-kind,omitempty"` // see kind
+	ErrorKind  string `json:"error-kind,omitempty"` // name of a kind
 	Error      string `json:"error,omitempty"`
 }
 
@@ -211,7 +190,7 @@ func (r *Report) result(o Outcome, failure error, took time.Duration) result {
 		res.Warnings = append(res.Warnings, cut(oneLine(r.redactor.text(text)), maxValue))
 	}
 	if failure != nil {
-		res.ErrorKind = kind(problem.CodeOf(failure))
+		res.ErrorKind = kindOf(failure).name
 		res.Error = r.message(failure.Error())
 	}
 	return res
@@ -233,18 +212,19 @@ func compactJSON(v any) string {
 }
 
 // setOutputs writes every output, also after a failure: the task's id is how to go on.
-func (r *Report) setOutputs(o Outcome, took time.Duration) {
+func (r *Report) setOutputs(o Outcome, failure error, took time.Duration) {
 	if r.o.Getenv("GITHUB_OUTPUT") == "" {
 		return
 	}
-	res := r.result(o, nil, took)
+	res := r.result(o, failure, took)
 	r.toFile("outputs", func(action *githubactions.Action) {
 		for _, out := range [][2]string{
 			{"task-id", res.TaskID}, {"data-path", oneLineKeepingSpaces(res.DataPath)}, {"content-type", res.ContentType}, {"sha256", res.SHA256},
 			{"rows", strconv.FormatInt(res.Rows, 10)}, {"tables", compactJSON(res.Tables)}, {"skipped", strconv.FormatBool(res.Skipped)},
 			{"dry-run", strconv.FormatBool(res.DryRun)},
 			{"cache-hit", strconv.FormatBool(res.CacheHit)}, {"clones", compactJSON(res.Clones)},
-			{"warnings", compactJSON(res.Warnings)}, {"broken-foreign-keys", strconv.FormatInt(res.Broken, 10)}, {"duration-ms", strconv.FormatInt(res.DurationMS, 10)},
+			{"warnings", compactJSON(res.Warnings)}, {"broken-foreign-keys", strconv.FormatInt(res.Broken, 10)},
+			{"error-kind", res.ErrorKind}, {"duration-ms", strconv.FormatInt(res.DurationMS, 10)},
 		} {
 			r.setOutput(action, out[0], out[1])
 		}

@@ -21,8 +21,9 @@ type Options struct {
 	Terminal       bool // Stderr is a terminal
 	Width          int  // columns of the terminal
 	Now            func() time.Time
-	JSON           bool // one JSON line on Stdout, all else on Stderr
-	Summary        bool // write the job summary where GitHub asks for one
+	JSON           bool   // one JSON line on Stdout, all else on Stderr
+	Summary        bool   // write the job summary where GitHub asks for one
+	Version        string // as in 1.2.3, whose documents are linked to; else those of the main branch are
 }
 
 // Report writes. Its methods can be called from several goroutines.

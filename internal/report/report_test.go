@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/tools/txtar"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/fit"
@@ -395,7 +396,7 @@ func TestSummaryStaysUnderTheLimit(t *testing.T) {
 		if len(got) >= 1<<20 || len(got) < 1<<19 {
 			t.Errorf("%d bytes", len(got))
 		}
-		for _, want := range []string{"more tables with", "one warning", "</details>", "```mermaid"} {
+		for _, want := range []string{"more tables with", "one warning", "</details>", "Where the time went"} {
 			if !strings.Contains(got, want) {
 				t.Errorf("no %q at its end: %s", want, got[len(got)-500:])
 			}
@@ -503,6 +504,105 @@ func TestFormats(t *testing.T) {
 	} {
 		if got != want {
 			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// Each kind of failure has words, and a section of the documents that is there; the link is to the documents of this release.
+func TestKindsOfFailure(t *testing.T) {
+	t.Parallel()
+	server := func(state string) error { return &pgconn.PgError{Code: state, Message: "no"} }
+	for _, test := range []struct {
+		failure error
+		name    string
+		words   string
+	}{
+		{&problem.Error{Code: problem.Settings}, "settings", "the settings"},
+		{&problem.Error{Code: problem.API}, "api", "Fabricate said no"},
+		{&problem.Error{Code: problem.Timeout}, "timeout", "a limit on waiting"},
+		{&problem.Error{Code: problem.Timeout, Topic: problem.Task}, "timeout", "the task was not complete"},
+		{&problem.Error{Code: problem.Timeout, Topic: problem.Lock}, "timeout", "another session's lock"},
+		{&problem.Error{Code: problem.Timeout, Topic: problem.Download}, "timeout", "the download was not complete"},
+		{&problem.Error{Code: problem.Data}, "data", "what came"},
+		{&problem.Error{Code: problem.Data, Topic: problem.Download}, "download", "the download failed"},
+		{&problem.Error{Code: problem.Data, Topic: problem.Archive}, "archive", "the archive"},
+		{&problem.Error{Code: problem.Data, Topic: problem.Script}, "script", "the script was refused"},
+		{&problem.Error{Code: problem.Database}, "database", "does not take the load"},
+		{&problem.Error{Code: problem.Database, Topic: problem.Lost}, "lost", "connection to the database was lost"},
+		{&problem.Error{Code: problem.Database, Topic: problem.Connection, Err: server("28P01")}, "connection", "could not be connected to"},
+		{&problem.Error{Code: problem.Database, Err: server("42501")}, "rights", "the role"},
+		{&problem.Error{Code: problem.Database, Err: server("23505")}, "row", "refused a row"},
+		{&problem.Error{Code: problem.Database, Err: server("22P02")}, "row", "refused a row"},
+		{&problem.Error{Code: problem.Database, Err: server("42P01")}, "statement", "refused a statement"},
+		{&problem.Error{Code: problem.Interrupted}, "interrupted", "interrupted"},
+		{errors.New("a fault of ours"), "unexpected", "please report it"},
+	} {
+		k := kindOf(test.failure)
+		if k.name != test.name || !strings.Contains(k.words, test.words) {
+			t.Errorf("%v: %+v", test.failure, k)
+		}
+		file, section, _ := strings.Cut(k.section, "#")
+		if file == "" {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join("../..", file))
+		if err != nil {
+			t.Error(err)
+		}
+		anchors := map[string]bool{"": true}
+		for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(string(text), -1) {
+			anchors[strings.ReplaceAll(regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(heading[1]), ""), " ", "-")] = true
+		}
+		if !anchors[section] {
+			t.Errorf("%s has no section %s", file, section)
+		}
+	}
+}
+
+func TestSummaryLinks(t *testing.T) {
+	t.Parallel()
+	const docs, task = "[What the documents say of this](https://github.com/fabricate-seed/fabricate-seed/blob/", "[The task]("
+	for version, at := range map[string]string{"1.2.3": "v1.2.3", "dev": "main", "0.0.0-20260101000000-abcdefabcdef": "main"} {
+		s := newStage(t, staging{github: true})
+		s.o.Version = version
+		s.Finish(Outcome{TaskURL: "https://fabricate.tonic.ai/api/v1/generate_tasks/t-1"}, scriptError())
+		if got := s.file(t, "GITHUB_STEP_SUMMARY"); !strings.Contains(got, docs+at+"/docs/") || !strings.Contains(got, task+"https://fabricate.tonic.ai/api/v1/generate_tasks/t-1)") {
+			t.Errorf("%s:\n%s", version, got)
+		}
+	}
+	for _, address := range []string{"", "https://x/) [a](javascript:x", "https://x/a b", "https://x/\n# heading", "https://x/`"} {
+		s := newStage(t, staging{github: true})
+		s.Finish(Outcome{Headline: "Done", TaskURL: address, Facts: []Fact{{"Task", "t"}}}, nil)
+		if got := s.file(t, "GITHUB_STEP_SUMMARY"); strings.Contains(got, "The task") {
+			t.Errorf("%q:\n%s", address, got)
+		}
+	}
+}
+
+// A chart takes a third of the page: it is drawn where it tells something.
+func TestSummaryChart(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		took  []time.Duration
+		chart bool
+	}{
+		{[]time.Duration{time.Second, time.Second}, false}, // soon over
+		{[]time.Duration{time.Second, time.Minute}, false}, // all of it was one phase
+		{[]time.Duration{40 * time.Second, 20 * time.Second}, true},
+		{[]time.Duration{time.Hour, 0, 0, time.Hour / 5, 0}, true},
+		{[]time.Duration{time.Hour}, false},
+		{[]time.Duration{0, 0, 5 * time.Second, time.Second}, true},
+		{[]time.Duration{0, 0, 50 * time.Second, time.Second}, false},
+	} {
+		s := newStage(t, staging{github: true})
+		for i, d := range test.took {
+			s.Phase(fmt.Sprintf("Phase %d", i))
+			s.wait(d)
+		}
+		s.Finish(Outcome{Headline: "Done"}, nil)
+		got := s.file(t, "GITHUB_STEP_SUMMARY")
+		if strings.Contains(got, "```mermaid") != test.chart || !strings.Contains(got, "Where the time went") || strings.Count(got, "Phase 0") != 1 {
+			t.Errorf("%v:\n%s", test.took, got)
 		}
 	}
 }

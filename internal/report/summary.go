@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -19,6 +20,12 @@ const (
 	maxSummaryWarning = 100           // warnings, each of maxSummaryValue at most
 	maxSummaryValue   = 500           // characters of one warning, fact or setting
 	maxSummaryOpen    = 30            // tables; a longer list is folded
+)
+
+// What is drawn as a chart: a run that took as long, of which at least two phases took this share.
+const (
+	leastCharted = 3 * time.Second
+	chartShare   = 0.1
 )
 
 // writeSummary appends the job summary. Warnings after it can only be about itself.
@@ -58,7 +65,7 @@ func (r *Report) summary(o Outcome, failure error, took time.Duration, room int)
 	r.summaryFindings(&head, o.Fit)
 	r.summaryWarnings(&head)
 	r.summaryPhases(&tail, failure != nil)
-	r.summaryFacts(&tail, "Run", "", o.Facts)
+	r.summaryFacts(&tail, "Run", linkTo("The task", o.TaskURL, " in the API, which asks for the key."), o.Facts)
 	r.summaryFacts(&tail, "Settings", "The rest are the defaults.", o.Settings)
 	return head.String() + r.summaryTables(o.Tables, room-head.Len()-tail.Len()) + tail.String()
 }
@@ -72,7 +79,7 @@ func (r *Report) summaryFailure(b *strings.Builder, o Outcome, failure error, to
 	if len(r.phases) > 0 {
 		after = " after " + elapsed(took)
 	}
-	fmt.Fprintf(b, "### ❌ Failed%s: %s\n\n> [!CAUTION]\n> %s\n\n", after, r.markdown(inWords(failure)), r.markdown(p.Headline()))
+	fmt.Fprintf(b, "### ❌ Failed%s: %s\n\n> [!CAUTION]\n> %s\n\n", after, r.markdown(kindOf(failure).words), r.markdown(p.Headline()))
 	advice, shown := p.Remedy, p.Excerpt
 	if len(o.Fit.Findings) > 1 { // a table says it
 		advice, shown = besideFindings(o.Fit, advice), besideFindings(o.Fit, shown)
@@ -91,33 +98,34 @@ func (r *Report) summaryFailure(b *strings.Builder, o Outcome, failure error, to
 	if advice != "" {
 		fmt.Fprintf(b, "> [!TIP]\n> %s\n\n", r.markdown(advice))
 	}
+	links := linkTo("What the documents say of this", r.documents(kindOf(failure)), "")
+	if task := linkTo("The task", o.TaskURL, " in the API, which asks for the key"); task != "" {
+		links += " · " + task
+	}
+	b.WriteString(links + "\n\n")
 }
 
-// inWords says what kind of failure it was, for whoever reads the summary and knows no exit codes.
-func inWords(failure error) string {
-	switch problem.CodeOf(failure) {
-	case problem.Settings:
-		return "the settings cannot be meant so; nothing was sent anywhere"
-	case problem.API:
-		return "Fabricate said no, or its task failed"
-	case problem.Timeout:
-		return "a limit on waiting was reached"
-	case problem.Data:
-		return "the download, the archive or its script was refused"
-	case problem.Database:
-		var server interface{ SQLState() string }
-		switch {
-		case !errors.As(failure, &server):
-			return "the database could not be reached, or does not fit"
-		case strings.HasPrefix(server.SQLState(), "22"), strings.HasPrefix(server.SQLState(), "23"):
-			return "the database refused a row"
-		}
-		return "the database refused a statement"
-	case problem.Interrupted:
-		return "interrupted"
-	case problem.OK, problem.Unexpected:
+// released matches a version that has a tag.
+var released = regexp.MustCompile(`^\d+\.\d+\.\d+$`)
+
+// documents gives the address of what the documents of this version say of a kind of failure.
+func (r *Report) documents(k kind) string {
+	const repository = "https://github.com/fabricate-seed/fabricate-seed"
+	switch {
+	case k.section == "":
+		return repository + "/issues/new/choose"
+	case released.MatchString(r.o.Version):
+		return repository + "/blob/v" + r.o.Version + "/" + k.section
 	}
-	return "something unexpected; please report it"
+	return repository + "/blob/main/" + k.section
+}
+
+// linkTo gives a link of ours, and what follows it, or nothing where there is no address or one that would not stay in its place.
+func linkTo(text, address, after string) string {
+	if address == "" || strings.ContainsFunc(address, func(c rune) bool { return c <= ' ' || c >= 0x7f || strings.ContainsRune("()<>[]`\\|*_~$@\"", c) }) {
+		return ""
+	}
+	return "[" + text + "](" + address + ")" + after
 }
 
 func (r *Report) summaryWarnings(b *strings.Builder) {
@@ -174,8 +182,9 @@ func (r *Report) summaryTables(tables []Table, room int) string {
 	return b.String()
 }
 
-// summaryPhases draws where the time went. Times are milliseconds since the start, on the axis as well: a clock would be that
-// of the reader's time zone. The last phase of a run that failed is red.
+// summaryPhases tells where the time went. A chart takes a third of the page, which it is worth where the run took a while and more than
+// one phase had its part in that; else it is a line. Times are milliseconds since the start, on the axis as well: a clock would be
+// that of the reader's time zone. The last phase of a run that failed is red.
 func (r *Report) summaryPhases(b *strings.Builder, failed bool) {
 	if len(r.phases) == 0 {
 		return
@@ -185,6 +194,20 @@ func (r *Report) summaryPhases(b *strings.Builder, failed bool) {
 			t = r.o.Now()
 		}
 		return t.Sub(r.started).Milliseconds()
+	}
+	total := since(r.phases[len(r.phases)-1].end)
+	long := 0
+	var line []string
+	for _, p := range r.phases {
+		took := since(p.end) - since(p.start)
+		if float64(took) >= chartShare*float64(total) {
+			long++
+		}
+		line = append(line, r.markdown(p.name)+" "+elapsed(time.Duration(took)*time.Millisecond))
+	}
+	if long < 2 || total < leastCharted.Milliseconds() {
+		fmt.Fprintf(b, "Where the time went: %s\n\n", strings.Join(line, ", "))
+		return
 	}
 	tick, axis := ticks(time.Duration(since(r.phases[len(r.phases)-1].end)) * time.Millisecond)
 	fmt.Fprintf(b, "```mermaid\ngantt\n    title Where the time went\n    dateFormat x\n    axisFormat %s\n    tickInterval %s\n", axis, tick)

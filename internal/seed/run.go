@@ -35,7 +35,7 @@ func Main(ctx context.Context, p Process) problem.Code {
 	settings, err := config.Parse(p.Args, p.Environ)
 	rep := report.New(report.Options{
 		Stdout: p.Stdout, Stderr: p.Stderr, Getenv: getenv(p.Environ), Terminal: p.Terminal, Width: p.Width, Now: time.Now,
-		JSON: settings.JSON, Summary: settings.Summary,
+		JSON: settings.JSON, Summary: settings.Summary, Version: version(p.Version),
 	})
 	rep.Secret(settings.Secrets()...)
 	switch {

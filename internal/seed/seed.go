@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -266,7 +267,7 @@ func (r *run) reach(ctx context.Context) error {
 	if r.CreateDatabase || r.TaskID != "" || r.Target == nil || r.Load == config.LoadFalse || r.Connection != nil && !r.targetChecked() {
 		return nil
 	}
-	r.begin("Connect", "connecting to the database", "Nothing was generated.")
+	r.begin("Check the database", "connecting to the database", "Nothing was generated.")
 	return r.reachable(ctx)
 }
 
@@ -322,7 +323,7 @@ func (r *run) generate(ctx context.Context, client *fabricate.Client) (fabricate
 		r.fact("Format", r.Format)
 		r.fact("Entity", r.Entity)
 	}
-	r.outcome.TaskID = task.ID
+	r.outcome.TaskID, r.outcome.TaskURL = task.ID, r.APIURL+"/generate_tasks/"+url.PathEscape(task.ID)
 	r.fact("Task", task.ID)
 	r.report.Info("task %s", task.ID)
 	r.at("waiting for the generation task", "The task goes on in Fabricate: join it with the setting task-id: "+task.ID+".")

@@ -129,7 +129,7 @@ func (e *LockError) Error() string {
 
 // Describe completes the problem.
 func (e *LockError) Describe(p *problem.Error) {
-	p.Code, p.What, p.Excerpt = problem.Timeout, e.Error(), "HOLDER: "+e.seen.doing
+	p.Code, p.Topic, p.What, p.Excerpt = problem.Timeout, problem.Lock, e.Error(), "HOLDER: "+e.seen.doing
 	p.Remedy = "Wait for it to end, or end it (SELECT pg_terminate_backend(pid)), or raise the setting lock-timeout."
 	if e.seen.own {
 		p.Remedy = "Loads of the same tables run one after the other: run it again when the other one is through, or raise the setting lock-timeout."

@@ -140,6 +140,7 @@ func withoutTLS(config *pgx.ConnConfig) bool {
 func connectProblem(config *pgx.ConnConfig, o Options, detoured bool, err error) error {
 	p := &problem.Error{
 		Code:  problem.Database,
+		Topic: problem.Connection,
 		Where: fmt.Sprintf("database %q on %s", config.Database, hostPort(config)),
 		What:  "cannot connect: " + Reason(err),
 		Err:   err,

@@ -26,6 +26,8 @@ const (
 const (
 	leastCharted = 3 * time.Second
 	chartShare   = 0.1
+	chartLeft    = 200      // pixels for the names of phases
+	unnamed      = "\u2800" // a task has to have a name: a braille pattern without dots
 )
 
 // writeSummary appends the job summary. Warnings after it can only be about itself.
@@ -122,7 +124,7 @@ func (r *Report) documents(k kind) string {
 
 // linkTo gives a link of ours, and what follows it, or nothing where there is no address or one that would not stay in its place.
 func linkTo(text, address, after string) string {
-	if address == "" || strings.ContainsFunc(address, func(c rune) bool { return c <= ' ' || c >= 0x7f || strings.ContainsRune("()<>[]`\\|*_~$@\"", c) }) {
+	if address == "" || strings.ContainsFunc(address, func(c rune) bool { return c <= ' ' || c >= 0x7f || strings.ContainsRune("()<>[]`\\|@\"", c) }) {
 		return ""
 	}
 	return "[" + text + "](" + address + ")" + after
@@ -210,7 +212,9 @@ func (r *Report) summaryPhases(b *strings.Builder, failed bool) {
 		return
 	}
 	tick, axis := ticks(time.Duration(since(r.phases[len(r.phases)-1].end)) * time.Millisecond)
-	fmt.Fprintf(b, "```mermaid\ngantt\n    title Where the time went\n    dateFormat x\n    axisFormat %s\n    tickInterval %s\n", axis, tick)
+	// Names and times are the sections', left of the chart: a task's own name lies upon the lines of the grid.
+	fmt.Fprintf(b, "```mermaid\n%%%%{init: {\"gantt\": {\"leftPadding\": %d}}}%%%%\ngantt\n    title Where the time went\n    dateFormat x\n    axisFormat %s\n    tickInterval %s\n",
+		chartLeft, axis, tick)
 	for i, p := range r.phases {
 		from, to := since(p.start), since(p.end)
 		mark := ""
@@ -223,7 +227,7 @@ func (r *Report) summaryPhases(b *strings.Builder, failed bool) {
 			}
 			return c
 		}, p.name)
-		fmt.Fprintf(b, "    %s (%s) :%s%d, %d\n", name, elapsed(time.Duration(to-from)*time.Millisecond), mark, from, max(to, from+1))
+		fmt.Fprintf(b, "    section %s %s\n    %s :%s%d, %d\n", name, elapsed(time.Duration(to-from)*time.Millisecond), unnamed, mark, from, max(to, from+1))
 	}
 	b.WriteString("```\n\n")
 }

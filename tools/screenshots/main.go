@@ -1,6 +1,7 @@
-// Command screenshots makes pictures of the job summary as GitHub shows it: of a run that succeeded and of one that failed.
+// Command screenshots makes pictures of the job summary as GitHub shows it, in light and in dark: of a run that succeeded, of one with
+// warnings and of one that failed.
 //
-// Both are real runs against the simulator and a throwaway PostgreSQL server. Their Markdown becomes HTML by goldmark, the chart
+// All are real runs against the simulator and a throwaway PostgreSQL server. Their Markdown becomes HTML by goldmark, the chart
 // by mermaid's own script (which the module go.abhg.dev/goldmark/mermaid has among its test data), the picture by Chromium.
 //
 // Usage: screenshots [-markdown] FOLDER
@@ -65,8 +66,12 @@ func main() {
 type pictured struct {
 	name    string
 	migrate string // SQL, after the shop's schema
+	broken  int    // rows that break a foreign key
 	want    problem.Code
 }
+
+// themes are GitHub's.
+var themes = []string{"light", "dark"}
 
 func run(ctx context.Context, folder string, markdown bool) (err error) {
 	browser, err := chromium()
@@ -84,6 +89,7 @@ func run(ctx context.Context, folder string, markdown bool) (err error) {
 	defer func() { err = errors.Join(err, server.Stop()) }()
 	for _, p := range []pictured{
 		{name: "summary-success", want: problem.OK},
+		{name: "summary-warnings", broken: 3, want: problem.OK},
 		{
 			name: "summary-failure", want: problem.Database,
 			migrate: "ALTER TABLE users DROP COLUMN bio",
@@ -98,18 +104,21 @@ func run(ctx context.Context, folder string, markdown bool) (err error) {
 				return err
 			}
 		}
-		page, err := page(text, script)
-		if err != nil {
-			return err
+		for _, theme := range themes {
+			page, err := page(text, script, theme)
+			if err != nil {
+				return err
+			}
+			picture, err := shoot(ctx, browser, page)
+			if err != nil {
+				return fmt.Errorf("%s: %w", p.name, err)
+			}
+			file := p.name + "-" + theme + ".png"
+			if err := os.WriteFile(filepath.Join(folder, file), picture, 0o644); err != nil {
+				return err
+			}
+			fmt.Printf("%s: %d KiB\n", file, len(picture)/1024)
 		}
-		picture, err := shoot(ctx, browser, page)
-		if err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
-		}
-		if err := os.WriteFile(filepath.Join(folder, p.name+".png"), picture, 0o644); err != nil {
-			return err
-		}
-		fmt.Printf("%s.png: %d KiB\n", p.name, len(picture)/1024)
 	}
 	return nil
 }
@@ -124,7 +133,7 @@ func summary(ctx context.Context, server *pgtest.Server, p pictured) (text []byt
 	if err := execute(ctx, server.URL(database), shop.Schema()+"\n"+p.migrate); err != nil {
 		return nil, err
 	}
-	api := simulator.New(simulator.Options{Export: shop.Export{Size: shop.Rows(200_000), BrokenKeys: 3}, Polls: 6})
+	api := simulator.New(simulator.Options{Export: shop.Export{Size: shop.Rows(200_000), BrokenKeys: p.broken}, Polls: 6})
 	defer func() { err = errors.Join(err, api.Close()) }()
 	address, err := api.Listen("127.0.0.1:0")
 	if err != nil {
@@ -176,8 +185,8 @@ var alert = regexp.MustCompile(`<blockquote>\s*<p>\[!(NOTE|TIP|IMPORTANT|WARNING
 //go:embed page.html
 var frame string
 
-// page gives the HTML page of a summary.
-func page(text, script []byte) ([]byte, error) {
+// page gives the HTML page of a summary in a theme.
+func page(text, script []byte, theme string) ([]byte, error) {
 	converter := goldmark.New(
 		goldmark.WithExtensions(extension.GFM, &mermaid.Extender{RenderMode: mermaid.RenderModeClient, NoScript: true}),
 		goldmark.WithRendererOptions(html.WithUnsafe()), // details and summary, which GitHub lets through
@@ -196,9 +205,10 @@ func page(text, script []byte) ([]byte, error) {
 	}
 	var whole bytes.Buffer
 	err = parsed.Execute(&whole, struct {
+		Theme  string
 		Body   template.HTML
 		Script template.JS
-	}{template.HTML(named), template.JS(script)})
+	}{theme, template.HTML(named), template.JS(script)})
 	return whole.Bytes(), err
 }
 

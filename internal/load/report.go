@@ -74,7 +74,7 @@ func (f *failure) problem() error {
 	case errors.As(f.err, &pe):
 		f.describe(p, pe)
 	case errors.As(f.err, &lost):
-		p.Topic, p.What = problem.Lost, "the connection to the database was lost: " + session.Reason(lost.Err)
+		p.Topic, p.What = problem.Lost, "the connection to the database was lost: "+session.Reason(lost.Err)
 		p.Remedy = "The server rolls back what was not committed. Its log says why it went away."
 	default: // the rows' reader, that is the archive
 		p.Code, p.Topic = problem.Data, problem.Archive

@@ -2,6 +2,7 @@ package report
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
@@ -30,9 +31,9 @@ var (
 	noConnect    = kind{"connection", "the database could not be connected to", "docs/databases.md#reaching-the-database"}
 	lost         = kind{"lost", "the connection to the database was lost", "docs/reliability.md#the-database"}
 	ofDatabase   = kind{"database", "the database does not take the load", "docs/databases.md#before-the-first-change"}
-	ofRow        = kind{"row", "the database refused a row", "docs/psql.md"}
+	ofRow        = kind{"row", "the database refused a row", "docs/errors.md"}
 	ofRights     = kind{"rights", "the role may not do what the load needs", "docs/databases.md#roles"}
-	ofStatement  = kind{"statement", "the database refused a statement", "docs/psql.md"}
+	ofStatement  = kind{"statement", "the database does not take a statement", "docs/errors.md"}
 	interrupted  = kind{"interrupted", "interrupted", "docs/reliability.md#interruptions"}
 )
 
@@ -79,18 +80,27 @@ func ofServer(topic problem.Topic, state string) kind {
 	case state == "42501":
 		return ofRights
 	case strings.HasPrefix(state, "22"), strings.HasPrefix(state, "23"):
-		return ofRow
+		return kind{ofRow.name, ofRow.words, ofRow.section + "#" + state}
 	case state != "":
-		return ofStatement
+		return kind{ofStatement.name, ofStatement.words, ofStatement.section + "#" + state}
 	}
 	return ofDatabase
 }
 
-// state gives the server's code, "" if it is not the server that complained.
+// stated matches the server's code behind what was found out without asking it to try.
+var stated = regexp.MustCompile(`\(SQLSTATE ([0-9A-Z]{5})\)$`)
+
+// state gives the server's code, "" if it is not the server that complained, or would.
 func state(failure error) string {
 	var server interface{ SQLState() string }
 	if errors.As(failure, &server) {
 		return server.SQLState()
+	}
+	var p *problem.Error
+	if errors.As(failure, &p) {
+		if m := stated.FindStringSubmatch(p.What); m != nil {
+			return m[1]
+		}
 	}
 	return ""
 }

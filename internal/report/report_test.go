@@ -476,11 +476,11 @@ func TestOneErrorAnnotation(t *testing.T) {
 	tests := []struct {
 		where, want string
 	}{
-		{"load.sql:12:3", "::error col=3,file=load.sql,line=12,title=fabricate-seed%3A database::"},
-		{"data/load.sql:7", "::error file=data/load.sql,line=7,title=fabricate-seed%3A database::"},
-		{"table public.users", "::error title=fabricate-seed%3A database::"},
-		{"POST /generate_tasks: HTTP 422", "::error title=fabricate-seed%3A database::"},
-		{"", "::error title=fabricate-seed%3A database::"},
+		{"load.sql:12:3", "::error col=3,file=load.sql,line=12,title=fabricate-seed%3A the database does not take the load::"},
+		{"data/load.sql:7", "::error file=data/load.sql,line=7,title=fabricate-seed%3A the database does not take the load::"},
+		{"table public.users", "::error title=fabricate-seed%3A the database does not take the load::"},
+		{"POST /generate_tasks: HTTP 422", "::error title=fabricate-seed%3A the database does not take the load::"},
+		{"", "::error title=fabricate-seed%3A the database does not take the load::"},
 	}
 	for _, test := range tests {
 		s := newStage(t, staging{github: true})
@@ -533,7 +533,7 @@ func TestKindsOfFailure(t *testing.T) {
 		{&problem.Error{Code: problem.Database, Err: server("42501")}, "rights", "the role"},
 		{&problem.Error{Code: problem.Database, Err: server("23505")}, "row", "refused a row"},
 		{&problem.Error{Code: problem.Database, Err: server("22P02")}, "row", "refused a row"},
-		{&problem.Error{Code: problem.Database, Err: server("42P01")}, "statement", "refused a statement"},
+		{&problem.Error{Code: problem.Database, Err: server("42P01")}, "statement", "does not take a statement"},
 		{&problem.Error{Code: problem.Interrupted}, "interrupted", "interrupted"},
 		{errors.New("a fault of ours"), "unexpected", "please report it"},
 	} {
@@ -550,6 +550,9 @@ func TestKindsOfFailure(t *testing.T) {
 			t.Error(err)
 		}
 		anchors := map[string]bool{"": true}
+		for _, anchor := range regexp.MustCompile(`<a id="([^"]*)">`).FindAllStringSubmatch(string(text), -1) {
+			anchors[anchor[1]] = true
+		}
 		for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(string(text), -1) {
 			anchors[strings.ReplaceAll(regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(heading[1]), ""), " ", "-")] = true
 		}

@@ -82,7 +82,14 @@ func ofServer(topic problem.Topic, state string) kind {
 	case strings.HasPrefix(state, "22"), strings.HasPrefix(state, "23"):
 		return kind{ofRow.name, ofRow.words, ofRow.section + "#" + state}
 	case state != "":
-		return kind{ofStatement.name, ofStatement.words, ofStatement.section + "#" + state}
+		line := state
+		switch state {
+		case "42P01":
+			line = "no-table"
+		case "42703":
+			line = "no-column"
+		}
+		return kind{ofStatement.name, ofStatement.words, ofStatement.section + "#" + line}
 	}
 	return ofDatabase
 }

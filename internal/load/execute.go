@@ -209,7 +209,10 @@ func (r *run) learn(ctx context.Context, s *statement) (bool, *failure) {
 		return false, nil
 	}
 	if !r.fast() {
-		return false, nil // nothing is believed that rows could make untrue
+		if s.effect == sqltext.Rows && r.known.ofTables() {
+			s.effect = sqltext.Anything // nobody has seen what these rows set going
+		}
+		return false, nil
 	}
 	if one.Insert != nil && !r.worthKnowing(s, one) {
 		s.effect = sqltext.Anything
@@ -297,8 +300,11 @@ func (r *run) complete(ctx context.Context, s *statement) (bool, *failure) {
 // settleKnown readies what will not be known, or not be possible, after the statement: what names mean, and indexes that are to be
 // filled.
 func (r *run) settleKnown(ctx context.Context, s *statement) (bool, *failure) {
-	leaves := s.effect == sqltext.Rows && s.plan != nil && s.plan.replica && (!s.plan.off || s.parsed[0].Copy != nil)
+	leaves := s.effect == sqltext.Rows && s.plan != nil && s.plan.replica && (!s.plan.off || s.parsed[0].Copy != nil) && !r.lessons.settles(s.at)
 	if len(r.off) > 0 && !leaves {
+		if f := r.answered(ctx); f != nil {
+			return true, f
+		}
 		if err := r.rebuild(ctx); err != nil {
 			return true, r.fail(s, r.refused(err))
 		}
@@ -485,9 +491,9 @@ func (r *run) query(ctx context.Context, s *statement) *failure {
 			return f
 		}
 	}
-	if recoded != nil {
+	if ahead != nil && (recoded != nil || len(r.off) > 0) {
 		var tag pgconn.CommandTag
-		tag, err = r.sendRecoded(ctx, s.text, recoded)
+		tag, err = r.sendAhead(ctx, s, ahead, recoded)
 		tags = append(tags, tag)
 	} else {
 		err = r.session.Do(ctx, s.text, session.Handlers{CopyIn: func() (io.Reader, error) {
@@ -512,7 +518,9 @@ func (r *run) query(ctx context.Context, s *statement) *failure {
 		err = ended
 	}
 	if open != nil {
-		f.rows = open
+		if f.rows == nil {
+			f.rows = open
+		}
 		if cerr := open.Close(); err == nil {
 			err = cerr
 		}

@@ -119,7 +119,7 @@ func (r *run) rebuild(ctx context.Context) error {
 		start := time.Now()
 		for _, statement := range plan.rebuild {
 			if err := r.change(ctx, statement); err != nil { // definitions are written for that path
-				return err
+				return &unbuilt{plan.name, err}
 			}
 		}
 		plan.off, plan.indexes, plan.rebuild = false, nil, nil

@@ -33,9 +33,9 @@ const (
 // runStart is the savepoint before a run.
 const runStart = "fabricate_seed_run"
 
-// errAgain says that rows sent as COPY must be sent once more, as the script has them: the server refused one, and only
-// the statement as written says which and why in psql's words (or is accepted after all).
-var errAgain = errors.New("rows must go as written")
+// errUnsure says that rows which are on their way to become those of a COPY turn out to be some that only the statement as written
+// says.
+var errUnsure = errors.New("rows must go as written")
 
 // unsafeEncodings have characters whose second byte can be a backslash or a quote.
 var unsafeEncodings = map[string]bool{"BIG5": true, "GBK": true, "GB18030": true, "JOHAB": true, "SJIS": true, "SHIFT_JIS_2004": true, "UHC": true}
@@ -43,7 +43,7 @@ var unsafeEncodings = map[string]bool{"BIG5": true, "GBK": true, "GB18030": true
 // fast tells whether statements may go another way than as written. Where errors do not end the script they may not:
 // a second try would take values of sequences twice.
 func (r *run) fast() bool {
-	return !r.o.Verbatim && !r.escapes() && r.errorsEnd() &&
+	return !r.o.Verbatim && !r.replaying && !r.escapes() && r.errorsEnd() &&
 		(r.began || r.session.TxStatus() == 'I') && !unsafeEncodings[r.session.Parameter("client_encoding")]
 }
 
@@ -61,6 +61,9 @@ type insertRun struct {
 	encoder  *copycodec.Encoder
 	plan     *tablePlan
 	seen     *seenTable    // nil if the values of no column matter
+	columns  []string      // that the statements name, nil if none
+	given    int           // values in a row
+	rows     int64         // so far
 	goesOn   bool          // the statement that was encoded last does
 	first    psql.Position // of the run
 	from     psql.Position // where its text begins
@@ -80,7 +83,8 @@ type insertRun struct {
 // gather sends an INSERT, and those after it that fit, as one COPY. done is false if it must go as written.
 func (r *run) gather(ctx context.Context, s *statement) (done bool, f *failure) {
 	st, one, plan := s.source, s.only(), s.plan
-	if st == nil || one == nil || one.Insert == nil || one.Insert.Rows == 0 || plan == nil || !r.fast() || st.Compound || st.Send != nil || !st.Seekable {
+	if st == nil || one == nil || one.Insert == nil || one.Insert.Rows == 0 || plan == nil || !r.fast() || st.Compound || st.Send != nil || !st.Seekable ||
+		r.lessons.settles(s.at) {
 		return false, nil
 	}
 	name, from := one.Relations[0], one.Insert.Rows
@@ -88,8 +92,9 @@ func (r *run) gather(ctx context.Context, s *statement) (done bool, f *failure) 
 		r.tellWay(plan, "as written (a few small INSERTs)")
 		return false, nil
 	}
-	run := &insertRun{r: r, sc: s.script, head: bytes.Clone(st.Text[:from]), plan: plan, first: st.Pos, from: st.From, parts: st.More, start: time.Now()}
-	names, encoder, ok := plan.encoder(one.Insert.Columns, sqltext.CountValues(st.Text[from:]))
+	run := &insertRun{r: r, sc: s.script, head: bytes.Clone(st.Text[:from]), plan: plan, first: st.Pos, from: st.From, parts: st.More, start: time.Now(),
+		columns: one.Insert.Columns, given: sqltext.CountValues(st.Text[from:])}
+	names, encoder, ok := plan.encoder(run.columns, run.given)
 	if !ok {
 		return false, nil
 	}
@@ -137,27 +142,10 @@ func (run *insertRun) send(ctx context.Context, table, columns []string) *failur
 	}
 	if !r.began {
 		return r.copyAlone(ctx, &tableCopy{table: table, columns: columns, sql: text, rows: run, many: run.more(), seen: run.seen, size: func() int64 { return run.size },
-			failed: func(error) *failure { return run.replay(ctx) }}, run.plan, run.decision)
+			failed: func(err error) *failure { return run.replay(ctx, table, err) }}, run.plan, run.decision)
 	}
-	// The later rows of a statement in parts may not be literals, and are seen only when the first are on their way.
-	apart := run.parts || run.decision.Savepoint
-	if apart {
-		if err := r.exec(ctx, "SAVEPOINT "+runStart); err != nil {
-			return &failure{at: run.first, err: err}
-		}
-	}
-	tag, err := r.session.CopyIn(ctx, text, run)
+	tag, err := r.copyGuarded(ctx, text, run)
 	again := mayBeRow(err) || r.timedOut(err, run.plan, start)
-	if apart && err != nil && ctx.Err() == nil && !r.session.IsClosed() && (errors.Is(err, errAgain) || again) {
-		if err := r.exec(ctx, "ROLLBACK TO SAVEPOINT "+runStart+"; RELEASE SAVEPOINT "+runStart); err != nil {
-			return &failure{at: run.first, err: err}
-		}
-		run.seen.miss()
-		return run.replay(ctx)
-	}
-	if apart && err == nil {
-		err = r.exec(ctx, "RELEASE SAVEPOINT "+runStart)
-	}
 	f := &failure{at: run.first, err: err}
 	switch {
 	case err == nil:
@@ -168,8 +156,11 @@ func (run *insertRun) send(ctx context.Context, table, columns []string) *failur
 	case ctx.Err() != nil, !again, r.session.IsClosed():
 		return r.outcome(f, tag)
 	}
-	f.err = errAgain // the whole load, as written
-	return f
+	if f.err = r.takeBack(ctx); f.err != nil {
+		return r.outcome(f, noTag)
+	}
+	run.seen.miss()
+	return run.replay(ctx, table, err)
 }
 
 // timedOut reports that the server has ended a COPY by statement_timeout, which the INSERTs that it stands for may keep.
@@ -237,12 +228,12 @@ func (run *insertRun) advance() {
 			run.goesOn = st.More
 		}
 		if err != nil || !ok || !run.encode(st, 0) {
-			run.err = firstError(err, errAgain) // its first rows are on their way
+			run.err = firstError(err, errUnsure) // its first rows are on their way
 		}
 		return
 	}
 	if err == nil && ok && !st.More && st.Seekable && !st.Compound && st.Send == nil && st.Pos.File == run.first.File &&
-		bytes.HasPrefix(st.Text, run.head) && run.encode(st, len(run.head)) {
+		bytes.HasPrefix(st.Text, run.head) && !run.r.lessons.settles(st.Pos) && run.encode(st, len(run.head)) {
 		return
 	}
 	run.over = true
@@ -267,48 +258,9 @@ func (run *insertRun) encode(st *psql.Statement, offset int) bool {
 	}
 	run.goesOn, run.end = st.More, st.End
 	run.last += int64(rows)
+	run.rows += int64(rows)
 	run.size += int64(len(st.Text))
 	return true
-}
-
-// replay sends the statements of the run as written: outside a transaction each stands for itself, so that those before
-// the one that fails stay done, as with psql.
-func (run *insertRun) replay(ctx context.Context) *failure {
-	r := run.r
-	r.notice(fmt.Sprintf("%s:%d: rows that cannot be copied; sending the statements from here on as written", run.first.File, run.first.Line))
-	again, err := run.sc.Reread(run.from)
-	if err != nil {
-		return &failure{at: run.first, err: err, refused: true}
-	}
-	defer func() { _ = again.Close() }()
-	verbatim := r.o.Verbatim
-	r.o.Verbatim = true
-	defer func() { r.o.Verbatim = verbatim }()
-	for {
-		item, err := again.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return &failure{at: run.first, err: err, refused: true}
-		}
-		st, ok := item.(*psql.Statement)
-		if !ok || st.From.Offset >= run.end {
-			break
-		}
-		if f := r.item(ctx, again, st); f != nil {
-			return f
-		}
-	}
-	for run.goesOn { // the rest of the statement that was given in part has gone with it
-		item, err := run.sc.Next()
-		st, ok := item.(*psql.Statement)
-		if err != nil || !ok {
-			return &failure{at: run.first, err: firstError(err, errAgain), refused: true}
-		}
-		run.goesOn = st.More
-	}
-	return nil
 }
 
 func firstError(a, b error) error {

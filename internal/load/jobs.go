@@ -26,7 +26,7 @@ type tableCopy struct {
 	rows    io.Reader
 	many    bool // worth switching indexes off for
 	size    func() int64
-	failed  func(error) *failure             // what a refusal means for the script
+	failed  func(error) *failure             // what a refusal means for the script, by the server's error
 	seen    *seenTable                       // the rows' values pass by there; nil if they do not
 	columns []string                         // that the rows give
 	again   func() (*psql.CopyReader, error) // the rows once more, where sql is the script's own; else nil
@@ -96,7 +96,7 @@ func (c *tableCopy) isSent() bool {
 
 // mayBeRow reports whether the error of rows may be that of one of them, or of the way that they went: anything but what says
 // nothing of the statement.
-func mayBeRow(err error) bool { return session.MayBeRow(err) || errors.Is(err, errAgain) }
+func mayBeRow(err error) bool { return session.MayBeRow(err) || errors.Is(err, errUnsure) }
 
 // alone runs a COPY outside the script's transaction.
 func (r *run) alone(ctx context.Context, c *tableCopy, send func() error) error {

@@ -115,7 +115,7 @@ func TestSeenKeys(t *testing.T) {
 		}
 		pgtest.Exec(t, url, schema)
 		got, keys, gotErr := keyWarnings(t, url, script, o)
-		if errors.Is(gotErr, errAgain) {
+		if more := (*otherwise)(nil); errors.As(gotErr, &more) {
 			o.Verbatim = true
 			got, _, gotErr = keyWarnings(t, url, script, o)
 		}

@@ -62,11 +62,14 @@ func (k *knowledge) kept(e sqltext.Effect) belief {
 	return all
 }
 
+// ofTables reports whether anything of the catalog's is believed.
+func (k *knowledge) ofTables() bool { return len(k.plans)+len(k.foreknown) > 0 }
+
 // after forgets what may be true no longer after a statement. No other function does.
 func (k *knowledge) after(e sqltext.Effect) {
 	all := k.kept(e)
 	if all&plansBelief == 0 {
-		if len(k.plans)+len(k.foreknown) > 0 {
+		if k.ofTables() {
 			k.forgotten++
 		}
 		clear(k.plans)

@@ -113,6 +113,41 @@ func (e Events) oneAtATime() Events {
 		Notice: serial(&mu, e.Notice), Warn: serial(&mu, e.Warn)}
 }
 
+// once gives events of which a load that is begun again tells nothing twice: what the script prints, by its number, and warnings, by
+// their text. Call again when it begins again.
+func (e Events) once() (all Events, again func()) {
+	printed, now := 0, 0
+	warned, warns := map[string]int{}, map[string]int{}
+	all = e
+	if e.Output != nil {
+		all.Output = func(text string) {
+			if now++; now > printed {
+				printed = now
+				e.Output(text)
+			}
+		}
+	}
+	if e.Warn != nil {
+		var mu sync.Mutex // who looks after a connection warns, too
+		all.Warn = func(text string) {
+			mu.Lock()
+			warns[text]++
+			first := warns[text] > warned[text]
+			warned[text] = max(warned[text], warns[text])
+			mu.Unlock()
+			if first {
+				e.Warn(text)
+			}
+		}
+		return all, func() {
+			mu.Lock()
+			defer mu.Unlock()
+			now, warns = 0, map[string]int{}
+		}
+	}
+	return all, func() { now = 0 }
+}
+
 func serial[T any](mu *sync.Mutex, event func(T)) func(T) {
 	if event == nil {
 		return nil

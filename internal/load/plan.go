@@ -227,6 +227,9 @@ func (r *run) readPlans(ctx context.Context, keys []string) error {
 		p.limit = time.Duration(limit) * time.Millisecond
 		p.Exclusive, p.Indexes = p.Empty && exclusive, len(p.indexes)
 		p.replica = p.replica || owners
+		if r.lessons.keep[p.name] && p.Watched == "" {
+			p.Watched = "one of them could not be built from the rows"
+		}
 		p.SelfReferencing = p.together && !owners // there a key of its own stays on that the replica role would not check
 		for i, name := range names {
 			c := planColumn{name: name, rule: copycodec.RuleFor(types[i]), given: types[i] != "always", binary: copycodec.CodecFor(types[i], utc)}

@@ -27,7 +27,7 @@ func (c *recoder) Read(p []byte) (int, error) {
 		c.seen.miss()
 	}
 	if errors.Is(err, copycodec.ErrUnsure) {
-		err = errAgain
+		err = errUnsure
 	}
 	return n, err
 }
@@ -47,16 +47,6 @@ func (r *run) recode(ctx context.Context, info sqltext.Statement, a *copyAhead) 
 		return nil, err
 	}
 	return &recoder{Reader: copycodec.NewReader(a.all, e), seen: seen, sql: copyStatementFor(info.Relations[0], columns, true)}, nil
-}
-
-// sendRecoded sends a COPY of many rows in the one transaction.
-func (r *run) sendRecoded(ctx context.Context, text []byte, c *recoder) (tag pgconn.CommandTag, err error) {
-	tag, err = r.copyRecoded(ctx, string(text), c, c)
-	c.seen.add(tag.RowsAffected())
-	if mayBeRow(err) && ctx.Err() == nil {
-		err = errAgain // as written the server says which line it is
-	}
-	return tag, err
 }
 
 // copyRecoded sends what c encodes, which comes by way of rows, and what it leaves as text. Call it in a transaction, for that is

@@ -32,19 +32,28 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		return Result{}, &problem.Error{Code: problem.Settings, What: "a dry run rolls its one transaction back, and there is none"}
 	}
 	o.Events = o.Events.oneAtATime()
+	again := func() {}
+	if o.Transaction != None {
+		o.Events, again = o.Events.once()
+	}
+	learned := newLessons()
 	var before *run
 	var last error
 	r := &run{}
 	defer func() { r.sayDrawn() }()
-	for try := 1; ; {
+	for try := 1; ; again() {
 		stands := r.stands
 		r = newRun(o)
-		r.stands = stands
+		r.stands, r.lessons = stands, learned
 		result, err := r.attempt(ctx, before)
+		var more *otherwise
 		switch {
-		case errors.Is(err, errAgain):
-			r.notice("the server refused something; loading once more as written, to find the statement and the row")
-			o.Verbatim, before = true, nil
+		case errors.As(err, &more):
+			r.notice(more.Error())
+			before = nil
+			if !learned.take(more) {
+				o.Verbatim = true // where every statement goes as written, every error is psql's
+			}
 		case errors.Is(err, errNumbersGone):
 			return result, last
 		case r.again && try < maxTries && ctx.Err() == nil:
@@ -233,6 +242,8 @@ type run struct {
 
 	toAnalyze []string // tables, once their rows are committed
 
+	lessons   *lessons     // of earlier tries
+	replaying bool         // what was refused goes once more, as written
 	order     *order       // of the rows, where the script's own does not do, else nil
 	rows      *rowfiles.FS // where there is no script, else nil
 	known     *knowledge
@@ -260,7 +271,7 @@ func newRun(o Options) *run {
 	t.manyToAnalyze, t.keyMemory = cmp.Or(t.manyToAnalyze, manyToAnalyze), cmp.Or(t.keyMemory, keyMemory)
 	o.SkipAnalyze = o.SkipAnalyze || o.DryRun // no rollback takes it all back
 	names := newTally()
-	return &run{o: o, vars: psql.NewVars(), tally: names, known: newKnowledge(o.Transaction != None, names), mentioned: map[string]bool{}, explained: map[uint32]string{}}
+	return &run{o: o, vars: psql.NewVars(), lessons: newLessons(), tally: names, known: newKnowledge(o.Transaction != None, names), mentioned: map[string]bool{}, explained: map[uint32]string{}}
 }
 
 // connect opens the connection that everything goes over.
@@ -313,7 +324,7 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 			return false, (&failure{err: err}).problem()
 		}
 	}
-	if r.o.Allow == trust.SQL && !r.o.Verbatim { // once: not when all is loaded once more as written
+	if r.o.Allow == trust.SQL && r.lessons.taken == 0 { // once: not when all is loaded once more
 		r.sayReach(ctx)
 	}
 	if err := r.ownScripts(ctx, r.o.Before); err != nil {
@@ -407,14 +418,6 @@ func (r *run) finish(ctx context.Context) error {
 		return r.refused(err)
 	}
 	return nil
-}
-
-// refused is the error for indexes that cannot be built: which row is to blame, if one is, is found by loading as written.
-func (r *run) refused(err error) error {
-	if mayBeRow(err) {
-		return errAgain
-	}
-	return (&failure{err: err}).problem()
 }
 
 // settle sees to what the scripts left behind: a failed or an open transaction.

@@ -80,8 +80,12 @@ func (r *run) next(sc *psql.Script) (any, error) {
 
 // failed decides what a failure means: an error ends the script, nil goes on with it.
 func (r *run) failed(ctx context.Context, f *failure) error {
-	if errors.Is(f.err, errAgain) || len(r.off) > 0 && mayBeRow(f.err) && ctx.Err() == nil && r.broken == nil {
-		return errAgain // with indexes switched off, an earlier row may have broken a unique key
+	var more *otherwise
+	if errors.As(f.err, &more) {
+		return more
+	}
+	if len(r.off) > 0 && mayBeRow(f.err) && ctx.Err() == nil && r.broken == nil {
+		return &otherwise{at: f.at} // with indexes switched off, an earlier row may have broken a unique key
 	}
 	told := f.problem()
 	if r.first == nil {

@@ -86,6 +86,9 @@ func (s *Session) Queue(ctx context.Context, sql []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if s.o.Trace != nil {
+		s.o.Trace(string(sql))
+	}
 	defer s.until(ctx, true)()
 	parts := net.Buffers(s.encode(sql))
 	if _, err := parts.WriteTo(s.pg.Conn()); err != nil {

@@ -79,7 +79,6 @@ type Decision struct {
 	Rows      RowsWay
 	Indexes   IndexWay
 	Elsewhere bool // over a connection of their own, while the script is read on
-	Savepoint bool // what is refused is sent once more from here, not with all that came before
 	Because   []string
 }
 
@@ -139,10 +138,6 @@ func Decide(t *Table, s Situation) Decision {
 	default:
 		because("indexes stay: the role does not own the table")
 	}
-	if s.Savepoint() {
-		d.Savepoint = true
-		because("a savepoint is set before: numbers were drawn from a sequence, so the load could not be done again")
-	}
 	switch {
 	case s.Single || s.Jobs <= 1:
 	case t.Temporary:
@@ -154,9 +149,6 @@ func Decide(t *Table, s Situation) Decision {
 	}
 	return d
 }
-
-// Savepoint reports whether rows that are refused must be sent once more from where they began.
-func (s Situation) Savepoint() bool { return s.Single && s.Drawn }
 
 // Inert reports whether rows that give the columns run no code of the user's and draw no numbers. draws means that they do the
 // latter alone.

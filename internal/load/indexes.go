@@ -34,7 +34,7 @@ func (r *run) switchOff(ctx context.Context, table []string, plan *tablePlan) er
 		return err
 	}
 	for _, index := range plan.indexes {
-		plan.rebuild = append(plan.rebuild, "REINDEX INDEX "+index)
+		plan.rebuild = append(plan.rebuild, rebuild{index, "REINDEX INDEX " + index})
 	}
 	plan.off = true
 	r.off = append(r.off, plan)
@@ -48,7 +48,8 @@ func (r *run) dropIndexes(ctx context.Context, table []string, plan *tablePlan) 
 			return err
 		}
 	}
-	var drop, create []string
+	var drop []string
+	var create []rebuild
 	indexes, err := catalog.DroppableIndexes(ctx, r.session, plan.indexes, plan.oid)
 	if err != nil {
 		return err
@@ -57,7 +58,7 @@ func (r *run) dropIndexes(ctx context.Context, table []string, plan *tablePlan) 
 		if index.Drop != "" { // its partitions go with it
 			drop = append(drop, index.Drop)
 		}
-		create = append(create, index.Create)
+		create = append(create, rebuild{plan.name, index.Create})
 	}
 	plan.indexes, plan.Indexes = nil, 0
 	if len(drop) == 0 {
@@ -117,9 +118,9 @@ func (r *run) rebuild(ctx context.Context) error {
 	r.off = nil
 	for _, plan := range plans {
 		start := time.Now()
-		for _, statement := range plan.rebuild {
-			if err := r.change(ctx, statement); err != nil { // definitions are written for that path
-				return &unbuilt{plan.name, err}
+		for _, one := range plan.rebuild {
+			if err := r.change(ctx, one.sql); err != nil { // definitions are written for that path
+				return &unbuilt{one.what, err}
 			}
 		}
 		plan.off, plan.indexes, plan.rebuild = false, nil, nil

@@ -26,6 +26,8 @@ const (
 	largeInsert = 8 << 10
 	// manyInserts is how many INSERTs into one table, one after the other, go as COPY whatever their size.
 	manyInserts = 5
+	// runSize is after how many bytes of script a run ends in the one transaction, lest all of a large table go twice for one row.
+	runSize = 16 << 20
 	// manyRows is how many bytes of rows must come before indexes are switched off for them.
 	manyRows = 256 << 10
 )
@@ -216,6 +218,10 @@ func (run *insertRun) advance() {
 	inside := run.goesOn
 	if limit := run.plan.limit; !inside && limit > 0 && time.Since(run.start) > limit/4 {
 		run.over = true // as one statement all of them might take longer than the server lets one
+		return
+	}
+	if !inside && run.r.began && run.size > int64(run.r.o.thresholds.runSize) {
+		run.over = true
 		return
 	}
 	if !inside { // what the script reads next may tell of it; when it fails, all is loaded again

@@ -26,7 +26,13 @@ type tablePlan struct {
 	indexes []string // those that may be switched off while rows come, as REINDEX takes them
 	text    bool     // some value was not one that the binary format is sure of: COPY in text from now on
 	off     bool     // the indexes are switched off
-	rebuild []string // statements that bring them back
+	rebuild []rebuild
+}
+
+// rebuild brings back an index that is switched off.
+type rebuild struct {
+	what string // the index, by its qualified name, where it can be kept by itself, else the table
+	sql  string
 }
 
 type planColumn struct {
@@ -225,6 +231,7 @@ func (r *run) readPlans(ctx context.Context, keys []string) error {
 		row = tablePlan{} // lists are not shared
 		drawn, found = drawn || draws, true
 		p.limit = time.Duration(limit) * time.Millisecond
+		p.indexes = slices.DeleteFunc(p.indexes, func(index string) bool { return r.lessons.keep[index] })
 		p.Exclusive, p.Indexes = p.Empty && exclusive, len(p.indexes)
 		p.replica = p.replica || owners
 		if r.lessons.keep[p.name] && p.Watched == "" {

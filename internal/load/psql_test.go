@@ -68,7 +68,7 @@ func compareFiles(t *testing.T, psqlURL, oursURL, schema string, files map[strin
 	must(t, err)
 	o.Target, o.Script = config, Script{FS: os.DirFS(dir), Name: "load.sql"}
 	o.KeepSequences, o.ForeignKeys, o.SkipAnalyze = true, Off, true
-	o.thresholds = thresholds{fragmentSize: 4 << 10, largeInsert: o.thresholds.largeInsert, manyInserts: 2, manyRows: 1 << 10, noPreflight: true}
+	o.thresholds = thresholds{fragmentSize: 4 << 10, largeInsert: o.thresholds.largeInsert, manyInserts: 2, manyRows: 1 << 10, runSize: 8 << 10, noPreflight: true}
 	_, err = Run(context.Background(), o)
 	got := ""
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 
 // lessons are what tries of a load have taught about the next.
 type lessons struct {
-	keep  map[string]bool // tables whose indexes stay in place, by qualified name: one of them could not be built from all rows
+	keep  map[string]bool // indexes that stay in place, and tables whose indexes do, by qualified name: they could not be built from all rows
 	first map[string]bool // places of statements that go as written, when all indexes before them are built
 	taken int
 }
@@ -35,13 +35,13 @@ const maxLessons = 4
 
 // otherwise says that the load is to begin once more, and what is to be otherwise.
 type otherwise struct {
-	table string        // its indexes stay; else
+	keep  string        // this index stays, or this table's do; else
 	at    psql.Position // all indexes are built before this statement
 }
 
 func (o *otherwise) Error() string {
-	if o.table != "" {
-		return fmt.Sprintf("the indexes of %s cannot be built from its rows; loading once more with them in place, to find the row", o.table)
+	if o.keep != "" {
+		return fmt.Sprintf("%s: an index cannot be built from all rows; loading once more with it in place, to find the row", o.keep)
 	}
 	return o.at.String() + ": the server refused this, and a row before may be at fault; loading once more, to find out"
 }
@@ -50,8 +50,8 @@ func (o *otherwise) Error() string {
 func (l *lessons) take(o *otherwise) bool {
 	l.taken++
 	known, key := l.first, o.at.String()
-	if o.table != "" {
-		known, key = l.keep, o.table
+	if o.keep != "" {
+		known, key = l.keep, o.keep
 	}
 	had := known[key]
 	known[key] = true
@@ -61,10 +61,10 @@ func (l *lessons) take(o *otherwise) bool {
 // settles reports whether the statement at a place goes as written, when all indexes are built.
 func (l *lessons) settles(at psql.Position) bool { return len(l.first) > 0 && l.first[at.String()] }
 
-// unbuilt is the error of indexes of a table.
+// unbuilt is the error of an index.
 type unbuilt struct {
-	table string
-	err   error
+	what string // as rebuild has it
+	err  error
 }
 
 func (u *unbuilt) Error() string { return u.err.Error() }
@@ -74,7 +74,7 @@ func (u *unbuilt) Unwrap() error { return u.err }
 func (r *run) refused(err error) error {
 	var u *unbuilt
 	if errors.As(err, &u) && mayBeRow(err) {
-		return &otherwise{table: u.table}
+		return &otherwise{keep: u.what}
 	}
 	return (&failure{err: err}).problem()
 }

@@ -30,7 +30,7 @@ func TestDecide(t *testing.T) {
 		"not empty":                    {func(t *Table) { t.Exclusive = false }, Situation{Single: true, Many: true, Columns: all, Binary: true}, "COPY binary (", "not empty and ours"},
 		"no indexes":                   {func(t *Table) { t.Indexes = 0 }, Situation{Single: true, Many: true, Columns: all, Binary: true}, "COPY binary", ""},
 		"watched":                      {func(t *Table) { t.Watched = "a cursor is open" }, Situation{Single: true, Many: true, Columns: all, Binary: true}, "COPY binary (", "a cursor is open"},
-		"numbers were drawn":           {nil, Situation{Single: true, Drawn: true, Many: true, Columns: all, Binary: true}, "COPY binary (", "a savepoint is set"},
+		"numbers were drawn":           {nil, Situation{Single: true, Drawn: true, Many: true, Columns: all, Binary: true}, "COPY binary (", "could not be done again"},
 		"a reason":                     {func(t *Table) { t.Reasons = []string{"it has a rule"} }, Situation{Single: true, Many: true, Columns: all, Binary: true}, "as written (", "it has a rule"},
 		"refers to itself":             {func(t *Table) { t.SelfReferencing = true }, Situation{Single: true, Many: true, Columns: all, Binary: true}, "as written (", "statement by statement"},
 		"nothing is fast":              {nil, Situation{Single: true, Verbatim: "fast is false", Columns: all, Binary: true}, "as written (fast is false)", ""},

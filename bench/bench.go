@@ -155,7 +155,7 @@ func (b *bench) turns(ctx context.Context, runs int, rounds ...round) error {
 				return err
 			}
 			b.tell("%s, run %d of %d: %-14s %8.3f s", t.export.name, run+1, runs, t.name, t.seconds[run])
-			if run > 0 {
+			if run > 0 || t.fails != "" {
 				continue
 			}
 			if err := b.verify(ctx, t.export, t.way); err != nil {
@@ -200,6 +200,11 @@ func (b *bench) once(ctx context.Context, x *export, m *measured) error {
 	}
 	start := time.Now()
 	memory, err := b.process(ctx, filepath.Join(x.dir, m.folder), m.program, args)
+	if m.fails != "" && err != nil && strings.Contains(err.Error(), m.fails) && ctx.Err() == nil {
+		err = nil
+	} else if m.fails != "" && err == nil {
+		err = fmt.Errorf("it did not fail with %s", m.fails)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", m.name, err)
 	}
@@ -244,9 +249,9 @@ func (b *bench) process(ctx context.Context, dir, program string, args []string)
 	err := cmd.Wait()
 	memory := watched.end(cmd.ProcessState)
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w\n%s", filepath.Base(path), err, lastLines(complaints.String(), 20))
+		err = fmt.Errorf("%s: %w\n%s", filepath.Base(path), err, lastLines(complaints.String(), 20))
 	}
-	return memory, nil
+	return memory, err
 }
 
 func lastLines(text string, n int) string {

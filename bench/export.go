@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -14,6 +16,8 @@ import (
 // export is the rows of one size, in the forms that the ways load, in folders of its own:
 //
 //	inserts/load.sql   INSERTs
+//	late/load.sql      INSERTs, the last row of all being refused by its type
+//	twice/load.sql     INSERTs, the last row of the first, largest table being refused by its key
 //	copies/load.sql    COPY with inline rows
 //	files/load.sql     \copy from a file for each table, which lie beside it
 //	files/hand.sql     the same, with the secondary indexes dropped before and built after
@@ -67,6 +71,12 @@ func (b *bench) export(name string, ways []way) (*export, error) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
 		}
+		if w.fails != "" {
+			if err := spoil(filepath.Join(x.dir, "inserts"), dir, w.folder); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		made := shop.Export{Format: shop.SQL, Size: x.size}
 		switch w.folder {
 		case "copies":
@@ -94,6 +104,30 @@ func (b *bench) export(name string, ways []way) (*export, error) {
 		x.bytes[shape] = script.Size()
 	}
 	return x, nil
+}
+
+// spoil writes the export of from with one row that the server refuses.
+func spoil(from, to, how string) error {
+	script, err := os.ReadFile(filepath.Join(from, "load.sql"))
+	if err != nil {
+		return err
+	}
+	key, end := "'x'", len(script)
+	if how == "twice" {
+		key = "1"
+		table := regexp.MustCompile(`(?m)^INSERT INTO ("\w+")`).FindSubmatch(script)
+		if table == nil {
+			return errors.New("the export has no rows")
+		}
+		end = bytes.LastIndex(script, append([]byte("\nINSERT INTO "), table[1]...)) + 1
+		end += bytes.Index(script[end:], []byte(";\n"))
+	}
+	at := regexp.MustCompile(`\n\((\d+), `).FindAllSubmatchIndex(script[:end], -1)
+	if len(at) == 0 {
+		return errors.New("no row begins with a number")
+	}
+	last := at[len(at)-1]
+	return os.WriteFile(filepath.Join(to, "load.sql"), slices.Concat(script[:last[2]], []byte(key), script[last[3]:]), 0o600)
 }
 
 // writeHandMade writes what somebody who knows PostgreSQL would write by hand.

@@ -42,6 +42,9 @@ func (r report) tables() []table {
 			tables = append(tables, t)
 		}
 	}
+	if t := r.errors(); len(t.cells) > 1 {
+		tables = append(tables, t)
+	}
 	if len(r.tiny.ways) > 0 {
 		tables = append(tables, r.small())
 	}
@@ -75,6 +78,22 @@ func (r report) ways(s shape) table {
 			fmt.Sprintf("%.1f", text/seconds),
 			mebibytes(m.memory),
 		})
+	}
+	return t
+}
+
+// errors is how long it takes until an error is told.
+func (r report) errors() table {
+	t := table{title: "Until an error is told", cells: [][]string{{"way", "median", "min to max", "times a good load"}}}
+	for _, m := range r.main.ways {
+		if m.shape != refused {
+			continue
+		}
+		times := ""
+		if good := r.main.find(m.base); good != nil {
+			times = fmt.Sprintf("%.2f", m.median()/good.median())
+		}
+		t.cells = append(t.cells, []string{m.label, fmt.Sprintf("%.2f s", m.median()), fmt.Sprintf("%.2f to %.2f", slices.Min(m.seconds), slices.Max(m.seconds)), times})
 	}
 	return t
 }
@@ -248,6 +267,12 @@ func (r report) promises() []promise {
 	atLeast("copies-ours", "copies-psql-1", 2.5, "COPY export: at least 2.5 times as fast as psql -1")
 	atLeast("verbatim", baseWay, 1, "fast: false is no slower than psql -1")
 
+	for _, name := range []string{"late", "twice"} {
+		if m, good := r.main.find(name), r.main.find("ours"); m != nil && good != nil {
+			times := m.median() / good.median()
+			all = append(all, promise{m.label + ": told within twice a good load", fmt.Sprintf("%.2f times", times), times <= 2})
+		}
+	}
 	if ours, base := r.tiny.find("tiny-ours"), r.tiny.find("tiny-psql-1"); ours != nil && base != nil {
 		longer := 1000 * (ours.median() - base.median())
 		all = append(all, promise{"ten rows: within 20 ms of psql -1", fmt.Sprintf("%.1f ms longer", longer), longer <= 20})

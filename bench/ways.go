@@ -10,9 +10,10 @@ import (
 type shape string
 
 const (
-	inserts shape = "INSERT" // load.sql of INSERTs, and other ways to bring in the same rows
-	copies  shape = "COPY"   // load.sql of COPY with inline rows
-	tiny    shape = "tiny"   // load.sql of INSERTs with ten rows
+	inserts shape = "INSERT"  // load.sql of INSERTs, and other ways to bring in the same rows
+	copies  shape = "COPY"    // load.sql of COPY with inline rows
+	tiny    shape = "tiny"    // load.sql of INSERTs with ten rows
+	refused shape = "refused" // load.sql of INSERTs that the server refuses: what counts is when the error is told
 )
 
 // baseWay is what the others are compared with; it is always measured, and its rows are the right ones.
@@ -28,6 +29,7 @@ type way struct {
 	start template // the database before
 	runs  int      // at most so many; 0 means no limit
 
+	fails   string   // what the error says; "" for a load that succeeds
 	program string   // one of PostgreSQL's; "" means ours
 	folder  string   // of the export, to run it in
 	args    []string // %d stands for the database's name
@@ -66,6 +68,11 @@ func allWays() []way {
 			folder: "inserts", args: ours("--transaction=none", "--jobs=2")},
 		{name: "floor", label: `psql -1, \copy, no indexes at all`, shape: inserts, base: baseWay, start: keyless,
 			program: "psql", folder: "files", args: psql("-1", "-f", "load.sql")},
+
+		{name: "late", label: "ours, the last row is no number", shape: refused, base: "ours", ours: true, fails: "22P02",
+			folder: "late", args: ours()},
+		{name: "twice", label: "ours, the last row of the largest table has the first one's key", shape: refused, base: "ours", ours: true, fails: "23505",
+			folder: "twice", args: ours()},
 
 		{name: "copies-psql-1", label: "psql -1 -f", shape: copies, base: "copies-psql-1",
 			program: "psql", folder: "copies", args: psql("-1", "-f", "load.sql")},

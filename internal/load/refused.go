@@ -35,8 +35,8 @@ const maxLessons = 4
 
 // otherwise says that the load is to begin once more, and what is to be otherwise.
 type otherwise struct {
-	keep  string        // this index stays, or this table's do; else
-	at    psql.Position // all indexes are built before this statement
+	keep string        // this index stays, or this table's do; else
+	at   psql.Position // all indexes are built before this statement
 }
 
 func (o *otherwise) Error() string {

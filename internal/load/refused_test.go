@@ -133,3 +133,16 @@ func TestRefusedRows(t *testing.T) {
 		}
 	}
 }
+
+// TestPostedBeforeIndexes has statements under way without an answer when indexes are to be built: each answer goes to its own.
+func TestPostedBeforeIndexes(t *testing.T) {
+	t.Parallel()
+	script := strings.Replace(refusedScript("SET session_replication_role = replica;\n", false), "\\echo filled\n", "TRUNCATE c;\nINSERT INTO c VALUES (1, 1, 'again');\nTRUNCATE d;\n", 1)
+	psqlURL, oursURL := pgtest.Shared(t).NewDatabase(t), pgtest.Shared(t).NewDatabase(t)
+	for _, twice := range []string{"", "INSERT INTO c VALUES (1, 1, 'twice');\n"} {
+		compareLoads(t, psqlURL, oursURL, refusedSchema, script+twice, Options{Transaction: Single, thresholds: thresholds{largeInsert: 1 << 10}})
+		if want, got := pgtest.SortedDump(t, psqlURL), pgtest.SortedDump(t, oursURL); want != got {
+			t.Errorf("dumps differ: %s", firstDifference(want, got))
+		}
+	}
+}

@@ -647,7 +647,7 @@ func FuzzOpenZip(f *testing.F) {
 			return
 		}
 		_, _ = a.Entry("")
-		names, err := a.regularFiles()
+		names, err := a.regularFiles("")
 		if err != nil {
 			t.Fatalf("listing: %v", err)
 		}

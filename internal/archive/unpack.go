@@ -31,15 +31,22 @@ const (
 //
 // Everything is first written to a folder of its own inside dir and checked, and moved into place then: on an error,
 // or when ctx is cancelled, dir is left as it was. Errors have the code Data, or are bare context errors.
-func (a *Archive) Unpack(ctx context.Context, dir string) error {
-	names, err := a.regularFiles()
+func (a *Archive) Unpack(ctx context.Context, dir string) error { return a.unpack(ctx, dir, "") }
+
+// UnpackWhole is Unpack with the only folder around the files, where there is one.
+func (a *Archive) UnpackWhole(ctx context.Context, dir string) error {
+	return a.unpack(ctx, dir, a.folder)
+}
+
+func (a *Archive) unpack(ctx context.Context, dir, folder string) error {
+	names, err := a.regularFiles(folder)
 	if err != nil {
 		return err
 	}
 	if a.kind == Folder && sameFolder(a.path, dir) {
 		return nil // they are where they should be
 	}
-	return place(ctx, dir, names, func(name string) (fs.File, error) { return a.files.Open(name) })
+	return place(ctx, dir, names, func(name string) (fs.File, error) { return a.files.Open(strings.TrimPrefix(name, folder+"/")) })
 }
 
 // Keep copies the plain file at src into the folder dir under the given name, which must have no slash. The rules are
@@ -51,8 +58,8 @@ func Keep(ctx context.Context, src, dir, name string) error {
 	return place(ctx, dir, []string{name}, func(string) (fs.File, error) { return os.Open(src) })
 }
 
-// regularFiles lists the files of the archive in order.
-func (a *Archive) regularFiles() ([]string, error) {
+// regularFiles lists the files of the archive in order, in a folder where that is not "".
+func (a *Archive) regularFiles(folder string) ([]string, error) {
 	var names []string
 	err := fs.WalkDir(a.files, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
@@ -65,6 +72,7 @@ func (a *Archive) regularFiles() ([]string, error) {
 		case !entry.Type().IsRegular():
 			return refusedf(a.path, "%q is a link or a special file", shortened(name))
 		}
+		name = path.Join(folder, name)
 		if why := harmfulName(name); why != "" {
 			return &problem.Error{Code: problem.Data, Topic: problem.Archive, Where: a.path, What: fmt.Sprintf("%q is not kept in a data folder: %s", shortened(name), why),
 				Remedy: "Load the archive without the setting data-dir, or unpack it yourself where it can do no harm."}

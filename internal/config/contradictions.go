@@ -48,7 +48,7 @@ func (p *parser) mustLoad() bool { return p.settings.Command == Load || p.settin
 func (p *parser) sources() {
 	p.caching()
 	if p.settings.Command == Load || p.given("archive") {
-		for _, name := range []string{"task-id", "format", "connection", "entity", "overrides"} {
+		for _, name := range []string{"task-id", "connection", "entity", "overrides"} {
 			if p.given(name) {
 				p.find("%s says how to generate, but %s loads what is already here; give one", p.spell(name), p.spell("archive"))
 			}
@@ -242,7 +242,7 @@ func (p *parser) wanted() {
 	}
 	switch {
 	case !p.noTarget():
-		if p.generating() && s.Load != LoadFalse && !Loadable(s.Format) {
+		if s.Load != LoadFalse && !Loadable(s.Format) {
 			p.find("an export in %s %s cannot be loaded into PostgreSQL; use sql, postgres-optimized, csv or jsonl, or set load to "+
 				"false to download it", p.spell("format"), s.Format)
 		}

@@ -183,7 +183,7 @@ func List() []Setting {
 		{
 			Name: "format", Note: "sql when neither format nor connection is given", Values: "FORMAT", Group: groupGenerate,
 			Help: "Export format, in any case: sql, postgres-optimized, csv and jsonl can be loaded; sqlite, mysql and the like " +
-				"need load false, or no database. Excludes connection",
+				"need load false, or no database. With load PATH or archive it says what is there, where several kinds are. Excludes connection",
 			set: setFormat,
 		},
 		{

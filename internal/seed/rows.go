@@ -21,6 +21,7 @@ import (
 type source struct {
 	script load.Script
 	rows   *load.Rows
+	beside []string // files that are no part of the rows, the first of them
 }
 
 func (s source) none() bool { return s.script.FS == nil && s.rows == nil }
@@ -44,8 +45,29 @@ func (r *run) toLoad(files *archive.Archive, found data) (s source, why string, 
 	if s.rows == nil {
 		return s, "", r.unmatched(nil, nil)
 	}
-	s.rows, err = r.mapped(s.rows, found)
+	if s.rows, err = r.mapped(s.rows, found); err == nil {
+		r.tellBeside(s.beside)
+	}
 	return s, "", err
+}
+
+// tellBeside says which files of an export of rows are not loaded.
+func (r *run) tellBeside(names []string) {
+	var scripts, others []string
+	for _, name := range names[:min(len(names), mostLookedAt)] {
+		if claimOf("", name, "") == psqlScript {
+			scripts = append(scripts, name)
+		} else {
+			others = append(others, name)
+		}
+	}
+	if len(scripts) > 0 {
+		r.report.Warn(fmt.Sprintf("not run, because the export holds files of rows and no load.sql: %s; name it in the setting script to run it instead of them, or set format to sql",
+			strings.Join(scripts, ", ")))
+	}
+	if len(others) > 0 {
+		r.report.Info("not loaded, because they are neither csv nor jsonl: %s", strings.Join(others, ", "))
+	}
 }
 
 // again adds to an error how to have the data all the same, where a task was spent on it.
@@ -71,7 +93,10 @@ func (r *run) fileToLoad(files *archive.Archive, found data) (source, error) {
 	}
 	claim := found.claim
 	if !found.generated {
-		if claim = claimOf("", name, ""); claim == unknown {
+		if claim = claimOf(found.format, "", ""); claim == unknown {
+			claim = claimOf("", name, "")
+		}
+		if claim == unknown {
 			claim = psqlScript
 		}
 	}
@@ -136,24 +161,28 @@ func (r *run) filesToLoad(files *archive.Archive, found data) (source, error) {
 		return source{}, unreadable(".", err)
 	}
 	all := slices.Concat(rows[csvRows], rows[jsonRows])
+	said := claimOf(found.format, "", "")
+	if said == psqlScript && found.generated {
+		said = unknown // what was asked for; what came may be something else, and is then loaded as it is by whoever knows only that
+	}
 	entry, noEntry := files.Entry(r.Script)
 	if is, ok := archive.DirectoryDump(files.FS()); ok && noEntry != nil && r.Script == "" {
 		return source{}, r.notLoadable(filepath.Base(found.path), is, found)
 	}
-	switch asked := rows[content(found.format)]; {
-	case len(asked) > 0 && r.Script == "":
-		all, entry = asked, ""
+	switch {
+	case len(rows[said]) > 0 && r.Script == "":
+		all, entry = rows[said], ""
 	case noEntry == nil:
-	case len(all) > 0 && len(scripts) == 0 && r.Script == "":
+	case len(all) > 0 && r.Script == "" && (said != psqlScript || len(scripts) == 0):
 		entry = ""
-	case len(scripts) == 1 && len(all) == 0 && r.Script == "":
+	case len(scripts) == 1 && r.Script == "":
 		entry = scripts[0]
 	default:
 		return source{}, r.without(files, noEntry, scripts, others)
 	}
 	if entry == "" {
 		slices.Sort(all)
-		return source{rows: &load.Rows{FS: files.FS(), Files: all, Folder: files.Folder(), Table: r.Entity}}, nil
+		return source{rows: &load.Rows{FS: files.FS(), Files: all, Folder: files.Folder(), Table: r.Entity}, beside: slices.Concat(scripts, others)}, nil
 	}
 	head, err := beginningOf(files.FS(), entry)
 	if err != nil {

@@ -164,7 +164,7 @@ func (r *run) obtain(ctx context.Context) (data, error) {
 		return r.fetch(ctx)
 	case r.Archive != "":
 		r.fact("Archive", r.relative(r.Archive))
-		return data{path: r.Archive, name: filepath.Base(r.Archive)}, nil
+		return data{path: r.Archive, format: r.Format, name: filepath.Base(r.Archive)}, nil
 	case r.CacheDir != "":
 		return r.cached(ctx)
 	}
@@ -370,7 +370,11 @@ func (r *run) keep(ctx context.Context, files *archive.Archive, found data, only
 		if same(dir, r.Base) {
 			r.report.Warn("the data folder is the workspace itself: an archive replaces files of the same name there; give data-dir a folder of its own")
 		}
-		if err := files.Unpack(ctx, dir); err != nil {
+		unpack := files.Unpack
+		if from, err := r.filesToLoad(files, found); err == nil && from.rows != nil { // the folder may be their schema
+			unpack = files.UnpackWhole
+		}
+		if err := unpack(ctx, dir); err != nil {
 			return err
 		}
 	}

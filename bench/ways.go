@@ -12,6 +12,7 @@ type shape string
 const (
 	inserts shape = "INSERT"  // load.sql of INSERTs, and other ways to bring in the same rows
 	copies  shape = "COPY"    // load.sql of COPY with inline rows
+	files   shape = "rows"    // files of rows: csv and JSON lines
 	tiny    shape = "tiny"    // load.sql of INSERTs with ten rows
 	refused shape = "refused" // load.sql of INSERTs that the server refuses: what counts is when the error is told
 )
@@ -82,6 +83,13 @@ func allWays() []way {
 			folder: "copies", args: ours(bare...)},
 		{name: "copies-ours-jobs2", label: "ours, jobs: 2", shape: copies, base: "copies-psql-1", ours: true,
 			folder: "copies", args: ours("--transaction=none", "--jobs=2")},
+
+		{name: "csv-psql-1", label: `psql -1, TRUNCATE and \copy of csv`, shape: files, base: "csv-psql-1",
+			program: "psql", folder: "csv", args: psql("-1", "-f", "../csv.sql")},
+		{name: "csv-ours", label: "ours, csv", shape: files, base: "csv-psql-1", ours: true,
+			folder: "csv", args: []string{"load", "."}},
+		{name: "jsonl-ours", label: "ours, jsonl", shape: files, base: "csv-psql-1", ours: true,
+			folder: "jsonl", args: []string{"load", "."}},
 
 		{name: "tiny-psql-1", label: "psql -1 -f", shape: tiny, base: "tiny-psql-1",
 			program: "psql", folder: "inserts", args: psql("-1", "-f", "load.sql")},

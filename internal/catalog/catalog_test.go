@@ -156,16 +156,33 @@ func TestColumns(t *testing.T) {
 	s, oid := open(t)
 	columns, err := catalog.Columns(t.Context(), s, oid("odd"))
 	must(t, err)
-	if len(columns) != 3 || columns[0].Composite == 0 || columns[0].Type != "point" || !columns[1].Array || columns[1].OfComposite != columns[0].Composite || columns[2].Type != "jsonb" {
-		t.Fatalf("%+v", columns)
+	var oids []uint32
+	for _, c := range columns {
+		oids = append(oids, c.Type)
 	}
-	fields, err := catalog.Columns(t.Context(), s, columns[0].Composite)
+	types, err := catalog.Types(t.Context(), s, oids)
 	must(t, err)
-	is(t, []string{fields[0].Name, fields[0].Category, fields[1].Name, fields[1].Type}, "[x N y text]")
+	point, points, document := types[oids[0]], types[oids[1]], types[oids[2]]
+	if len(columns) != 3 || point.Kind != "d" || points.Element == 0 || points.Delimiter != "," || document.Name != "jsonb" {
+		t.Fatalf("%+v %+v %+v", point, points, document)
+	}
+	is(t, []string{types[point.Base].Name, types[points.Element].Name}, "[point point]")
+	is(t, types[point.Base].Fields, "[x y]")
+	is(t, []string{types[types[point.Base].FieldTypes[0]].Category, types[types[point.Base].FieldTypes[1]].Name}, "[N text]")
 	child, err := catalog.Columns(t.Context(), s, oid("child"))
 	must(t, err)
 	if !child[3].Generated || child[1].Generated {
 		t.Errorf("%+v", child)
+	}
+}
+
+func TestTakesEmpty(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	for name, want := range map[string]bool{"pg_catalog.text": true, "pg_catalog.macaddr": false, "pg_catalog.bytea": true, "pg_catalog.jsonb": false} {
+		if got, err := catalog.TakesEmpty(t.Context(), s, name); err != nil || got != want {
+			t.Errorf("%s: %t %v", name, got, err)
+		}
 	}
 }
 

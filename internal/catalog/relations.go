@@ -1,6 +1,9 @@
 package catalog
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Relation is a table (or view) that a script will touch.
 type Relation struct {
@@ -132,32 +135,74 @@ func Qualified(ctx context.Context, q Querier, oids []uint32) (map[uint32]string
 	})
 }
 
-// Column is a column of a relation, by what its type is below domains.
+// Column is a column of a relation.
 type Column struct {
-	Name        string
-	Generated   bool   // the server computes its values
-	Type        string // pg_type.typname
-	Category    string // pg_type.typcategory
-	Composite   uint32 // the relation of its fields, 0 if it has none
-	Array       bool
-	Element     string // of an array: its elements' type
-	OfComposite uint32 // of an array: the relation of its elements' fields, 0 if they have none
+	Name      string
+	Generated bool // the server computes its values
+	Type      uint32
 }
 
-const columnsQuery = `
-SELECT a.attname::text, a.attgenerated <> '', base.typname::text, base.typcategory::text, base.typrelid, e.oid IS NOT NULL, coalesce(e.typname::text, ''), coalesce(e.typrelid, 0)
-FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-LEFT JOIN pg_type b1 ON t.typtype = 'd' AND b1.oid = t.typbasetype
-LEFT JOIN pg_type b2 ON b1.typtype = 'd' AND b2.oid = b1.typbasetype
-JOIN pg_type base ON base.oid = coalesce(b2.oid, b1.oid, t.oid)
-LEFT JOIN pg_type e ON e.typarray = base.oid
-WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`
+const columnsQuery = `SELECT attname::text, attgenerated <> '', atttypid FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum`
 
 // Columns gives the columns of a relation, in its order.
 func Columns(ctx context.Context, q Querier, relation uint32) ([]Column, error) {
-	return collect(ctx, q.Ask, columnsQuery, []any{relation}, func(c *Column) []any {
-		return []any{&c.Name, &c.Generated, &c.Type, &c.Category, &c.Composite, &c.Array, &c.Element, &c.OfComposite}
+	return collect(ctx, q.Ask, columnsQuery, []any{relation}, func(c *Column) []any { return []any{&c.Name, &c.Generated, &c.Type} })
+}
+
+// Type is a type as its values are written.
+type Type struct {
+	OID        uint32
+	Name       string // pg_type.typname
+	Qualified  string // schema-qualified and quoted
+	Kind       string // pg_type.typtype
+	Category   string // pg_type.typcategory
+	BuiltIn    bool   // it is in pg_catalog
+	Base       uint32 // of a domain: the type below it, which may be another domain
+	Element    uint32 // of an array: that of its elements
+	Delimiter  string // of an array: what stands between its elements
+	EmptyLabel bool   // of an enum: the empty text is one of its labels
+	Fields     []string
+	FieldTypes []uint32 // of a composite type, as Fields
+}
+
+// typesQuery follows types to those that they are made of. Those that are arrays and no more are told from others with elements by
+// their elements' types, which know them.
+const typesQuery = `
+WITH RECURSIVE made(oid) AS (
+	SELECT oid FROM unnest($1::oid[]) oid
+	UNION
+	SELECT of.oid FROM made JOIN pg_type t ON t.oid = made.oid JOIN LATERAL (
+		SELECT t.typbasetype AS oid WHERE t.typtype = 'd'
+		UNION ALL SELECT e.oid FROM pg_type e WHERE e.typarray = t.oid
+		UNION ALL SELECT a.atttypid FROM pg_attribute a WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+	) of ON true
+)
+SELECT t.oid, t.typname::text, format('%I.%I', n.nspname, t.typname), t.typtype::text, t.typcategory::text, n.nspname = 'pg_catalog', t.typbasetype,
+	coalesce(e.oid, 0), coalesce(e.typdelim::text, ''), EXISTS (SELECT FROM pg_enum l WHERE l.enumtypid = t.oid AND l.enumlabel = ''),
+	ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
+	ARRAY(SELECT a.atttypid FROM pg_attribute a WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)
+FROM made JOIN pg_type t ON t.oid = made.oid JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_type e ON e.typarray = t.oid`
+
+// Types gives types and all that they are made of: what is below domains, elements of arrays, fields of composite types.
+func Types(ctx context.Context, q Querier, oids []uint32) (map[uint32]Type, error) {
+	types := map[uint32]Type{}
+	all, err := collect(ctx, q.Ask, typesQuery, []any{oids}, func(t *Type) []any {
+		return []any{&t.OID, &t.Name, &t.Qualified, &t.Kind, &t.Category, &t.BuiltIn, &t.Base, &t.Element, &t.Delimiter, &t.EmptyLabel, &t.Fields, &t.FieldTypes}
 	})
+	for _, t := range all {
+		types[t.OID] = t
+	}
+	return types, err
+}
+
+// TakesEmpty reports whether a type has the empty text among its values, by giving it to the type. The name is qualified and quoted.
+func TakesEmpty(ctx context.Context, q Querier, qualified string) (bool, error) {
+	err := q.Ask(ctx, "SELECT ''::"+qualified+" IS NULL", nil, nil, nil)
+	var refused interface{ SQLState() string }
+	if errors.As(err, &refused) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 const counterQuery = `SELECT t, pg_stat_get_xact_tuples_inserted(t), pg_stat_get_xact_tuples_updated(t) + pg_stat_get_xact_tuples_deleted(t) FROM unnest($1::oid[]) t`

@@ -96,7 +96,7 @@ func (r *run) execute(ctx context.Context, s *statement) *failure {
 // read reads the statement's text.
 func (r *run) read(s *statement) {
 	s.parsed = r.parse(s.text, s.compound)
-	s.f = &failure{at: s.at, text: s.text, locate: s.locate}
+	s.f = &failure{at: s.at, text: s.text, locate: s.locate, run: r}
 	s.effect = s.parsed[0].Effect
 	for _, p := range s.parsed[1:] {
 		if p.Effect != s.effect { // of different effects the one that keeps least
@@ -284,7 +284,7 @@ func (r *run) complete(ctx context.Context, s *statement) (bool, *failure) {
 	}
 	whole, err := s.script.Rest(s.source)
 	if err != nil {
-		return true, &failure{at: s.at, err: err, refused: true}
+		return true, &failure{at: s.at, err: err, refused: true, run: r}
 	}
 	s.source, s.text, s.locate = whole, whole.Text, whole.Locate
 	r.read(s)
@@ -430,7 +430,7 @@ func (r *run) endedByScript(ctx context.Context, committed bool) error {
 	if committed {
 		what = "what came before was committed and stays"
 	}
-	r.broken = &problem.Error{Code: problem.Database, Where: r.at.String(), What: "the script has ended the one transaction of the load: " + what, State: problem.Partly,
+	r.broken = &problem.Error{Code: problem.Database, Where: r.where(r.at), What: "the script has ended the one transaction of the load: " + what, State: problem.Partly,
 		Remedy: "Look at the tables. Take out of the script what ends its transaction, or set transaction to none."}
 	return r.broken
 }

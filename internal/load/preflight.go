@@ -53,7 +53,7 @@ func (r *run) preflight(ctx context.Context, s *survey) error {
 	r.fit.Close()
 	const nothing = "\nThe database is as it was: nothing was sent."
 	first := found[slices.IndexFunc(found, func(f finding) bool { return f.What == r.fit.Findings[0].What })]
-	p := &problem.Error{Code: problem.Database, Where: first.at.String(), What: fmt.Sprintf("%s (SQLSTATE %s)", first.What, first.State),
+	p := &problem.Error{Code: problem.Database, Where: r.where(first.at.Position), What: fmt.Sprintf("%s (SQLSTATE %s)", first.What, first.State),
 		Excerpt: first.excerpt(), Remedy: strings.Join(r.fit.Remedies(), "\n") + nothing}
 	if n := len(r.fit.Findings) + r.fit.Left; n > 1 {
 		p.What = fmt.Sprintf("%d things of the export do not fit the database (SQLSTATE %s)", n, first.State)
@@ -62,12 +62,23 @@ func (r *run) preflight(ctx context.Context, s *survey) error {
 	return p
 }
 
+// example gives a place of the script for a finding: of files of rows, the beginning of the file.
+func (r *run) example(p psql.Position) []fit.Example {
+	switch place := r.where(p); {
+	case place == "":
+		return []fit.Example{}
+	case place != p.String():
+		return []fit.Example{{File: place, Line: 1}}
+	}
+	return []fit.Example{{File: p.File, Line: p.Line}}
+}
+
 // lacking gives all that the catalog says does not fit, in the order of the script.
 func (r *run) lacking(ctx context.Context, s *survey) (found []finding, err error) {
 	var tables []catalog.Named
 	for _, h := range s.heads {
 		add := func(at place, f fit.Finding) {
-			f.Examples = []fit.Example{{File: at.File, Line: at.Line}}
+			f.Examples = r.example(at.Position)
 			found = append(found, finding{f, at, h.text, h.encoding})
 		}
 		if h.relation != nil {

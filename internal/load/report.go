@@ -28,6 +28,15 @@ type failure struct {
 	locate  func(int) psql.Position // from an offset in text to the script; nil if there is no text
 	refused bool                    // ends the script whatever ON_ERROR_STOP says
 	role    string                  // that the session runs as, quoted; may be empty
+	run     *run                    // which knows what places are called; nil where there is none to be called
+}
+
+// where gives a place for people.
+func (f *failure) where(p psql.Position) string {
+	if f.run == nil {
+		return p.String()
+	}
+	return f.run.where(p)
 }
 
 // sqlState gives the server's code, "" if it is not the server that complained.
@@ -57,7 +66,7 @@ func (f *failure) problem() error {
 	}
 	p := &problem.Error{Code: problem.Database, What: f.message(), Err: f.err}
 	if f.at.File != "" {
-		p.Where = f.at.String()
+		p.Where = f.where(f.at)
 	}
 	var se *psql.Error
 	var pe *pgconn.PgError
@@ -69,7 +78,7 @@ func (f *failure) problem() error {
 	case errors.As(f.err, &se):
 		p.Code, p.Topic, p.Remedy = problem.Data, problem.Script, se.Remedy
 		if se.Pos.File != "" { // a refused statement has the place of f
-			p.Where = se.Pos.String()
+			p.Where = f.where(se.Pos)
 		}
 	case errors.As(f.err, &pe):
 		f.describe(p, pe)
@@ -86,14 +95,19 @@ func (f *failure) problem() error {
 func (f *failure) describe(p *problem.Error, pe *pgconn.PgError) {
 	p.What = fmt.Sprintf("%s%s (SQLSTATE %s)", subject(pe), psql.Visible(pe.Message), pe.Code)
 	var lines []string
+	row, column := copyPlace(pe.Where)
+	context := pe.Where
 	excerpt, offset := psql.Caret(f.text, int(pe.Position), f.enc)
 	internal, _ := psql.Caret([]byte(pe.InternalQuery), int(pe.InternalPosition), "")
 	switch {
 	case offset >= 0 && f.locate != nil:
-		p.Where = f.locate(offset).String()
+		p.Where = f.where(f.locate(offset))
 		lines = append(lines, excerpt)
-	case f.rows != nil && copyLine(pe.Where) > 0:
-		p.Where = f.rows.Line(copyLine(pe.Where)).String()
+	case f.rows != nil && row > 0:
+		p.Where = f.rows.Line(row).String()
+		if f.run != nil && f.run.rows != nil {
+			context = f.inFile(p, row, column, context)
+		}
 	case offset >= 0:
 		lines = append(lines, excerpt)
 	case internal != "":
@@ -107,7 +121,7 @@ func (f *failure) describe(p *problem.Error, pe *pgconn.PgError) {
 		hint = ""
 	}
 	for _, x := range []struct{ label, text string }{
-		{"DETAIL", pe.Detail}, {"HINT", hint}, {"QUERY", pe.InternalQuery}, {"CONTEXT", pe.Where},
+		{"DETAIL", pe.Detail}, {"HINT", hint}, {"QUERY", pe.InternalQuery}, {"CONTEXT", context},
 	} {
 		if x.text != "" {
 			lines = append(lines, x.label+": "+psql.Visible(cutText(x.text)))
@@ -168,16 +182,32 @@ func (f *failure) sample() []byte {
 	return head
 }
 
-var copyContext = regexp.MustCompile(`(?m)^COPY (.*), line (\d+)(?:, column ([^:]+))?`)
-
-// copyLine reads the line of the data from the context of a COPY error, 0 if there is none.
-func copyLine(context string) int {
-	if m := copyContext.FindStringSubmatch(context); m != nil {
-		if n, err := strconv.Atoi(m[2]); err == nil {
-			return n
-		}
+// inFile says in an error which place of a file of rows it is about, and gives the context without the server's count of rows, which is
+// none of lines.
+func (f *failure) inFile(p *problem.Error, row int, column, context string) string {
+	place, ok := f.run.rows.Place(f.rows.Start().File, row, column)
+	if !ok {
+		return context
 	}
-	return 0
+	p.Where = place
+	m := copyContext.FindStringSubmatchIndex(context)
+	return context[:m[3]] + ", row " + context[m[4]:]
+}
+
+// copyContext is what the server says of a row of COPY, behind what functions and types say that it called.
+var copyContext = regexp.MustCompile(`(?m)^COPY (.*?), line (\d+)(?:, column ([^:]+))?`)
+
+// copyPlace reads the row of the data, from 1, and the column from the context of a COPY error, 0 and "" where it has none.
+func copyPlace(context string) (row int, column string) {
+	m := copyContext.FindStringSubmatch(context)
+	if m == nil {
+		return 0, ""
+	}
+	row, err := strconv.Atoi(m[2])
+	if err != nil {
+		return 0, ""
+	}
+	return row, m[3]
 }
 
 const shownText = 300 // bytes of a statement, detail or context in an error

@@ -130,7 +130,7 @@ func (r *run) attempt(ctx context.Context, before *run) (Result, error) {
 	r.phase("load")
 	skipped, err := r.load(ctx)
 	if err != nil {
-		return r.result(), r.rows.Relocate(r.explain(r.abandon(ctx, err)))
+		return r.result(), r.explain(r.abandon(ctx, err))
 	}
 	if skipped {
 		r.rollback(ctx)
@@ -174,7 +174,18 @@ func (r *run) openRows(ctx context.Context, notice func(string)) error {
 			notice("session_replication_role is refused: triggers fire, and foreign keys are checked row by row")
 		}
 	}
+	o.Warn, o.Client, o.Database = r.warn, r.encoding(), r.session.Parameter("server_encoding")
+	o.Session = rowfiles.SessionEncoding(o.Client, o.Database)
+	if r.o.Continue {
+		o.Failed = func(err error) { r.failures++; r.warn(err.Error()) }
+	}
+	if err := r.encode(ctx, o.Session); err != nil {
+		return (&failure{err: err}).problem()
+	}
 	files, err := rowfiles.Open(ctx, r.session, *r.o.Rows, o)
+	if err == nil {
+		err = r.encode(ctx, o.Client)
+	}
 	if err != nil {
 		return r.nothingSent((&failure{err: err}).problem())
 	}
@@ -192,6 +203,22 @@ func (r *run) nothingSent(err error) error {
 	q := *p
 	q.Remedy = strings.TrimSpace(q.Remedy + "\nThe database is as it was: nothing was sent.")
 	return &q
+}
+
+// encode changes the client encoding.
+func (r *run) encode(ctx context.Context, encoding string) error {
+	if r.encoding() == encoding {
+		return nil
+	}
+	return r.exec(ctx, "SET client_encoding = '"+encoding+"'")
+}
+
+// where gives a place of the script for people. A script that stands for files of rows is nobody's: its places are those files.
+func (r *run) where(p psql.Position) string {
+	if r.rows != nil && p.File == rowfiles.Script {
+		return r.rows.Statement(p.Line)
+	}
+	return p.String()
 }
 
 // bytesRead is how much of the export was read.
@@ -609,7 +636,7 @@ func (r *run) serverNotice(n *pgconn.Notice) {
 	case r.notices <= maxNotices:
 		where := ""
 		if r.at.File != "" {
-			where = fmt.Sprintf("%s:%d: ", r.at.File, r.at.Line)
+			where = r.place()
 		}
 		r.notice(where + n.Severity + ": " + n.Message)
 	}

@@ -23,7 +23,7 @@ import (
 
 // script runs one script to its end, or to the first failure that stops it.
 func (r *run) script(ctx context.Context, script Script) error {
-	o := psql.Options{Escapes: r.escapes(), Encoding: r.encoding(), Warn: func(pos psql.Position, text string) { r.notice(pos.String() + ": " + text) }}
+	o := psql.Options{Escapes: r.escapes(), Encoding: r.encoding(), Warn: func(pos psql.Position, text string) { r.notice(r.where(pos) + ": " + text) }}
 	if !r.o.Verbatim {
 		o.FragmentSize = r.o.thresholds.fragmentSize
 	}
@@ -51,7 +51,7 @@ func (r *run) script(ctx context.Context, script Script) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			f = &failure{err: err}
+			f = &failure{err: err, run: r}
 			var e *psql.Error
 			if errors.As(err, &e) {
 				f.at, f.refused = e.Pos, e.Refused || e.Fatal

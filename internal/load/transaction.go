@@ -129,4 +129,13 @@ func (r *run) setModes(ctx context.Context, info sqltext.Statement) error {
 	return r.exec(ctx, "SET TRANSACTION "+info.Access)
 }
 
-func (r *run) place() string { return fmt.Sprintf("%s:%d: ", r.at.File, r.at.Line) }
+// place begins a message about the statement in hand.
+func (r *run) place() string {
+	switch place := r.where(r.at); {
+	case place == "":
+		return ""
+	case r.rows != nil && place != r.at.String():
+		return place + ": "
+	}
+	return fmt.Sprintf("%s:%d: ", r.at.File, r.at.Line)
+}

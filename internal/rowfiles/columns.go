@@ -2,9 +2,11 @@ package rowfiles
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 )
@@ -13,74 +15,129 @@ import (
 type column struct {
 	name      string
 	generated bool // its values are computed by the server; those of the file are left out
-	noEmpty   bool // the type has no empty value
-	columnType
+	kind      *kind
 }
 
-// columnType is what of a column's type decides how JSON is written for it.
-type columnType struct {
-	json, hstore bool
-	element      *columnType // of an array
-	fields       []column    // of a composite type
+// kind is what of a type decides how its values are written.
+type kind struct {
+	name      string // for messages
+	json      bool
+	hstore    bool
+	float     bool // NaN and the infinities are values of it
+	noEmpty   bool // the empty text is no value of it
+	element   *kind
+	delimiter byte // of an array
+	fields    []column
 }
 
-// columnsOf reads the columns of a table, or the fields of the composite type that has that relation.
+// holds reports whether a text that begins like JSON may be meant for a list or an object: where JSON becomes an array, a row or an
+// hstore, none of whose texts is JSON.
+func (k *kind) holds() bool { return k.element != nil || k.fields != nil || k.hstore }
+
+// columnsOf reads the columns of a table.
 func columnsOf(ctx context.Context, q catalog.Querier, relation uint32) ([]column, error) {
 	all, err := catalog.Columns(ctx, q, relation)
 	if err != nil {
 		return nil, err
 	}
+	oids := make([]uint32, len(all))
+	for i, c := range all {
+		oids[i] = c.Type
+	}
+	types, err := catalog.Types(ctx, q, oids)
+	if err != nil {
+		return nil, err
+	}
+	known := map[uint32]*kind{}
 	columns := make([]column, len(all))
 	for i, c := range all {
-		to := &columns[i]
-		*to = column{name: c.Name, generated: c.Generated, columnType: typeCalled(c.Type)}
-		to.noEmpty = slices.Contains([]string{"N", "D", "B", "T", "I", "A", "C", "R", "G"}, c.Category) || to.json || c.Type == "uuid"
-		if c.Array {
-			of := typeCalled(c.Element)
-			to.element = &of
-		}
-		if c.Composite != 0 {
-			if to.fields, err = columnsOf(ctx, q, c.Composite); err != nil {
+		columns[i] = column{name: c.Name, generated: c.Generated, kind: kindOf(types, c.Type, known)}
+		if t := base(types, c.Type); !t.BuiltIn && t.Kind == "b" && t.Category != "S" && t.Element == 0 {
+			takes, err := catalog.TakesEmpty(ctx, q, t.Qualified)
+			if err != nil {
 				return nil, err
 			}
-		}
-		if c.OfComposite != 0 {
-			if to.element.fields, err = columnsOf(ctx, q, c.OfComposite); err != nil {
-				return nil, err
-			}
+			columns[i].kind.noEmpty = !takes
 		}
 	}
 	return columns, nil
 }
 
-func typeCalled(name string) columnType {
-	return columnType{json: name == "json" || name == "jsonb", hstore: name == "hstore"}
+// base gives what is below domains.
+func base(types map[uint32]catalog.Type, oid uint32) catalog.Type {
+	t := types[oid]
+	for t.Kind == "d" {
+		t = types[t.Base]
+	}
+	return t
 }
 
-// readColumns reads which columns a file has, and what they are in its table.
-func (f *FS) readColumns(ctx context.Context, q catalog.Querier, file *rowFile, notice func(string)) error {
-	names, err := f.fileColumns(ctx, file)
-	if err != nil {
-		return err
+// takeEmpty are the server's own types that have the empty text among their values. That of money, and those of xid and its kind, is a
+// number, and is as those of other numbers.
+var takeEmpty = []string{"text", "varchar", "bpchar", "char", "name", "bytea", "varbit", "xml", "tsvector", "tsquery", "int2vector", "oidvector", "refcursor"}
+
+// kindOf gives the kind of a type. known are those that were made already.
+func kindOf(types map[uint32]catalog.Type, oid uint32, known map[uint32]*kind) *kind {
+	t := base(types, oid)
+	if k := known[t.OID]; k != nil {
+		return k
 	}
-	known, err := columnsOf(ctx, q, file.table.OID)
-	if err != nil {
-		return err
-	}
-	var left []string
-	for _, name := range names {
-		i := columnCalled(known, name)
-		column := column{name: name}
-		if i >= 0 {
-			column = known[i]
+	k := &kind{name: t.Name}
+	known[t.OID] = k
+	switch {
+	case t.Element != 0:
+		k.name, k.noEmpty = types[t.Element].Name+"[]", true
+		k.element, k.delimiter = kindOf(types, t.Element, known), t.Delimiter[0]
+	case t.Kind == "c":
+		k.noEmpty = true
+		k.fields = make([]column, len(t.Fields))
+		for i, name := range t.Fields {
+			k.fields[i] = column{name: name, kind: kindOf(types, t.FieldTypes[i], known)}
 		}
-		if column.generated {
-			left = append(left, column.name)
+	case t.Kind == "e":
+		k.noEmpty = !t.EmptyLabel
+	case t.Kind == "b" && !t.BuiltIn: // whether it takes the empty text only the server knows
+		k.hstore = t.Name == "hstore"
+	default:
+		k.json = t.Name == "json" || t.Name == "jsonb"
+		k.float = t.Name == "float4" || t.Name == "float8" || t.Name == "numeric"
+		k.noEmpty = !slices.Contains(takeEmpty, t.Name)
+	}
+	return k
+}
+
+// keptOfName is how many bytes of a name the server keeps.
+const keptOfName = 63
+
+// sameName are the ways in which a name in a file may be a column's, the surest first: as it is written; cut as the server cuts
+// it; in other letters of the same case, or of the same character.
+var sameName = []func(known, name string) bool{
+	func(known, name string) bool { return known == name },
+	func(known, name string) bool { return len(name) > keptOfName && known == cutName(name) },
+	func(known, name string) bool { return strings.EqualFold(known, name) },
+	func(known, name string) bool {
+		return strings.EqualFold(norm.NFC.String(known), norm.NFC.String(name)) || len(name) > keptOfName && strings.EqualFold(known, cutName(name))
+	},
+}
+
+// cutName cuts a name as the server does.
+func cutName(name string) string {
+	if len(name) <= keptOfName {
+		return name
+	}
+	end := keptOfName
+	for end > 0 && !utf8.RuneStart(name[end]) {
+		end--
+	}
+	return name[:end]
+}
+
+// columnCalled finds the column that a file calls so, -1 if there is none.
+func columnCalled(columns []column, name string) int {
+	for _, same := range sameName {
+		if i := slices.IndexFunc(columns, func(c column) bool { return same(c.name, name) }); i >= 0 {
+			return i
 		}
-		file.columns = append(file.columns, column)
 	}
-	if len(left) > 0 {
-		notice(fmt.Sprintf("%s: the server computes %s itself; the file's values are left out", file.name, strings.Join(left, ", ")))
-	}
-	return nil
+	return -1
 }

@@ -1,184 +1,204 @@
 package rowfiles
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
-	"fmt"
-	"io"
-
-	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
-const (
-	rowBuffer  = 256 << 10 // bytes read at a time
-	longestRow = 32 << 20  // bytes of one row in a file; a quote that is never closed must not take all memory
-)
-
-// lines reads a file line by line, and records of several lines as one.
-type lines struct {
-	name string
-	in   *bufio.Reader
-	buf  []byte
-	line int // number of the line that the last record began in
-	next int // number of the line to come
-}
-
-func newLines(name string, in io.Reader) *lines {
-	l := &lines{name: name, in: bufio.NewReaderSize(in, rowBuffer), next: 1}
-	if mark, err := l.in.Peek(3); err == nil && string(mark) == "\ufeff" {
-		_, _ = l.in.Discard(len(mark))
-	}
-	return l
-}
-
-// record reads a line without its end; with quotes, also the lines that follow while a double quote is open. It is valid until
-// the next call. At the end the error is io.EOF.
-func (l *lines) record(quotes bool) ([]byte, error) {
-	l.buf, l.line = l.buf[:0], l.next
-	open := false
-	for {
-		part, err := l.in.ReadSlice('\n')
-		switch {
-		case err != nil && !errors.Is(err, bufio.ErrBufferFull) && !errors.Is(err, io.EOF):
-			return nil, err
-		case errors.Is(err, io.EOF) && len(part) == 0 && len(l.buf) == 0:
-			return nil, io.EOF
-		case len(l.buf)+len(part) > longestRow:
-			return nil, l.fault("a row is longer than %d MiB; is a quote left open?", longestRow>>20)
-		}
-		if quotes && bytes.Count(part, []byte(`"`))%2 == 1 {
-			open = !open
-		}
-		if err == nil {
-			l.next++
-			if !open && len(l.buf) == 0 {
-				return trimEnd(part), nil
-			}
-		}
-		l.buf = append(l.buf, part...)
-		switch {
-		case errors.Is(err, io.EOF) && open:
-			return nil, l.fault("a double quote is never closed")
-		case errors.Is(err, io.EOF), err == nil && !open:
-			return trimEnd(l.buf), nil
-		}
-	}
-}
-
-func trimEnd(line []byte) []byte {
-	return bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
-}
-
-// fault is an error of the record read last.
-func (l *lines) fault(format string, args ...any) error {
-	return &problem.Error{Code: problem.Data, Where: fmt.Sprintf("%s:%d", l.name, l.line), What: fmt.Sprintf(format, args...)}
-}
-
-// csvRows reads CSV as RFC 4180 has it.
+// csvRows reads CSV as RFC 4180 has it, and COPY: a quote within a field begins or ends a part in which commas are text.
 type csvRows struct {
 	in      *lines
 	columns []column
-	field   []byte
+	values  *values
+	held    []byte // a field that has to be put together
 }
 
-// newCSVRows begins to read, and gives the header.
-func newCSVRows(name string, in io.Reader, columns []column) (*csvRows, []string, error) {
-	c := &csvRows{in: newLines(name, in), columns: columns}
-	record, err := c.in.record(true)
-	if errors.Is(err, io.EOF) {
-		return nil, nil, c.in.fault("this is empty: a CSV file begins with the names of its columns")
+// newCSVRows begins to read.
+func newCSVRows(in *lines, columns []column) *csvRows {
+	return &csvRows{in: in, columns: columns, values: newValues(in)}
+}
+
+// read reads a record. Of a quote that is never closed it finds the one that is to blame, if that can be told.
+func (c *csvRows) read() ([]byte, error) {
+	record, err := c.in.read(true)
+	if errors.Is(err, errUnclosed) {
+		if blamed := c.split(c.in.record, func(field) error { return nil }); blamed != nil {
+			err = blamed
+		}
+	}
+	return record, err
+}
+
+// header reads the first line. An empty file has none: the error is io.EOF.
+func (c *csvRows) header() ([]field, error) {
+	record, err := c.read()
+	if err != nil {
+		return nil, err
+	}
+	var fields []field
+	err = c.split(record, func(f field) error {
+		fields = append(fields, field{text: bytes.Clone(c.whole(f)), at: f.at})
+		return nil
+	})
+	return fields, err
+}
+
+// next writes the next row that is not blank: such a one is a row of one NULL in a file of one column, and nothing in others.
+func (c *csvRows) next(to *sink) error {
+	record, err := c.read()
+	for err == nil && len(record) == 0 && len(c.columns) != 1 {
+		record, err = c.read()
 	}
 	if err != nil {
-		return nil, nil, err
-	}
-	var header []string
-	err = c.split(record, func(_ int, value []byte, _ bool) {
-		header = append(header, string(value))
-	})
-	return c, header, err
-}
-
-func (c *csvRows) next(dst []byte) ([]byte, error) {
-	var record []byte
-	for {
-		var err error
-		if record, err = c.in.record(true); err != nil {
-			return dst, err
-		}
-		if len(record) > 0 || len(c.columns) == 1 {
-			break // a blank line is a row of one NULL, or nothing
-		}
+		return err
 	}
 	n, first := 0, true
-	before := len(dst)
-	err := c.split(record, func(i int, value []byte, quoted bool) {
+	if err := c.split(record, func(f field) error {
 		n++
-		if i >= len(c.columns) || c.columns[i].generated {
-			return
+		if n > len(c.columns) || c.columns[n-1].generated {
+			return nil
 		}
 		if !first {
-			dst = append(dst, '\t')
+			to.buf = append(to.buf, '\t')
 		}
 		first = false
-		if len(value) == 0 && (!quoted || c.columns[i].noEmpty) {
-			dst = append(dst, `\N`...)
-		} else {
-			dst = appendField(dst, value)
+		return c.field(to, f, &c.columns[n-1])
+	}); err != nil {
+		return err
+	}
+	if n != len(c.columns) {
+		return c.in.fault("this row has %d fields, the header %d", n, len(c.columns))
+	}
+	to.buf = append(to.buf, '\n')
+	to.pass()
+	return to.err
+}
+
+// field writes a field as a column takes it.
+func (c *csvRows) field(to *sink, f field, column *column) error {
+	k := column.kind
+	if k.holds() && (f.parts || len(f.text) > 0) {
+		text := c.whole(f)
+		if done, err := c.values.holding(to, text, k, 0); done || err != nil {
+			return c.in.named(column, f.at, err)
 		}
+		f = field{text: text, at: f.at, quoted: f.quoted}
+	}
+	some := len(f.text) > 0
+	if f.parts {
+		some = false
+		eachPart(f.text, func(part []byte) {
+			some = some || len(part) > 0
+			to.text(part, 0)
+		})
+	} else if some {
+		to.text(f.text, 0)
+	}
+	if !some && (!f.quoted || k.noEmpty) {
+		to.plain(null)
+	}
+	return nil
+}
+
+// place gives the place of a column's value in the row read last.
+func (c *csvRows) place(column int) string {
+	at, n := 0, 0
+	_ = c.split(c.in.record, func(f field) error {
+		if n == column {
+			at = f.at
+		}
+		n++
+		return nil
 	})
-	if err == nil && n != len(c.columns) {
-		err = c.in.fault("this row has %d fields, the header %d", n, len(c.columns))
-	}
-	if err != nil {
-		return dst[:before], err
-	}
-	return append(dst, '\n'), nil
+	return c.in.place(at)
+}
+
+// field is a field of a record.
+type field struct {
+	text   []byte
+	at     int  // where it begins in the record
+	quoted bool // some of it stands in quotes
+	parts  bool // text is as it is written, quotes and all
 }
 
 // split gives the fields of a record.
-func (c *csvRows) split(record []byte, field func(i int, value []byte, quoted bool)) error {
-	for i := 0; ; i++ {
-		if len(record) > 0 && record[0] == '"' {
-			rest, err := c.quoted(record[1:])
-			if err != nil {
-				return err
-			}
-			field(i, c.field, true)
-			if len(rest) == 0 {
-				return nil
-			}
-			if rest[0] != ',' {
-				return c.in.fault("field %d goes on after its closing quote", i+1)
-			}
-			record = rest[1:]
-			continue
+func (c *csvRows) split(record []byte, each func(field) error) error {
+	for at := 0; ; {
+		f, end, err := c.one(record, at)
+		if err == nil {
+			err = each(f)
 		}
-		value, rest, more := bytes.Cut(record, []byte(","))
-		if bytes.IndexByte(value, '"') >= 0 {
-			return c.in.fault("field %d has a double quote but does not begin with one", i+1)
+		if err != nil || end == len(record) {
+			return err
 		}
-		field(i, value, false)
-		if !more {
-			return nil
-		}
-		record = rest
+		at = end + 1
 	}
 }
 
-// quoted reads a quoted field from behind its opening quote, and gives what follows the closing one.
-func (c *csvRows) quoted(text []byte) (rest []byte, err error) {
-	c.field = c.field[:0]
-	for {
-		i := bytes.IndexByte(text, '"')
-		if i < 0 {
-			return nil, c.in.fault("a double quote is never closed")
+// one gives the field that begins at an offset, and where it ends: at a comma, or with the record.
+func (c *csvRows) one(record []byte, at int) (f field, end int, err error) {
+	rest := record[at:]
+	if len(rest) > 0 && rest[0] == '"' {
+		if n := bytes.IndexByte(rest[1:], '"'); n >= 0 && (n+2 == len(rest) || rest[n+2] == ',') {
+			return field{text: rest[1 : n+1], at: at, quoted: true}, at + n + 2, nil
 		}
-		c.field = append(c.field, text[:i]...)
-		if text = text[i+1:]; len(text) == 0 || text[0] != '"' {
-			return text, nil
+	} else if n := bytes.IndexByte(rest, ','); n < 0 && bytes.IndexByte(rest, '"') < 0 || n >= 0 && bytes.IndexByte(rest[:n], '"') < 0 {
+		if n < 0 {
+			n = len(rest)
 		}
-		c.field = append(c.field, '"')
-		text = text[1:]
+		return field{text: rest[:n], at: at}, at + n, c.lineEnd(rest[:n], at)
+	}
+	// Quotes that are doubled, or within the field.
+	end, open := at, -1
+	for ; end < len(record) && (open >= 0 || record[end] != ','); end++ {
+		switch {
+		case record[end] == '"' && open < 0:
+			open = end
+		case record[end] == '"':
+			open = -1
+		case record[end] == c.in.end && open >= 0 && record[at] != '"':
+			return f, 0, c.in.faultAt(open, "a double quote within a field is not closed on its line: to COPY the lines that follow would belong to it")
+		case open < 0 && record[end] == '\r':
+			return f, 0, c.lineEnd(record[end:end+1], end)
+		}
+	}
+	return field{text: record[at:end], at: at, quoted: true, parts: true}, end, nil
+}
+
+// lineEnd refuses the end of a line within one, as COPY does.
+func (c *csvRows) lineEnd(text []byte, at int) error {
+	other := byte('\r')
+	if c.in.end == '\r' {
+		other = '\n'
+	}
+	if i := bytes.IndexByte(text, other); i >= 0 {
+		return c.in.faultAt(at+i, "a line ends here in another way than the first one did; text that holds the end of a line stands in double quotes")
+	}
+	return nil
+}
+
+// whole gives a field's text in one piece.
+func (c *csvRows) whole(f field) []byte {
+	if !f.parts {
+		return f.text
+	}
+	c.held = c.held[:0]
+	eachPart(f.text, func(part []byte) { c.held = append(c.held, part...) })
+	return c.held
+}
+
+// eachPart gives the parts of a field between its quotes, and a quote for two within them.
+func eachPart(text []byte, each func(part []byte)) {
+	for open := false; ; open = !open {
+		n := bytes.IndexByte(text, '"')
+		if n < 0 {
+			each(text)
+			return
+		}
+		each(text[:n])
+		if text = text[n+1:]; open && len(text) > 0 && text[0] == '"' {
+			each(text[:1])
+			text, open = text[1:], false
+		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
-	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
 // plan is in which order tables are emptied and filled.
@@ -128,6 +127,8 @@ func (f *FS) orderFiles(of map[uint32]catalog.Emptying) {
 // writeScript writes what a script of the export would say.
 func (f *FS) writeScript(o Options) []byte {
 	var b bytes.Buffer
+	w := copies{&b, o.Client}
+	w.in(o.Session)
 	if o.Replica {
 		b.WriteString("SET session_replication_role = 'replica';\n")
 	}
@@ -147,7 +148,7 @@ func (f *FS) writeScript(o Options) []byte {
 	}
 	for _, file := range f.files {
 		if !file.table.view() {
-			file.writeCopy(&b)
+			w.write(file)
 		}
 	}
 	if o.Replica {
@@ -155,21 +156,9 @@ func (f *FS) writeScript(o Options) []byte {
 	}
 	for _, file := range f.files {
 		if file.table.view() { // COPY into a view is what its triggers do
-			file.writeCopy(&b)
+			w.write(file)
 		}
 	}
+	w.in(o.Client)
 	return b.Bytes()
-}
-
-// writeCopy writes the statement that loads the file.
-func (file *rowFile) writeCopy(b *bytes.Buffer) {
-	var columns []string
-	for _, c := range file.columns {
-		if !c.generated {
-			columns = append(columns, sqltext.QuoteName(c.name))
-		}
-	}
-	if len(columns) > 0 {
-		fmt.Fprintf(b, "COPY %s (%s) FROM '%s';\n", &file.table, strings.Join(columns, ", "), strings.ReplaceAll(file.name, "'", "''"))
-	}
 }

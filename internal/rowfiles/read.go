@@ -2,19 +2,14 @@ package rowfiles
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
-	"strconv"
 	"sync/atomic"
 	"time"
-
-	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
 // Open implements fs.FS.
@@ -30,147 +25,121 @@ func (f *FS) Open(name string) (fs.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		rows, err := f.reader(file, counted{in, &f.read})
-		if err != nil {
-			_ = in.Close()
-			return nil, err
-		}
-		return &openFile{Reader: rows, Closer: in, info: info{path.Base(name), 0}}, nil
+		return newOpenRows(file, in, counted{in, &f.read}), nil
 	}
 	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
-// rowReader gives one row after the other, appended to dst in COPY's text format. At the end the error is io.EOF.
+// rowReader reads a file row by row.
 type rowReader interface {
-	next(dst []byte) ([]byte, error)
+	// next writes the next row. At the end the error is io.EOF.
+	next(to *sink) error
+	// place gives the place of a column's value in the row that was written last: file, line and column of the text.
+	place(column int) string
 }
 
-// reader converts a file.
-func (f *FS) reader(file *rowFile, in io.Reader) (io.Reader, error) {
+// reader begins to read a file's rows. The error is that of a file without a header.
+func (file *rowFile) reader(in io.Reader) (rowReader, *lines, error) {
+	l := newLines(file.name, in, file.enc, file.mark, !file.json)
 	if file.json {
-		return &copyText{rows: newJSONRows(file.name, in, file.columns)}, nil
+		return newJSONRows(l, file.columns, func(key string, offset int) error {
+			return l.faultAt(offset, "the key %q was not there when the file was read first", key)
+		}), l, nil
 	}
-	rows, _, err := newCSVRows(file.name, in, file.columns)
-	return &copyText{rows: rows}, err
+	c := newCSVRows(l, file.columns)
+	_, err := c.header()
+	return c, l, err
 }
 
-// fileColumns reads the names of a file's columns: a header, or the keys of all lines.
-func (f *FS) fileColumns(ctx context.Context, file *rowFile) ([]string, error) {
-	in, err := f.rows.FS.Open(file.name)
-	if err != nil {
-		return nil, &problem.Error{Code: problem.Data, Where: file.name, What: "this cannot be opened: " + err.Error(), Err: err}
-	}
-	defer func() { _ = in.Close() }()
-	if file.json {
-		return jsonKeys(ctx, file.name, in)
-	}
-	_, names, err := newCSVRows(file.name, in, nil)
-	return names, err
+// openRows is a file's rows in COPY's text format. They are written by a goroutine of its own, which ends with the last row or
+// with Close.
+type openRows struct {
+	file    *rowFile
+	in      io.Closer
+	counted io.Reader
+	rows    *io.PipeReader // nil until something is read
+	ended   chan struct{}
 }
 
-// copyText reads rows as COPY's text format.
-type copyText struct {
-	rows rowReader
-	buf  []byte
-	sent int
-	err  error
+func newOpenRows(file *rowFile, in io.Closer, counted io.Reader) *openRows {
+	return &openRows{file: file, in: in, counted: counted, ended: make(chan struct{})}
 }
-
-// readRows is how many bytes of rows are converted at a time.
-const readRows = 64 << 10
 
 // Read implements io.Reader.
-func (c *copyText) Read(p []byte) (int, error) {
-	if c.sent == len(c.buf) {
-		c.buf, c.sent = c.buf[:0], 0
-		for c.err == nil && len(c.buf) < readRows {
-			c.buf, c.err = c.rows.next(c.buf)
-		}
+func (o *openRows) Read(p []byte) (int, error) {
+	if o.rows == nil {
+		r, w := io.Pipe()
+		o.rows = r
+		go func() {
+			defer close(o.ended)
+			_ = w.CloseWithError(o.write(w))
+		}()
 	}
-	n := copy(p, c.buf[c.sent:])
-	c.sent += n
-	if n == 0 {
-		return 0, c.err
-	}
-	return n, nil
+	return o.rows.Read(p)
 }
 
-// appendField appends a value as COPY's text format has it.
-func appendField(dst, value []byte) []byte {
-	from := 0
-	for i, c := range value {
-		var escape byte
-		switch c {
-		case '\\':
-			escape = '\\'
-		case '\n':
-			escape = 'n'
-		case '\r':
-			escape = 'r'
-		case '\t':
-			escape = 't'
-		default:
-			continue
-		}
-		dst = append(append(dst, value[from:i]...), '\\', escape)
-		from = i + 1
+// write writes all rows.
+func (o *openRows) write(w io.Writer) error {
+	rows, _, err := o.file.reader(o.counted)
+	if err != nil {
+		return err
 	}
-	return append(dst, value[from:]...)
+	to := &sink{w: w}
+	for err == nil {
+		err = rows.next(to)
+	}
+	if to.flush(); errors.Is(err, io.EOF) {
+		err = to.err
+	}
+	return err
 }
 
-var copyPlace = regexp.MustCompile(`^(.+):(\d+):1$`)
+// Stat implements fs.File.
+func (o *openRows) Stat() (fs.FileInfo, error) { return info{path.Base(o.file.name), 0}, nil }
 
-// Relocate says in an error which line of the file a row comes from: the server counts rows.
-func (f *FS) Relocate(err error) error {
-	var p *problem.Error
-	if f == nil || !errors.As(err, &p) {
-		return err
+// Close implements fs.File.
+func (o *openRows) Close() error {
+	if o.rows != nil {
+		_ = o.rows.Close()
+		<-o.ended
 	}
-	m := copyPlace.FindStringSubmatch(p.Where)
-	if m == nil {
-		return err
+	return o.in.Close()
+}
+
+// Place gives the place in a file of what the server calls a row of it, numbered from 1, and a column: file and line, and the column of
+// the text if that of the table is known. It reads the file once more.
+func (f *FS) Place(name string, row int, columnName string) (place string, ok bool) {
+	i := slices.IndexFunc(f.files, func(file *rowFile) bool { return file.name == name })
+	if i < 0 || row < 1 {
+		return "", false
 	}
-	i := slices.IndexFunc(f.files, func(file *rowFile) bool { return file.name == m[1] })
-	row, _ := strconv.Atoi(m[2])
-	if i < 0 || row == 0 {
-		return err
-	}
-	in, ferr := f.rows.FS.Open(m[1])
-	if ferr != nil {
-		return err
+	file := f.files[i]
+	in, err := f.rows.FS.Open(name)
+	if err != nil {
+		return "", false
 	}
 	defer func() { _ = in.Close() }()
-	line, ferr := f.lineOf(f.files[i], in, row)
-	if ferr != nil {
-		return err
+	rows, l, err := file.reader(in)
+	for to := (&sink{w: io.Discard}); err == nil && row > 0; row-- {
+		err = rows.next(to)
 	}
-	q := *p
-	q.Where = fmt.Sprintf("%s:%d", m[1], line)
-	return &q
+	if err != nil {
+		return "", false
+	}
+	if i := slices.IndexFunc(file.columns, func(c column) bool { return c.name == columnName }); i >= 0 {
+		return rows.place(i), true
+	}
+	return fmt.Sprintf("%s:%d", name, l.line), true
 }
 
-// lineOf gives the line that a row begins in.
-func (f *FS) lineOf(file *rowFile, in io.Reader, row int) (int, error) {
-	var rows rowReader
-	var at func() int
-	if file.json {
-		j := newJSONRows(file.name, in, file.columns)
-		rows, at = j, func() int { return j.in.line }
-	} else {
-		c, _, err := newCSVRows(file.name, in, file.columns)
-		if err != nil {
-			return 0, err
-		}
-		rows, at = c, func() int { return c.in.line }
-	}
-	var dst []byte
-	for range row {
-		var err error
-		if dst, err = rows.next(dst[:0]); err != nil {
-			return 0, err
+// Statement gives the file that a line of the script is about, "" where it is about none or several.
+func (f *FS) Statement(line int) string {
+	for _, file := range f.files {
+		if file.line == line {
+			return file.name
 		}
 	}
-	return at(), nil
+	return ""
 }
 
 // counted counts what is read.
@@ -185,21 +154,15 @@ func (c counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// openFile is a file of FS.
+// openFile is the script.
 type openFile struct {
 	io.Reader
-	io.Closer
 	info info
 }
 
 func (f *openFile) Stat() (fs.FileInfo, error) { return f.info, nil }
 
-func (f *openFile) Close() error {
-	if f.Closer == nil {
-		return nil
-	}
-	return f.Closer.Close()
-}
+func (f *openFile) Close() error { return nil }
 
 // info is what is known of a file of FS before it is read.
 type info struct {

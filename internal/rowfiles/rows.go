@@ -40,6 +40,10 @@ type rowFile struct {
 	json    bool
 	table   table
 	columns []column // those of the file, in its order
+	enc     encoding
+	mark    int   // bytes of the mark of an encoding that it begins with
+	count   int64 // of rows, where nothing of them goes to the table
+	line    int   // of the script, of the statement that loads it
 }
 
 // FS shows the script and the files, as rows in COPY's text format.
@@ -58,6 +62,14 @@ type Options struct {
 	Replace bool              // tables are emptied first
 	Block   bool              // all of them in one transaction of their own, or none
 	Notice  func(text string) // worth a line in the log
+	Warn    func(text string) // worth a warning
+
+	// Client is the client encoding that files are in, unless they say of themselves that they are in another; Database is that of the
+	// database. Questions are asked, and the script is run, in Session, the client encoding meanwhile.
+	Client, Database, Session string
+
+	// Failed is told of files that cannot be loaded, where that ends nothing. It may be nil.
+	Failed func(error)
 }
 
 // Open finds the table of each file and the columns of each table, and writes the script. The error is a *problem.Error,
@@ -74,10 +86,8 @@ func Open(ctx context.Context, q catalog.Querier, rows Rows, o Options) (*FS, er
 	if err := f.findTables(ctx, q); err != nil {
 		return nil, err
 	}
-	for _, file := range f.files {
-		if err := f.readColumns(ctx, q, file, o.Notice); err != nil {
-			return nil, err
-		}
+	if err := f.readAllColumns(ctx, q, o); err != nil {
+		return nil, err
 	}
 	if err := f.makePlan(ctx, q, o); err != nil {
 		return nil, err

@@ -1,0 +1,261 @@
+package rowfiles
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
+	"github.com/fabricate-seed/fabricate-seed/internal/nearest"
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+)
+
+// readAllColumns reads which columns the files have, and what they are in their tables. The error tells of all files that do not fit. With
+// o.Failed those are left out, as long as they are told.
+func (f *FS) readAllColumns(ctx context.Context, q catalog.Querier, o Options) error {
+	var misfits []*problem.Error
+	var fit []*rowFile
+	for _, file := range f.files {
+		err := f.readColumns(ctx, q, file, o)
+		var misfit *problem.Error
+		switch {
+		case err == nil:
+			fit = append(fit, file)
+		case !errors.As(err, &misfit):
+			return err
+		case o.Failed != nil:
+			o.Failed(err)
+		default:
+			misfits = append(misfits, misfit)
+		}
+	}
+	f.files = fit
+	return together(misfits)
+}
+
+// together makes one error of several.
+func together(all []*problem.Error) error {
+	const shown = 50
+	switch len(all) {
+	case 0:
+		return nil
+	case 1:
+		return all[0]
+	}
+	var lines []string
+	for _, p := range all[:min(len(all), shown)] {
+		lines = append(lines, p.Headline())
+		if p.Excerpt != "" {
+			lines = append(lines, p.Excerpt)
+		}
+	}
+	if more := len(all) - shown; more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
+	}
+	return &problem.Error{Code: all[0].Code, What: fmt.Sprintf("%d files cannot be loaded as they are", len(all)), Excerpt: strings.Join(lines, "\n"), Remedy: all[0].Remedy}
+}
+
+// unsent ends what to do about a file that does not fit its table.
+const unsent = "The database is as it was: nothing was sent."
+
+// readColumns reads which columns a file has, and what they are in its table.
+func (f *FS) readColumns(ctx context.Context, q catalog.Querier, file *rowFile, o Options) error {
+	known, err := columnsOf(ctx, q, file.table.OID)
+	if err != nil {
+		return err
+	}
+	in, err := f.rows.FS.Open(file.name)
+	if err != nil {
+		return &problem.Error{Code: problem.Data, Where: file.name, What: "this cannot be opened: " + err.Error(), Err: err}
+	}
+	defer func() { _ = in.Close() }()
+	buffered := bufio.NewReaderSize(in, rowBuffer)
+	head, err := buffered.Peek(rowBuffer)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return &problem.Error{Code: problem.Data, Where: file.name, What: "this cannot be read: " + err.Error(), Err: err}
+	}
+	if file.enc, file.mark, err = encodingOf(head, o.Client, o.Database); err != nil {
+		return &problem.Error{Code: problem.Data, Where: file.name, What: err.Error()}
+	}
+	if is := o.Client; file.mark == 0 && file.enc.reads != littleUTF16 && file.enc.reads != bigUTF16 && is != utf8Name && is != noEncoding && looksUTF8(head) {
+		o.Warn(fmt.Sprintf("%s is read in the client encoding %s, as psql reads it, but it looks like UTF-8: if it is, make client_encoding UTF8 (PGCLIENTENCODING, or in database-url)", file.name, is))
+	}
+	if file.json {
+		err = file.jsonColumns(ctx, buffered, known)
+	} else {
+		err = file.csvColumns(ctx, buffered, known)
+	}
+	if err != nil {
+		return err
+	}
+	var left []string
+	for _, c := range file.columns {
+		if c.generated {
+			left = append(left, c.name)
+		}
+	}
+	if len(left) > 0 {
+		o.Notice(fmt.Sprintf("%s: the server computes %s itself; the file's values are left out", file.name, strings.Join(left, ", ")))
+	}
+	return nil
+}
+
+// defaults reports whether nothing of the file's rows goes to the table: they are rows of defaults.
+func (file *rowFile) defaults() bool {
+	for _, c := range file.columns {
+		if !c.generated {
+			return false
+		}
+	}
+	return true
+}
+
+// jsonColumns reads the keys of all lines.
+func (file *rowFile) jsonColumns(ctx context.Context, in io.Reader, known []column) error {
+	k, err := readKeys(newLines(file.name, in, file.enc, file.mark, false), known, ctx.Err)
+	if err != nil {
+		return err
+	}
+	for _, i := range k.columns {
+		file.columns = append(file.columns, known[i])
+	}
+	file.count = k.rows
+	if len(k.unknown) == 0 {
+		return nil
+	}
+	return file.misfit(k.unknown, nil, known)
+}
+
+// csvColumns reads the header, and counts the rows where they are all that there is to know of them.
+func (file *rowFile) csvColumns(ctx context.Context, in io.Reader, known []column) error {
+	lines := newLines(file.name, in, file.enc, file.mark, true)
+	c := newCSVRows(lines, nil)
+	header, err := c.header()
+	if errors.Is(err, io.EOF) {
+		return lines.fault("this is empty: a CSV file begins with the names of its columns")
+	}
+	if err != nil {
+		return err
+	}
+	if what := strange(lines.record, header, known); what != "" {
+		p := &problem.Error{Code: problem.Data, Where: fmt.Sprintf("%s:1", file.name), What: what, Remedy: unsent}
+		return p
+	}
+	var unknown []key
+	var others []string
+	by := map[int]string{}
+	for n, f := range header {
+		i := columnCalled(known, string(f.text))
+		switch before, twice := by[i]; {
+		case len(f.text) == 0:
+			others = append(others, fmt.Sprintf("%s: column %d of the header has no name", lines.place(f.at), n+1))
+			continue
+		case i < 0:
+			unknown = append(unknown, key{string(f.text), lines.place(f.at)})
+			continue
+		case twice:
+			others = append(others, fmt.Sprintf("%s: the header names the column %q twice: %q and %q", lines.place(f.at), known[i].name, before, f.text))
+		}
+		by[i] = string(f.text)
+		file.columns = append(file.columns, known[i])
+	}
+	if len(unknown) > 0 || len(others) > 0 {
+		if len(by) == 0 && len(header) > 1 {
+			return &problem.Error{Code: problem.Data, Where: fmt.Sprintf("%s:1", file.name), What: "none of the names in the first line is that of a column of the table " + file.table.called() + ": is the header missing? A CSV file begins with the names of its columns",
+				Excerpt: "The table has " + names(known) + ".", Remedy: unsent}
+		}
+		return file.misfit(unknown, others, known)
+	}
+	for rows := newCSVRows(lines, file.columns); file.defaults(); {
+		if err := rows.next(&sink{w: io.Discard}); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if file.count++; ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// strange tells a first line that is no header in a way that people meet; "" if it is none.
+func strange(record []byte, header []field, known []column) string {
+	line := string(record)
+	const excel = "sep=" // and one character
+	if len(line) <= len(excel)+1 && len(line) >= len(excel) && strings.EqualFold(line[:len(excel)], excel) {
+		return fmt.Sprintf("the first line is %q, which is meant for Excel: take it out, so that the file begins with the names of its columns", line)
+	}
+	if strings.HasPrefix(line, "{") || strings.HasPrefix(line, "[") {
+		return "the first line begins like JSON, but the file is taken for CSV: say what it is with its name (.jsonl) or the setting format"
+	}
+	if len(header) > 1 || columnCalled(known, line) >= 0 {
+		return ""
+	}
+	for _, delimiter := range []string{";", "\t", "|", ":"} {
+		if parts := strings.Split(line, delimiter); len(parts) > 1 {
+			for _, part := range parts {
+				if columnCalled(known, strings.Trim(strings.TrimSpace(part), `"`)) >= 0 {
+					return fmt.Sprintf("the names in the first line are divided by %q, but CSV is read with commas: save the file with commas", delimiter)
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// misfit is the error of names that are no column's.
+func (file *rowFile) misfit(unknown []key, others []string, known []column) error {
+	const shown = 20
+	lines := others
+	for _, k := range unknown {
+		near := ""
+		if word := nearest.Word(k.name, namesOf(known)); word != "" {
+			near = fmt.Sprintf("; did you mean %s?", sqltext.QuoteName(word))
+		}
+		lines = append(lines, fmt.Sprintf("%s: table %s has no column %s%s", k.place, file.table.called(), sqltext.QuoteName(k.name), near))
+	}
+	p := &problem.Error{Code: problem.Database, Where: file.name, Remedy: "Compare the export with the schema: run your migrations before this step, or change the Fabricate database to match.\n" + unsent}
+	if len(unknown) == 0 {
+		p.Code, p.Remedy = problem.Data, unsent
+	}
+	if len(lines) == 1 {
+		p.Where, p.What, _ = strings.Cut(lines[0], ": ")
+		if len(unknown) > 0 {
+			p.What += " (SQLSTATE 42703)"
+		}
+		return p
+	}
+	p.What = fmt.Sprintf("%d of its columns do not fit the table %s", len(lines), file.table.called())
+	if more := len(lines) - shown; more > 0 {
+		lines = append(lines[:shown], fmt.Sprintf("and %d more", more))
+	}
+	p.Excerpt = strings.Join(lines, "\n") + "\nThe table has " + names(known) + "."
+	return p
+}
+
+func namesOf(columns []column) []string {
+	all := make([]string, len(columns))
+	for i, c := range columns {
+		all[i] = c.name
+	}
+	return all
+}
+
+// names lists the names of columns for a message.
+func names(columns []column) string {
+	const shown = 20
+	all := namesOf(columns)
+	text := strings.Join(all[:min(len(all), shown)], ", ")
+	if more := len(all) - shown; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// called gives the table's name as SQL writes it.
+func (t table) called() string { return sqltext.QuoteName(t.Schema, t.Name) }

@@ -162,23 +162,26 @@ type held struct {
 	err  error
 }
 
-// openRows makes a script of an export without one, by the catalog as it is then.
-func (r *run) openRows(ctx context.Context, notice func(string)) error {
+// openRows makes a script of an export without one, by the catalog as it is then. What there is to be told is told, or is left for later.
+func (r *run) openRows(ctx context.Context, told bool) error {
 	if r.o.Rows == nil {
 		return nil
 	}
-	o := rowfiles.Options{Replica: true, Replace: r.o.IfNotEmpty == Replace || r.o.IfNotEmpty == "", Block: r.o.Transaction == None, Notice: notice}
-	if r.o.Transaction == None { // there the owner's way is not open
-		if err := r.exec(ctx, "SET session_replication_role = 'replica'; RESET session_replication_role"); err != nil {
-			o.Replica = false
-			notice("session_replication_role is refused: triggers fire, and foreign keys are checked row by row")
-		}
-	}
-	o.Warn, o.Client, o.Database = r.warn, r.encoding(), r.session.Parameter("server_encoding")
-	o.Session = rowfiles.SessionEncoding(o.Client, o.Database)
+	o := rowfiles.Options{Replica: true, Replace: r.o.IfNotEmpty == Replace || r.o.IfNotEmpty == "", Block: r.o.Transaction == None, Notice: r.notice, Warn: r.warn}
 	if r.o.Continue {
 		o.Failed = func(err error) { r.failures++; r.warn(err.Error()) }
 	}
+	if !told {
+		o.Notice, o.Warn, o.Failed = func(string) {}, func(string) {}, nil
+	}
+	if r.o.Transaction == None { // there the owner's way is not open
+		if err := r.exec(ctx, "SET session_replication_role = 'replica'; RESET session_replication_role"); err != nil {
+			o.Replica = false
+			o.Notice("session_replication_role is refused: triggers fire, and foreign keys are checked row by row")
+		}
+	}
+	o.Client, o.Database = r.encoding(), r.session.Parameter("server_encoding")
+	o.Session = rowfiles.SessionEncoding(o.Client, o.Database)
 	if err := r.encode(ctx, o.Session); err != nil {
 		return (&failure{err: err}).problem()
 	}
@@ -360,7 +363,7 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 	}
 	if !planned { // the scripts may have made the tables
 		asked := len(seen.heads) > 0 // what if-not-empty asks
-		if err := r.openRows(ctx, r.notice); err != nil {
+		if err := r.openRows(ctx, true); err != nil {
 			return false, err
 		}
 		if seen, err = r.lookAhead(ctx); err != nil {
@@ -392,14 +395,14 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 func (r *run) planAhead(ctx context.Context) (seen *survey, planned bool, err error) {
 	r.warnOfPooler()
 	if r.o.Rows == nil || len(r.o.Before) == 0 {
-		if err := r.openRows(ctx, r.notice); err != nil {
+		if err := r.openRows(ctx, true); err != nil {
 			return nil, false, err
 		}
 		seen, err = r.lookAhead(ctx)
 		return seen, true, err
 	}
 	guarded := r.o.IfNotEmpty == Keep || r.o.IfNotEmpty == Fail
-	if !guarded || r.openRows(ctx, func(string) {}) != nil {
+	if !guarded || r.openRows(ctx, false) != nil {
 		return &survey{}, false, ctx.Err()
 	}
 	seen, err = r.survey(ctx, 0)

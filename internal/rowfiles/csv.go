@@ -5,7 +5,8 @@ import (
 	"errors"
 )
 
-// csvRows reads CSV as RFC 4180 has it, and COPY: a quote within a field begins or ends a part in which commas are text.
+// csvRows reads CSV as RFC 4180 has it. COPY would take a quote within a field for the beginning of a part in which commas and the ends
+// of lines are text, and leave the quote out: that is refused.
 type csvRows struct {
 	in      *lines
 	columns []column
@@ -18,13 +19,11 @@ func newCSVRows(in *lines, columns []column) *csvRows {
 	return &csvRows{in: in, columns: columns, values: newValues(in)}
 }
 
-// read reads a record. Of a quote that is never closed it finds the one that is to blame, if that can be told.
+// read reads a record. Of a quote that is never closed it finds the one that is to blame.
 func (c *csvRows) read() ([]byte, error) {
 	record, err := c.in.read(true)
 	if errors.Is(err, errUnclosed) {
-		if blamed := c.split(c.in.record, func(field) error { return nil }); blamed != nil {
-			err = blamed
-		}
+		err = c.split(c.in.record, func(field) error { return nil })
 	}
 	return record, err
 }
@@ -77,24 +76,19 @@ func (c *csvRows) next(to *sink) error {
 // field writes a field as a column takes it.
 func (c *csvRows) field(to *sink, f field, column *column) error {
 	k := column.kind
-	if k.holds() && (f.parts || len(f.text) > 0) {
+	if k.holds() && len(f.text) > 0 {
 		text := c.whole(f)
 		if done, err := c.values.holding(to, text, k, 0); done || err != nil {
 			return c.in.named(column, f.at, err)
 		}
 		f = field{text: text, at: f.at, quoted: f.quoted}
 	}
-	some := len(f.text) > 0
-	if f.parts {
-		some = false
-		eachPart(f.text, func(part []byte) {
-			some = some || len(part) > 0
-			to.text(part, 0)
-		})
-	} else if some {
+	switch {
+	case f.doubled:
+		eachPart(f.text, func(part []byte) { to.text(part, 0) })
+	case len(f.text) > 0:
 		to.text(f.text, 0)
-	}
-	if !some && (!f.quoted || k.noEmpty) {
+	case !f.quoted || k.noEmpty:
 		to.plain(null)
 	}
 	return nil
@@ -115,16 +109,16 @@ func (c *csvRows) place(column int) string {
 
 // field is a field of a record.
 type field struct {
-	text   []byte
-	at     int  // where it begins in the record
-	quoted bool // some of it stands in quotes
-	parts  bool // text is as it is written, quotes and all
+	text    []byte
+	at      int  // where it begins in the record
+	quoted  bool // it stands in quotes
+	doubled bool // quotes in it are doubled still
 }
 
 // split gives the fields of a record.
 func (c *csvRows) split(record []byte, each func(field) error) error {
-	for at := 0; ; {
-		f, end, err := c.one(record, at)
+	for n, at := 1, 0; ; n++ {
+		f, end, err := c.one(record, at, n)
 		if err == nil {
 			err = each(f)
 		}
@@ -135,34 +129,35 @@ func (c *csvRows) split(record []byte, each func(field) error) error {
 	}
 }
 
-// one gives the field that begins at an offset, and where it ends: at a comma, or with the record.
-func (c *csvRows) one(record []byte, at int) (f field, end int, err error) {
+// one gives the n-th field, which begins at an offset, and where it ends: at a comma, or with the record.
+func (c *csvRows) one(record []byte, at, n int) (f field, end int, err error) {
 	rest := record[at:]
-	if len(rest) > 0 && rest[0] == '"' {
-		if n := bytes.IndexByte(rest[1:], '"'); n >= 0 && (n+2 == len(rest) || rest[n+2] == ',') {
-			return field{text: rest[1 : n+1], at: at, quoted: true}, at + n + 2, nil
+	if len(rest) == 0 || rest[0] != '"' {
+		comma := bytes.IndexByte(rest, ',')
+		if comma < 0 {
+			comma = len(rest)
 		}
-	} else if n := bytes.IndexByte(rest, ','); n < 0 && bytes.IndexByte(rest, '"') < 0 || n >= 0 && bytes.IndexByte(rest[:n], '"') < 0 {
-		if n < 0 {
-			n = len(rest)
+		if quote := bytes.IndexByte(rest[:comma], '"'); quote >= 0 {
+			return f, 0, c.in.faultAt(at+quote, "field %d has a double quote but does not begin with one: a field with quotes stands in quotes as a whole, and those in it are doubled", n)
 		}
-		return field{text: rest[:n], at: at}, at + n, c.lineEnd(rest[:n], at)
+		return field{text: rest[:comma], at: at}, at + comma, c.lineEnd(rest[:comma], at)
 	}
-	// Quotes that are doubled, or within the field.
-	end, open := at, -1
-	for ; end < len(record) && (open >= 0 || record[end] != ','); end++ {
+	f = field{at: at, quoted: true}
+	for i := 1; ; i += 2 {
+		quote := bytes.IndexByte(rest[i:], '"')
+		if quote < 0 {
+			return f, 0, c.in.unclosed(at)
+		}
+		i += quote
 		switch {
-		case record[end] == '"' && open < 0:
-			open = end
-		case record[end] == '"':
-			open = -1
-		case record[end] == c.in.end && open >= 0 && record[at] != '"':
-			return f, 0, c.in.faultAt(open, "a double quote within a field is not closed on its line: to COPY the lines that follow would belong to it")
-		case open < 0 && record[end] == '\r':
-			return f, 0, c.lineEnd(record[end:end+1], end)
+		case i+1 == len(rest) || rest[i+1] == ',':
+			f.text = rest[1:i]
+			return f, at + i + 1, nil
+		case rest[i+1] != '"':
+			return f, 0, c.in.faultAt(at+i+1, "field %d goes on after its closing quote: quotes in it are doubled, and all of it stands between the outer ones", n)
 		}
+		f.doubled = true
 	}
-	return field{text: record[at:end], at: at, quoted: true, parts: true}, end, nil
 }
 
 // lineEnd refuses the end of a line within one, as COPY does.
@@ -179,7 +174,7 @@ func (c *csvRows) lineEnd(text []byte, at int) error {
 
 // whole gives a field's text in one piece.
 func (c *csvRows) whole(f field) []byte {
-	if !f.parts {
+	if !f.doubled {
 		return f.text
 	}
 	c.held = c.held[:0]
@@ -187,18 +182,15 @@ func (c *csvRows) whole(f field) []byte {
 	return c.held
 }
 
-// eachPart gives the parts of a field between its quotes, and a quote for two within them.
+// eachPart gives the parts of a text between doubled quotes, each with the one that stands for two.
 func eachPart(text []byte, each func(part []byte)) {
-	for open := false; ; open = !open {
+	for {
 		n := bytes.IndexByte(text, '"')
 		if n < 0 {
 			each(text)
 			return
 		}
-		each(text[:n])
-		if text = text[n+1:]; open && len(text) > 0 && text[0] == '"' {
-			each(text[:1])
-			text, open = text[1:], false
-		}
+		each(text[:n+1])
+		text = text[n+2:]
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
@@ -92,6 +93,9 @@ func (f *FS) readColumns(ctx context.Context, q catalog.Querier, file *rowFile, 
 	if err != nil {
 		return err
 	}
+	if len(file.columns) == 0 && file.count == 0 {
+		o.Notice(file.name + " is empty: it brings no rows")
+	}
 	var left []string
 	for _, c := range file.columns {
 		if c.generated {
@@ -135,8 +139,8 @@ func (file *rowFile) csvColumns(ctx context.Context, in io.Reader, known []colum
 	lines := newLines(file.name, in, file.enc, file.mark, true)
 	c := newCSVRows(lines, nil)
 	header, err := c.header()
-	if errors.Is(err, io.EOF) {
-		return lines.fault("this is empty: a CSV file begins with the names of its columns")
+	if errors.Is(err, io.EOF) { // no rows, as in a file of JSON lines
+		return nil
 	}
 	if err != nil {
 		return err
@@ -196,11 +200,11 @@ func strange(record []byte, header []field, known []column) string {
 	if len(header) > 1 || columnCalled(known, line) >= 0 {
 		return ""
 	}
-	for _, delimiter := range []string{";", "\t", "|", ":"} {
-		if parts := strings.Split(line, delimiter); len(parts) > 1 {
+	for _, delimiter := range []struct{ is, called string }{{";", "semicolons"}, {"\t", "tabs"}, {"|", "vertical bars"}, {":", "colons"}} {
+		if parts := strings.Split(line, delimiter.is); len(parts) > 1 {
 			for _, part := range parts {
 				if columnCalled(known, strings.Trim(strings.TrimSpace(part), `"`)) >= 0 {
-					return fmt.Sprintf("the names in the first line are divided by %q, but CSV is read with commas: save the file with commas", delimiter)
+					return fmt.Sprintf("the names in the first line are divided by %s, and CSV is read with commas alone: save the file with commas", delimiter.called)
 				}
 			}
 		}
@@ -257,5 +261,16 @@ func names(columns []column) string {
 	return text
 }
 
-// called gives the table's name as SQL writes it.
-func (t table) called() string { return sqltext.QuoteName(t.Schema, t.Name) }
+// called gives the table's name for a message: quoted where PostgreSQL needs it.
+func (t table) called() string {
+	var parts []string
+	for _, part := range []string{t.Schema, t.Name} {
+		if !plainName.MatchString(part) {
+			part = sqltext.QuoteName(part)
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, ".")
+}
+
+var plainName = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)

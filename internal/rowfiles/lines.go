@@ -93,7 +93,7 @@ func (l *lines) read(quotes bool) ([]byte, error) {
 		if err == nil && !open || errors.Is(err, io.EOF) {
 			l.record = l.trimEnd(whole)
 			if open {
-				return nil, l.unclosed()
+				return nil, errUnclosed
 			}
 			return l.record, l.check()
 		}
@@ -164,20 +164,12 @@ func hex(b []byte) string {
 	return text
 }
 
-// errUnclosed is the cause of the error of a double quote that the file ends in.
+// errUnclosed says that a file ends while a double quote is open.
 var errUnclosed = errors.New("a double quote is never closed")
 
-// unclosed is the error of a double quote that the file ends in.
-func (l *lines) unclosed() error {
-	at := 0
-	for i, open := 0, false; i < len(l.record); i++ {
-		if l.record[i] == '"' {
-			if open = !open; open {
-				at = i
-			}
-		}
-	}
-	return &problem.Error{Code: problem.Data, Where: l.place(at), What: errUnclosed.Error(), Err: errUnclosed}
+// unclosed is the error of the double quote at an offset that is never closed.
+func (l *lines) unclosed(offset int) error {
+	return l.faultAt(offset, "%s", errUnclosed)
 }
 
 // fault is an error of the record read last, as a whole.

@@ -37,13 +37,14 @@ const maxLessons = 4
 type otherwise struct {
 	keep string        // this index stays, or this table's do; else
 	at   psql.Position // all indexes are built before this statement
+	text string        // at, for people
 }
 
 func (o *otherwise) Error() string {
 	if o.keep != "" {
 		return fmt.Sprintf("%s: an index cannot be built from all rows; loading once more with it in place, to find the row", o.keep)
 	}
-	return o.at.String() + ": the server refused this, and a row before may be at fault; loading once more, to find out"
+	return o.text + ": the server refused this, and a row before may be at fault; loading once more, to find out"
 }
 
 // take takes a lesson. It gives false where another try would be of no use.
@@ -240,7 +241,8 @@ func rowOf(err error) int64 {
 	if !errors.As(err, &pe) {
 		return 0
 	}
-	return int64(copyLine(pe.Where))
+	row, _ := copyPlace(pe.Where)
+	return int64(row)
 }
 
 // partOf reads statements of the run once more, as many as bring no more than limit rows together.

@@ -85,7 +85,7 @@ func (r *run) failed(ctx context.Context, f *failure) error {
 		return more
 	}
 	if len(r.off) > 0 && mayBeRow(f.err) && ctx.Err() == nil && r.broken == nil {
-		return &otherwise{at: f.at} // with indexes switched off, an earlier row may have broken a unique key
+		return &otherwise{at: f.at, text: r.where(f.at)} // with indexes switched off, an earlier row may have broken a unique key
 	}
 	told := f.problem()
 	if r.first == nil {

@@ -165,9 +165,9 @@ func newWorld(t *testing.T) *world {
 	w := &world{root: root, source: t.TempDir(), released: t.TempDir(), user: t.TempDir(), cache: rand.Text()}
 	shell(t, root, `git ls-files -co --exclude-standard -z | tar -c --null -T - | tar -x -C "$1"`, w.source)
 	shell(t, root, `cp action.yml "$1" && release/point.sh "$1/action.yml" "$2"`, w.released, releaseImage)
-	shell(t, w.user, `git init -q . && mkdir db && cp "$1" db/schema.sql && git add . &&
+	shell(t, w.user, `git init -q . && mkdir db seed && cp "$1" db/schema.sql && cp "$2" seed && git add . &&
 		git -c user.name=user -c user.email=user@example.org commit -qm 'A schema'`,
-		filepath.Join(root, "internal/simulator/shop/schema.sql"))
+		filepath.Join(root, "internal/simulator/shop/schema.sql"), filepath.Join(root, "examples/refresh-views.sql"))
 	w.addNative(t)
 	w.database = serve(t, "5432", "-e", "POSTGRES_PASSWORD="+password, "postgres:17")
 	w.api = serve(t, "8080", "fabricate-seed-e2e/simulator")

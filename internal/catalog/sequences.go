@@ -137,11 +137,20 @@ func States(ctx context.Context, q Querier, names, far []string) ([]State, error
 	})
 }
 
-// SequencesStand gives where all sequences that the role may look at stand, as one text to compare.
-func SequencesStand(ctx context.Context, q Querier) (stand string, err error) {
-	return stand, q.Ask(ctx, `SELECT md5(coalesce(string_agg(q.seqrelid::text || ':' ||
-			coalesce(CASE WHEN has_sequence_privilege(q.seqrelid, 'USAGE,SELECT') THEN pg_sequence_last_value(q.seqrelid)::text END, ''), ',' ORDER BY q.seqrelid), ''))
-		FROM pg_sequence q JOIN pg_class c ON c.oid = q.seqrelid WHERE c.relpersistence <> 't'`, nil, []any{&stand}, nil)
+// Before gives what a load is compared with later: where all sequences that the role may look at stand, as one text to compare, and in
+// which files the rows of materialized views lie. A REFRESH gives a view a new one, unless it is CONCURRENTLY.
+func Before(ctx context.Context, q Querier) (sequences string, views map[uint32]uint32, err error) {
+	var oids, files []int64
+	err = q.Ask(ctx, `SELECT md5(coalesce(string_agg(q.seqrelid::text || ':' ||
+			coalesce(CASE WHEN has_sequence_privilege(q.seqrelid, 'USAGE,SELECT') THEN pg_sequence_last_value(q.seqrelid)::text END, ''), ',' ORDER BY q.seqrelid), '')),
+			coalesce((SELECT array_agg(oid::int8 ORDER BY oid) FROM pg_class WHERE relkind = 'm'), '{}'),
+			coalesce((SELECT array_agg(relfilenode::int8 ORDER BY oid) FROM pg_class WHERE relkind = 'm'), '{}')
+		FROM pg_sequence q JOIN pg_class c ON c.oid = q.seqrelid WHERE c.relpersistence <> 't'`, nil, []any{&sequences, &oids, &files}, nil)
+	views = map[uint32]uint32{}
+	for i := range oids {
+		views[uint32(oids[i])] = uint32(files[i])
+	}
+	return sequences, views, err
 }
 
 // Stand is where one sequence stands.

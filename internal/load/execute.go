@@ -364,6 +364,11 @@ func (r *run) deliver(ctx context.Context, s *statement) (bool, *failure) {
 		if f == nil {
 			f = r.noted(ctx, s)
 		}
+		if f == nil {
+			if err := r.seeRefreshed(ctx, s); err != nil {
+				f = r.fail(s, err)
+			}
+		}
 		return f
 	})
 }
@@ -386,6 +391,7 @@ func (r *run) sent(ctx context.Context, s *statement) error {
 // rewind is called when something was taken back.
 func (r *run) rewind() {
 	r.known.after(sqltext.Rewind)
+	r.views.forget()
 	r.way.rolledBack()
 }
 

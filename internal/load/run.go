@@ -274,6 +274,7 @@ type run struct {
 
 	lessons   *lessons     // of earlier tries
 	replaying bool         // what was refused goes once more, as written
+	views     views        // what was seen of materialized views
 	order     *order       // of the rows, where the script's own does not do, else nil
 	rows      *rowfiles.FS // where there is no script, else nil
 	known     *knowledge
@@ -331,10 +332,11 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if r.o.Transaction != None { // before it begins: a sequence that is looked at stays locked as one that was drawn from
-		if r.stand, err = catalog.SequencesStand(ctx, r.session); err != nil {
-			return false, (&failure{err: err}).problem()
-		}
+	// Before the transaction begins: a sequence that is looked at stays locked as one that was drawn from.
+	if r.stand, r.views.files, err = catalog.Before(ctx, r.session); err != nil {
+		return false, (&failure{err: err}).problem()
+	}
+	if r.o.Transaction != None {
 		if b := r.before; b != nil && b.known.drawn && b.stand != r.stand {
 			r.notice("the attempt is given up: numbers were drawn from sequences meanwhile, and its rows would get others")
 			return false, errNumbersGone

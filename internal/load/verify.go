@@ -46,6 +46,9 @@ func (r *run) verify(ctx context.Context) error {
 	if err != nil {
 		return (&failure{err: err}).problem()
 	}
+	if err := r.warnOfOldViews(ctx, reached.oids); err != nil {
+		return (&failure{err: err}).problem()
+	}
 	switch {
 	case r.o.SkipAnalyze, len(reached.analyze) == 0:
 	case r.began && reached.ownRole && len(reached.analyze) > 1 && r.tally.rows >= int64(r.o.thresholds.manyToAnalyze):

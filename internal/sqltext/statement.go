@@ -69,6 +69,8 @@ type Statement struct {
 	Deletes    Name   // DELETE FROM: the table that loses rows; nil otherwise
 	DeletesAll bool   // all of them, and it says nothing else
 	Sets       string // SET: the parameter, in lower case
+	View       Name   // the materialized view that it makes or refreshes
+	Unfilled   bool   // WITH NO DATA
 	// Unguarded says that foreign keys are not enforced from here on: session_replication_role or triggers are changed.
 	Unguarded bool
 
@@ -193,7 +195,29 @@ func (s *Statement) read(t *Tokens, first Token) {
 		s.Unguarded = unguards(t)
 	case "alter":
 		s.Unguarded = unguards(t)
+	case "create", "refresh":
+		s.materialize(*t)
 	}
+}
+
+// materialize reads CREATE or REFRESH MATERIALIZED VIEW.
+func (s *Statement) materialize(t Tokens) {
+	if !t.Accept("materialized") || !t.Accept("view") {
+		return
+	}
+	t.Accept("concurrently")
+	if t.Accept("if") {
+		t.Accept("not")
+		t.Accept("exists")
+	}
+	s.View = t.Relation()
+	var last [3]Token
+	for tok := t.Next(); tok.Kind != EndToken; tok = t.Next() {
+		if tok.Text != ";" {
+			last = [3]Token{last[1], last[2], tok}
+		}
+	}
+	s.Unfilled = last[0].Text == "with" && last[1].Text == "no" && last[2].Text == "data"
 }
 
 func (s *Statement) insert(t *Tokens) {

@@ -40,6 +40,7 @@ const (
 	alreadyThere     = "42P04"
 	notUnique        = "23505" // the same, met by two at once
 	inUse            = "55006"
+	diskFull         = "53100"
 	lockNotAvailable = "55P03"
 	notAuthorized    = "28000"
 )
@@ -69,16 +70,24 @@ func readMark(comment string) (m mark, ok bool) {
 	return m, m.Made != ""
 }
 
-// unfinished is the name that a database has while it is made.
-func unfinished(name string) string {
+// unfinished is the name that a database has while it is made. family is the database that it is a clone of, or its own name: who drops
+// that finds what is left by family, and by the rest whom to take turns with.
+func unfinished(family, name string) string {
 	sum := sha256.Sum256([]byte(name))
-	return "fabricate_seed_unfinished_" + hex.EncodeToString(sum[:12])
+	return unfinishedOf(family) + hex.EncodeToString(sum[:12])
+}
+
+// unfinishedOf is how the names begin of all that is unfinished in a family.
+func unfinishedOf(family string) string {
+	sum := sha256.Sum256([]byte(family))
+	return "fabricate_seed_unfinished_" + hex.EncodeToString(sum[:4]) + "_"
 }
 
 // found is a database that is there.
 type found struct {
-	mark mark
-	ours bool
+	mark    mark
+	ours    bool
+	invalid bool // DROP DATABASE was interrupted: nothing can be done with it but to drop it
 }
 
 // Create makes a database where it does not exist, from template if that is not empty, and marks it. made is false where it
@@ -86,6 +95,13 @@ type found struct {
 func (s Server) Create(ctx context.Context, name, template string) (made bool, err error) {
 	err = s.at(ctx, name, func(on *session.Session) error {
 		there, err := find(ctx, on, name)
+		if err == nil && there != nil && there.invalid {
+			if !there.ours {
+				return &problem.Error{Code: problem.Database, Where: "database " + name, What: "dropping this database was interrupted, and it cannot be used any more",
+					Remedy: "Drop it yourself: it was not made by fabricate-seed."}
+			}
+			there, err = nil, s.drop(ctx, on, name)
+		}
 		if err != nil || there != nil {
 			return err
 		}
@@ -122,9 +138,31 @@ func (s Server) Drop(ctx context.Context, name string) (dropped []string, err er
 			}
 			dropped = append(dropped, n)
 		}
-		return nil
+		return s.dropLeft(ctx, on, name)
 	})
 	return dropped, err
+}
+
+// dropLeft removes what those who were killed have left unfinished: a database and its clones. Whoever is at work on one is waited for.
+func (s Server) dropLeft(ctx context.Context, on *session.Session, name string) error {
+	var left []string
+	var one string
+	err := on.Ask(ctx, `SELECT datname FROM pg_catalog.pg_database WHERE pg_catalog.starts_with(datname::text, $1) AND NOT datallowconn ORDER BY 1`,
+		[]any{unfinishedOf(name)}, []any{&one}, func() error { left = append(left, one); return nil })
+	if err != nil {
+		return err
+	}
+	for _, temporary := range left {
+		if sum, err := hex.DecodeString(strings.TrimSuffix(strings.TrimPrefix(temporary, unfinishedOf(name)), replaced)); err == nil && len(sum) == 12 {
+			if err := s.turn(ctx, on, name, sum); err != nil {
+				return err
+			}
+			if err := s.dropUnfinished(ctx, on, temporary); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // at connects to a database of the server that is not name, and does something about name there when nobody else of us does.
@@ -177,6 +215,11 @@ const lockClass = 0x66616273 // "fabs"
 // lock waits until nobody else of us works on the name. The lock goes with the session.
 func (s Server) lock(ctx context.Context, on *session.Session, name string) error {
 	sum := sha256.Sum256([]byte(name))
+	return s.turn(ctx, on, name, sum[:])
+}
+
+// turn is lock by the hash of a name.
+func (s Server) turn(ctx context.Context, on *session.Session, name string, sum []byte) error {
 	key := int32(binary.BigEndian.Uint32(sum[:4]))
 	err := on.Exec(ctx, fmt.Sprintf("SET lock_timeout = %d", s.wait().Milliseconds()))
 	if err == nil {
@@ -194,8 +237,8 @@ func (s Server) lock(ctx context.Context, on *session.Session, name string) erro
 func find(ctx context.Context, on *session.Session, name string) (there *found, err error) {
 	var f found
 	var comment string
-	err = on.Ask(ctx, `SELECT coalesce(pg_catalog.shobj_description(d.oid, 'pg_database'), '')
-		FROM pg_catalog.pg_database d WHERE d.datname OPERATOR(pg_catalog.=) $1::pg_catalog.name`, []any{name}, []any{&comment}, func() error {
+	err = on.Ask(ctx, `SELECT coalesce(pg_catalog.shobj_description(d.oid, 'pg_database'), ''), d.datconnlimit OPERATOR(pg_catalog.=) -2
+		FROM pg_catalog.pg_database d WHERE d.datname OPERATOR(pg_catalog.=) $1::pg_catalog.name`, []any{name}, []any{&comment, &f.invalid}, func() error {
 		f.mark, f.ours = readMark(comment)
 		there = &f
 		return nil
@@ -220,9 +263,11 @@ func clonesOf(ctx context.Context, on *session.Session, name string) (names []st
 // make makes a database under its unfinished name, has finish give it what it is to have (or nil), and names it. The database of
 // that name that it takes the place of, if any, must be one that may be dropped.
 func (s Server) make(ctx context.Context, on *session.Session, name, template, options string, m mark, finish func(as string) error) error {
-	temporary := unfinished(name)
-	if err := s.dropUnfinished(ctx, on, temporary); err != nil {
-		return err
+	temporary := unfinished(cmp.Or(m.CloneOf, name), name)
+	for _, left := range []string{temporary, temporary + replaced} {
+		if err := s.dropUnfinished(ctx, on, left); err != nil {
+			return err
+		}
 	}
 	create := "CREATE DATABASE " + quote(temporary) + " ALLOW_CONNECTIONS false"
 	if template != "" {
@@ -245,14 +290,45 @@ func (s Server) name(ctx context.Context, on *session.Session, temporary, name s
 	if err != nil {
 		return err
 	}
-	if there != nil {
-		if !there.ours || m.CloneOf == "" || there.mark.CloneOf != m.CloneOf {
-			return notOurs(name, m.CloneOf)
-		}
+	if there != nil && (!there.ours || m.CloneOf == "" || there.mark.CloneOf != m.CloneOf) {
+		return notOurs(name, m.CloneOf)
+	}
+	if there != nil && there.invalid {
 		if err := s.drop(ctx, on, name); err != nil {
 			return err
 		}
+		there = nil
 	}
+	err = s.patiently(ctx, on, name, func() error {
+		if there != nil {
+			if err := endSessions(ctx, on, name); err != nil {
+				return err
+			}
+		}
+		return s.swap(ctx, on, temporary, name, m, there != nil, finish)
+	})
+	if err != nil || there == nil {
+		return err
+	}
+	if err := s.dropUnfinished(ctx, on, temporary+replaced); err != nil {
+		s.warn(fmt.Sprintf("the database that had the name %s before could not be dropped, which the next run does: %s", name, session.Reason(err)))
+	}
+	return nil
+}
+
+// replaced is what the unfinished name of a database ends in that another one has taken the place of.
+const replaced = "o"
+
+// endSessions ends the sessions in a database, as DROP DATABASE … WITH (FORCE) does.
+func endSessions(ctx context.Context, on *session.Session, name string) error {
+	var ended bool
+	return on.Ask(ctx, `SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
+		WHERE datname OPERATOR(pg_catalog.=) $1::pg_catalog.name AND pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()`, []any{name}, []any{&ended}, nil)
+}
+
+// swap gives a database what it is to have, and its name, in one transaction with taking the name from the one that has it. So there is
+// the one or the other under it at any moment, and what fails later takes nothing away.
+func (s Server) swap(ctx context.Context, on *session.Session, temporary, name string, m mark, taken bool, finish func(string) error) error {
 	return transaction(ctx, on, func() error {
 		if err := on.Exec(ctx, "COMMENT ON DATABASE "+quote(temporary)+" IS "+literal(m.String())); err != nil {
 			return err
@@ -264,6 +340,14 @@ func (s Server) name(ctx context.Context, on *session.Session, temporary, name s
 		}
 		if err := on.Exec(ctx, "ALTER DATABASE "+quote(temporary)+" ALLOW_CONNECTIONS true"); err != nil {
 			return err
+		}
+		if taken {
+			if err := on.Exec(ctx, "ALTER DATABASE "+quote(name)+" RENAME TO "+quote(temporary+replaced)); err != nil {
+				return err
+			}
+			if err := on.Exec(ctx, "ALTER DATABASE "+quote(temporary+replaced)+" ALLOW_CONNECTIONS false"); err != nil {
+				return err
+			}
 		}
 		return on.Exec(ctx, "ALTER DATABASE "+quote(temporary)+" RENAME TO "+quote(name))
 	})
@@ -376,12 +460,17 @@ func explain(ctx context.Context, name string, err error) error {
 		p.What = "the connection to the server was lost: " + session.Reason(err)
 	default:
 		p.What = pe.Message
+		if strings.HasPrefix(pe.Message, "checkpoint request failed") {
+			p.Remedy = "The server's log says why; often its disk is full."
+		}
 		switch pe.Code {
 		case notAllowed:
 			p.Remedy = "The role of database-url needs the right to create databases (ALTER ROLE … CREATEDB), has to own what is copied or dropped, and, " +
 				"to end sessions of other roles, be a member of them or of pg_signal_backend."
 		case noSuchDatabase:
 			p.Remedy = "Look at the setting template: it names a database of the same server."
+		case diskFull:
+			p.Remedy = "Free space on the server's disk: each database needs as much as the one that it is made from."
 		case alreadyThere, notUnique:
 			p.Remedy = "Somebody else has made it at the same moment; run this again."
 		}

@@ -327,7 +327,7 @@ func TestSessionsInTheSource(t *testing.T) {
 func TestWhatWasLeftUnfinished(t *testing.T) {
 	t.Parallel()
 	s, shop := server(t, ""), name(t)
-	left := databases.Unfinished(shop)
+	left := databases.Unfinished(shop, shop)
 	pgtest.Exec(t, url(t, "postgres"), "CREATE DATABASE "+left+" ALLOW_CONNECTIONS false")
 	if made, err := s.Create(t.Context(), shop, ""); !made || err != nil {
 		t.Fatalf("made %v, %v", made, err)
@@ -343,7 +343,58 @@ func TestWhatWasLeftUnfinished(t *testing.T) {
 	if got := like(t, left); len(got) != 1 {
 		t.Error("a database that people can connect to was dropped")
 	}
+	if dropped, err := s.Drop(t.Context(), shop); err != nil || len(dropped) != 0 || len(like(t, left)) != 1 {
+		t.Errorf("dropped %q, left %q, %v", dropped, like(t, left), err)
+	}
 	pgtest.Exec(t, url(t, "postgres"), "DROP DATABASE "+left)
+	// Whoever drops the source drops what is left of its clones, and of no others'.
+	mine, other := databases.Unfinished(shop, shop+" x"), databases.Unfinished(shop+" x", shop+" x")
+	for _, n := range []string{mine, other} {
+		pgtest.Exec(t, url(t, "postgres"), "CREATE DATABASE "+n+" ALLOW_CONNECTIONS false")
+	}
+	if _, err := s.Drop(t.Context(), shop); err != nil || len(like(t, mine)) != 0 || len(like(t, other)) != 1 {
+		t.Errorf("left %q and %q, %v", like(t, mine), like(t, other), err)
+	}
+	pgtest.Exec(t, url(t, "postgres"), "DROP DATABASE "+other)
+}
+
+// A database whose DROP was interrupted, by a crash of the server, can only be dropped: it is no database to load into.
+func TestInvalid(t *testing.T) {
+	t.Parallel()
+	s, shop := server(t, ""), name(t)
+	invalid := func(name string) {
+		pgtest.Exec(t, url(t, "postgres"), "UPDATE pg_database SET datconnlimit = -2 WHERE datname = '"+name+"'")
+	}
+	if _, err := s.Create(t.Context(), shop, ""); err != nil {
+		t.Fatal(err)
+	}
+	invalid(shop)
+	if made, err := s.Create(t.Context(), shop, ""); err != nil || !made {
+		t.Errorf("made %v, %v", made, err)
+	}
+	dial(t, shop)
+	clone := shop + " x"
+	for range 2 {
+		if made, err := server(t, "").Clone(t.Context(), shop+" b", []string{clone}); err == nil {
+			t.Errorf("made %q of what is not there", made)
+		}
+		if _, err := s.Create(t.Context(), shop+" b", ""); err != nil {
+			t.Fatal(err)
+		}
+		if made, err := s.Clone(t.Context(), shop+" b", []string{clone}); err != nil || len(made) != 1 {
+			t.Errorf("made %q, %v", made, err)
+		}
+		invalid(clone)
+		invalid(shop + " b")
+		if dropped, err := s.Drop(t.Context(), shop+" b"); err != nil || len(dropped) != 2 {
+			t.Errorf("dropped %q, %v", dropped, err)
+		}
+	}
+	pgtest.Exec(t, url(t, "postgres"), `CREATE DATABASE "`+shop+` c"`)
+	invalid(shop + " c")
+	if made, err := s.Create(t.Context(), shop+" c", ""); made || problem.CodeOf(err) != problem.Database || !strings.Contains(err.Error(), "interrupted") {
+		t.Errorf("made %v, %v", made, err)
+	}
 }
 
 // Whoever is interrupted leaves nothing that has a name.

@@ -5,3 +5,5 @@ package faults
 import "errors"
 
 func mountSmall(string, string) error { return errors.ErrUnsupported }
+
+func remountSmall(string, string) error { return errors.ErrUnsupported }

@@ -35,7 +35,12 @@ import (
 
 var table = flag.Bool("table", false, "print one line a fault")
 
-func TestMain(m *testing.M) { leaks.Main(pgtest.Tests{M: tests{m}}) }
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		os.Exit(program())
+	}
+	leaks.Main(pgtest.Tests{M: tests{m}})
+}
 
 // tests is the package's tests, with the server that they restart stopped at the end.
 type tests struct{ m *testing.M }

@@ -123,5 +123,17 @@ func (r *run) clone(ctx context.Context) error {
 		r.report.Info("clone %s", name)
 	}
 	r.fact("Clones", strings.Join(made, ", "))
-	return err
+	var p *problem.Error
+	if !errors.As(err, &p) {
+		return err
+	}
+	said := "The load is committed. "
+	if len(made) > 0 {
+		said += "These clones were made: " + strings.Join(made, ", ") + "."
+	} else {
+		said += "No clone was made."
+	}
+	q := *p
+	q.State, q.Remedy = problem.Partly, strings.TrimSpace(q.Remedy+"\n"+said)
+	return &q
 }

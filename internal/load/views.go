@@ -51,7 +51,7 @@ func (r *run) changes() map[uint32]int64 {
 	for oid, e := range r.tally.byOID {
 		all[oid] = e.Rows
 	}
-	for _, oid := range r.known.emptied.oids {
+	for _, oid := range r.known.emptied.all() {
 		all[oid]++
 	}
 	return all
@@ -59,6 +59,7 @@ func (r *run) changes() map[uint32]int64 {
 
 // warnOfOldViews names the materialized views over tables that were filled or emptied which no REFRESH was seen of since.
 func (r *run) warnOfOldViews(ctx context.Context, tables []uint32) error {
+	tables = append(tables, r.known.emptied.all()...)
 	if len(tables) == 0 || len(r.views.files) == 0 && !r.views.mentioned {
 		return nil
 	}

@@ -279,7 +279,7 @@ func (r *CopyReader) Again() (*CopyReader, error) {
 		return nil, err
 	}
 	again := newCopyReader(newFileSource(r.start.File, f), r.via, true)
-	again.start, again.raw = r.start, r.raw
+	again.start, again.raw, again.open = r.start, r.raw, r.open
 	return again, nil
 }
 

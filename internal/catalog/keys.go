@@ -18,7 +18,7 @@ const foreignKeyColumns = `c.oid, quote_ident(c.conname),
 	CASE WHEN f.relkind = 'r' THEN 'ONLY ' ELSE '' END || format('%I.%I', fn.nspname, f.relname),
 	CASE WHEN p.relkind = 'r' THEN 'ONLY ' ELSE '' END || format('%I.%I', pn.nspname, p.relname),
 	c.confmatchtype = 'f',
-	row_security_active(f.oid) OR row_security_active(p.oid)
+	row_security_active(f.oid) OR row_security_active(p.oid) OR NOT has_schema_privilege(f.relnamespace, 'USAGE') OR NOT has_schema_privilege(p.relnamespace, 'USAGE')
 	OR EXISTS (SELECT 1 FROM unnest(c.conkey) k(n) WHERE NOT has_column_privilege(f.oid, k.n, 'SELECT'))
 	OR EXISTS (SELECT 1 FROM unnest(c.confkey) k(n) WHERE NOT has_column_privilege(p.oid, k.n, 'SELECT')),
 	array(SELECT quote_ident(a.attname) FROM unnest(c.conkey) WITH ORDINALITY k(n, i)

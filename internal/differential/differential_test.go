@@ -74,7 +74,8 @@ func prepare() error {
 	}
 	defer func() { _ = conn.Close(ctx) }()
 	_, err = conn.PgConn().Exec(ctx, `CREATE EXTENSION pg_stat_statements; CREATE ROLE own1 LOGIN;
-		CREATE ROLE own LOGIN; CREATE ROLE app LOGIN; CREATE ROLE lat LOGIN; ALTER ROLE lat SET client_encoding = LATIN1`).ReadAll()
+		CREATE ROLE own LOGIN; CREATE ROLE app LOGIN; CREATE ROLE lat LOGIN; ALTER ROLE lat SET client_encoding = LATIN1;
+		CREATE ROLE granted LOGIN; GRANT SET ON PARAMETER session_replication_role TO granted`).ReadAll()
 	return err
 }
 

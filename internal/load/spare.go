@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -44,6 +45,12 @@ func (r *run) spare(ctx context.Context, s *statement) (bool, *failure) {
 		return false, nil
 	}
 	if err := r.spareOutside(ctx, tables); err != nil {
+		var p *problem.Error
+		if r.rows == nil && errors.As(err, &p) {
+			q := *p
+			q.Where = s.at.String()
+			err = &q
+		}
 		s.f.refused = true
 		return true, r.fail(s, err)
 	}

@@ -51,7 +51,10 @@ func (r *run) preflight(ctx context.Context, s *survey) error {
 		r.fit.Add(f.Finding)
 	}
 	r.fit.Close()
-	const nothing = "\nThe database is as it was: nothing was sent."
+	nothing := "\nThe database is as it was: nothing was sent."
+	if r.began { // scripts of the user's own were
+		nothing = ""
+	}
 	first := found[slices.IndexFunc(found, func(f finding) bool { return f.What == r.fit.Findings[0].What })]
 	p := &problem.Error{Code: problem.Database, Where: r.where(first.at.Position), What: fmt.Sprintf("%s (SQLSTATE %s)", first.What, first.State),
 		Excerpt: first.excerpt(), Remedy: strings.Join(r.fit.Remedies(), "\n") + nothing}

@@ -220,7 +220,7 @@ func (r *run) mapped(rows *load.Rows, found data) (*load.Rows, error) {
 	rows.Files, rows.Tables = nil, map[string]string{}
 	for _, file := range all {
 		table, ok := "", false
-		for _, line := range r.namesOf(file, len(all) == 1, found) {
+		for _, line := range r.namesOf(rows.Folder, file, len(all) == 1, found) {
 			if table, ok = r.TableMap[line]; ok {
 				used[line] = true
 				rows.Tables[file] = table
@@ -241,9 +241,9 @@ func (r *run) mapped(rows *load.Rows, found data) (*load.Rows, error) {
 }
 
 // namesOf gives the names by which table-map may call a file: as it is in the archive, with its folder or without. The one plain file
-// of a task is called by us; the server, and who knows the database, call it otherwise.
-func (r *run) namesOf(file string, only bool, found data) []string {
-	names := []string{file, path.Base(file)}
+// of a task is called by us; the server, and who knows the database, call it otherwise. folder is the only folder around all files.
+func (r *run) namesOf(folder, file string, only bool, found data) []string {
+	names := []string{path.Join(folder, file), file, path.Base(file)}
 	if only && found.generated {
 		for _, base := range []string{r.Entity, r.Database, "data"} {
 			names = append(names, base+path.Ext(file))

@@ -72,6 +72,9 @@ func (r *run) dropIndexes(ctx context.Context, table []string, plan *tablePlan) 
 	if err != nil { // something of the database's own forbids it: the indexes stay, which takes longer and is no harm
 		return nil //nolint:nilerr // as said
 	}
+	if w := r.way; w != nil && w.active && !w.granted {
+		r.tellWayOf("indexes of tables that get many rows are dropped")
+	}
 	plan.rebuild, plan.off = create, true
 	r.off = append(r.off, plan)
 	r.known.plans[sqltext.QuoteName(table...)] = plan // clear may have forgotten it

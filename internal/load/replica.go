@@ -33,6 +33,7 @@ type ownersWay struct {
 	rewound bool              // the script has rolled back: what was dropped may be there again
 	unsure  bool              // it has, and may have taken the replica role back, or that it was set back
 	warned  bool              // of event triggers
+	told    map[string]bool   // what was said of what is done
 	passing bool              // what is put back is taken out of the way again: nothing is said of it
 	written map[string]string // definitions of keys as they were when they were first seen
 
@@ -85,15 +86,11 @@ func (r *run) replicationRole(ctx context.Context, s *statement, role *sqltext.R
 			s.f.err = err
 			return true, r.outcome(s.f, set)
 		}
-		r.way = &ownersWay{granted: !refused, valid: map[string]bool{}, states: map[string]string{}, written: map[string]string{}}
+		r.way = &ownersWay{granted: !refused, valid: map[string]bool{}, told: map[string]bool{}, states: map[string]string{}, written: map[string]string{}}
 	} else if r.way.granted {
 		return false, nil
 	}
 	if role.Value == "replica" {
-		if !r.way.granted && !r.way.active {
-			r.notice(fmt.Sprintf("session_replication_role is refused to %s: triggers of the tables to load are disabled, and their foreign keys "+
-				"(and indexes, where many rows come) dropped, until the rows are in; then all are put back as they were", r.session.Config().User))
-		}
 		r.way.active = true
 		r.way.lookAgain()
 		s.f.err = r.noteRole(ctx)
@@ -264,6 +261,7 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 	w.done[fmt.Sprint(way, oids[0])] = true
 	var statements []string
 	var forbidden []string
+	disabled, dropped := false, false
 	obstacles, err := catalog.Obstacles(ctx, r.session, oids[0], way == sqltext.Empties, way == sqltext.Changes)
 	if err != nil {
 		return err
@@ -293,6 +291,7 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 			if state == "R" { // it fires in the replica role and in no other
 				on, off = "ENABLE REPLICA", "ENABLE"
 			}
+			disabled = true
 			statements = append(statements, fmt.Sprintf("ALTER TABLE %s%s %s %s %s", only, table, off, kind, name))
 			if !known {
 				w.undo = append(w.undo, restore{what, table, name, fmt.Sprintf("ALTER TABLE %s%s %s %s %s", only, table, on, kind, name)})
@@ -318,6 +317,7 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 				off = fmt.Sprintf("CREATE OR REPLACE RULE %s AS ON %s TO %s DO INSTEAD NOTHING", name, state, table)
 				on = fmt.Sprintf("DROP RULE IF EXISTS %s ON %s", name, table)
 			}
+			disabled = true
 			statements = append(statements, off)
 			if key := what + table + name; w.states[key] == "" {
 				w.states[key] = state
@@ -348,6 +348,7 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 			if slices.ContainsFunc(w.keys, func(k droppedKey) bool { return k.table == table && k.name == name }) && !w.rewound {
 				continue
 			}
+			dropped = true
 			statements = append(statements, fmt.Sprintf("ALTER TABLE %s DROP CONSTRAINT %s", table, name))
 			if first := w.written[table+" "+name]; first != "" && strings.HasSuffix(state, " NOT VALID") {
 				state = first // put back over rows that broke it, which may be gone now
@@ -364,11 +365,26 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 	if len(statements) == 0 {
 		return nil
 	}
+	if disabled {
+		r.tellWayOf("triggers and rules of tables are disabled")
+	}
+	if dropped {
+		r.tellWayOf("foreign keys are dropped")
+	}
 	if err := r.warnOfEventTriggers(ctx); err != nil {
 		return err
 	}
 	r.known.after(ours)
 	return r.alter(ctx, strings.Join(statements, "; "))
+}
+
+// tellWayOf says once of a kind of obstacles what is done with them.
+func (r *run) tellWayOf(what string) {
+	if r.way.told[what] {
+		return
+	}
+	r.way.told[what] = true
+	r.notice(fmt.Sprintf("session_replication_role is refused to %s: %s until the rows are in, and put back as they were", r.session.Config().User, what))
 }
 
 // warnOfEventTriggers says once that event triggers will see tables altered, which with the replica role they would not.

@@ -197,14 +197,18 @@ func (r *run) openRows(ctx context.Context, told bool) error {
 	return nil
 }
 
-// nothingSent says in the error of a plan without the one transaction that nothing was changed, where that is so.
+// nothingSent says in the error of a plan that nothing was changed, where that is so: scripts of the user's own may have come first.
 func (r *run) nothingSent(err error) error {
 	var p *problem.Error
-	if r.o.Transaction != None || len(r.o.Before) > 0 || !errors.As(err, &p) {
+	if !errors.As(err, &p) {
 		return err
 	}
+	const nothing = "The database is as it was: nothing was sent."
 	q := *p
-	q.Remedy = strings.TrimSpace(q.Remedy + "\nThe database is as it was: nothing was sent.")
+	q.Remedy = strings.TrimSpace(strings.TrimSuffix(q.Remedy, nothing))
+	if len(r.o.Before) == 0 {
+		q.Remedy = strings.TrimSpace(q.Remedy + "\n" + nothing)
+	}
 	return &q
 }
 

@@ -27,14 +27,15 @@ func TestOneVerdict(t *testing.T) {
 		rows  string // as psql gives them; "" is that the archive is refused
 		says  string
 	}{
-		"at the root":             {map[string]string{"t.csv": "a\n1\n", "u.csv": "a\n2\n"}, "1|2|9", ""},
-		"in a folder":             {map[string]string{"shop/t.csv": "a\n1\n", "shop/u.csv": "a\n2\n"}, "1|2|9", ""},
-		"in a schema's folder":    {map[string]string{"app/t.csv": "a\n1\n"}, "7|8|1", ""},
-		"beside a script":         {map[string]string{"t.csv": "a\n1\n", "schema.sql": "DROP TABLE t;"}, "1|8|9", "schema.sql"},
-		"beside scripts":          {map[string]string{"t.csv": "a\n1\n", "m/1.sql": "DROP TABLE t;", "m/2.sql": "DROP TABLE u;"}, "1|8|9", "m/1.sql, m/2.sql"},
-		"beside files of no rows": {map[string]string{"t.csv": "a\n1\n", "README.md": "x", "t.json": "[]"}, "1|8|9", "README.md, t.json"},
-		"jsonl of zero bytes":     {map[string]string{"t.jsonl": "", "u.jsonl": "{\"a\":1}\n"}, "|1|9", ""},
-		"csv and jsonl":           {map[string]string{"t.csv": "a\n1\n", "u.jsonl": "{\"a\":2}\n"}, "1|2|9", ""},
+		"at the root":               {map[string]string{"t.csv": "a\n1\n", "u.csv": "a\n2\n"}, "1|2|9", ""},
+		"in a folder":               {map[string]string{"shop/t.csv": "a\n1\n", "shop/u.csv": "a\n2\n"}, "1|2|9", ""},
+		"in a schema's folder":      {map[string]string{"app/t.csv": "a\n1\n"}, "7|8|1", ""},
+		"beside a script":           {map[string]string{"t.csv": "a\n1\n", "schema.sql": "DROP TABLE t;"}, "1|8|9", "schema.sql"},
+		"beside scripts":            {map[string]string{"t.csv": "a\n1\n", "m/1.sql": "DROP TABLE t;", "m/2.sql": "DROP TABLE u;"}, "1|8|9", "m/1.sql, m/2.sql"},
+		"beside files of no rows":   {map[string]string{"t.csv": "a\n1\n", "README.md": "x", "t.json": "[]"}, "1|8|9", "README.md, t.json"},
+		"empty, a header, and rows": {map[string]string{"app.t.csv": "", "t.csv": "a\n", "u.csv": "a\n1\n"}, "|1|", ""},
+		"jsonl of zero bytes":       {map[string]string{"t.jsonl": "", "u.jsonl": "{\"a\":1}\n"}, "|1|9", ""},
+		"csv and jsonl":             {map[string]string{"t.csv": "a\n1\n", "u.jsonl": "{\"a\":2}\n"}, "1|2|9", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

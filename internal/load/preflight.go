@@ -168,7 +168,10 @@ func (r *run) compare(h *head, f *catalog.Relation, replica bool, add func(at pl
 	denied := !f.MayInsert && len(h.columns) == 0
 	var given []string
 	for c, column := range h.columns {
-		i := slices.Index(f.Columns, clipName(column))
+		i := slices.Index(f.Columns, column)
+		if i < 0 {
+			i = slices.Index(f.Columns, clipName(column))
+		}
 		if i >= 0 {
 			given = append(given, f.Columns[i])
 		}

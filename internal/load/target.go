@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
@@ -228,7 +229,7 @@ func (s *surveyor) readNames(h *head) bool {
 	for _, names := range [][]string{h.parts, h.columns} {
 		for i, name := range names {
 			read, ok := psql.ToUTF8(name, h.encoding)
-			if !ok || s.session != "UTF8" && read != name {
+			if !ok || s.session != "UTF8" && strings.ContainsFunc(read, func(c rune) bool { return c > unicode.MaxASCII }) {
 				return false
 			}
 			names[i] = read
@@ -359,7 +360,7 @@ func (r *run) lookUpAlong(ctx context.Context, s *survey, path string, heads []*
 		if n := len(h.parts); n > 1 {
 			schema = h.parts[n-2]
 		}
-		schemas, tables = append(schemas, clipName(schema)), append(tables, clipName(h.parts[len(h.parts)-1]))
+		schemas, tables = append(schemas, schema), append(tables, h.parts[len(h.parts)-1])
 	}
 	relations, err := catalog.Relations(ctx, r.session, schemas, tables, sqltext.QuoteName)
 	for i, relation := range relations {

@@ -81,6 +81,11 @@ func FirmReferences(ctx context.Context, q Querier, oids []uint32) ([]Reference,
 	return references(ctx, q, referenceQuery+" AND NOT k.condeferrable AND NOT pg_has_role(c.relowner, 'USAGE')", oids)
 }
 
+// UndeferredReferences gives those of References that cannot be deferred.
+func UndeferredReferences(ctx context.Context, q Querier, oids []uint32) ([]Reference, error) {
+	return references(ctx, q, referenceQuery+" AND NOT k.condeferrable", oids)
+}
+
 func references(ctx context.Context, q Querier, sql string, oids []uint32) ([]Reference, error) {
 	return collect(ctx, q.Ask, sql, []any{oids}, func(r *Reference) []any { return []any{&r.Child, &r.Parent, &r.Name} })
 }

@@ -145,6 +145,10 @@ func (p *parser) loading() {
 		p.find("%s enforce needs transaction single: what is committed already cannot be rolled back; set foreign-keys to check, "+
 			"or leave transaction out", p.spell("foreign-keys"))
 	}
+	if s.Online && s.Transaction == "none" {
+		p.find("%s needs transaction single: without it others see each table empty for a while; leave transaction out, or online",
+			p.spell("online"))
+	}
 	if s.Jobs > 1 && s.Transaction == "single" {
 		p.find("%s %d needs transaction none: a transaction lives in one connection; set transaction to none, or jobs to 1",
 			p.spell("jobs"), s.Jobs)

@@ -78,6 +78,7 @@ type Settings struct {
 	OnError       string // stop or continue
 	Jobs          int    // 1 to 64
 	Fast          bool
+	Online        bool // others read the old rows until the load is committed
 	Explain       bool
 	DryRun        bool
 	Variables     map[string]string
@@ -305,6 +306,11 @@ func List() []Setting {
 			Name: "fast", Default: "true", Values: trueOrFalse, Group: groupLoad,
 			Help: "false: send every statement as it is written",
 			set:  boolean(func(s *Settings) *bool { return &s.Fast }),
+		},
+		{
+			Name: "online", Default: "false", Values: trueOrFalse, Group: groupLoad,
+			Help: "Others read the old rows until the load is committed, and wait for no longer than 250 ms; false: they wait while it is under way",
+			set:  boolean(func(s *Settings) *bool { return &s.Online }),
 		},
 		{
 			Name: "explain", Default: "false", Values: trueOrFalse, Group: groupLoad,

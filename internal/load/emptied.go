@@ -20,6 +20,7 @@ type emptied struct {
 	rows    []int64  // that each of them has lost
 	byRow   []uint32 // emptied row by row
 	held    []catalog.Emptied
+	since   map[uint32]catalog.Counter // of those emptied while others read, by oid: what the transaction had done to each by then
 }
 
 // all are the tables that lost their rows. Rows of others may have referred to those.

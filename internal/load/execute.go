@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,6 +69,7 @@ func road() []stage {
 		{"refuse what is never done for a script from outside", (*run).refuse},
 		{"wait for what was sent before", (*run).await},
 		{"pass over a SET of a parameter that only newer servers have", (*run).passOver},
+		{"refuse what would stop those who read", (*run).letRead},
 		{"take out of the way what the replica role would", (*run).makeWay},
 		{"leave rows of tables outside the export as they are", (*run).spare},
 		{"see what it may change", (*run).learn},
@@ -349,6 +351,9 @@ func (r *run) deliver(ctx context.Context, s *statement) (bool, *failure) {
 				return r.outcome(s.f, pgconn.CommandTag{})
 			}
 		}
+		if r.o.Online && r.began && slices.ContainsFunc(s.parsed, func(one sqltext.Statement) bool { return one.Kind == sqltext.Truncate }) {
+			return r.emptyOnline(ctx, s)
+		}
 		if one := s.only(); one != nil && one.Role != nil && s.send() == nil {
 			if done, f := r.replicationRole(ctx, s, one.Role); done {
 				r.known.after(sqltext.Session)
@@ -385,7 +390,13 @@ func (r *run) sent(ctx context.Context, s *statement) error {
 			r.rewind()
 		}
 	}
-	return r.stillOne(ctx, s.parsed)
+	if err := r.stillOne(ctx, s.parsed); err != nil {
+		return err
+	}
+	if one := s.only(); s.effect == sqltext.Anything && (one == nil || one.Kind == sqltext.Other) {
+		return r.keepsReading(ctx, false)
+	}
+	return nil
 }
 
 // rewind is called when something was taken back.

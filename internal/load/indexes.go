@@ -26,11 +26,13 @@ func (r *run) switchOff(ctx context.Context, table []string, plan *tablePlan) er
 	if plan.off || len(plan.indexes) == 0 || !r.began {
 		return nil
 	}
+	if plan.Online {
+		return r.switchToTwins(ctx, plan)
+	}
 	if !plan.Superuser {
 		return r.dropIndexes(ctx, table, plan)
 	}
-	if err := r.change(ctx, fmt.Sprintf("UPDATE pg_index SET indisready = false, indisvalid = false WHERE indexrelid IN ('%s'::regclass)",
-		strings.Join(quoteLiterals(plan.indexes), "'::regclass, '"))); err != nil {
+	if err := r.markNotReady(ctx, plan.indexes); err != nil {
 		return err
 	}
 	for _, index := range plan.indexes {
@@ -39,6 +41,12 @@ func (r *run) switchOff(ctx context.Context, table []string, plan *tablePlan) er
 	plan.off = true
 	r.off = append(r.off, plan)
 	return nil
+}
+
+// markNotReady has this transaction, and no other yet, leave indexes alone.
+func (r *run) markNotReady(ctx context.Context, indexes []string) error {
+	return r.change(ctx, fmt.Sprintf("UPDATE pg_index SET indisready = false, indisvalid = false WHERE indexrelid IN ('%s'::regclass)",
+		strings.Join(quoteLiterals(indexes), "'::regclass, '")))
 }
 
 // dropIndexes is switchOff for a table's owner: indexes, and the constraints that are made of them, are dropped and made again.
@@ -111,7 +119,7 @@ func (r *run) rebuild(ctx context.Context) error {
 	if err := r.tune(ctx); err != nil {
 		return err
 	}
-	tablespace, dropped := "", slices.ContainsFunc(r.off, func(p *tablePlan) bool { return !p.Superuser })
+	tablespace, dropped := "", slices.ContainsFunc(r.off, func(p *tablePlan) bool { return !p.Superuser || len(p.twins) > 0 })
 	if dropped {
 		if err := r.session.Ask(ctx, "SELECT current_setting('default_tablespace')", nil, []any{&tablespace}, nil); err != nil {
 			return err
@@ -126,7 +134,8 @@ func (r *run) rebuild(ctx context.Context) error {
 				return &unbuilt{one.what, err}
 			}
 		}
-		plan.off, plan.indexes, plan.rebuild = false, nil, nil
+		r.online.twins = append(r.online.twins, plan.twins...)
+		plan.off, plan.indexes, plan.rebuild, plan.twins = false, nil, nil, nil
 		r.tally.building[plan.oid] += time.Since(start)
 	}
 	if dropped {

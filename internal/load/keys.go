@@ -190,7 +190,8 @@ func (r *run) see(ctx context.Context, plan *tablePlan, names []string, e *copyc
 	if t == nil {
 		return nil, nil //nolint:nilnil // as said
 	}
-	if r.began && !t.noted && !plan.Exclusive { // else it is known later
+	_, emptied := r.known.emptied.since[plan.oid]
+	if r.began && !t.noted && !plan.Exclusive && !(plan.Online && emptied) { // else it is known later
 		t.missed = true
 	}
 	for name := range t.columns {
@@ -295,7 +296,8 @@ func (r *run) whole(ctx context.Context) (map[*seenTable]bool, error) {
 		}
 		for _, c := range counters {
 			t := r.known.observed.tables[c.OID]
-			whole[t] = c.Inserted == t.rows && c.Changed == 0
+			since := r.known.emptied.since[c.OID]
+			whole[t] = c.Inserted-since.Inserted == t.rows && c.Changed == since.Changed
 		}
 	}
 	if len(counted) == 0 {

@@ -73,6 +73,7 @@ type Options struct {
 	SkipAnalyze    bool        // do not ANALYZE (the setting analyze, turned off)
 	Allow          trust.Level // what Script may say; "" means trust.SQL. Before and After are the user's own, and not held to it
 	AllowRemedy    string      // what else helps where a script says more than that; may be empty
+	Online         bool        // others read the old rows until the commit; needs Transaction Single
 	Explain        bool        // say of each table how its rows are loaded, and why
 	DryRun         bool        // roll everything back at the end, setval and ANALYZE left out; needs Transaction Single
 	Events         Events

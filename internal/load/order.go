@@ -45,7 +45,12 @@ func (r *run) planOrder(ctx context.Context, s *survey) error {
 		}
 	}
 	// Keys that can be deferred are, and those of tables that the role owns are dropped.
-	edges, err := catalog.FirmReferences(ctx, r.session, oids)
+	references, remedy := catalog.FirmReferences, r.missingGrant()
+	because := "as their tables belong to another role"
+	if r.o.Online {
+		references, remedy, because = catalog.UndeferredReferences, strings.Replace(remedy, "the tables' owner", "a superuser", 1), "because others read meanwhile"
+	}
+	edges, err := references(ctx, r.session, oids)
 	if err != nil || len(edges) == 0 {
 		return err
 	}
@@ -59,7 +64,7 @@ func (r *run) planOrder(ctx context.Context, s *survey) error {
 			rank[e.Child], moved = rank[e.Parent]+1, true
 			if round > len(edges) {
 				return &problem.Error{Code: problem.Database, Where: "foreign key " + e.Name, What: "tables refer to each other in a circle, and the role may not take this key out of the way",
-					Remedy: r.missingGrant()}
+					Remedy: remedy}
 			}
 		}
 	}
@@ -71,7 +76,7 @@ func (r *run) planOrder(ctx context.Context, s *survey) error {
 		o.last = max(o.last, rank[oid])
 	}
 	r.order = o
-	r.notice(fmt.Sprintf("foreign keys stay on, as their tables belong to another role: rows go to their tables parents first, in %d readings of the script", o.last+1))
+	r.notice(fmt.Sprintf("foreign keys stay on, %s: rows go to their tables parents first, in %d readings of the script", because, o.last+1))
 	return nil
 }
 

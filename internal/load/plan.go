@@ -27,6 +27,7 @@ type tablePlan struct {
 	text    bool     // some value was not one that the binary format is sure of: COPY in text from now on
 	off     bool     // the indexes are switched off
 	rebuild []rebuild
+	twins   []string // indexes that these build beside those in use
 }
 
 // rebuild brings back an index that is switched off.
@@ -187,6 +188,10 @@ SELECT c.oid, role.replica,
 		SELECT 1 FROM pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.relation = rels.oid
 			AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
 			AND l.mode = 'AccessExclusiveLock' AND l.granted)),
+	NOT EXISTS (SELECT 1 FROM rels WHERE relkind = 'r' AND NOT EXISTS (
+		SELECT 1 FROM pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.relation = rels.oid
+			AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+			AND l.mode IN ('ExclusiveLock', 'AccessExclusiveLock') AND l.granted)),
 	ARRAY(SELECT pg_catalog.format('%I.%I', n.nspname, i.relname) FROM pg_catalog.pg_index x
 		JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = i.relnamespace
 		WHERE x.indrelid IN (SELECT oid FROM rels) AND i.relkind = 'i' AND x.indisvalid AND x.indisready AND x.indislive AND x.indimmediate
@@ -221,10 +226,10 @@ func (r *run) readPlans(ctx context.Context, keys []string) error {
 	var key string
 	var names, types, elements []string
 	var elementOIDs, classes []int64
-	var exclusive, nulls, draws bool
+	var exclusive, closed, nulls, draws bool
 	var limit int64
 	err = r.session.Ask(ctx, planQuery, []any{keys, oids}, []any{&key, &row.oid, &row.replica, &row.AnyOrder, &row.Superuser, &row.Owned, &row.partitioned, &row.Temporary,
-		&row.Reasons, &row.together, &names, &types, &classes, &elements, &elementOIDs, &row.Empty, &exclusive, &row.indexes, &row.Watched, &draws, &limit,
+		&row.Reasons, &row.together, &names, &types, &classes, &elements, &elementOIDs, &row.Empty, &exclusive, &closed, &row.indexes, &row.Watched, &draws, &limit,
 		&row.TransactionEnds, &nulls, &row.name}, func() error {
 		one := row
 		p := &one
@@ -233,6 +238,10 @@ func (r *run) readPlans(ctx context.Context, keys []string) error {
 		p.limit = time.Duration(limit) * time.Millisecond
 		p.indexes = slices.DeleteFunc(p.indexes, func(index string) bool { return r.lessons.keep[index] })
 		p.Exclusive, p.Indexes = p.Empty && exclusive, len(p.indexes)
+		p.Online = r.o.Online && closed && !p.Exclusive
+		if p.Online && r.online.MinimalWAL && p.Watched == "" {
+			p.Watched = "wal_level is minimal" // what is written to a new file is then not logged, and only under its own name
+		}
 		p.replica = p.replica || owners
 		if r.lessons.keep[p.name] && p.Watched == "" {
 			p.Watched = "one of them could not be built from the rows"

@@ -36,7 +36,8 @@ func (r *run) mayPost(s *statement) bool {
 		limit = postedAlone
 	}
 	return st != nil && r.began && (st.First == "insert" || st.First == "truncate") && len(st.Text) < limit && !st.More && !st.Compound && st.Send == nil &&
-		r.errorsEnd() && !r.replaying && (r.way == nil || !r.way.active) && !(r.o.DryRun && s.effect == sqltext.Anything) // which may call setval
+		r.errorsEnd() && !r.replaying && (r.way == nil || !r.way.active) && (!r.o.Online || st.First != "truncate") &&
+		!(r.o.DryRun && s.effect == sqltext.Anything) // which may call setval
 }
 
 // post sends a statement without waiting for its answer, where it may.

@@ -182,7 +182,7 @@ func (r *run) putBackFor(ctx context.Context) error {
 func (r *run) makeWayFor(ctx context.Context, t sqltext.Touch) error {
 	w := r.way
 	name, way := t.Name.String(), string(t.Change)
-	if w.names[way+name] {
+	if w.names[way+name] || r.o.Online && t.Change == sqltext.Empties { // it is done by DELETE, which sees to itself
 		return nil
 	}
 	if err := r.lookUpEmptied(ctx); err != nil { // by the foreign keys that are still there
@@ -278,8 +278,8 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 			if what == "trigger" {
 				only = "ONLY "
 			}
-			if !allowed {
-				forbidden = append(forbidden, fmt.Sprintf("%s %s of %s (owner %s)", what, name, table, other))
+			if !allowed || r.o.Online && what == "rule" {
+				forbidden = append(forbidden, fmt.Sprintf("%s %s of %s (owner %s)%s", what, name, table, other, r.stopping(allowed)))
 				continue
 			}
 			was, known := w.states[kind+table+name]
@@ -300,12 +300,12 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 			if w.granted {
 				continue
 			}
-			if !allowed || copied && what == "view trigger" { // COPY knows no rules
+			if !allowed || copied && what == "view trigger" || r.o.Online { // COPY knows no rules
 				called := "rule " + name
 				if what == "view trigger" {
 					called = "INSTEAD OF " + state + " triggers"
 				}
-				forbidden = append(forbidden, fmt.Sprintf("%s of %s (owner %s)", called, table, other))
+				forbidden = append(forbidden, fmt.Sprintf("%s of %s (owner %s)%s", called, table, other, r.stopping(allowed)))
 				continue
 			}
 			off, on := fmt.Sprintf("DROP RULE %s ON %s", name, table), state
@@ -324,6 +324,10 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 				w.undo = append(w.undo, restore{sql: on})
 			}
 		case "security":
+			if r.o.Online {
+				forbidden = append(forbidden, fmt.Sprintf("forced row security of %s (owner %s)%s", table, other, r.stopping(true)))
+				continue
+			}
 			statements = append(statements, "ALTER TABLE "+table+" NO FORCE ROW LEVEL SECURITY")
 			w.last = append(w.last, "ALTER TABLE "+table+" FORCE ROW LEVEL SECURITY")
 		default:
@@ -331,13 +335,16 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 				continue
 			}
 			odd := o.Odd // it could not come back as it is
-			if !allowed || odd {
+			if !allowed || odd || r.o.Online {
 				reason := "the role does not own " + table
 				if other != "" {
 					reason = "the role lacks REFERENCES on " + other
 				}
 				if odd {
 					reason = "some of its triggers are disabled"
+				}
+				if allowed && !odd {
+					reason = "online is true, and to drop it would stop those who read"
 				}
 				w.staying = append(w.staying, stayingKey{table, name, reason})
 				if schema := (&sqltext.Tokens{Text: []byte(table)}).Relation(); strings.Contains(state, " DEFERRABLE") {
@@ -385,6 +392,14 @@ func (r *run) tellWayOf(what string) {
 	}
 	r.way.told[what] = true
 	r.notice(fmt.Sprintf("session_replication_role is refused to %s: %s until the rows are in, and put back as they were", r.session.Config().User, what))
+}
+
+// stopping says why what the role may take out of the way stays there.
+func (r *run) stopping(allowed bool) string {
+	if allowed && r.o.Online {
+		return ", which would stop those who read while online is true"
+	}
+	return ""
 }
 
 // warnOfEventTriggers says once that event triggers will see tables altered, which with the replica role they would not.

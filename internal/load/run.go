@@ -153,7 +153,7 @@ func (r *run) attempt(ctx context.Context, before *run) (Result, error) {
 	if err := r.commit(ctx); err != nil {
 		return r.result(), err
 	}
-	return r.result(), r.analyzeCommitted(ctx)
+	return r.result(), firstError(r.analyzeCommitted(ctx), r.vacuumCommitted(ctx))
 }
 
 // held is an item of the script, or the error in its place.
@@ -248,6 +248,7 @@ type run struct {
 	inBlock    bool   // Single: the script is where psql -1 would be in a transaction block
 	level      string // Single: how the script wants the transaction isolated, as it has begun
 	readOnly   bool   // Single: the script has made its block read only
+	online     online // what Options.Online needs
 	unguarded  bool   // foreign keys were not enforced all the time
 	first      error  // what was told of the first failure
 	failures   int
@@ -353,6 +354,9 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 	if err := r.begin(ctx, seen); err != nil {
 		return false, (&failure{err: err}).problem()
 	}
+	if err := r.readyOnline(ctx); err != nil {
+		return false, err
+	}
 	if keep, err := r.keepRows(ctx, seen); keep || err != nil {
 		return keep, err
 	}
@@ -454,6 +458,9 @@ func (r *run) finish(ctx context.Context) error {
 	if err := r.rebuild(ctx); err != nil {
 		return r.refused(err)
 	}
+	if err := r.keepsReading(ctx, true); err != nil {
+		return (&failure{err: err}).problem()
+	}
 	return nil
 }
 
@@ -487,6 +494,10 @@ func (r *run) commit(ctx context.Context) error {
 	}
 	if r.o.DryRun {
 		return r.endDry(ctx)
+	}
+	r.online.xid = r.session.XID()
+	if err := r.stopReaders(ctx); err != nil {
+		return r.abandon(ctx, err)
 	}
 	err := r.exec(ctx, r.commitText())
 	var pe *pgconn.PgError

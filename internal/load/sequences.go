@@ -56,6 +56,14 @@ func (r *run) syncSequences(ctx context.Context, oids []uint32) error {
 	if len(moves) == 0 || r.o.DryRun {
 		return nil
 	}
+	if r.o.Online && r.began { // what no rollback takes back comes when nothing is left that may fail
+		fixed := 0
+		for fixed < len(moves) && strings.HasPrefix(moves[fixed], "ALTER") { // its setval goes with it
+			fixed += 2
+		}
+		r.online.last = append(r.online.last, moves[fixed:]...)
+		moves = moves[:fixed]
+	}
 	if r.began { // what may still fail must fail before: no rollback takes setval back
 		moves = append([]string{"SET CONSTRAINTS ALL IMMEDIATE"}, moves...)
 	}
@@ -107,7 +115,7 @@ func (r *run) moves(ctx context.Context, sequences []sequence) ([]string, error)
 	if err != nil {
 		return nil, err
 	}
-	var moves []string
+	var moves, whole []string // those that a rollback takes back come first
 	for i, state := range states {
 		s := sequences[i]
 		if to, ok := r.moved[s.OID]; ok {
@@ -128,12 +136,12 @@ func (r *run) moves(ctx context.Context, sequences []sequence) ([]string, error)
 		case forward:
 			moves = append(moves, fmt.Sprintf("SELECT pg_catalog.setval(%d, %d, %t)", s.OID, target, use))
 		case r.began: // RESTART gives the sequence a new file, which a rollback throws away together with the setval
-			moves = append(moves, "ALTER SEQUENCE "+s.Name+" RESTART", fmt.Sprintf("SELECT pg_catalog.setval(%d, %d, %t)", s.OID, target, use))
+			whole = append(whole, "ALTER SEQUENCE "+s.Name+" RESTART", fmt.Sprintf("SELECT pg_catalog.setval(%d, %d, %t)", s.OID, target, use))
 		default:
 			moves = append(moves, fmt.Sprintf("SELECT pg_catalog.setval(%d, %d, %t)", s.OID, target, use))
 		}
 	}
-	return moves, nil
+	return append(whole, moves...), nil
 }
 
 // further tells whether a comes later in the sequence than b.

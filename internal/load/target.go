@@ -400,7 +400,7 @@ func (r *run) lookAhead(ctx context.Context) (*survey, error) {
 	if err := r.lookUp(ctx, s); err != nil {
 		return nil, (&failure{err: err}).problem()
 	}
-	if !s.complete && r.session.Parameter("is_superuser") != "on" && slices.ContainsFunc(s.heads, func(h *head) bool { return h.relation != nil && !h.relation.Owned }) {
+	if !s.complete && r.session.Parameter("is_superuser") != "on" && (r.o.Online || slices.ContainsFunc(s.heads, func(h *head) bool { return h.relation != nil && !h.relation.Owned })) {
 		whole, err := r.survey(ctx, 0) // foreign keys may have to stay on, and then the order of all rows matters
 		if err != nil {
 			return s, ctx.Err()

@@ -50,6 +50,8 @@ func (r *run) verify(ctx context.Context) error {
 		return (&failure{err: err}).problem()
 	}
 	switch {
+	case r.o.Online && r.began:
+		r.online.vacuum, r.online.same = reached.analyze, reached.ownRole
 	case r.o.SkipAnalyze, len(reached.analyze) == 0:
 	case r.began && reached.ownRole && len(reached.analyze) > 1 && r.tally.rows >= int64(r.o.thresholds.manyToAnalyze):
 		r.toAnalyze = reached.analyze

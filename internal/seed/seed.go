@@ -476,6 +476,7 @@ func (r *run) loadOptions() load.Options {
 		Transaction:    load.Mode(r.Transaction),
 		Continue:       r.OnError == "continue",
 		Verbatim:       !r.Fast,
+		Online:         r.Online,
 		Explain:        r.Explain || r.debug,
 		DryRun:         r.DryRun,
 		Jobs:           r.Jobs,

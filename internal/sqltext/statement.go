@@ -71,6 +71,7 @@ type Statement struct {
 	Sets       string // SET: the parameter, in lower case
 	View       Name   // the materialized view that it makes or refreshes
 	Unfilled   bool   // WITH NO DATA
+	Truncate   *TruncateOf
 	// Unguarded says that foreign keys are not enforced from here on: session_replication_role or triggers are changed.
 	Unguarded bool
 
@@ -98,6 +99,12 @@ type CopyOf struct {
 	Plain    bool   // text, without any options
 	File     string // server-side file, "" for STDIN and STDOUT
 	FileAt   Token  // its place in the text
+}
+
+// TruncateOf is what a TRUNCATE says besides the relations.
+type TruncateOf struct {
+	Cascade bool // with all that refers to them
+	Restart bool // their sequences begin anew
 }
 
 // FromStdin reports whether rows for the statement follow.
@@ -307,9 +314,11 @@ func (t *Tokens) number(tok Token) {
 	}
 }
 
+// truncate reads a TRUNCATE. What it says is given only where it was read to its end.
 func (s *Statement) truncate(t *Tokens) {
 	s.Kind, s.Effect = Truncate, Empty
 	t.Accept("table")
+	of, odd := &TruncateOf{}, false
 	for more := true; more; more = t.Accept(",") {
 		only := t.Accept("only")
 		paren := t.Accept("(") // ONLY (t)
@@ -321,8 +330,19 @@ func (s *Statement) truncate(t *Tokens) {
 		if len(name) == 0 {
 			return
 		}
+		odd = odd || escapedName(t.Text, at)
 		s.Relations, s.At, s.Only = append(s.Relations, name), append(s.At, at), append(s.Only, only)
 		t.Accept("*")
+	}
+	if of.Restart = t.Accept("restart"); of.Restart || t.Accept("continue") {
+		odd = !t.Accept("identity") || odd
+	}
+	if of.Cascade = t.Accept("cascade"); !of.Cascade {
+		t.Accept("restrict")
+	}
+	t.Accept(";")
+	if t.Peek().Kind == EndToken && !odd {
+		s.Truncate = of
 	}
 }
 

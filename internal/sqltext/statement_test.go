@@ -95,8 +95,12 @@ func TestParse(t *testing.T) {
 		`COPY BINARY t FROM stdin`:                        `Copy ["t"] columns [] from true file  binary true plain false`,
 		`COPY t (a) FROM stdin;`:                          `Copy ["t"] columns [a] from true file  binary false plain true`,
 		`COPY t TO stdout`:                                `Copy [] columns [] from false file  binary false plain true`,
-		`TRUNCATE TABLE ONLY (a.b), c * RESTART IDENTITY`: `Truncate ["a"."b" "c"] only [true false]`,
-		`TRUNCATE c`:                                      `Truncate ["c"] only [false]`,
+		`TRUNCATE TABLE ONLY (a.b), c * RESTART IDENTITY`: `Truncate ["a"."b" "c"] only [true false] cascade false restart true`,
+		`TRUNCATE c`:                                      `Truncate ["c"] only [false] cascade false restart false`,
+		`TRUNCATE c CONTINUE IDENTITY RESTRICT;`:          `Truncate ["c"] only [false] cascade false restart false`,
+		`TRUNCATE c, ONLY d RESTART IDENTITY CASCADE`:     `Truncate ["c" "d"] only [false true] cascade true restart true`,
+		`TRUNCATE c CASCADE RESTART IDENTITY`:             `Truncate ["c"] only [false]`, // which the server does not read either
+		`TRUNCATE U&"\0063"`:                              `Truncate ["c"] only [false]`,
 		`DELETE FROM ONLY (a."B")`:                        `Other deletes "a"."B" all true`,
 		`DELETE FROM c *;`:                                `Other deletes "c" all true`,
 		`DELETE FROM c WHERE d`:                           `Other deletes "c" all false`,
@@ -120,6 +124,9 @@ func TestParse(t *testing.T) {
 			got += fmt.Sprintf(" columns %v from %t file %s binary %t plain %t", s.Copy.Columns, s.Copy.From, s.Copy.File, s.Copy.Binary, s.Copy.Plain)
 		case s.Kind == Truncate:
 			got += fmt.Sprintf(" only %v", s.Only)
+			if of := s.Truncate; of != nil {
+				got += fmt.Sprintf(" cascade %t restart %t", of.Cascade, of.Restart)
+			}
 		case s.Deletes != nil:
 			got += fmt.Sprintf(" deletes %v all %t", s.Deletes, s.DeletesAll)
 		case s.Role != nil:

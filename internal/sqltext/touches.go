@@ -3,6 +3,7 @@ package sqltext
 import (
 	"bytes"
 	"slices"
+	"strings"
 )
 
 // Change is what a statement does to a table.
@@ -100,4 +101,99 @@ func (s *Statement) Defines() bool {
 func (s *Statement) Mentions(words ...string) bool {
 	text := bytes.ToLower(s.text[:min(len(s.text), readForTables)])
 	return slices.ContainsFunc(words, func(w string) bool { return bytes.Contains(text, []byte(w)) })
+}
+
+// Stops gives what the statement is, where its text shows that it keeps others from reading until the transaction ends: "DROP TABLE", and of
+// what, as far as that shows; of DROP SCHEMA these are schemas. "" means that it does not show.
+func (s *Statement) Stops() (what string, of []Name) {
+	t := &Tokens{Text: s.text[:min(len(s.text), readForTables)], Escapes: s.escapes}
+	first := t.Next()
+	what = strings.ToUpper(first.Text)
+	if first.Kind != WordToken {
+		return "", nil
+	}
+	list := func() []Name {
+		var all []Name
+		for more := true; more; more = t.Accept(",") {
+			t.Accept("only")
+			if name := t.Relation(); len(name) > 0 {
+				all = append(all, name)
+			}
+			t.Accept("*")
+		}
+		return all
+	}
+	kind := func(kinds ...string) string {
+		if t.Accept("materialized") || t.Accept("foreign") {
+			return strings.ToUpper(t.Next().Text)
+		}
+		if k := t.Peek(); k.Kind == WordToken && slices.Contains(kinds, k.Text) {
+			return strings.ToUpper(t.Next().Text)
+		}
+		return ""
+	}
+	switch first.Text {
+	case "alter":
+		k := kind("table", "index", "view")
+		if k == "" {
+			return "", nil
+		}
+		if t.Accept("if") {
+			t.Accept("exists")
+		}
+		if of = list(); t.Accept("enable") || t.Accept("disable") { // of triggers: that lets read on
+			if !t.Accept("replica") {
+				t.Accept("always")
+			}
+			if t.Accept("trigger") {
+				return "", nil
+			}
+		} else if t.Accept("validate") {
+			return "", nil
+		}
+		return what + " " + k, of
+	case "drop":
+		k := kind("table", "index", "view", "schema", "sequence")
+		if k == "" || k == "INDEX" && t.Accept("concurrently") {
+			return "", nil
+		}
+		if t.Accept("if") {
+			t.Accept("exists")
+		}
+		return what + " " + k, list()
+	case "create":
+		if t.Accept("policy") {
+			what += " POLICY"
+			t.Next()
+		} else {
+			replace := t.Accept("or") && t.Accept("replace")
+			if t.Accept("rule") {
+				what += " RULE"
+				for tok := t.Next(); tok.Kind != EndToken && tok.Text != "to"; tok = t.Next() { // AS ON event TO table
+				}
+				return what, list()
+			}
+			if !replace || !t.Accept("view") {
+				return "", nil
+			}
+			return "CREATE OR REPLACE VIEW", list()
+		}
+		if !t.Accept("on") {
+			return "", nil
+		}
+		return what, list()
+	case "refresh":
+		if t.Accept("materialized") && t.Accept("view") && !t.Accept("concurrently") {
+			return "REFRESH MATERIALIZED VIEW without CONCURRENTLY", list()
+		}
+	case "lock":
+		t.Accept("table")
+		of = list()
+		if !t.Accept("in") || t.Accept("access") && t.Accept("exclusive") {
+			return "LOCK", of
+		}
+	case "reindex", "cluster":
+		return what, nil
+	}
+	return "", nil
 }

@@ -36,6 +36,7 @@ type Table struct {
 	Temporary       bool   // other connections do not see it
 	Empty           bool   // there is no row in it
 	Exclusive       bool   // it is empty, and nobody else can see it until the transaction ends
+	Online          bool   // others go on reading it as it was, and nobody else can write to it until the transaction ends
 	Indexes         int    // that could be built after the rows
 	Watched         string // what would notice that, "" for nothing
 	TransactionEnds bool   // the server limits how long a transaction may take
@@ -72,6 +73,7 @@ const (
 	KeepIndexes IndexWay = iota
 	SwitchOffIndexes
 	DropIndexes
+	TwinIndexes // each is built anew beside the old one, by which others read
 )
 
 // Decision is how a table's rows go to the server, and why.
@@ -123,7 +125,9 @@ func Decide(t *Table, s Situation) Decision {
 	}
 	switch {
 	case t.Indexes == 0:
-	case !t.Exclusive:
+	case t.Online && !t.Superuser:
+		because("indexes stay: others read by them, and only a superuser can build others beside them that take their place")
+	case !t.Exclusive && !t.Online:
 		because("indexes stay: the table is not empty and ours alone")
 	case t.Watched != "":
 		because("indexes stay: %s", t.Watched)
@@ -131,6 +135,8 @@ func Decide(t *Table, s Situation) Decision {
 		because("indexes stay: numbers were drawn from a sequence, so the load could not be done again")
 	case !s.Many:
 		because("indexes stay: the rows are few")
+	case t.Online:
+		d.Indexes = TwinIndexes
 	case t.Superuser:
 		d.Indexes = SwitchOffIndexes
 	case t.Owned:
@@ -177,6 +183,8 @@ func (d Decision) String() string {
 	switch d.Indexes {
 	case SwitchOffIndexes:
 		parts = append(parts, "indexes filled after the rows")
+	case TwinIndexes:
+		parts = append(parts, "indexes built beside the old ones after the rows")
 	case DropIndexes:
 		parts = append(parts, "indexes made again after the rows")
 	case KeepIndexes:

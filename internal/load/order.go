@@ -45,10 +45,9 @@ func (r *run) planOrder(ctx context.Context, s *survey) error {
 		}
 	}
 	// Keys that can be deferred are, and those of tables that the role owns are dropped.
-	references, remedy := catalog.FirmReferences, r.missingGrant()
-	because := "as their tables belong to another role"
+	references, because := catalog.FirmReferences, "as their tables belong to another role"
 	if r.o.Online {
-		references, remedy, because = catalog.UndeferredReferences, strings.Replace(remedy, "the tables' owner", "a superuser", 1), "because others read meanwhile"
+		references, because = catalog.UndeferredReferences, "because others read meanwhile"
 	}
 	edges, err := references(ctx, r.session, oids)
 	if err != nil || len(edges) == 0 {
@@ -64,7 +63,7 @@ func (r *run) planOrder(ctx context.Context, s *survey) error {
 			rank[e.Child], moved = rank[e.Parent]+1, true
 			if round > len(edges) {
 				return &problem.Error{Code: problem.Database, Where: "foreign key " + e.Name, What: "tables refer to each other in a circle, and the role may not take this key out of the way",
-					Remedy: remedy}
+					Remedy: r.missingGrant()}
 			}
 		}
 	}
@@ -83,7 +82,11 @@ func (r *run) planOrder(ctx context.Context, s *survey) error {
 // missingGrant says what would let the role load as it is.
 func (r *run) missingGrant() string {
 	user := sqltext.QuoteName(r.session.Config().User)
-	return fmt.Sprintf("Load as the tables' owner, or GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later), or make the key DEFERRABLE.", user)
+	as := "the tables' owner"
+	if r.o.Online { // who would have to take keys out of the way
+		as = "a superuser"
+	}
+	return fmt.Sprintf("Load as %s, or GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later), or make the key DEFERRABLE.", as, user)
 }
 
 // mainScript runs the export's script, as often as its order asks for.

@@ -117,6 +117,12 @@ type turnedWay struct {
 var turnedWays = []turnedWay{
 	{name: "superuser, single", change: func(*Options) {}},
 	{name: "owner, single", owner: true, change: func(*Options) {}},
+	{name: "superuser, online", change: func(o *Options) { o.Online = true }},
+	{name: "owner, online", owner: true, change: func(o *Options) {
+		o.Online = true
+		o.Script = Script{FS: fstest.MapFS{"load.sql": {Data: []byte("SET session_replication_role = replica;\nTRUNCATE parent, child RESTART IDENTITY;\nTRUNCATE old;\n" +
+			"INSERT INTO child (id, parent) VALUES (1, 5);\nINSERT INTO parent (id, name) VALUES (5, 'x');\nSET session_replication_role = origin;\n")}}, Name: "load.sql"}
+	}},
 	{name: "superuser, none", change: func(o *Options) { o.Transaction = None }},
 	{name: "superuser, none, jobs", change: func(o *Options) { o.Transaction, o.Jobs = None, 3 }},
 	{name: "owner, none", owner: true, change: func(o *Options) {

@@ -81,7 +81,7 @@ func FirmReferences(ctx context.Context, q Querier, oids []uint32) ([]Reference,
 	return references(ctx, q, referenceQuery+" AND NOT k.condeferrable AND NOT pg_has_role(c.relowner, 'USAGE')", oids)
 }
 
-// UndeferredReferences gives those of References that cannot be deferred.
+// UndeferredReferences gives the foreign keys between different ones of the tables that cannot be deferred.
 func UndeferredReferences(ctx context.Context, q Querier, oids []uint32) ([]Reference, error) {
 	return references(ctx, q, referenceQuery+" AND NOT k.condeferrable", oids)
 }

@@ -47,6 +47,7 @@ type Reached struct {
 	Sequences              []string // that its columns own, schema-qualified and quoted
 	SequencesOwned         bool
 	Inserted               int64 // rows that the transaction has put into it
+	Outside                bool  // a table that is not emptied refers to it
 }
 
 // reachedQuery follows what TRUNCATE follows: of a named table ($1) all that inherit from it, unless it is among those named with ONLY ($2), and
@@ -70,7 +71,8 @@ SELECT c.oid, format('%I.%I', n.nspname, c.relname), c.relkind::text, pg_get_use
 		WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i') ORDER BY 1),
 	NOT EXISTS (SELECT 1 FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
 		WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i') AND NOT pg_has_role(s.relowner, 'USAGE')),
-	pg_stat_get_xact_tuples_inserted(c.oid)
+	pg_stat_get_xact_tuples_inserted(c.oid),
+	EXISTS (SELECT 1 FROM pg_constraint k WHERE k.contype = 'f' AND k.confrelid = c.oid AND k.conrelid NOT IN (SELECT oid FROM reached))
 FROM (SELECT DISTINCT oid FROM reached) r JOIN pg_class c ON c.oid = r.oid JOIN pg_namespace n ON n.oid = c.relnamespace
 ORDER BY c.oid`
 
@@ -78,7 +80,7 @@ ORDER BY c.oid`
 // lone only the table itself was named; cascade says that what refers to them is emptied too.
 func ReachedBy(ctx context.Context, q Querier, relations, lone []uint32, cascade bool) ([]Reached, error) {
 	return collect(ctx, q.Ask, reachedQuery, []any{relations, lone, cascade}, func(r *Reached) []any {
-		return []any{&r.OID, &r.Name, &r.Kind, &r.Owner, &r.MayTruncate, &r.MayDelete, &r.Hidden, &r.Triggers, &r.Rules, &r.DeleteTriggers, &r.Sequences, &r.SequencesOwned, &r.Inserted}
+		return []any{&r.OID, &r.Name, &r.Kind, &r.Owner, &r.MayTruncate, &r.MayDelete, &r.Hidden, &r.Triggers, &r.Rules, &r.DeleteTriggers, &r.Sequences, &r.SequencesOwned, &r.Inserted, &r.Outside}
 	})
 }
 

@@ -249,9 +249,8 @@ func (r *run) lockReached(ctx context.Context, one *sqltext.Statement) ([]catalo
 			return nil, err
 		}
 		var lock []string
-		var all []uint32
 		for _, t := range tables {
-			switch all = append(all, t.OID); {
+			switch {
 			case t.Kind != "r" && t.Kind != "p" && t.Kind != "f":
 				return nil, &pgconn.PgError{Severity: "ERROR", Code: "42809", Message: fmt.Sprintf("%s is not a table", t.Name)}
 			case !t.MayTruncate:
@@ -261,14 +260,8 @@ func (r *run) lockReached(ctx context.Context, one *sqltext.Statement) ([]catalo
 			}
 		}
 		if len(lock) == 0 {
-			if !one.Truncate.Cascade {
-				outside, err := catalog.NotTruncated(ctx, r.session, all)
-				if err == nil && len(outside) > 0 {
-					err = &pgconn.PgError{Severity: "ERROR", Code: "0A000", Message: "cannot truncate a table referenced in a foreign key constraint"}
-				}
-				if err != nil {
-					return nil, err
-				}
+			if !one.Truncate.Cascade && slices.ContainsFunc(tables, func(t catalog.Reached) bool { return t.Outside }) {
+				return nil, &pgconn.PgError{Severity: "ERROR", Code: "0A000", Message: "cannot truncate a table referenced in a foreign key constraint"}
 			}
 			return tables, nil
 		}

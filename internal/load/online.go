@@ -114,9 +114,12 @@ func (r *run) letRead(ctx context.Context, s *statement) (bool, *failure) {
 			}
 		}
 		if found != "" {
+			remedy := "Have Fabricate export rows alone and keep the schema in migrations."
+			if strings.HasPrefix(what, "REFRESH") {
+				remedy = "Refresh it CONCURRENTLY, which needs a unique index of the view, or in a step after the load."
+			}
 			s.f.refused = true
-			return true, r.fail(s, notOnline(s.at.String(), fmt.Sprintf("%s would stop everybody who reads %s until the load is through, and online is true", what, found),
-				"Have Fabricate export rows alone and keep the schema in migrations."))
+			return true, r.fail(s, notOnline(s.at.String(), fmt.Sprintf("%s would stop everybody who reads %s until the load is through, and online is true", what, found), remedy))
 		}
 	}
 	return false, nil

@@ -47,7 +47,7 @@ func TestDecide(t *testing.T) {
 		"online, owner":                {func(t *Table) { t.Exclusive, t.Superuser, t.Online = false, false, true }, Situation{Single: true, Many: true, Columns: all, Binary: true}, "COPY binary (", "others read by them"},
 		"online, watched":              {func(t *Table) { t.Exclusive, t.Online, t.Watched = false, true, "a cursor is open" }, Situation{Single: true, Many: true, Columns: all, Binary: true}, "COPY binary (", "a cursor is open"},
 		"online, few":                  {func(t *Table) { t.Exclusive, t.Online = false, true }, Situation{Single: true, Columns: all, Binary: true}, "COPY binary (", "few"},
-		"online, numbers were drawn":   {func(t *Table) { t.Exclusive, t.Online = false, true }, Situation{Single: true, Drawn: true, Many: true, Columns: all, Binary: true}, "COPY binary (", "a savepoint is set"},
+		"online, numbers were drawn":   {func(t *Table) { t.Exclusive, t.Online = false, true }, Situation{Single: true, Drawn: true, Many: true, Columns: all, Binary: true}, "COPY binary (", "could not be done again"},
 		"jobs":                         {nil, Situation{Many: true, Jobs: 2, Columns: all, Binary: true}, "COPY binary, indexes filled after the rows, over a connection of its own", ""},
 		"jobs, and numbers were drawn": {nil, Situation{Many: true, Jobs: 2, Drawn: true, Columns: all, Binary: true}, "COPY binary, indexes filled after the rows, over a connection of its own", ""},
 		"jobs in one transaction":      {nil, Situation{Single: true, Many: true, Jobs: 2, Columns: all, Binary: true}, "COPY binary, indexes filled after the rows", ""},

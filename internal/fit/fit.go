@@ -66,9 +66,12 @@ type Example struct {
 	Value string `json:"value,omitempty"` // shortened; empty where the place alone says it
 }
 
+// Place gives "file:line".
+func (e Example) Place() string { return fmt.Sprintf("%s:%d", e.File, e.Line) }
+
 // String gives "file:line (value)".
 func (e Example) String() string {
-	text := fmt.Sprintf("%s:%d", e.File, e.Line)
+	text := e.Place()
 	if e.Value != "" {
 		text += " (" + e.Value + ")"
 	}

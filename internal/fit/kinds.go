@@ -57,3 +57,75 @@ func NotGiven(table, column string) Finding {
 func invisible(shown string) string {
 	return "There is a character that cannot be seen, written here as " + firstEscape(shown) + ": delete it from the script. Such characters come with text that is copied from a page or a chat."
 }
+
+// RowsOfAnotherShape is the finding for rows that have not as many values as columns are named.
+func RowsOfAnotherShape(table string, columns, values int) Finding {
+	remedy := "The row has more values than the table has columns: add the missing columns to the schema, or take them out of the export."
+	if values < columns {
+		remedy = "The row has fewer values than columns are named. A tab or line break inside a value must be written as \\t or \\n."
+	}
+	return Finding{Kind: RowShape, Table: table, State: "22P04", What: fmt.Sprintf("rows for %s have %d values for %d columns", table, values, columns), Remedy: remedy}
+}
+
+// NotInEncoding is the finding for rows that are none in the script's encoding.
+func NotInEncoding(table, encoding string, row []byte) Finding {
+	return Finding{Kind: Encoding, Table: table, State: "22021", What: fmt.Sprintf("rows for %s are not in the encoding %s", table, encoding), Remedy: encodingRemedy(row)}
+}
+
+// BadValues is the finding for values that a column's type does not take, by the state that the server has for them. typ is the type as
+// people write it, value one of the values.
+func BadValues(table, column, typ string, enum bool, state, value string) Finding {
+	f := Finding{Table: table, Column: column, State: state}
+	col := Name(column) + " of " + table + " (" + typ + ")"
+	switch state {
+	case "22001":
+		f.Kind, f.What, f.Remedy = TooLong, "texts are too long for column "+col, tooNarrow
+	case "22003":
+		f.Kind, f.What, f.Remedy = OutOfRange, "numbers are out of range for column "+col, "Give the column a larger type or more digits in the schema (bigint, numeric(…)), or have Fabricate make smaller numbers."
+	case "22007", "22008", "22009":
+		f.Kind, f.What, f.Remedy = NoDate, "values for column "+col+" are no dates or times that exist", "Have Fabricate make dates that exist, as YYYY-MM-DD. If day and month are the other way round, set DateStyle for the role or database (DMY, MDY)."
+	case "23514":
+		f.Kind, f.What, f.Remedy = Domain, "the domain of column "+col+" refuses values", checkRemedy
+	case "23502":
+		f.Kind, f.What, f.Remedy = Null, "the domain of column "+col+" takes no NULL", nullRemedy
+	case "22P02":
+		f.Kind, f.What, f.Remedy = WrongType, "values for column "+col+" are none of its type", otherType
+		if enum {
+			f.Kind, f.What = EnumLabel, fmt.Sprintf("column %s lacks the label %q", col, Shorten(value))
+			f.Remedy = "Add the label to the type (ALTER TYPE " + typ + " ADD VALUE '…') in a migration, or take it out of the values in Fabricate."
+		}
+	default:
+		f.Kind, f.What, f.Remedy = WrongType, "values for column "+col+" are none of its type", otherType
+	}
+	return f
+}
+
+// NullValues is the finding for NULL in a column that takes none.
+func NullValues(table, column string) Finding {
+	return Finding{Kind: Null, Table: table, Column: column, State: "23502", What: fmt.Sprintf("column %s of %s is NOT NULL, and the export gives NULL", Name(column), table),
+		Remedy: nullRemedy}
+}
+
+// RefusedRows is the finding for rows that a check refuses.
+func RefusedRows(table, column, name, condition string) Finding {
+	return Finding{Kind: Refused, Table: table, Column: column, State: "23514", What: fmt.Sprintf("the check %s of %s, %s, refuses rows", Name(name), table, condition),
+		Remedy: checkRemedy}
+}
+
+// NowhereToGo is the finding for rows that no partition takes.
+func NowhereToGo(table string) Finding {
+	return Finding{Kind: NoPartition, Table: table, State: "23514", What: "no partition of " + table + " takes rows",
+		Remedy: "Make a partition of " + table + " for such rows, or a DEFAULT partition, or have Fabricate make values within those that there are."}
+}
+
+// Duplicates is the finding for rows whose unique key others have as well.
+func Duplicates(table, columns, name string) Finding {
+	return Finding{Kind: Duplicate, Table: table, Column: columns, State: "23505", What: fmt.Sprintf("rows for %s have a key (%s) that others have, and %s allows it once", table, columns, Name(name)),
+		Remedy: duplicateRemedy}
+}
+
+// Orphans is the finding for rows whose foreign key has no row.
+func Orphans(table, columns, parent, name string) Finding {
+	return Finding{Kind: NoParent, Table: table, Column: columns, State: "23503", What: fmt.Sprintf("rows of %s refer by %s (%s) to rows of %s that are not there", table, columns, Name(name), parent),
+		Remedy: orphanRemedy}
+}

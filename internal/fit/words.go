@@ -34,8 +34,13 @@ func said(pattern string) *regexp.Regexp { return regexp.MustCompile(pattern) }
 const (
 	alreadyThere = "The script makes what is there already. For data alone, dump with pg_dump --data-only; for all of it, load into an empty database " +
 		"(create-database: true), or dump with --clean --if-exists."
-	tooNarrow  = "Make the column wider in the schema (ALTER TABLE … ALTER COLUMN … TYPE …), or have Fabricate make shorter texts for it."
-	otherType  = "Have Fabricate make values of the column's type, or give the column the type of the values."
+	tooNarrow       = "Make the column wider in the schema (ALTER TABLE … ALTER COLUMN … TYPE …), or have Fabricate make shorter texts for it."
+	otherType       = "Have Fabricate make values of the column's type, or give the column the type of the values."
+	nullRemedy      = "Give the column a default in the schema or let it be NULL, or have Fabricate make a value for every row."
+	checkRemedy     = "Have Fabricate make values that the check allows, or change the check in the schema."
+	duplicateRemedy = "Have Fabricate make unique values for the key. If the row was in the table before the load, empty the table at the script's beginning (TRUNCATE)."
+	orphanRemedy    = "Export the table that the key refers to as well, or have Fabricate draw the key's values from it. Where the row only comes later in the script, " +
+		"write SET session_replication_role = 'replica'; at its beginning, or make the key DEFERRABLE INITIALLY DEFERRED."
 	ownersOnly = "Load as the owner of the table, or as a member of the owner's role, or dump with pg_dump --no-owner --no-privileges."
 )
 
@@ -56,13 +61,12 @@ var words = []word{
 	{state: "22021", pattern: said(`0x00$`), remedy: "PostgreSQL's texts cannot hold a zero byte: have Fabricate leave it out."},
 	{state: "22021", remedy: "{encoding}"},
 	{state: "22P05", remedy: "The database's encoding has no such character: make the database with the encoding UTF8."},
-	{state: "23502", remedy: "Give the column a default in the schema or let it be NULL, or have Fabricate make a value for every row."},
+	{state: "23502", remedy: nullRemedy},
 	{state: "23503", pattern: said(`update or delete on table`), remedy: "Other rows still refer to the row: empty or load the tables that refer to it too, or give the key ON DELETE CASCADE."},
-	{state: "23503", remedy: "Export the table that the key refers to as well, or have Fabricate draw the key's values from it. Where the row only comes later in the script, " +
-		"write SET session_replication_role = 'replica'; at its beginning, or make the key DEFERRABLE INITIALLY DEFERRED."},
-	{state: "23505", remedy: "Have Fabricate make unique values for the key. If the row was in the table before the load, empty the table at the script's beginning (TRUNCATE)."},
+	{state: "23503", remedy: orphanRemedy},
+	{state: "23505", remedy: duplicateRemedy},
 	{state: "23514", pattern: said(`no partition of relation "(.+)" found`), remedy: "Make a partition of $1 for such rows, or a DEFAULT partition, or have Fabricate make values within those that there are."},
-	{state: "23514", remedy: "Have Fabricate make values that the check allows, or change the check in the schema."},
+	{state: "23514", remedy: checkRemedy},
 	{state: "23P01", remedy: "Have Fabricate make rows that do not overlap, or change the exclusion constraint in the schema."},
 	{state: "25001", remedy: "This statement cannot run inside the one transaction of the load; set transaction to none, or take it out of the script."},
 	{state: "25006", remedy: "This server only reads: it is a replica, or default_transaction_read_only is on. Give the primary's address in database-url."},

@@ -63,7 +63,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		case r.again && try > 1:
 			return result, triedAgain(err, try)
 		default:
-			return result, err
+			return result, r.told(ctx, err, &result)
 		}
 	}
 }

@@ -206,7 +206,7 @@ func (s *surveyor) head(text []byte, locate func(offset int) psql.Position, h *h
 		s.unforeseen = true
 		return
 	}
-	key := fmt.Sprint(h.kind, sqltext.QuoteName(h.parts...), sqltext.QuoteName(h.columns...), h.path)
+	key := headKey(h)
 	if known := s.seen[key]; known != nil {
 		s.latest = known
 		return

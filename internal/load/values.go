@@ -1,0 +1,318 @@
+package load
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/fit"
+	"github.com/fabricate-seed/fabricate-seed/internal/psql"
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+)
+
+// lookedAt is how much of a script's rows is held to the schema after a failure, in bytes: they need as much room on the server's disk.
+const lookedAt = 2 << 30
+
+// meaning are the parameters on which it depends what a text means as a value.
+var meaning = []string{"datestyle", "intervalstyle", "timezone", "xmloption", "array_nulls", "extra_float_digits"}
+
+// valueReader reads a script's rows without running it.
+type valueReader struct {
+	*run
+	s      *surveyor
+	v      *fit.Values
+	heads  map[string]*head // as the survey has found them
+	set    map[string]string
+	inside *insertHead // of the statement that goes on, else nil
+}
+
+// insertHead is what the first part of an INSERT says.
+type insertHead struct {
+	t         *fit.Table
+	set       int
+	positions []int
+	head      *head
+}
+
+// holdValues compares what the script brings with the catalog, and its rows with what the server takes, over a connection of its own. What
+// the script changes itself cannot be known beforehand, and then nothing is said. It needs r to be connected to nothing.
+func (r *run) holdValues(ctx context.Context) error {
+	if err := r.connect(ctx, r.o.Target); err != nil {
+		return err
+	}
+	defer r.close(ctx)
+	if err := r.openRows(ctx); err != nil {
+		return err
+	}
+	survey, err := r.survey(ctx, 0)
+	if err == nil {
+		err = r.lookUp(ctx, survey)
+	}
+	if err != nil {
+		return err
+	}
+	if survey.unforeseen || survey.unsure || len(r.o.Before) > 0 {
+		r.fit.Unknown = append(r.fit.Unknown, "the script changes more than rows, so its rows were not compared with the schema")
+		return nil
+	}
+	found, err := r.lacking(ctx, survey)
+	if err != nil {
+		return err
+	}
+	if code, err := r.runsCode(ctx, survey); err == nil && !code {
+		for _, f := range found {
+			r.fit.Add(f.Finding)
+		}
+	}
+	line := func(_ string, line int) int { return line }
+	if r.rows != nil {
+		line = r.rows.Line
+	}
+	v, err := fit.NewValues(ctx, r.session, &r.fit, r.o.ForeignKeys != Off, line)
+	defer v.Close(context.WithoutCancel(ctx))
+	if err == nil {
+		err = r.readValues(ctx, survey, v)
+	}
+	if err == nil {
+		err = v.Finish(ctx)
+	}
+	r.fit.Close()
+	return err
+}
+
+func headKey(h *head) string {
+	return fmt.Sprint(h.kind, sqltext.QuoteName(h.parts...), sqltext.QuoteName(h.columns...), h.path)
+}
+
+// readValues gives all rows of the script to v.
+func (r *run) readValues(ctx context.Context, found *survey, v *fit.Values) error {
+	sc, err := psql.Open(r.o.Script.FS, r.o.Script.Name, r.startVars(), psql.Options{Escapes: r.escapes(), Encoding: r.encoding(), FragmentSize: 256 << 10})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = sc.Close() }()
+	read := &valueReader{run: r, v: v, heads: map[string]*head{}, set: map[string]string{},
+		s: &surveyor{survey: &survey{}, sc: sc, session: r.encoding(), escapes: r.escapes(), seen: map[string]*head{}}}
+	for _, h := range found.heads {
+		read.heads[headKey(h)] = h
+	}
+	for ctx.Err() == nil {
+		if sc.BytesRead() > lookedAt {
+			for _, t := range v.All() {
+				t.Partial = true
+			}
+			r.fit.Unknown = append(r.fit.Unknown, fmt.Sprintf("of the script the first %d GiB were compared", lookedAt>>30))
+			return nil
+		}
+		item, err := sc.Next()
+		var e *psql.Error
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.As(err, &e) && !e.Fatal && !e.Refused:
+			continue
+		case err != nil:
+			return err
+		}
+		switch it := item.(type) {
+		case *psql.Statement:
+			err = read.statement(ctx, sc, it)
+		case *psql.Copy:
+			err = read.copy(ctx, sc, it)
+		case *psql.Encoding:
+			sc.SetEncoding(psql.EncodingName(it.Name))
+		}
+		if err == nil {
+			err = v.SetEncoding(ctx, sc.Encoding())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// headOf finds the head of a statement as the survey has it; nil where it has none.
+func (read *valueReader) headOf(kind sqltext.Kind, name sqltext.Name, columns []string) *head {
+	h := &head{kind: kind, parts: name, columns: columns, path: read.s.path}
+	if !read.s.readNames(h) {
+		return nil
+	}
+	return read.heads[headKey(h)]
+}
+
+// table gives the table of a head; nil where its rows are not looked at.
+func (read *valueReader) table(ctx context.Context, h *head) (*fit.Table, error) {
+	if h == nil || h.relation == nil || !h.relation.Usage {
+		return nil, nil //nolint:nilnil // as said
+	}
+	return read.v.Table(ctx, h.relation, read.s.replica)
+}
+
+func (read *valueReader) statement(ctx context.Context, sc *psql.Script, st *psql.Statement) error {
+	if read.s.inside {
+		read.s.statement(st)
+		return read.rowsOf(ctx, st, st.Text, 0, read.inside)
+	}
+	fromScript := read.s.statement(st)
+	one := sqltext.Parse(st.Text, sqltext.Options{Escapes: read.s.escapes})[0]
+	switch {
+	case one.Kind == sqltext.Insert && len(one.Relations) == 1:
+		return read.insert(ctx, st, one)
+	case one.Copy != nil && one.Copy.From && len(one.Relations) == 1:
+		open := sc.CopyData
+		if !fromScript {
+			open = func() (*psql.CopyReader, error) { return sc.CopyFile(st.Pos, one.Copy.File) }
+		}
+		return read.copied(ctx, one, open)
+	case slices.Contains(meaning, one.Sets):
+		text := string(st.Text)
+		if was, again := read.set[one.Sets]; again && was != text {
+			return fmt.Errorf("the script sets %s more than once", one.Sets)
+		}
+		read.set[one.Sets] = text
+		_ = read.v.Set(ctx, text) // a failure is the load's to tell
+		return nil
+	}
+	return read.changes(ctx, one)
+}
+
+// changes notes what a statement does to rows that have come, or were there.
+func (read *valueReader) changes(ctx context.Context, one sqltext.Statement) error {
+	if one.Kind == sqltext.Truncate {
+		for _, name := range one.Relations {
+			t, err := read.table(ctx, read.headOf(sqltext.Truncate, name, nil))
+			if err != nil {
+				return err
+			}
+			if t != nil {
+				t.Emptied = true
+			}
+		}
+	}
+	touches, whole := one.Touches()
+	if len(touches) == 0 && whole {
+		return nil
+	}
+	cascade := one.Mentions("cascade") || one.Kind != sqltext.Truncate
+	for _, t := range read.v.All() {
+		t.Maybe = t.Maybe || cascade
+		t.Moved = t.Moved || t.HasRows()
+	}
+	return nil
+}
+
+func (read *valueReader) insert(ctx context.Context, st *psql.Statement, one sqltext.Statement) error {
+	into := &insertHead{head: read.headOf(sqltext.Insert, one.Relations[0], one.Insert.Columns)}
+	var err error
+	if into.t, err = read.table(ctx, into.head); err != nil {
+		return err
+	}
+	read.inside = into
+	switch {
+	case into.t == nil:
+		return nil
+	case one.Insert.Rows == 0 || read.s.escapes:
+		into.t.Partial = true
+		into.t = nil
+		return nil
+	}
+	ok := false
+	if into.set, into.positions, ok = into.t.Columns(into.head.columns, sqltext.CountValues(st.Text[one.Insert.Rows:])); !ok {
+		into.t.Partial = true
+		into.t = nil
+		return nil
+	}
+	return read.rowsOf(ctx, st, st.Text[one.Insert.Rows:], one.Insert.Rows, into)
+}
+
+// rowsOf reads the rows of an INSERT, or of a part of one; from is where text begins in the statement.
+func (read *valueReader) rowsOf(ctx context.Context, st *psql.Statement, text []byte, from int, into *insertHead) error {
+	if into == nil || into.t == nil {
+		return nil
+	}
+	start := st.Locate(from)
+	line, counted := start.Line, 0
+	var failed error
+	tail, ok := fit.Rows(text, func(offset int, row []fit.Value) {
+		line += bytes.Count(text[counted:offset], []byte{'\n'})
+		counted = offset
+		switch {
+		case failed != nil:
+		case row == nil:
+			into.t.Partial = true
+		default:
+			failed = read.v.Row(ctx, into.t, into.set, into.positions, start.File, line, row)
+		}
+	})
+	into.t.Partial = into.t.Partial || !ok
+	into.t.Merged = into.t.Merged || tail != ""
+	return failed
+}
+
+func (read *valueReader) copy(ctx context.Context, sc *psql.Script, c *psql.Copy) error {
+	read.s.text([]byte(c.SQL), func(int) psql.Position { return c.Pos })
+	one := sqltext.Parse([]byte(c.SQL), sqltext.Options{Escapes: read.s.escapes})[0]
+	open := sc.CopyData
+	switch {
+	case one.Copy == nil || !one.Copy.From || len(one.Relations) != 1 || c.From == psql.FromNothing:
+		return nil
+	case c.From == psql.FromFile:
+		open = func() (*psql.CopyReader, error) { return sc.CopyFile(c.Pos, c.File) }
+	}
+	return read.copied(ctx, one, open)
+}
+
+// copied reads the rows of a COPY.
+func (read *valueReader) copied(ctx context.Context, one sqltext.Statement, open func() (*psql.CopyReader, error)) error {
+	h := read.headOf(sqltext.Copy, one.Relations[0], one.Copy.Columns)
+	t, err := read.table(ctx, h)
+	if err != nil {
+		return err
+	}
+	reader, err := open()
+	if err != nil || reader == nil {
+		return nil //nolint:nilerr // the load has told it
+	}
+	defer func() { _ = reader.Close() }()
+	if t == nil {
+		return nil
+	}
+	columns := h.columns
+	if columns == nil {
+		columns = t.Copied()
+	}
+	set, positions, ok := t.Columns(columns, 0)
+	if !ok || !one.Copy.Plain {
+		t.Partial = true
+		return nil
+	}
+	lines := bufio.NewReaderSize(reader, 64<<10)
+	var row []byte
+	for number := 0; ; {
+		part, err := lines.ReadSlice('\n')
+		row = append(row, part...)
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if len(row) > 0 {
+			place := reader.Line(number + 1)
+			if err := read.v.CopyRow(ctx, t, set, positions, place.File, place.Line, []byte(strings.TrimSuffix(strings.TrimSuffix(string(row), "\n"), "\r"))); err != nil {
+				return err
+			}
+			number++
+		}
+		if err != nil {
+			return nil
+		}
+		row = row[:0]
+	}
+}

@@ -560,12 +560,15 @@ func (v *Values) rule(ctx context.Context, t *Table, rule catalog.Rule) error {
 		names[i] = Name(name)
 	}
 	columns := strings.Join(names, ", ")
+	if len(rule.Columns) == 0 || slices.ContainsFunc(rule.Columns, func(name string) bool { return t.bad[name] }) {
+		from += ` AND NOT "fabricate_seed b"` // some value of it is not known
+	}
 	switch rule.Kind {
 	case "c":
-		return v.misfits(ctx, fmt.Sprintf(`SELECT '' AS g, %s, '' AS v FROM %s AND NOT "fabricate_seed b" AND NOT (%s)`, place, from, rule.Text),
+		return v.misfits(ctx, fmt.Sprintf(`SELECT '' AS g, %s, '' AS v FROM %s AND NOT (%s)`, place, from, rule.Text),
 			func(_ string, add func(Finding)) { add(RefusedRows(t.name, columns, rule.Name, rule.Text)) })
 	case "p":
-		return v.misfits(ctx, fmt.Sprintf(`SELECT '' AS g, %s, '' AS v FROM %s AND NOT "fabricate_seed b" AND (%s) IS NOT TRUE`, place, from, rule.Text),
+		return v.misfits(ctx, fmt.Sprintf(`SELECT '' AS g, %s, '' AS v FROM %s AND (%s) IS NOT TRUE`, place, from, rule.Text),
 			func(_ string, add func(Finding)) { add(NowhereToGo(t.name)) })
 	case "u":
 		return v.unique(ctx, t, rule, from, columns)
@@ -597,7 +600,7 @@ func (v *Values) unique(ctx context.Context, t *Table, rule catalog.Rule, from, 
 		keys[i] = fmt.Sprintf("k%d", i+1)
 		named[i] = fmt.Sprintf("(%s) AS k%d", e, i+1)
 	}
-	all := fmt.Sprintf(`SELECT "fabricate_seed f" AS f, "fabricate_seed l" AS l, %s, %s AS v FROM %s AND NOT "fabricate_seed b"%s`, strings.Join(named, ", "), shown, from, condition.String())
+	all := fmt.Sprintf(`SELECT "fabricate_seed f" AS f, "fabricate_seed l" AS l, %s, %s AS v FROM %s%s`, strings.Join(named, ", "), shown, from, condition.String())
 	if !t.Emptied && !t.Maybe {
 		if !t.relation.MayRead {
 			return nil
@@ -643,7 +646,7 @@ func (v *Values) parents(ctx context.Context, t *Table, rule catalog.Rule, from,
 	if !known || !parent.Emptied {
 		all += fmt.Sprintf(" UNION ALL SELECT 0, 0, '', true, %s FROM %s", strings.Join(theirs, ", "), names[rule.Parent])
 	}
-	return v.misfits(ctx, fmt.Sprintf("SELECT '' AS g, f, l, v FROM (SELECT f, l, v, there, bool_or(there) OVER (PARTITION BY %s) AS some FROM (%s) k) n WHERE NOT some", strings.Join(keys, ", "), all),
+	return v.misfits(ctx, fmt.Sprintf("SELECT '' AS g, f, l, v FROM (SELECT f, l, v, there, bool_or(there) OVER (PARTITION BY %s) AS has FROM (%s) k) n WHERE NOT has", strings.Join(keys, ", "), all),
 		func(_ string, add func(Finding)) { add(Orphans(t.name, columns, names[rule.Parent], rule.Name)) })
 }
 

@@ -44,7 +44,7 @@ func describeFit(p *problem.Error, found *fit.Report, state string) error {
 		if after >= 0 && f.Examples[after].Line > line {
 			q.Where = f.Examples[after].Place()
 		}
-		if len(found.Findings) == 1 && f.Rows <= 1 && strings.HasPrefix(q.What, "table ") {
+		if len(found.Findings) == 1 && f.Rows <= 1 && (strings.HasPrefix(q.What, "table ") || strings.Contains(q.What, `relation "`) || strings.Contains(q.What, `table "`)) {
 			return &q // it says it all
 		}
 	}

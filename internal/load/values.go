@@ -39,14 +39,22 @@ type insertHead struct {
 	head      *head
 }
 
+// comparing is what the connection calls itself over which rows are compared with the schema.
+const comparing = "fabricate-seed: comparing rows with the schema"
+
 // holdValues compares what the script brings with the catalog, and its rows with what the server takes, over a connection of its own. What
 // the script changes itself cannot be known beforehand, and then nothing is said. It needs r to be connected to nothing.
 func (r *run) holdValues(ctx context.Context) error {
-	if err := r.connect(ctx, r.o.Target); err != nil {
+	target := r.o.Target.Copy()
+	if target.RuntimeParams == nil {
+		target.RuntimeParams = map[string]string{}
+	}
+	target.RuntimeParams["application_name"] = comparing
+	if err := r.connect(ctx, target); err != nil {
 		return err
 	}
 	defer r.close(ctx)
-	if err := r.openRows(ctx); err != nil {
+	if err := r.openRows(ctx, false); err != nil {
 		return err
 	}
 	survey, err := r.survey(ctx, 0)
@@ -71,7 +79,13 @@ func (r *run) holdValues(ctx context.Context) error {
 	}
 	line := func(_ string, line int) int { return line }
 	if r.rows != nil {
-		line = r.rows.Line
+		line = func(file string, row int) int {
+			place, _ := r.rows.Place(file, row, "")
+			if _, line := placeOf(place); line > 0 {
+				return line
+			}
+			return row
+		}
 	}
 	v, err := fit.NewValues(ctx, r.session, &r.fit, r.o.ForeignKeys != Off, line)
 	defer v.Close(context.WithoutCancel(ctx))

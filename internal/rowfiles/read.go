@@ -176,21 +176,3 @@ func (info) Mode() fs.FileMode  { return 0o444 }
 func (info) ModTime() time.Time { return time.Time{} }
 func (info) IsDir() bool        { return false }
 func (info) Sys() any           { return nil }
-
-// Line gives the line of a file that a row begins in, for the row's number as COPY counts it; that number where it cannot be found.
-func (f *FS) Line(name string, row int) int {
-	i := slices.IndexFunc(f.files, func(file *rowFile) bool { return file.name == name })
-	if i < 0 {
-		return row
-	}
-	in, err := f.rows.FS.Open(name)
-	if err != nil {
-		return row
-	}
-	defer func() { _ = in.Close() }()
-	line, err := f.lineOf(f.files[i], in, row)
-	if err != nil {
-		return row
-	}
-	return line
-}

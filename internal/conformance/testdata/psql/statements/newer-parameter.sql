@@ -1,3 +1,2 @@
-CREATE TABLE t (a int);
 SET transaction_timeout = 0;
-INSERT INTO t VALUES (1);
+insert into t values (1);

@@ -129,7 +129,7 @@ func TestRows(t *testing.T) {
 				if err == nil {
 					t.Fatal("loaded")
 				}
-				mustContainAll(t, err.Error(), `no column late`)
+				mustContainAll(t, err.Error(), `no column "late"`)
 				files["t.jsonl"].Data = []byte(strings.ReplaceAll(tt.files["t.jsonl"], `"late":null,`, ""))
 				_, err = load.Run(context.Background(), load.Options{Target: target(t, url), Rows: &tt.rows, Events: events(t)})
 				tt.query = `SELECT string_agg(t::text, ' ' ORDER BY i) FROM t`
@@ -155,7 +155,7 @@ func TestRowsRefused(t *testing.T) {
 		want  []string
 	}{
 		"no table":            {map[string]string{"orderz.csv": "a\n1\n", "nowhere.csv": "a\n"}, problem.Database, []string{"2 of 2 files have no table", "did you mean orders?", "table-map"}},
-		"no column":           {map[string]string{"orders.csv": "id,tota\n1,2\n"}, problem.Database, []string{`no column tota; did you mean total?`}},
+		"no column":           {map[string]string{"orders.csv": "id,tota\n1,2\n"}, problem.Database, []string{`no column "tota"; did you mean "total"?`}},
 		"too few fields":      {map[string]string{"orders.csv": "id,total\n1,2\n\n3\n"}, problem.Data, []string{"orders.csv:4: this row has 1 fields, the header 2"}},
 		"open quote":          {map[string]string{"orders.csv": "id,total\n1,\"2\n3,4\n"}, problem.Data, []string{"orders.csv:2:3: a double quote is never closed"}},
 		"quote inside":        {map[string]string{"orders.csv": "id,total\n1,2\"3\"4\n"}, problem.Data, []string{"orders.csv:2:4: field 2 has a double quote"}},

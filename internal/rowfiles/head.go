@@ -223,7 +223,7 @@ func (file *rowFile) misfit(unknown []key, others []string, known []column) erro
 		}
 		lines = append(lines, fmt.Sprintf("%s: table %s has no column %s%s", k.place, file.table.called(), sqltext.QuoteName(k.name), near))
 	}
-	p := &problem.Error{Code: problem.Database, Where: file.name, Remedy: "Compare the export with the schema: run your migrations before this step, or change the Fabricate database to match.\n" + unsent}
+	p := &problem.Error{Code: problem.Database, Where: file.name, Remedy: "Add the column to the schema in a migration, or take it out of the export in Fabricate.\n" + unsent}
 	if len(unknown) == 0 {
 		p.Code, p.Remedy = problem.Data, unsent
 	}

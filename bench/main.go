@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -22,16 +23,18 @@ import (
 
 // settings are the flags.
 type settings struct {
-	size     string
-	sizes    bool          // measure how time grows, too
-	runs     int           // counted runs of every way
-	tiny     int           // counted runs with ten rows
-	warmUp   bool          // a round with the small size first
-	task     time.Duration // measure the whole way with a task that takes this long, too
-	ways     string        // comma-separated; "" means all
-	out      string        // SVG; the Markdown is put beside it; "" means neither
-	markdown bool          // standard output gets Markdown
-	check    bool          // a missed promise is an error
+	size       string
+	sizes      bool          // measure how time grows, too
+	runs       int           // counted runs of every way
+	tiny       int           // counted runs with ten rows
+	clones     string        // sizes in MiB, comma-separated: measure strategies for copies of a database, and nothing else
+	warmUp     bool          // a round with the small size first
+	task       time.Duration // measure the whole way with a task that takes this long, too
+	ways       string        // comma-separated; "" means all
+	cloneSizes []int
+	out        string // SVG; the Markdown is put beside it; "" means neither
+	markdown   bool   // standard output gets Markdown
+	check      bool   // a missed promise is an error
 }
 
 func parse(args []string) (settings, error) {
@@ -42,6 +45,7 @@ func parse(args []string) (settings, error) {
 	flags.IntVar(&s.runs, "runs", 5, "counted runs of every way")
 	flags.IntVar(&s.tiny, "tiny", 15, "counted runs of every way with an export of ten rows")
 	flags.DurationVar(&s.task, "task", 0, "measure the whole way with a generation task that takes this long, with and without a cache, too")
+	flags.StringVar(&s.clones, "clones", "", "measure only how long copies of databases of these sizes in MiB take, by each strategy of the server: 8,64,512")
 	flags.BoolVar(&s.warmUp, "warm-up", true, "one round with the small size first, which is not counted")
 	flags.StringVar(&s.ways, "ways", "", "measure only these, comma-separated: "+strings.Join(names(allWays()), ", "))
 	flags.StringVar(&s.out, "out", "docs/bench.svg", "picture to write, with the tables as .md beside it; empty for neither")
@@ -49,6 +53,14 @@ func parse(args []string) (settings, error) {
 	flags.BoolVar(&s.check, "check", false, "exit with 1 when a promise is not kept")
 	if err := flags.Parse(args); err != nil {
 		return s, err
+	}
+	for size := range strings.SplitSeq(s.clones, ",") {
+		n, err := strconv.Atoi(size)
+		if err == nil && n > 0 {
+			s.cloneSizes = append(s.cloneSizes, n)
+		} else if s.clones != "" {
+			return s, fmt.Errorf("-clones has %q, which is no number of MiB", size)
+		}
 	}
 	switch {
 	case flags.NArg() > 0:
@@ -96,6 +108,13 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) (err error) 
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
 
+	if s.clones != "" {
+		t, err := b.copiesBySize(ctx, s.cloneSizes, s.runs)
+		if err == nil {
+			fmt.Fprintf(stdout, "%s\n\n%s", t.title, t.markdown())
+		}
+		return err
+	}
 	if s.warmUp {
 		b.tell("warming up")
 		if _, err := b.measure(ctx, "small", ways, 1); err != nil {
@@ -104,6 +123,9 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) (err error) 
 	}
 	r := report{facts: b.facts}
 	if r.main, err = b.measure(ctx, s.size, ways, s.runs); err != nil {
+		return err
+	}
+	if r.copies, err = b.copies(ctx, r.main, min(s.runs, 3)); err != nil {
 		return err
 	}
 	if tiny := ofShape(ways, tiny); len(tiny) > 0 {

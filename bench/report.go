@@ -12,9 +12,10 @@ import (
 type report struct {
 	facts  facts
 	main   round
-	tiny   round   // without ways if it was not measured
-	growth []round // by size; empty if it was not measured
-	cached *cached // nil if it was not measured
+	tiny   round    // without ways if it was not measured
+	growth []round  // by size; empty if it was not measured
+	cached *cached  // nil if it was not measured
+	copies *copying // nil if it was not measured
 }
 
 // median gives the middle of the sorted values; between two of them, their mean.
@@ -44,6 +45,9 @@ func (r report) tables() []table {
 	}
 	if t := r.errors(); len(t.cells) > 1 {
 		tables = append(tables, t)
+	}
+	if r.copies != nil {
+		tables = append(tables, r.copies.table())
 	}
 	if len(r.tiny.ways) > 0 {
 		tables = append(tables, r.small())
@@ -187,6 +191,11 @@ rows that each way leaves were compared with psql's.
 How it grows was measured in three more runs, all sizes in turns; psql has one run at the largest.
 `)
 	}
+	if r.copies != nil {
+		b.WriteString(`
+More databases are copies of the one that was just loaded, made as with the setting clones, several at once.
+`)
+	}
 	if r.cached != nil {
 		b.WriteString(`
 From start to loaded is the whole way against a simulated API: the task, the download, the load. What is found in the cache is loaded without the
@@ -276,6 +285,10 @@ func (r report) promises() []promise {
 	if ours, base := r.tiny.find("tiny-ours"), r.tiny.find("tiny-psql-1"); ours != nil && base != nil {
 		longer := 1000 * (ours.median() - base.median())
 		all = append(all, promise{"ten rows: within 20 ms of psql -1", fmt.Sprintf("%.1f ms longer", longer), longer <= 20})
+	}
+	if c := r.copies; c != nil {
+		times := c.load * clones / median(c.clones)
+		all = append(all, promise{"four clones in a tenth of the time of four loads", fmt.Sprintf("%.1f times as fast", times), times >= 10})
 	}
 	if r.cached != nil {
 		saved := r.cached.miss.median() - r.cached.hit.median()

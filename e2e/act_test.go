@@ -67,6 +67,7 @@ func (w *world) run(t *testing.T, s scenario) result {
 			"--env", "E2E_CACHE="+w.cache,
 			"--secret", "PREVIEW_SERVER_URL="+server,
 			"--secret", "STAGING_DATABASE_URL="+server+"/staging",
+			"--secret", "TENANTS_SERVER_URL="+server,
 			"--local-repository", "fabricate-seed/fabricate-seed@v1="+w.released,
 		)
 		for _, name := range []string{"upload-artifact", "download-artifact"} {

@@ -3,11 +3,13 @@
 package e2e
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"debug/buildinfo"
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -15,6 +17,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"go.yaml.in/yaml/v4"
+	"golang.org/x/sync/errgroup"
 )
 
 // image uses the image by docker run, outside any workflow, as a release has it.
@@ -110,7 +115,105 @@ func (w *world) image(t *testing.T) {
 		}
 	})
 
+	t.Run("a database made, cloned and dropped", func(t *testing.T) {
+		preview := "postgresql://postgres:" + password + "@" + w.database + "/made"
+		ours := func(arguments string) string {
+			return shell(t, w.user, `chmod -R a+rX .; `+strings.Replace(run(`--rm --read-only --tmpfs /tmp -v "$PWD:/work:ro" -w /work`), releaseImage,
+				`-e DATABASE_URL="$1" `+releaseImage, 1)+" "+arguments+" --output=json", preview)
+		}
+		for range 2 { // the second one is as a refresh: older clones are replaced
+			wantRows(t, ours("--create-database --before=db --clones=4"))
+			for _, name := range []string{"made", "made_1", "made_2", "made_3", "made_4"} {
+				if users := w.psql(t, name, "SELECT count(*) > 0 FROM users"); users != "t" {
+					t.Errorf("users in %s: %s", name, users)
+				}
+			}
+		}
+		ours("drop")
+		if left := w.psql(t, "postgres", "SELECT count(*) FROM pg_database WHERE datname LIKE 'made%'"); left != "0" {
+			t.Errorf("databases left: %s", left)
+		}
+	})
+
+	t.Run("many databases at once", w.manyAtOnce)
+
 	t.Run("reproducible", w.reproducible)
+}
+
+// manyAtOnce runs each index of the example's Indexed Job as a container, all at once, against one server.
+func (w *world) manyAtOnce(t *testing.T) {
+	var job struct {
+		Spec struct {
+			Completions int `yaml:"completions"`
+			Template    struct {
+				Spec struct {
+					Containers []struct {
+						Env []struct {
+							Name  string `yaml:"name"`
+							Value string `yaml:"value"`
+						} `yaml:"env"`
+					} `yaml:"containers"`
+				} `yaml:"spec"`
+			} `yaml:"template"`
+		} `yaml:"spec"`
+	}
+	_, document, found := strings.Cut(fileText(t, filepath.Join(w.root, "examples/kubernetes/indexed.yaml")), "\n---\n")
+	if err := yaml.Unmarshal([]byte(document), &job); err != nil || !found || job.Spec.Completions < 50 {
+		t.Fatalf("%d completions, %v", job.Spec.Completions, err)
+	}
+	archive := t.TempDir()
+	shell(t, ".", `docker run --rm --user "$(id -u)" -v "$1:/archive" -e FABRICATE_API_URL="$2" -e FABRICATE_API_KEY="$3" "$4" \
+		--workspace shop --database shop --load false --data-dir /archive/export; chmod -R a+rX "$1"`,
+		archive, "http://"+w.api+"/api/v1", apiKey, releaseImage)
+	w.psql(t, "postgres", "CREATE DATABASE tenant_schema")
+	schema := "postgresql://postgres:" + password + "@" + w.database + "/tenant_schema"
+	shell(t, w.user, `docker run --rm -i --network host fabricate-seed-e2e/runner psql -qX -v ON_ERROR_STOP=1 "$1" <db/schema.sql`, schema)
+
+	start := time.Now()
+	var group errgroup.Group
+	for index := range job.Spec.Completions {
+		args := []string{"run", "--rm", "--read-only", "--tmpfs", "/tmp", "--user", "65532", "--memory", "128m", "-v", archive + ":/archive:ro"}
+		known := strings.NewReplacer("$(INDEX)", strconv.Itoa(index))
+		for _, variable := range job.Spec.Template.Spec.Containers[0].Env {
+			value := known.Replace(variable.Value)
+			switch variable.Name {
+			case "INDEX":
+				continue
+			case "PGPASSWORD":
+				value = password
+			case "DATABASE_URL": // the server of this test, which has no TLS
+				value = strings.NewReplacer("app@postgres:5432", "postgres@"+w.database, "sslmode=require", "sslmode=disable").Replace(value)
+			}
+			args = append(args, "-e", variable.Name+"="+value)
+		}
+		group.Go(func() error {
+			out, err := exec.Command("docker", append(args, releaseImage)...).CombinedOutput()
+			if err != nil {
+				return fmt.Errorf("index %d: %w\n%s", index, err, out)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Printf("%d containers at once: %.1f s\n", job.Spec.Completions, time.Since(start).Seconds())
+	want := ""
+	for index := range job.Spec.Completions {
+		got := w.psql(t, fmt.Sprintf("tenant_%d", index), "SELECT concat_ws(' ', (SELECT count(*) FROM users), (SELECT count(*) FROM orders), (SELECT sum(id) FROM orders))")
+		if want = cmp.Or(want, got); got != want || strings.HasPrefix(got, "0 ") {
+			t.Errorf("index %d has %s, and the first %s", index, got, want)
+		}
+	}
+}
+
+func fileText(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // reproducible builds the binary in two folders and the image twice, and compares.

@@ -131,6 +131,9 @@ func scenarios() []scenario {
 				w.psql(t, "postgres", "CREATE DATABASE staging")
 				shell(t, w.user, `docker run --rm -i --network host fabricate-seed-e2e/runner \
 					psql -qX -v ON_ERROR_STOP=1 "$1" <db/schema.sql`, "postgresql://postgres:"+password+"@"+w.database+"/staging")
+				w.psql(t, "staging", "CREATE MATERIALIZED VIEW a_total AS SELECT n FROM (SELECT count(*) AS n FROM users) x; "+
+					"CREATE MATERIALIZED VIEW known AS SELECT id FROM users; CREATE UNIQUE INDEX ON known (id); "+
+					"CREATE MATERIALIZED VIEW \"A total of known\" AS SELECT count(*) AS n FROM known")
 			},
 		},
 		{
@@ -146,9 +149,31 @@ func scenarios() []scenario {
 			event:    "schedule",
 			asUser:   true,
 			steps:    seeded,
-			after: func(t *testing.T, w *world, _ result) {
+			after: func(t *testing.T, w *world, r result) {
 				if users := w.psql(t, "staging", "SELECT count(*) > 0 FROM users"); users != "t" {
 					t.Errorf("users in staging: %s", users)
+				}
+				for _, view := range []string{"a_total", `"A total of known"`} {
+					if shown := w.psql(t, "staging", "SELECT n = (SELECT count(*) FROM users) FROM "+view); shown != "t" {
+						t.Errorf("%s does not show the new rows", view)
+					}
+				}
+				if said := strings.Join(r.steps["seed"].warnings, "\n"); strings.Contains(said, "materialized") {
+					t.Errorf("warned of views that were refreshed: %s", said)
+				}
+			},
+		},
+		{
+			name:     "example: many databases",
+			workflow: "examples/many-databases.yml",
+			event:    "workflow_dispatch",
+			asUser:   true,
+			steps:    seeded,
+			after: func(t *testing.T, w *world, _ result) {
+				for _, tenant := range []string{"acme", "globex", "initech"} {
+					if users := w.psql(t, "tenant_"+tenant, "SELECT count(*) > 0 FROM users"); users != "t" {
+						t.Errorf("users of %s: %s", tenant, users)
+					}
 				}
 			},
 		},

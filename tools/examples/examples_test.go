@@ -93,13 +93,20 @@ func manifests(t *testing.T) (secrets map[string]*core.Secret, jobs map[string]b
 func TestKubernetes(t *testing.T) {
 	t.Parallel()
 	secrets, jobs := manifests(t)
-	if len(jobs) != 4 || len(secrets) != 1 {
+	if len(jobs) != 5 || len(secrets) != 1 {
 		t.Fatalf("%d jobs and %d secrets", len(jobs), len(secrets))
 	}
 	for file, job := range jobs {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
-			if job.ActiveDeadlineSeconds == nil || job.BackoffLimit == nil {
+			limit, hopeless := job.BackoffLimit, batch.PodFailurePolicyActionFailJob
+			if job.CompletionMode != nil && *job.CompletionMode == batch.IndexedCompletion {
+				limit, hopeless = job.BackoffLimitPerIndex, batch.PodFailurePolicyActionFailIndex
+				if job.MaxFailedIndexes == nil || job.Completions == nil || job.Parallelism == nil || job.BackoffLimit != nil {
+					t.Error("not all that an Indexed Job says of its indexes")
+				}
+			}
+			if job.ActiveDeadlineSeconds == nil || limit == nil {
 				t.Error("no deadline or no limit of attempts")
 			}
 			pod := job.Template.Spec
@@ -123,7 +130,7 @@ func TestKubernetes(t *testing.T) {
 				t.Error("no resources")
 			}
 			settings(t, environment(t, container, secrets))
-			exitCodes(t, job.PodFailurePolicy, container.Name)
+			exitCodes(t, job.PodFailurePolicy, container.Name, hopeless)
 		})
 	}
 }
@@ -147,6 +154,13 @@ func environment(t *testing.T, container core.Container, secrets map[string]*cor
 	for _, variable := range container.Env {
 		value := variable.Value
 		if from := variable.ValueFrom; from != nil {
+			if from.FieldRef != nil {
+				if from.FieldRef.FieldPath != "metadata.annotations['"+batch.JobCompletionIndexAnnotation+"']" {
+					t.Errorf("%s comes from %s", variable.Name, from.FieldRef.FieldPath)
+				}
+				environ = append(environ, variable.Name+"=49")
+				continue
+			}
 			if from.SecretKeyRef == nil {
 				t.Fatalf("%s does not come from a secret", variable.Name)
 			}
@@ -156,6 +170,13 @@ func environment(t *testing.T, container core.Container, secrets map[string]*cor
 			}
 			value = secret.StringData[from.SecretKeyRef.Key]
 		}
+		for _, before := range environ { // Kubernetes knows those that stand before
+			name, known, _ := strings.Cut(before, "=")
+			value = strings.ReplaceAll(value, "$("+name+")", known)
+		}
+		if strings.Contains(value, "$(") {
+			t.Errorf("%s is %s: nothing before it has that name", variable.Name, value)
+		}
 		environ = append(environ, variable.Name+"="+value)
 	}
 	return environ
@@ -164,17 +185,24 @@ func environment(t *testing.T, container core.Container, secrets map[string]*cor
 // settings wants the program to take this environment, for the whole path into a database or into the cache.
 func settings(t *testing.T, environ []string) {
 	t.Helper()
+	var archive string // which is on a volume
+	for i, variable := range environ {
+		if strings.HasPrefix(variable, "FABRICATE_ARCHIVE=") {
+			archive = t.TempDir()
+			environ[i] = "FABRICATE_ARCHIVE=" + archive
+		}
+	}
 	got, err := config.Parse(nil, environ)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Target == nil && (got.Load != config.LoadFalse || got.CacheDir == "") || got.APIKey == "" || len(got.Warnings) > 0 {
+	if got.Target == nil && (got.Load != config.LoadFalse || got.CacheDir == "") || got.APIKey == "" && archive == "" || len(got.Warnings) > 0 {
 		t.Errorf("no database, no key, or warnings %q", got.Warnings)
 	}
 }
 
 // exitCodes wants a rule for every exit code that is a failure, in the one container.
-func exitCodes(t *testing.T, policy *batch.PodFailurePolicy, container string) {
+func exitCodes(t *testing.T, policy *batch.PodFailurePolicy, container string, hopeless batch.PodFailurePolicyAction) {
 	t.Helper()
 	if policy == nil {
 		t.Fatal("no pod failure policy")
@@ -192,8 +220,7 @@ func exitCodes(t *testing.T, policy *batch.PodFailurePolicy, container string) {
 		}
 	}
 	for code, want := range map[problem.Code]batch.PodFailurePolicyAction{
-		problem.Unexpected: batch.PodFailurePolicyActionFailJob, problem.Settings: batch.PodFailurePolicyActionFailJob,
-		problem.API: batch.PodFailurePolicyActionFailJob, problem.Data: batch.PodFailurePolicyActionFailJob,
+		problem.Unexpected: hopeless, problem.Settings: hopeless, problem.API: hopeless, problem.Data: hopeless,
 		problem.Timeout: batch.PodFailurePolicyActionCount, problem.Database: batch.PodFailurePolicyActionCount,
 		problem.Interrupted: batch.PodFailurePolicyActionCount,
 	} {
@@ -315,4 +342,79 @@ func pipeline(t *testing.T, file string) {
 		}
 	}
 	t.Error("the script does not call the program")
+}
+
+// TestGitLabMatrix holds the pipeline for many databases to the same: each job of its matrix has a database of its own.
+func TestGitLabMatrix(t *testing.T) {
+	// not in parallel: it changes the folder
+	type retry struct {
+		Max       int            `json:"max"`
+		ExitCodes []problem.Code `json:"exit_codes"`
+	}
+	type job struct {
+		Stage     string   `json:"stage"`
+		Script    []string `json:"script"`
+		Needs     []string `json:"needs"`
+		Artifacts struct {
+			Paths    []string `json:"paths"`
+			ExpireIn string   `json:"expire_in"`
+		} `json:"artifacts"`
+		Parallel struct {
+			Matrix []map[string][]string `json:"matrix"`
+		} `json:"parallel"`
+		ResourceGroup string            `json:"resource_group"`
+		Variables     map[string]string `json:"variables"`
+	}
+	var file struct {
+		Stages  []string `json:"stages"`
+		Default struct {
+			Image        string   `json:"image"`
+			Timeout      string   `json:"timeout"`
+			Retry        retry    `json:"retry"`
+			BeforeScript []string `json:"before_script"`
+		} `json:"default"`
+		Variables map[string]string `json:"variables"`
+		Generate  job               `json:"generate"`
+		Seed      job               `json:"seed"`
+	}
+	text, err := os.ReadFile(folder + "/gitlab-ci-many.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.UnmarshalStrict(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(file.Default.Retry.ExitCodes, []problem.Code{problem.Timeout, problem.Database}) {
+		t.Errorf("tried again after %v", file.Default.Retry.ExitCodes)
+	}
+	if !slices.Equal(file.Seed.Needs, []string{"generate"}) || !slices.Equal(file.Generate.Artifacts.Paths, []string{"seed-data/"}) {
+		t.Errorf("seed needs %v, generate keeps %v", file.Seed.Needs, file.Generate.Artifacts.Paths)
+	}
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"seed-data", "db"} {
+		if err := os.MkdirAll(name, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name+"/load.sql", nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	databases := map[string]bool{}
+	for _, tenant := range file.Seed.Parallel.Matrix[0]["TENANT"] {
+		url := os.Expand(file.Seed.Variables["DATABASE_URL"], func(name string) string {
+			return map[string]string{"TENANTS_SERVER_URL": "postgresql://owner:pw@db:5432", "TENANT": tenant}[name]
+		})
+		words, _, _ := strings.Cut(file.Seed.Script[0], " #")
+		got, err := config.Parse(strings.Fields(words)[1:], []string{"DATABASE_URL=" + url})
+		if err != nil {
+			t.Fatal(err)
+		}
+		databases[got.Target.Database] = true
+	}
+	if len(databases) < 2 || len(databases) != len(file.Seed.Parallel.Matrix[0]["TENANT"]) {
+		t.Errorf("databases %v", databases)
+	}
+	if _, err := config.Parse(strings.Fields(file.Generate.Script[0])[1:], []string{"FABRICATE_API_KEY=k"}); err != nil {
+		t.Error(err)
+	}
 }

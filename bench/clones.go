@@ -22,6 +22,7 @@ const (
 // copying is how long copies of the loaded target take, beside loading as many.
 type copying struct {
 	rows   int
+	size   int64     // of the database, in bytes
 	load   float64   // seconds, the median of the way "ours"
 	clones []float64 // seconds, of all copies together
 }
@@ -41,6 +42,9 @@ func (b *bench) copies(ctx context.Context, r round, runs int) (*copying, error)
 	for run := range runs {
 		again := measured{way: m.way}
 		if err := b.once(ctx, r.export, &again); err != nil {
+			return nil, err
+		}
+		if err := b.admin.QueryRow(ctx, "SELECT pg_database_size($1)", target).Scan(&c.size); err != nil {
 			return nil, err
 		}
 		start := time.Now()
@@ -64,7 +68,7 @@ func names4() (names []string) {
 func (c *copying) table() table {
 	times := c.load * clones / median(c.clones)
 	return table{
-		title: fmt.Sprintf("%d more databases of %s rows, %s", clones, thousands(c.rows), medians(len(c.clones))),
+		title: fmt.Sprintf("%d more databases of %s rows, %s each, %s", clones, thousands(c.rows), mebibytes(c.size), medians(len(c.clones))),
 		cells: [][]string{
 			{"way", "time", "times as fast"},
 			{"each loaded", fmt.Sprintf("%.2f s", c.load*clones), "1.0"},
@@ -73,7 +77,7 @@ func (c *copying) table() table {
 	}
 }
 
-// strategy is a way in which the server copies a database.
+// strategyOf is a way in which the server copies a database.
 type strategyOf struct{ name, options, method string }
 
 // strategies gives what a server of a version knows.

@@ -18,8 +18,8 @@ const (
 	atOnce = 4 // clones that are made at the same time
 
 	// fileCopyFrom is the size of a database, in bytes, from which copying its files and two checkpoints take less time than writing
-	// it through the log (docs/scale.md has the measurement).
-	fileCopyFrom = 256 << 20
+	// it through the log (docs/performance.md has the measurement).
+	fileCopyFrom = 96 << 20
 )
 
 // Clone makes copies of a database, several at once, and marks them. A clone of the same database that is there under a name is

@@ -334,7 +334,11 @@ func pipeline(t *testing.T, file string) {
 		t.Errorf("%s is not among the cache's paths", dir)
 	}
 	for _, line := range job.Script {
+		if strings.Contains(line, "psql") {
+			t.Errorf("%s needs psql", line)
+		}
 		if arguments, ok := strings.CutPrefix(line, "fabricate-seed "); ok {
+			arguments = strings.Replace(arguments, "--before db", "--before "+migrations(t), 1)
 			if _, err := config.Parse(strings.Fields(arguments), environ); err != nil {
 				t.Error(err)
 			}
@@ -342,6 +346,16 @@ func pipeline(t *testing.T, file string) {
 		}
 	}
 	t.Error("the script does not call the program")
+}
+
+// migrations gives a folder with one.
+func migrations(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/schema.sql", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // TestGitLabMatrix holds the pipeline for many databases to the same: each job of its matrix has a database of its own.

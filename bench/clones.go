@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -75,6 +76,55 @@ func (c *copying) table() table {
 			{"ours, clones: 4", fmt.Sprintf("%.2f s", median(c.clones)), fmt.Sprintf("%.1f", times)},
 		},
 	}
+}
+
+// many measures how long loads into several databases of one server take, all begun at once: what the arithmetic of docs/scale.md is
+// made from.
+func (b *bench) many(ctx context.Context, size string, counts []int, runs int) (table, error) {
+	ours := pick(allWays(), "ours")[0]
+	x, err := b.export(size, []way{ours})
+	if err != nil {
+		return table{}, err
+	}
+	t := table{title: fmt.Sprintf("Loads of %s rows into databases of one server at once, %s", thousands(x.size.Total()), medians(runs)),
+		cells: [][]string{{"databases at once", "all of them", "each, on average", "MB of rows and indexes a second"}}}
+	for _, n := range counts {
+		var seconds []float64
+		var bytes int64
+		for run := range runs {
+			if err := b.fresh(ctx, schema); err != nil {
+				return t, err
+			}
+			var names []string
+			for i := range n {
+				names = append(names, fmt.Sprintf("many_%d", i+1))
+				if _, err := b.admin.Exec(ctx, "CREATE DATABASE "+names[i]+" TEMPLATE "+schemaTemplate); err != nil {
+					return t, err
+				}
+			}
+			syncDisks()
+			time.Sleep(settle)
+			var group errgroup.Group
+			start := time.Now()
+			for _, name := range names {
+				group.Go(func() error {
+					_, err := b.process(ctx, filepath.Join(x.dir, ours.folder), "", append([]string{"load", "load.sql"}, "--database-url=dbname="+name))
+					return err
+				})
+			}
+			if err := group.Wait(); err != nil {
+				return t, err
+			}
+			seconds = append(seconds, time.Since(start).Seconds())
+			b.tell("%d databases at once, run %d of %d: %8.3f s", n, run+1, runs, seconds[run])
+			if err := b.admin.QueryRow(ctx, "SELECT pg_database_size('many_1')").Scan(&bytes); err != nil {
+				return t, err
+			}
+		}
+		took := median(seconds)
+		t.cells = append(t.cells, []string{fmt.Sprint(n), fmt.Sprintf("%.2f s", took), fmt.Sprintf("%.2f s", took/float64(n)), fmt.Sprintf("%.0f", float64(bytes)*float64(n)/1e6/took)})
+	}
+	return t, nil
 }
 
 // strategyOf is a way in which the server copies a database.

@@ -23,18 +23,19 @@ import (
 
 // settings are the flags.
 type settings struct {
-	size       string
-	sizes      bool          // measure how time grows, too
-	runs       int           // counted runs of every way
-	tiny       int           // counted runs with ten rows
-	clones     string        // sizes in MiB, comma-separated: measure strategies for copies of a database, and nothing else
-	warmUp     bool          // a round with the small size first
-	task       time.Duration // measure the whole way with a task that takes this long, too
-	ways       string        // comma-separated; "" means all
-	cloneSizes []int
-	out        string // SVG; the Markdown is put beside it; "" means neither
-	markdown   bool   // standard output gets Markdown
-	check      bool   // a missed promise is an error
+	size               string
+	sizes              bool          // measure how time grows, too
+	runs               int           // counted runs of every way
+	tiny               int           // counted runs with ten rows
+	clones             string        // sizes in MiB, comma-separated: measure strategies for copies of a database, and nothing else
+	warmUp             bool          // a round with the small size first
+	task               time.Duration // measure the whole way with a task that takes this long, too
+	ways               string        // comma-separated; "" means all
+	many               string        // counts, comma-separated: measure so many loads at once, and nothing else
+	cloneSizes, atOnce []int
+	out                string // SVG; the Markdown is put beside it; "" means neither
+	markdown           bool   // standard output gets Markdown
+	check              bool   // a missed promise is an error
 }
 
 func parse(args []string) (settings, error) {
@@ -46,6 +47,7 @@ func parse(args []string) (settings, error) {
 	flags.IntVar(&s.tiny, "tiny", 15, "counted runs of every way with an export of ten rows")
 	flags.DurationVar(&s.task, "task", 0, "measure the whole way with a generation task that takes this long, with and without a cache, too")
 	flags.StringVar(&s.clones, "clones", "", "measure only how long copies of databases of these sizes in MiB take, by each strategy of the server: 8,64,512")
+	flags.StringVar(&s.many, "many", "", "measure only how long so many loads at once take, into databases of one server: 1,2,4,8")
 	flags.BoolVar(&s.warmUp, "warm-up", true, "one round with the small size first, which is not counted")
 	flags.StringVar(&s.ways, "ways", "", "measure only these, comma-separated: "+strings.Join(names(allWays()), ", "))
 	flags.StringVar(&s.out, "out", "docs/bench.svg", "picture to write, with the tables as .md beside it; empty for neither")
@@ -54,13 +56,12 @@ func parse(args []string) (settings, error) {
 	if err := flags.Parse(args); err != nil {
 		return s, err
 	}
-	for size := range strings.SplitSeq(s.clones, ",") {
-		n, err := strconv.Atoi(size)
-		if err == nil && n > 0 {
-			s.cloneSizes = append(s.cloneSizes, n)
-		} else if s.clones != "" {
-			return s, fmt.Errorf("-clones has %q, which is no number of MiB", size)
-		}
+	var err error
+	if s.cloneSizes, err = numbers(s.clones); err != nil {
+		return s, fmt.Errorf("-clones: %w", err)
+	}
+	if s.atOnce, err = numbers(s.many); err != nil {
+		return s, fmt.Errorf("-many: %w", err)
 	}
 	switch {
 	case flags.NArg() > 0:
@@ -71,6 +72,18 @@ func parse(args []string) (settings, error) {
 		return s, fmt.Errorf("-size is %q; it must be small, standard or large", s.size)
 	}
 	return s, nil
+}
+
+// numbers reads a list with commas.
+func numbers(list string) (all []int, err error) {
+	for _, text := range strings.FieldsFunc(list, func(c rune) bool { return c == ',' }) {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("%q is no number of at least 1", text)
+		}
+		all = append(all, n)
+	}
+	return all, nil
 }
 
 func main() {
@@ -108,8 +121,13 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) (err error) 
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
 
-	if s.clones != "" {
-		t, err := b.copiesBySize(ctx, s.cloneSizes, s.runs)
+	if s.clones != "" || s.many != "" {
+		var t table
+		if s.clones != "" {
+			t, err = b.copiesBySize(ctx, s.cloneSizes, s.runs)
+		} else {
+			t, err = b.many(ctx, s.size, s.atOnce, s.runs)
+		}
 		if err == nil {
 			fmt.Fprintf(stdout, "%s\n\n%s", t.title, t.markdown())
 		}

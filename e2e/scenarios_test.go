@@ -24,7 +24,10 @@ func scenarios() []scenario {
 		{
 			name:     "step",
 			workflow: "e2e/workflows/step.yml",
-			steps: map[string]step{"seed": {
+			steps: map[string]step{"dry": {
+				outputs: map[string]string{"rows": positive, "dry-run": `true`, "task-id": ``},
+				summary: []string{"### ✅ Dry run: ", "A dry run: everything below was rolled back."},
+			}, "seed": {
 				outputs: map[string]string{
 					"task-id":      uuid,
 					"data-path":    `seed-data`,

@@ -37,7 +37,7 @@ func sample(seconds map[string][]float64, memory int64) report {
 func good() map[string][]float64 {
 	return map[string][]float64{
 		"psql-1": {17, 16, 20}, "verbatim": {15.5}, "hand": {3, 3.1, 2.9}, "ours": {2.5, 2.4, 2.6}, "ours-jobs2": {2},
-		"late": {3.5}, "twice": {4}, "copies-psql-1": {8}, "copies-ours": {2.5}, "copies-ours-jobs2": {2.2}, "tiny-psql-1": {0.030, 0.040}, "tiny-ours": {0.045, 0.050},
+		"late": {3.5}, "twice": {4}, "failing-psql": {0.5}, "failing-ours": {0.4}, "copies-psql-1": {8}, "copies-ours": {2.5}, "copies-ours-jobs2": {2.2}, "tiny-psql-1": {0.030, 0.040}, "tiny-ours": {0.045, 0.050},
 	}
 }
 
@@ -70,6 +70,7 @@ func TestPromises(t *testing.T) {
 		{name: "slow with one connection", change: map[string][]float64{"ours": {3.2}}, missed: "one connection", growing: 30},
 		{name: "slow with two", change: map[string][]float64{"ours-jobs2": {2.5}}, missed: "jobs 2"},
 		{name: "slower than by hand", change: map[string][]float64{"hand": {2.2}}, missed: "by hand"},
+		{name: "slow failures", change: map[string][]float64{"failing-ours": {0.6}}, missed: "statements that fail"},
 		{name: "late error", change: map[string][]float64{"late": {5.1}}, missed: "no number"},
 		{name: "slow COPY", change: map[string][]float64{"copies-ours": {3.3}}, missed: "COPY export"},
 		{name: "slow as written", change: map[string][]float64{"verbatim": {17.5}}, missed: "fast: false"},
@@ -146,7 +147,7 @@ func TestTables(t *testing.T) {
 		"| **ours** | 2.50 s | 2.40 to 2.60 | 6.80 | 548,000 | 33.6 | 10.0 MiB |",
 		"| **ours** | 2.50 s | 2.50 to 2.50 | 3.20 | 548,000 | 23.2 | 10.0 MiB |",
 		"| **ours, jobs: 2** | 2.20 s | 2.20 to 2.20 | 3.64 | 622,727 | 26.4 | 10.0 MiB |",
-		"| **ours, the last row is no number** | 3.50 s | 3.50 to 3.50 | 1.40 |",
+		"| **ours, the last row is no number** | 3.50 s | 3.50 to 3.50 | 1.40 as ours |",
 		"| **ours** | 47.5 ms | 45.0 to 50.0 | 12.5 ms |",
 		"| 1,370,000 | 84.0 | 17.00 s | 2.50 s | 6.80 | 1.82 | 10.0 MiB |",
 	} {

@@ -18,6 +18,7 @@ import (
 //	inserts/load.sql   INSERTs
 //	late/load.sql      INSERTs, the last row of all being refused by its type
 //	twice/load.sql     INSERTs, the last row of the first, largest table being refused by its key
+//	failing/load.sql   4,784 statements that fail
 //	copies/load.sql    COPY with inline rows
 //	files/load.sql     \copy from a file for each table, which lie beside it
 //	files/hand.sql     the same, with the secondary indexes dropped before and built after
@@ -79,6 +80,12 @@ func (b *bench) export(name string, ways []way) (*export, error) {
 			}
 			continue
 		}
+		if w.folder == "failing" {
+			if err := os.WriteFile(filepath.Join(dir, "load.sql"), failing(), 0o600); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		made := shop.Export{Format: shop.SQL, Size: x.size}
 		switch w.folder {
 		case "copies":
@@ -118,6 +125,15 @@ func (b *bench) export(name string, ways []way) (*export, error) {
 		x.bytes[shape] = script.Size()
 	}
 	return x, nil
+}
+
+// failing gives statements of which each fails, by a value or by a column's name.
+func failing() []byte {
+	var b bytes.Buffer
+	for i := range 4784 / 2 {
+		fmt.Fprintf(&b, "INSERT INTO categories (id) VALUES ('x%d');\nINSERT INTO users (id, nothing) VALUES (%[1]d, 'x');\n", i)
+	}
+	return b.Bytes()
 }
 
 // spoil writes the export of from with one row that the server refuses.

@@ -74,6 +74,10 @@ func allWays() []way {
 			folder: "late", args: ours()},
 		{name: "twice", label: "ours, the last row of the largest table has the first one's key", shape: refused, base: "ours", ours: true, fails: "23505",
 			folder: "twice", args: ours()},
+		{name: "failing-psql", label: "psql -f, 4,784 statements that fail", shape: refused, base: "failing-psql",
+			program: "psql", folder: "failing", args: []string{"-X", "-q", "-f", "load.sql"}},
+		{name: "failing-ours", label: "ours, on-error: continue, the same", shape: refused, base: "failing-psql", ours: true,
+			folder: "failing", args: ours("--transaction=none", "--on-error=continue")},
 
 		{name: "copies-psql-1", label: "psql -1 -f", shape: copies, base: "copies-psql-1",
 			program: "psql", folder: "copies", args: psql("-1", "-f", "load.sql")},

@@ -14,7 +14,8 @@ import (
 
 // Statements that empty or fill a table do not wait for each other's answers: the one transaction fails as a whole anyway, and
 // when one of them fails, the server refuses those behind it. The answers are read before anything else is done, before a
-// variable that tells of them is read, and when there are many.
+// variable that tells of them is read, and when there are many. Where the script goes on after errors, and each statement is a transaction,
+// none depends on what became of those before it either.
 const (
 	postedAtOnce = 64       // statements
 	postedBytes  = 64 << 10 // of statements; they, and the answers, must find room in the buffers between here and the server
@@ -25,19 +26,25 @@ const (
 type posted struct {
 	st     *psql.Statement
 	parsed []sqltext.Statement
+	goesOn bool // the script does, if it fails
 }
 
-// mayPost reports whether the script can go on before the statement is answered. Outside of the one transaction it cannot, for
-// there a failure does not undo what was sent before it was heard of.
+// mayPost reports whether the script can go on before the statement is answered. Outside of the one transaction it cannot where an error
+// ends it, for there a failure does not undo what was sent before it was heard of.
 func (r *run) mayPost(s *statement) bool {
 	st := s.source
 	limit := r.o.thresholds.largeInsert
-	if r.o.Verbatim {
+	if r.o.Verbatim || r.goesOn() {
 		limit = postedAlone
 	}
-	return st != nil && r.began && (st.First == "insert" || st.First == "truncate") && len(st.Text) < limit && !st.More && !st.Compound && st.Send == nil &&
-		r.errorsEnd() && !r.replaying && (r.way == nil || !r.way.active) && (!r.o.Online || st.First != "truncate") &&
+	return st != nil && (r.began && r.errorsEnd() || r.goesOn()) && (st.First == "insert" || st.First == "truncate") && len(st.Text) < limit && !st.More && !st.Compound && st.Send == nil &&
+		!r.replaying && (r.way == nil || !r.way.active) && (!r.o.Online || st.First != "truncate") &&
 		!(r.o.DryRun && s.effect == sqltext.Anything) // which may call setval
+}
+
+// goesOn reports that a statement is a transaction, and that the script goes on when it fails.
+func (r *run) goesOn() bool {
+	return r.o.Continue && !r.began && r.session.TxStatus() == 'I' && !r.reading.Stops() && r.vars.On("AUTOCOMMIT")
 }
 
 // post sends a statement without waiting for its answer, where it may.
@@ -46,7 +53,7 @@ func (r *run) post(ctx context.Context, s *statement) (bool, *failure) {
 		return false, nil
 	}
 	r.known.after(s.effect)
-	return true, r.dispatch(ctx, &posted{st: s.source.Clone(), parsed: s.parsed})
+	return true, r.dispatch(ctx, &posted{st: s.source.Clone(), parsed: s.parsed, goesOn: r.goesOn()})
 }
 
 // dispatch sends a statement behind those that were posted.
@@ -98,6 +105,11 @@ func (r *run) answered(ctx context.Context) (first *failure) {
 		if first == nil { // else the server has refused it, since the transaction has failed
 			first = r.outcome(p.failure(err), tag)
 		}
+		if first != nil && p.goesOn && !r.ends(ctx, first) {
+			r.told(first)
+			first = nil
+			continue
+		}
 		if r.session.IsClosed() {
 			return first
 		}
@@ -115,5 +127,5 @@ func (r *run) answered(ctx context.Context) (first *failure) {
 // failure is what it means that the statement has failed. Nothing after it counts, a \set ON_ERROR_STOP that was read
 // meanwhile included.
 func (p *posted) failure(err error) *failure {
-	return &failure{at: p.st.Pos, err: err, text: p.st.Text, locate: p.st.Locate, refused: err != nil}
+	return &failure{at: p.st.Pos, err: err, text: p.st.Text, locate: p.st.Locate, refused: err != nil && !p.goesOn}
 }

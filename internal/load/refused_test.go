@@ -4,10 +4,14 @@ package load
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
 )
@@ -144,5 +148,59 @@ func TestPostedBeforeIndexes(t *testing.T) {
 		if want, got := pgtest.SortedDump(t, psqlURL), pgtest.SortedDump(t, oursURL); want != got {
 			t.Errorf("dumps differ: %s", firstDifference(want, got))
 		}
+	}
+}
+
+// TestGoesOn has statements fail one behind the other where the script goes on: what is sent without waiting leaves what psql leaves,
+// and is told in order.
+func TestGoesOn(t *testing.T) {
+	t.Parallel()
+	var many strings.Builder
+	for i := range 300 {
+		fmt.Fprintf(&many, "INSERT INTO a VALUES (%d, 'n%d', %d);\n", i/2, i, i%7-3+100*(i%5/4*-1))
+	}
+	for name, script := range map[string]string{
+		"many":                    many.String(),
+		"what failed is asked":    "INSERT INTO a VALUES (1);\nINSERT INTO a VALUES (1);\n\\if :ERROR\nINSERT INTO a VALUES (2, :'SQLSTATE');\n\\endif\n" + many.String(),
+		"it stops from there on":  many.String() + "\\set ON_ERROR_STOP on\nINSERT INTO a VALUES (1);\nINSERT INTO a VALUES (1000);\n",
+		"it stops on that line":   many.String() + "\\set ON_ERROR_STOP on\nSELECT 1;\n\\set ON_ERROR_STOP off \\\\ INSERT INTO a VALUES (1);\nINSERT INTO a VALUES (1000);\n",
+		"from that line on not":   "\\set ON_ERROR_STOP on \\\\ INSERT INTO a VALUES ('x');\nINSERT INTO a VALUES (1000);\n",
+		"set when all were sent":  "INSERT INTO a VALUES ('x');\n\\set ON_ERROR_STOP on\nINSERT INTO a VALUES (1000);\n",
+		"in a block":              "BEGIN;\nINSERT INTO a VALUES ('x');\nINSERT INTO a VALUES (1);\nCOMMIT;\nINSERT INTO a VALUES (2);\n" + many.String(),
+		"without autocommit":      "\\set AUTOCOMMIT off\nINSERT INTO a VALUES (1);\nINSERT INTO a VALUES ('x');\nROLLBACK;\nINSERT INTO a VALUES (2);\nCOMMIT;\n",
+		"a savepoint around each": "\\set ON_ERROR_ROLLBACK on\nBEGIN;\nINSERT INTO a VALUES (1);\nINSERT INTO a VALUES ('x');\nCOMMIT;\n" + many.String(),
+		"emptied between":         many.String() + "TRUNCATE nothing;\nTRUNCATE a CASCADE;\n" + many.String(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			psqlURL, oursURL := pgtest.Shared(t).NewDatabase(t), pgtest.Shared(t).NewDatabase(t)
+			pgtest.Exec(t, psqlURL, refusedSchema)
+			pgtest.Exec(t, oursURL, refusedSchema)
+			path := filepath.Join(t.TempDir(), "load.sql")
+			must(t, os.WriteFile(path, []byte(script), 0o600))
+			_, stderr, _ := pgtest.Psql(t, psqlURL, "-q", "-f", path)
+			config, err := pgx.ParseConfig(oursURL)
+			must(t, err)
+			var said []string
+			o := Options{Target: config, Script: Script{FS: os.DirFS(filepath.Dir(path)), Name: "load.sql"}, Transaction: None, Continue: true,
+				KeepSequences: true, ForeignKeys: Off, SkipAnalyze: true}
+			o.Events.Warn = func(text string) { said = append(said, text) }
+			if _, err := Run(t.Context(), o); err != nil {
+				said = append(said, err.Error())
+			}
+			if want, got := pgtest.SortedDump(t, psqlURL), pgtest.SortedDump(t, oursURL); want != got {
+				t.Errorf("dumps differ: %s", firstDifference(want, got))
+			}
+			for _, line := range strings.Split(stderr, "\n") {
+				_, message, is := strings.Cut(line, "ERROR:  ")
+				if !is {
+					continue
+				}
+				if len(said) == 0 || !strings.Contains(said[0], message) {
+					t.Fatalf("psql says %q next, ours %q", message, said[:min(1, len(said))])
+				}
+				said = said[1:]
+			}
+		})
 	}
 }

@@ -87,16 +87,21 @@ func (r *run) failed(ctx context.Context, f *failure) error {
 	if len(r.off) > 0 && mayBeRow(f.err) && ctx.Err() == nil && r.broken == nil {
 		return &otherwise{at: f.at, text: r.where(f.at)} // with indexes switched off, an earlier row may have broken a unique key
 	}
-	told := f.problem()
-	if r.first == nil {
-		r.first = told
-	}
 	if r.ends(ctx, f) || r.reading.Failed() {
+		told := f.problem()
+		r.first = firstError(r.first, told)
 		return told
 	}
+	r.told(f)
+	return nil
+}
+
+// told tells of a failure after which the script goes on.
+func (r *run) told(f *failure) {
+	told := f.problem()
+	r.first = firstError(r.first, told)
 	r.failures++
 	r.warn(told.Error())
-	return nil
 }
 
 // ends tells whether nothing can follow a failure, whatever ON_ERROR_STOP says.

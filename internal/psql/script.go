@@ -193,12 +193,7 @@ func (s *Script) Failed() (stop bool) {
 	s.release()
 	for {
 		lv := s.top()
-		s.noteStop(lv)
-		stops := lv.stop
-		if lv.stopLine == lv.lineNumber() {
-			stops = lv.stopBefore
-		}
-		if !stops {
+		if !s.stops(lv) {
 			return false
 		}
 		if len(s.levels) == 1 {
@@ -207,6 +202,17 @@ func (s *Script) Failed() (stop bool) {
 		s.drop(lv)
 		_ = lv.file.rd.Close()
 	}
+}
+
+// Stops reports whether a failure now would leave the file in hand.
+func (s *Script) Stops() bool { return s.end != nil || s.stops(s.top()) }
+
+func (s *Script) stops(lv *level) bool {
+	s.noteStop(lv)
+	if lv.stopLine == lv.lineNumber() {
+		return lv.stopBefore
+	}
+	return lv.stop
 }
 
 // drop leaves the file in hand.

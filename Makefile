@@ -12,6 +12,7 @@ GOVULNCHECK := bin/govulncheck
 FUZZTIME ?= 10s
 PACKAGES ?= ./...
 BENCH ?=
+comma := ,
 
 .PHONY: help
 help: ## list the targets
@@ -68,6 +69,10 @@ old-faults: need-postgres ## faults that were mended, put back one at a time: ra
 .PHONY: faults
 faults: need-postgres ## everything that can go wrong, made to: one line a fault, what was kept, and totals
 	@go test -count=1 -timeout 15m -run TestFaults -v ./internal/faults -table | grep -vE '^ *(===|--- PASS|PASS|ok )'
+
+.PHONY: online
+online: need-postgres ## 1.37 million rows replaced while ten readers and pg_dump read them, beside psql -1; on a machine that does nothing else (ROLE=superuser)
+	@go test -count=1 -timeout 60m -run TestOnlineReaders -v ./internal/load -readers -role $(or $(ROLE),superuser$(comma)owner) | grep -vE 'notice:|^ *(=== |PASS|ok )'
 
 .PHONY: harm
 harm: need-postgres ## what scripts, hosts, settings and names that mean harm try, and what came of it: one line an attempt

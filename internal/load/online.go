@@ -495,11 +495,17 @@ func (r *run) vacuumCommitted(ctx context.Context) error {
 		if len(tables) > 1 && r.online.same && second.connect(ctx, r.session.Config()) == nil {
 			r.workers = append(r.workers, second)
 		}
-		options := "(TRUNCATE false, ANALYZE) " // to give pages back VACUUM would lock out readers
+		// To give pages back VACUUM would lock out readers. ANALYZE comes after all of them: it has a snapshot, and where transactions of
+		// other databases are older than ours, that keeps another table's rows.
+		commands := []string{"VACUUM (TRUNCATE false) ", "ANALYZE " + skipLocked}
 		if r.o.SkipAnalyze {
-			options = "(TRUNCATE false) "
+			commands = commands[:1]
 		}
-		err = r.spread(len(tables), func(s *run, i int) error { return s.exec(ctx, "VACUUM "+options+tables[i]) })
+		for _, command := range commands {
+			if err == nil {
+				err = r.spread(len(tables), func(s *run, i int) error { return s.exec(ctx, command+tables[i]) })
+			}
+		}
 	}
 	switch {
 	case ctx.Err() != nil:

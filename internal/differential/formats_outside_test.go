@@ -148,6 +148,8 @@ func outsideCases() []formatCase {
 		{name: "what inherits alone", setup: "create table p(id int primary key); create table c(x int) inherits(p); insert into p values(1); insert into c values(2, 2);", files: map[string]string{"c.csv": "id,x\n6,6\n"}, query: "select string_agg(id::text, ',' order by id) from p", result: "1,6"},
 		{name: "what inherits, no transaction", setup: "create table p(id int primary key); create table c(x int) inherits(p); insert into p values(1); insert into c values(2, 2);", options: []string{"--transaction=none"}, files: map[string]string{"p.csv": "id\n5\n"}, query: "select string_agg(id::text, ',' order by id) from p", result: "2,5"},
 
+		{name: "what inherits has rows, kept", setup: "create table p(id int primary key); create table c(x int) inherits(p); insert into c values(2, 2);", options: []string{"--if-not-empty=keep"}, files: map[string]string{"p.csv": "id\n5\n"}, query: "select string_agg(id::text, ',' order by id) from p", result: "2,5"},
+
 		// Views: rows for them are what their triggers do, and they are not emptied.
 		{name: "a view with triggers is not emptied", setup: `create table b(id int); insert into b values(7); create view v as select id from b;
 			create function f() returns trigger language plpgsql as $$ begin if tg_op = 'DELETE' then delete from b where id = old.id; return old; end if; insert into b values(new.id + 100); return new; end $$;
@@ -155,6 +157,8 @@ func outsideCases() []formatCase {
 
 		// The rest of what can be asked for.
 		{name: "going on after errors", setup: with(cascade) + grants("app"), role: "app", options: []string{"--transaction=none", "--on-error=continue"}, files: users("3"), query: usersAndOrdersHold, exit: refused, result: "1,2 | 1:1,2:2"},
+		{name: "going on after errors, no right to empty", setup: "create table t(id int); insert into t values(1); create table users(id int primary key); create table orders(u int references users); insert into users values(1); grant select, insert on t, users to app; grant select on orders to app;", role: "app",
+			options: []string{"--transaction=none", "--on-error=continue"}, files: map[string]string{"t.csv": "id\n3\n", "users.csv": "id\n3\n"}, query: "select (select string_agg(id::text, ',') from t) || ' ' || (select string_agg(id::text, ',') from users)", exit: refused, result: "1 1"},
 		{name: "kept", setup: with(cascade) + grants("app"), role: "app", options: []string{"--if-not-empty=keep"}, files: users("3"), query: usersAndOrdersHold, result: "1,2 | 1:1,2:2"},
 		{name: "as written", setup: with(cascade), options: []string{"--fast=false"}, files: users("1"), query: usersAndOrdersHold, result: "1 | 1:1,2:2", says: []string{"foreign key orders_u_fkey: 1 row of public.orders"}},
 		{name: "allow data", setup: with(cascade), options: []string{"--allow=data"}, files: users("1", "2"), query: usersAndOrdersHold, result: "1,2 | 1:1,2:2"},

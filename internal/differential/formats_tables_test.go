@@ -90,6 +90,7 @@ func TestFormatsTables(t *testing.T) {
 		{name: "a quote that is open", setup: table("t"), files: file("x.csv"), options: []string{`--table-map=x.csv="t`}, query: in("t"), exit: problem.Settings, result: "7"},
 		{name: "three parts", setup: table("t"), files: file("x.csv"), options: []string{"--table-map=x.csv=db.public.t"}, query: in("t"), exit: anyExit, result: "7", says: []string{"db.public.t"}},
 		{name: "more behind the name", setup: table("t"), files: file("x.csv"), options: []string{`--table-map=x.csv="t" u`}, query: in("t"), exit: problem.Settings, result: "7"},
+		{name: "a name that is too long", setup: table(long), files: file("x.csv"), options: []string{"--table-map=x.csv=" + long}, query: in(long), result: "1"},
 		{name: "nothing", setup: table("t"), files: file("x.csv"), options: []string{"--table-map=x.csv"}, query: in("t"), exit: problem.Settings, result: "7"},
 		{name: "a file left out", setup: table("t"), files: file("t.csv", "readme.csv"), options: []string{"--table-map=readme.csv="}, query: in("t"), result: "1"},
 		{name: "a file of a schema's folder", setup: table("t", "app.t"), files: file("app/x.csv"), options: []string{"--table-map=x.csv=t"}, query: in("t"), result: "1"},

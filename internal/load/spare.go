@@ -23,10 +23,13 @@ func (r *run) spare(ctx context.Context, s *statement) (bool, *failure) {
 	case r.session.TxStatus() == 'E':
 		return false, nil
 	case r.rows != nil && r.tally.counting:
-		if one := s.only(); r.spared || one == nil || one.Kind != sqltext.Truncate && !one.DeletesAll {
+		if one := s.only(); one == nil || one.Kind != sqltext.Truncate && !one.DeletesAll {
 			return false, nil
 		}
 		s.f.refused = true // on-error: continue would add rows to those that are still there
+		if r.spared {
+			return false, nil
+		}
 		r.inside, tables = r.rows.Emptied()
 		r.spared = true
 	case r.way != nil && r.way.active && !r.way.granted:

@@ -446,12 +446,14 @@ func (r *run) keepRows(ctx context.Context, s *survey) (bool, error) {
 		return false, nil
 	}
 	var names, lock []string
+	only := map[string]bool{} // what inherits from a table of a file is none of the export
 	for _, h := range s.heads {
 		f := h.relation
 		if f == nil || slices.Contains(names, f.Name) {
 			continue // the script makes it
 		}
 		names = append(names, f.Name)
+		only[f.Name] = r.rows != nil && f.Kind == "r"
 		if f.MayLock && (f.Kind == "r" || f.Kind == "p") {
 			lock = append(lock, f.Name)
 		} // else it is known at least that no other load is under way
@@ -467,7 +469,11 @@ func (r *run) keepRows(ctx context.Context, s *survey) (bool, error) {
 	}
 	for _, name := range names {
 		var rows bool
-		ask := "SET LOCAL row_security = off; SELECT EXISTS (SELECT 1 FROM " + name + ")" // an error where policies hide rows
+		from := name
+		if only[name] {
+			from = "ONLY " + name
+		}
+		ask := "SET LOCAL row_security = off; SELECT EXISTS (SELECT 1 FROM " + from + ")" // an error where policies hide rows
 		if err := r.session.Probe(ctx, ask, session.Handlers{Row: func(v [][]byte) { rows = string(v[0]) == "t" }}); err != nil {
 			return false, (&failure{err: err}).problem()
 		}

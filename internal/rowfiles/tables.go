@@ -244,6 +244,9 @@ func (f *FS) findTables(ctx context.Context, q catalog.Querier) error {
 	for _, name := range f.rows.Files {
 		names = append(names, strings.TrimSuffix(path.Base(name), path.Ext(name)))
 	}
+	for _, mapped := range f.rows.Tables {
+		names = append(names, (&sqltext.Tokens{Text: []byte(mapped)}).Relation()...)
+	}
 	finder, err := newFinder(ctx, q, append(names, f.rows.Table))
 	if err != nil {
 		return err

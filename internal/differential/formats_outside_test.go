@@ -44,7 +44,7 @@ func TestFormatsOutside(t *testing.T) {
 				}
 				if role == "app" || role == "own" && mode == "none" {
 					c.exit, c.result = problem.Database, "1,2 | 1:1,2:2"
-					c.says = []string{"public.orders: 2 rows", "orders_u_fkey", "public.users"}
+					c.says = []string{"public.orders: 2 rows", "orders_u_fkey", "public.users", "The database is as it was: "}
 				}
 				cases = append(cases, c)
 			}

@@ -57,12 +57,16 @@ func (r *run) lookUpEmptied(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	called, err := catalog.Qualified(ctx, r.session, oids)
+	if err != nil {
+		return err
+	}
 	for i, oid := range oids {
 		if oid == 0 {
 			continue
 		}
 		if e.byRow = append(e.byRow, oid); rows[i] > 0 {
-			e.held = append(e.held, catalog.Emptied{OID: oid, Name: deleted[i], Rows: rows[i]})
+			e.held = append(e.held, catalog.Emptied{OID: oid, Name: called[oid], Rows: rows[i]})
 		}
 	}
 	return nil

@@ -169,9 +169,13 @@ func (r *run) refuseOutside(found []outside) error {
 	if r.o.Transaction == None {
 		way = "leave transaction at single and load as the owner of these tables"
 	}
+	said := ""
+	if r.rows != nil && r.o.Transaction == None && len(r.o.Before) == 0 { // the tables are emptied first
+		said = "\nThe database is as it was: nothing was changed."
+	}
 	return &problem.Error{Code: problem.Database, Where: "table " + parentName(found[0].ForeignKey),
 		What:    "rows of tables outside the export refer to rows that would be emptied, and the role may not leave their foreign keys out of it",
 		Excerpt: strings.Join(lines, "\n"),
 		Remedy: fmt.Sprintf("Put these tables into the export, or empty them in a script of the setting before. Or, to keep their rows: %s, or GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later); "+
-			"they are checked then as foreign-keys says.", way, user)}
+			"they are checked then as foreign-keys says.%s", way, user, said)}
 }

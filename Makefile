@@ -131,7 +131,7 @@ e2e: $(ACT) ## this repository's workflows and examples under act, with Docker (
 	@e2e/run.sh
 
 .PHONY: screenshots
-screenshots: need-postgres ## pictures of the job summary for docs, of two real runs; needs Chromium and a font with emoji
+screenshots: need-postgres ## pictures of the job summary for docs, of three real runs, in light and dark; needs Chromium and a font with emoji
 	@go -C tools/screenshots run . ../../docs
 
 .PHONY: bench

@@ -37,6 +37,11 @@ func TestReadme(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	for _, picture := range regexp.MustCompile(`(?:src|srcset)="([^"]+)"`).FindAllStringSubmatch(readme, -1) {
+		if _, err := os.Stat(picture[1]); err != nil {
+			t.Error(err)
+		}
+	}
 	examples, err := filepath.Glob("examples/*")
 	if err != nil || len(examples) == 0 {
 		t.Fatalf("no examples (%v)", err)

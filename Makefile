@@ -130,6 +130,14 @@ cover: need-postgres ## test coverage by package, and bin/cover.html to look at
 e2e: $(ACT) ## this repository's workflows and examples under act, with Docker (e2e/README.md)
 	@e2e/run.sh
 
+.PHONY: e2e-mutations
+e2e-mutations: $(ACT) ## that make e2e notices faults in what is released: four, each in a copy of this repository
+	@e2e/mutations.sh
+
+.PHONY: first-run
+first-run: ## the README's two commands on a fresh clone without PostgreSQL, as root, with sudo and without (PACKAGES=./... WHO="root sudo user")
+	@PACKAGES='$(PACKAGES)' e2e/first-run.sh $(WHO)
+
 .PHONY: screenshots
 screenshots: need-postgres ## pictures of the job summary for docs, of three real runs, in light and dark; needs Chromium and a font with emoji
 	@go -C tools/screenshots run . ../../docs

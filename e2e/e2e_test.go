@@ -8,13 +8,17 @@ package e2e
 
 import (
 	"crypto/rand"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"go.yaml.in/yaml/v4"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 	"github.com/fabricate-seed/fabricate-seed/internal/simulator"
@@ -75,8 +79,15 @@ func (w *world) workflows(t *testing.T) {
 				t.Errorf("failed: %v, want %v", r.failed, s.fails)
 			}
 			contains(t, "log", r.log, s.log)
+			action := filepath.Join(w.source, "action.yml")
+			if strings.Contains(s.name, "native") {
+				action = filepath.Join(w.released, "native", "action.yml")
+			}
 			for id, want := range s.steps {
 				check(t, id, r.steps[id], want)
+				if want.outputs != nil {
+					declared(t, id, r.steps[id], action)
+				}
 			}
 			for id, got := range r.steps {
 				for _, secret := range []string{apiKey, password} {
@@ -129,6 +140,29 @@ func check(t *testing.T, id string, got *outcome, want step) {
 		t.Errorf("step %s: %d error annotations, want 1: %q", id, len(got.errors), got.errors)
 	}
 	contains(t, "annotation of step "+id, strings.Join(got.errors, "\n"), want.error)
+}
+
+// declared wants a step to have set the outputs that its action.yml declares, all of them and no others: users and their editors know
+// them from there.
+func declared(t *testing.T, id string, got *outcome, action string) {
+	t.Helper()
+	text, err := os.ReadFile(action)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Outputs map[string]any `yaml:"outputs"`
+	}
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	if got == nil {
+		return
+	}
+	names, set := slices.Sorted(maps.Keys(file.Outputs)), slices.Sorted(maps.Keys(got.outputs))
+	if !slices.Equal(names, set) {
+		t.Errorf("step %s: action.yml declares the outputs %q, and set are %q", id, names, set)
+	}
 }
 
 func contains(t *testing.T, what, text string, wanted []string) {

@@ -15,10 +15,12 @@ commit=$out/commit dist=$out/dist
 release/build.sh "$version" "$dist"
 release/sbom.sh "$version" "$dist"
 
-mkdir -p "$commit/native"
+mkdir -p "$commit/native" "$commit/templates"
 cp action.yml "$commit/"
 cp native/action.yml native/index.js "$commit/native/"
 release/table.sh "$version" "$dist" "$commit/native/release.json"
+cp templates/seed.yml "$commit/templates/"
+release/component.sh "$version" "$dist" "$commit/templates/seed.yml"
 
 # Pushed, an image has the registry's digest. Not pushed, that of its configuration stands in.
 if docker info >/dev/null 2>&1; then
@@ -50,6 +52,9 @@ refused 'a binary'
 changed
 sed -i '0,/: "[0-9a-f]/s/: "\([0-9a-f]\)/: "x/' "$out/changed/commit/native/release.json"
 refused "the table's checksum"
+changed
+sed -i '/^    sha256-arm64:/,$s/default: "[0-9a-f]/default: "x/' "$out/changed/commit/templates/seed.yml"
+refused "the component's checksum"
 changed
 sed -i 's/@sha256:.*/:latest/' "$out/changed/commit/action.yml"
 refused "the image's digest"

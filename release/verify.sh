@@ -5,6 +5,7 @@
 # one. It needs no network. What it looks at:
 #   - every file here has the SHA-256 that checksums.txt says;
 #   - native/release.json names each binary with that same SHA-256;
+#   - templates/seed.yml names the version, and the binaries for Linux with that SHA-256;
 #   - action.yml names an image by its digest and nothing else.
 # Who made the files, GitHub's attestations tell: gh attestation verify FILE --repo fabricate-seed/fabricate-seed
 set -euo pipefail
@@ -26,6 +27,12 @@ done <"$dist/checksums.txt"
 [ "$binaries" -gt 0 ] || fail 'checksums.txt names no binary'
 [ "$(grep -cE '^    "fabricate-seed-[a-z0-9.-]+": "[0-9a-f]{64}",?$' "$table")" = "$binaries" ] ||
 	fail 'native/release.json names other binaries than checksums.txt'
+
+component=$commit/templates/seed.yml
+version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' "$table")
+for value in "$version" $(awk '$2 ~ /^fabricate-seed-linux-[a-z0-9]*$/ { print $1 }' "$dist/checksums.txt"); do
+	grep -qxF "      default: \"$value\"" "$component" || fail "templates/seed.yml does not name $value"
+done
 
 image=$(sed -n 's/^  image: //p' "$commit/action.yml")
 printf '%s\n' "$image" | grep -qE '^docker://[a-z0-9./_-]+@sha256:[0-9a-f]{64}$' || fail "action.yml does not name an image by its digest: $image"

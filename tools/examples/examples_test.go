@@ -273,38 +273,42 @@ func TestGitLab(t *testing.T) {
 	}
 }
 
+// gitlabJob has the keywords of a job that the examples may use.
+type gitlabJob struct {
+	Extends  string `json:"extends"`
+	Stage    string `json:"stage"`
+	Image    string `json:"image"`
+	Services []struct {
+		Name      string            `json:"name"`
+		Alias     string            `json:"alias"`
+		Variables map[string]string `json:"variables"`
+	} `json:"services"`
+	Variables map[string]string `json:"variables"`
+	Timeout   string            `json:"timeout"`
+	Retry     struct {
+		Max       int            `json:"max"`
+		ExitCodes []problem.Code `json:"exit_codes"`
+	} `json:"retry"`
+	Rules []struct {
+		If        string            `json:"if"`
+		When      string            `json:"when"`
+		Variables map[string]string `json:"variables"`
+	} `json:"rules"`
+	Cache struct {
+		Key struct {
+			Files  []string `json:"files"`
+			Prefix string   `json:"prefix"`
+		} `json:"key"`
+		Paths []string `json:"paths"`
+		When  string   `json:"when"`
+	} `json:"cache"`
+	BeforeScript []string `json:"before_script"`
+	Script       []string `json:"script"`
+}
+
 func pipeline(t *testing.T, file string) {
 	t.Helper()
-	var jobs map[string]struct {
-		Stage    string `json:"stage"`
-		Image    string `json:"image"`
-		Services []struct {
-			Name      string            `json:"name"`
-			Alias     string            `json:"alias"`
-			Variables map[string]string `json:"variables"`
-		} `json:"services"`
-		Variables map[string]string `json:"variables"`
-		Timeout   string            `json:"timeout"`
-		Retry     struct {
-			Max       int            `json:"max"`
-			ExitCodes []problem.Code `json:"exit_codes"`
-		} `json:"retry"`
-		Rules []struct {
-			If        string            `json:"if"`
-			When      string            `json:"when"`
-			Variables map[string]string `json:"variables"`
-		} `json:"rules"`
-		Cache struct {
-			Key struct {
-				Files  []string `json:"files"`
-				Prefix string   `json:"prefix"`
-			} `json:"key"`
-			Paths []string `json:"paths"`
-			When  string   `json:"when"`
-		} `json:"cache"`
-		BeforeScript []string `json:"before_script"`
-		Script       []string `json:"script"`
-	}
+	var jobs map[string]gitlabJob
 	text, err := os.ReadFile(folder + "/" + file)
 	if err != nil {
 		t.Fatal(err)

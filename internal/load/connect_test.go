@@ -79,6 +79,54 @@ func TestPooler(t *testing.T) {
 	mustContainAll(t, strings.Join(warnings, "\n"), "through a pooler")
 }
 
+// A pooler that takes the schema with the connection and does nothing about it would have the rows go to another one. One that refuses
+// says so itself. Both are told with what helps, and that helps.
+func TestPoolerAndSchema(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Shared(t)
+	for name, settings := range map[string]string{"refused": "", "dropped": "ignore_startup_parameters = search_path", "dropped, role": "ignore_startup_parameters = role"} {
+		t.Run(name, func(t *testing.T) {
+			port, stop := server.Pooler(t, "auth_user = postgres\n"+settings)
+			if port == 0 {
+				t.Skip("pgbouncer is not installed (apt-get install pgbouncer)")
+			}
+			direct := server.NewDatabase(t)
+			pgtest.Exec(t, direct, `CREATE TABLE t (a int); CREATE SCHEMA "App"; CREATE TABLE "App".t (a int)`)
+			u, err := url.Parse(direct)
+			if err != nil {
+				t.Fatal(err)
+			}
+			u.Host = fmt.Sprintf("127.0.0.1:%d", port)
+			text, asks := "INSERT INTO t VALUES (1);\n", "search_path"
+			if name == "dropped, role" {
+				asks = "role"
+			}
+			_, err = loaded(t, u.String(), text, func(o *load.Options) {
+				o.Target.RuntimeParams[asks] = map[string]string{"search_path": `"App"`, "role": "pg_monitor"}[asks]
+			})
+			if problem.CodeOf(err) != problem.Database || asks == "search_path" && !strings.Contains(err.Error(), `SET search_path = "App"`) {
+				t.Fatalf("got %v", err)
+			}
+			if got := value(t, direct, `SELECT (SELECT count(*) FROM t) + (SELECT count(*) FROM "App".t)`); got != "0" {
+				t.Errorf("%s rows", got)
+			}
+			pgtest.Exec(t, direct, fmt.Sprintf(`ALTER ROLE postgres IN DATABASE %s SET search_path = "App"`, strings.TrimPrefix(u.Path, "/")))
+			stop() // the connections that it keeps are older than that
+			if port, stop = server.Pooler(t, "auth_user = postgres"); port == 0 {
+				t.Fatal("no pooler any more")
+			}
+			defer stop()
+			u.Host = fmt.Sprintf("127.0.0.1:%d", port)
+			if _, err := loaded(t, u.String(), text, nil); err != nil {
+				t.Fatal(err)
+			}
+			if got := value(t, direct, `SELECT count(*) FROM "App".t`); got != "1" {
+				t.Errorf("%s rows where the schema is the role's", got)
+			}
+		})
+	}
+}
+
 // TestConnectionForms connects in every way that libpq has words for.
 func TestConnectionForms(t *testing.T) {
 	t.Parallel()

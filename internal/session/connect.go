@@ -73,6 +73,9 @@ func dial(ctx context.Context, target *pgx.ConnConfig, o Options) (*Session, err
 		if err == nil {
 			s := &Session{o: o, target: target, conn: conn, pg: conn.PgConn()}
 			if err = s.identify(ctx); err == nil {
+				err = s.passedOn(ctx)
+			}
+			if err == nil {
 				return s, nil
 			}
 			s.Close(ctx)

@@ -54,6 +54,35 @@ func (s *Session) identify(ctx context.Context) error {
 	return nil
 }
 
+// passedOn makes sure that a pooler has passed on what was asked for with the connection and decides where rows go and with whose rights.
+// Poolers can be told to take such settings and do nothing about them.
+func (s *Session) passedOn(ctx context.Context) error {
+	asked := s.Config().RuntimeParams
+	if !s.pooled || asked["search_path"] == "" && asked["role"] == "" {
+		return nil
+	}
+	short, cancel := context.WithTimeout(ctx, s.Config().ConnectTimeout)
+	defer cancel()
+	var path, role string
+	err := s.Resolve(short, "SELECT pg_catalog.current_setting('search_path'), pg_catalog.current_setting('role')", nil, []any{&path, &role}, nil)
+	switch {
+	case err != nil:
+		return err
+	case asked["search_path"] != "" && path != asked["search_path"]:
+		return &notPassedOn{"search_path", asked["search_path"], path}
+	case asked["role"] != "" && role != asked["role"]:
+		return &notPassedOn{"role", asked["role"], role}
+	}
+	return nil
+}
+
+// notPassedOn says that a pooler has dropped a setting.
+type notPassedOn struct{ setting, asked, got string }
+
+func (e *notPassedOn) Error() string {
+	return fmt.Sprintf("the pooler took %s %s with the connection, and the server has %s", e.setting, e.asked, e.got)
+}
+
 // setUp sends what holds setupStatement.
 func (s *Session) setUp(send func(h Handlers) error) error {
 	var b *backend

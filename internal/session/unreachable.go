@@ -155,6 +155,11 @@ func connectProblem(config *pgx.ConnConfig, o Options, detoured bool, err error)
 		p.Remedy = refusedRemedy(config, o, pe)
 		return p
 	}
+	var dropped *notPassedOn
+	if errors.As(err, &dropped) {
+		p.Remedy = poolersSettings(config)
+		return p
+	}
 	var (
 		dns  *net.DNSError
 		last = lastAttempt(err)
@@ -225,11 +230,22 @@ func refusedRemedy(config *pgx.ConnConfig, o Options, pe *pgconn.PgError) string
 	case pe.Code == tooManyConnections:
 		return fmt.Sprintf("No connection became free within %s: end others, raise the server's max_connections, or set a longer connect-timeout.", o.ConnectTimeout)
 	case startupSetting.MatchString(pe.Message):
-		return "A pooler takes few settings with the connection: give the server's own address, or leave them out of database-url and the PG* variables."
+		return poolersSettings(config)
 	case pe.Code == badValue || pe.Code == noSuchSetting:
 		return "Check the settings of the session in database-url, and the variables PGDATESTYLE, PGCLIENTENCODING, PGTZ, PGGEQO and PGOPTIONS."
 	}
 	return ""
+}
+
+// poolersSettings says how a session gets what a pooler does not pass on.
+func poolersSettings(config *pgx.ConnConfig) string {
+	path := config.RuntimeParams["search_path"]
+	if path == "" {
+		return "A pooler takes few settings with the connection: give the server's own address, or leave them out of database-url and the PG* variables."
+	}
+	return fmt.Sprintf("A pooler takes few settings with the connection: give the server's own address, or set the schema once in the server and leave it out "+
+		"of database-url: ALTER ROLE %s IN DATABASE %s SET search_path = %s.",
+		pgx.Identifier{config.User}.Sanitize(), pgx.Identifier{config.Database}.Sanitize(), path)
 }
 
 // hostPort gives host and port as they were written.

@@ -103,6 +103,11 @@ lint: $(GOLANGCI_LINT) $(ACTIONLINT) ## golangci-lint, actionlint, and the shell
 	@for script in .ci/run $$(git ls-files '*.sh'); do bash -n "$$script"; done
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run $$(git ls-files '*.sh'); fi
 
+.PHONY: vet
+vet: ## go vet for each system and processor that is released, tests included
+	@for target in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do \
+		GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 go vet ./... || { echo "go vet fails for $$target" >&2; exit 1; }; done
+
 .PHONY: vuln
 vuln: $(GOVULNCHECK) ## known vulnerabilities in what the binary calls, of Go and of modules; asks Go's database over the network
 	@$(GOVULNCHECK) ./...

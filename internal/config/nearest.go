@@ -10,7 +10,7 @@ import (
 
 // synonyms are what other programs call a setting.
 var synonyms = map[string][]string{
-	"database-url": {"db-url", "db-uri", "database-uri", "connection-string", "connection-url", "connection-uri", "conninfo", "connstr", "dsn", "url", "uri", "db-dsn",
+	"database-url": {"db-url", "db-uri", "database-uri", "connection-string", "connection-url", "connection-uri", "conninfo", "connstr", "conn-str", "conn-string", "dsn", "url", "uri", "db-dsn",
 		"postgres-url", "postgresql-url", "pg-url", "postgres-uri", "jdbc-url", "target", "target-url", "host"},
 	"api-key":         {"key", "token", "api-token", "access-token", "secret", "fabricate-key", "auth-token"},
 	"api-url":         {"base-url", "endpoint", "api-endpoint", "api-base", "api-base-url", "fabricate-url", "server-url"},

@@ -227,6 +227,29 @@ func scenarios() []scenario {
 				}
 			},
 		},
+		{
+			name:      "example: check the schema, which fits",
+			workflow:  "examples/check-schema.yml",
+			event:     "pull_request",
+			payload:   pullRequest("opened"),
+			asUser:    true,
+			noSecrets: true,
+			steps:     map[string]step{"check": {outputs: map[string]string{"cache-hit": `true`}}},
+			log:       []string{"restored seed-", "The export fits "},
+			after: func(t *testing.T, w *world, _ result) { // for the next scenario
+				shell(t, w.user, `echo 'ALTER TABLE users ADD COLUMN since date NOT NULL;' >>db/schema.sql`)
+			},
+		},
+		{
+			name:      "example: check the schema, which the data does not fit any more",
+			workflow:  "examples/check-schema.yml",
+			event:     "pull_request",
+			payload:   pullRequest("synchronize"),
+			asUser:    true,
+			noSecrets: true,
+			fails:     true,
+			steps:     map[string]step{"check": {exit: 6, error: []string{"column since of public.users is NOT NULL and has no default, and the export does not give it"}}},
+		},
 	}
 }
 

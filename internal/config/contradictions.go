@@ -20,9 +20,15 @@ func (p *parser) contradictions() {
 		p.cache()
 		return
 	}
-	p.dry()
-	if s.Command == Create || s.Command == Drop {
+	if s.Command != Check {
+		p.dry()
+	}
+	switch s.Command {
+	case Create, Drop:
 		p.databases()
+		return
+	case Check:
+		p.check()
 		return
 	}
 	p.sources()
@@ -175,6 +181,26 @@ func (p *parser) dry() {
 	}
 }
 
+// check finds what the command check lacks: a database, and an archive that is there.
+func (p *parser) check() {
+	s := &p.settings
+	if p.noTarget() {
+		p.find("%s has no database to compare with: %s", s.Command, usualCauses)
+	}
+	p.caching()
+	switch {
+	case p.given("archive"):
+		p.archiveAddress()
+	case p.given("cache-dir"):
+		p.missing("to find the last archive in the cache", "workspace", "database")
+	default:
+		p.find("check needs an archive that is there: fabricate-seed check PATH, the setting archive, or cache-dir for the last one of workspace and database")
+	}
+	if s.DryRun {
+		p.find("%s rolls a load back, and check loads nothing; leave it out", p.spell("dry-run"))
+	}
+}
+
 // databases checks what is made besides rows.
 func (p *parser) databases() {
 	s := &p.settings
@@ -272,7 +298,8 @@ func (p *parser) wanted() {
 // finish settles what depends on more than one setting.
 func (p *parser) finish() {
 	s := &p.settings
-	if p.generating() && !p.given("format") && !p.given("connection") && !p.given("task-id") {
+	fromCache := s.Command == Check && !p.given("archive") // what a run has kept
+	if (p.generating() || fromCache) && !p.given("format") && !p.given("connection") && !p.given("task-id") {
 		s.Format = "sql"
 	}
 }

@@ -24,6 +24,11 @@ func HelpText(topic string) string {
 			"says, unless only max-size is given; and by size, the oldest first, as max-size says, if it is given.\n\n" +
 			"Usage:\n  fabricate-seed cache list [flags]\n  fabricate-seed cache prune [flags]\n" + examples(
 			"cache list --cache-dir .cache/fabricate", "cache prune --cache-dir .cache/fabricate --max-age 168h", "cache prune --cache-dir .cache/fabricate --max-size 10GiB"))
+	case Check:
+		b.WriteString("Compare an archive that is here, or the last one in the cache, with the database: what of it does not fit, and how each table would\n" +
+			"be loaded. Nothing is changed. Exit code 6: something does not fit.\n\n" +
+			"Usage:\n  fabricate-seed check [PATH] [flags]\n" + examples(
+			"check seed-data.zip", "check --cache-dir .cache/fabricate --workspace shop --database shop", "check exports/shop --output json"))
 	case Create:
 		b.WriteString("Make the database of database-url where it does not exist, and mark it as made by fabricate-seed.\n\n" +
 			"Usage:\n  fabricate-seed create [flags]\n" + examples(
@@ -49,6 +54,7 @@ func HelpText(topic string) string {
 Usage:
   fabricate-seed [run] [flags]       generate, wait, download, load
   fabricate-seed load PATH [flags]   load a zip, a folder or a .sql file that is already here
+  fabricate-seed check [PATH]        compare what would be loaded with the database, and change nothing
   fabricate-seed cache list|prune    show or clear the folder of cache-dir
   fabricate-seed create              make the database of database-url
   fabricate-seed drop                drop it and its clones, if fabricate-seed has made them
@@ -92,6 +98,9 @@ func concerns(topic string, d Setting) bool {
 	switch topic {
 	case Load:
 		return !d.input && d.Group != groupGenerate && !slices.Contains([]string{"archive", "cache-dir", "max-age", "load"}, d.Name)
+	case Check:
+		return !d.input && slices.Contains([]string{"archive", "cache-dir", "workspace", "database", "format", "entity", "overrides", "script", "table-map", "database-url", "connect-timeout", "role",
+			"variables", "foreign-keys", "summary"}, d.Name)
 	case Cache:
 		return slices.Contains([]string{"cache-dir", "max-age", "max-size"}, d.Name)
 	case Create, Drop:

@@ -215,7 +215,7 @@ func flagError(err error) string {
 
 // command reads what is left of the command line: the command and, for load, its path. It reports true as flags does.
 func (p *parser) command(words []string, help, version bool) (done bool) {
-	commands := []string{Run, Load, Create, Drop, Cache, Demo, Version, Help}
+	commands := []string{Run, Load, Check, Create, Drop, Cache, Demo, Version, Help}
 	unknownFlags := len(p.findings) > 0
 	var rest []string
 	if len(words) > 0 {
@@ -242,6 +242,15 @@ func (p *parser) command(words []string, help, version bool) (done bool) {
 			}
 		}
 		return true
+	case Check:
+		if len(rest) == 0 {
+			break
+		}
+		if p.given("archive") {
+			p.find("check %s and %s both name what to compare; give one", rest[0], p.spell("archive"))
+		}
+		p.values["archive"] = value{rest[0], "check"}
+		rest = rest[1:]
 	case Load:
 		if len(rest) == 0 {
 			p.find("load needs a path: fabricate-seed load PATH, where PATH is a zip, a folder or a .sql file")

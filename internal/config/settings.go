@@ -14,6 +14,7 @@ const (
 	Run     = "run"     // generate, wait, download, load
 	Load    = "load"    // load a zip, folder or .sql file that is already here
 	Cache   = "cache"   // show or clear cache-dir: see Settings.Action
+	Check   = "check"   // compare an archive with the database, and change nothing
 	Create  = "create"  // make the database of database-url
 	Drop    = "drop"    // drop it and its clones, if this program has made them
 	Demo    = "demo"    // the whole path on this machine, without an account
@@ -405,10 +406,10 @@ func List() []Setting {
 		},
 
 		{
-			Name: "command", Default: Run, Values: "run|create|drop", Group: groupReport, input: true,
-			Help: "What the action does: run, create (make the database of database-url) or drop (drop it and its clones, if made by " +
-				"fabricate-seed); on the command line a word: fabricate-seed create",
-			set: choice(func(s *Settings) *string { return &s.Command }, Run, Create, Drop),
+			Name: "command", Default: Run, Values: "run|create|drop|check", Group: groupReport, input: true,
+			Help: "What the action does: run, create (make the database of database-url) drop (drop it and its clones, if made by " +
+				"fabricate-seed) or check (compare an archive, or the last one in the cache, with the database, and change nothing); on the command line a word: fabricate-seed check",
+			set: choice(func(s *Settings) *string { return &s.Command }, Run, Create, Drop, Check),
 		},
 		{
 			Name: "summary", Default: "true", Values: trueOrFalse, Group: groupReport,

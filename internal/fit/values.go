@@ -52,6 +52,7 @@ type Table struct {
 	rules    []catalog.Rule
 	sets     [][]bool // which columns are given, for each set of them
 	counts   []int64  // rows of each set
+	size     int64    // of the rows, in bytes
 	buf      bytes.Buffer
 	typed    bool
 	bad      map[string]bool // columns with values that are none
@@ -305,6 +306,7 @@ func (v *Values) take(ctx context.Context, t *Table, set int, file string, line 
 	}
 	t.buf.WriteByte('\n')
 	t.counts[set]++
+	t.size += int64(t.buf.Len() - before)
 	v.staged += t.buf.Len() - before
 	if v.staged >= mostStaged {
 		return v.flush(ctx)
@@ -653,4 +655,15 @@ func (v *Values) parents(ctx context.Context, t *Table, rule catalog.Rule, from,
 // HasRows reports whether rows have come.
 func (t *Table) HasRows() bool {
 	return slices.ContainsFunc(t.counts, func(n int64) bool { return n > 0 })
+}
+
+// Count gives how many rows have come for a table, and their size in bytes.
+func (v *Values) Count(table uint32) (rows, size int64) {
+	if t := v.tables[table]; t != nil {
+		for _, n := range t.counts {
+			rows += n
+		}
+		size = t.size
+	}
+	return rows, size
 }

@@ -295,7 +295,8 @@ type run struct {
 
 	at psql.Position // of the statement in hand, for the server's notices
 
-	fit fit.Report // what of the export does not fit the database
+	checks bool       // nothing is loaded: what would be is compared and explained
+	fit    fit.Report // what of the export does not fit the database
 
 	again bool // the load failed in a way that may pass, and nothing of it is left
 }

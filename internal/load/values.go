@@ -54,6 +54,9 @@ func (r *run) holdValues(ctx context.Context) error {
 		return err
 	}
 	defer r.close(ctx)
+	if r.checks {
+		r.phase("compare")
+	}
 	if err := r.openRows(ctx, false); err != nil {
 		return err
 	}
@@ -94,6 +97,9 @@ func (r *run) holdValues(ctx context.Context) error {
 	}
 	if err == nil {
 		err = v.Finish(ctx)
+	}
+	if err == nil && r.checks {
+		err = r.explainTables(ctx, survey, v)
 	}
 	r.fit.Close()
 	return err

@@ -71,6 +71,8 @@ func Main(ctx context.Context, p Process) problem.Code {
 		return problem.OK
 	case config.Demo:
 		err = r.demo(ctx, p.Demo)
+	case config.Check:
+		err = r.watched(ctx, r.check)
 	case config.Create:
 		err = r.watched(ctx, r.create)
 	case config.Drop:

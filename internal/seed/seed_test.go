@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/config"
+	"github.com/fabricate-seed/fabricate-seed/internal/fit"
 	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
@@ -39,9 +40,10 @@ type result struct {
 		Table string `json:"table"`
 		Rows  int64  `json:"rows"`
 	} `json:"tables"`
-	Clones   []string     `json:"clones"`
-	ExitCode problem.Code `json:"exit-code"`
-	Error    string       `json:"error"`
+	Findings []fit.Finding `json:"findings"`
+	Clones   []string      `json:"clones"`
+	ExitCode problem.Code  `json:"exit-code"`
+	Error    string        `json:"error"`
 }
 
 // world is a simulated API and a workspace.

@@ -63,7 +63,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		case r.again && try > 1:
 			return result, triedAgain(err, try)
 		default:
-			return result, r.told(ctx, err, &result)
+			return result, r.withFindings(ctx, err, &result)
 		}
 	}
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
-// told completes the error of a load that the server has refused a row of: with all that does not fit, not the first thing alone. It is
+// withFindings completes the error of a load that the server has refused a row of: with all that does not fit, not the first thing alone. It is
 // looked for only now, since a good load is to pay nothing for it.
-func (r *run) told(ctx context.Context, err error, result *Result) error {
+func (r *run) withFindings(ctx context.Context, err error, result *Result) error {
 	var p *problem.Error
 	state := session.State(err)
 	if !errors.As(err, &p) || ctx.Err() != nil || r.broken != nil || len(state) != 5 || state[:2] != "22" && state[:2] != "23" {

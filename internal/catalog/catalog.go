@@ -58,10 +58,42 @@ func Visible(ctx context.Context, q Querier) (map[uint32]bool, error) {
 	})
 }
 
-// Trusted reports whether the server marks an extension as trusted: whoever may create things in the database may have it.
+// Trusted reports whether the server marks an extension as trusted, in every version: whoever may create things in the database may
+// have it.
 func Trusted(ctx context.Context, q Querier, extension string) (trusted bool, err error) {
-	err = q.Ask(ctx, "SELECT coalesce(bool_or(trusted), false) FROM pg_available_extension_versions WHERE name = $1::name", []any{extension}, []any{&trusted}, nil)
+	err = q.Ask(ctx, "SELECT coalesce(bool_and(trusted), false) FROM pg_available_extension_versions WHERE name = $1::name", []any{extension}, []any{&trusted}, nil)
 	return trusted, err
+}
+
+// Foreigner is a relation, or with Name "" a schema, that is not the user's.
+type Foreigner struct {
+	Schema, Name, Of string // Of is the extension, "" for the server's own
+}
+
+const foreignQuery = `SELECT n.nspname::text, c.relname::text, coalesce(e.extname::text, '') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0 AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+LEFT JOIN pg_extension e ON e.oid = d.refobjid WHERE e.oid IS NOT NULL OR n.nspname = 'information_schema' AND c.relkind IN ('r', 'v')
+UNION ALL SELECT n.nspname::text, '', e.extname::text FROM pg_namespace n
+JOIN pg_depend d ON d.classid = 'pg_namespace'::regclass AND d.objid = n.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+JOIN pg_extension e ON e.oid = d.refobjid`
+
+// Foreign lists what of a database is an extension's, and what of the information schema has a name that a table of the user's may have
+// as well. (What begins with pg_ needs no list.)
+func Foreign(ctx context.Context, q Querier) ([]Foreigner, error) {
+	return collect(ctx, q.Ask, foreignQuery, nil, func(f *Foreigner) []any { return []any{&f.Schema, &f.Name, &f.Of} })
+}
+
+// callableQuery finds functions that take a row: of a composite type, of any type, or of one that somebody's implicit cast makes of a
+// row.
+const callableQuery = `SELECT DISTINCT p.proname::text FROM pg_proc p JOIN pg_type t ON t.oid = p.proargtypes[0]
+LEFT JOIN pg_type base ON t.typtype = 'd' AND base.oid = t.typbasetype
+WHERE p.prokind = 'f' AND (t.typtype = 'c' OR base.typtype IN ('c', 'd')
+	OR t.typname IN ('record', 'any', 'anyelement', 'anynonarray', 'anycompatible', 'anycompatiblenonarray')
+	OR EXISTS (SELECT FROM pg_cast c JOIN pg_type s ON s.oid = c.castsource WHERE c.casttarget = t.oid AND c.castcontext = 'i' AND s.typtype = 'c'))`
+
+// Callable gives the names of functions that may be called as a column of a table is named, t.f for f(t).
+func Callable(ctx context.Context, q Querier) ([]string, error) {
+	return collect(ctx, q.Ask, callableQuery, nil, func(name *string) []any { return []any{name} })
 }
 
 // Reach is what a role may do beyond the database: run programs on the server, or read or write its files.

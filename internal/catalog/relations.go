@@ -84,10 +84,13 @@ type Named struct {
 	Schema, Name string
 	Kind         string // pg_class.relkind
 	Instead      bool   // a view that INSTEAD OF triggers write for
+	Extension    string // that it is part of; may be empty
 }
 
 const tablesQuery = `SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text,
-	c.relkind = 'v' AND EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgtype & 64 <> 0 AND t.tgtype & 4 <> 0)
+	c.relkind = 'v' AND EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgtype & 64 <> 0 AND t.tgtype & 4 <> 0),
+	coalesce((SELECT e.extname::text FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+		WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0 AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'), '')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 2, 3 LIMIT $1::int8`
 
@@ -97,7 +100,7 @@ func Tables(ctx context.Context, q Querier, limit int) ([]Named, error) {
 	if limit > 0 {
 		most = limit
 	}
-	return collect(ctx, q.Ask, tablesQuery, []any{most}, func(n *Named) []any { return []any{&n.OID, &n.Schema, &n.Name, &n.Kind, &n.Instead} })
+	return collect(ctx, q.Ask, tablesQuery, []any{most}, func(n *Named) []any { return []any{&n.OID, &n.Schema, &n.Name, &n.Kind, &n.Instead, &n.Extension} })
 }
 
 // Schemas lists the names of the schemas that are not the server's own.
@@ -131,6 +134,18 @@ func Qualified(ctx context.Context, q Querier, oids []uint32) (map[uint32]string
 	var name string
 	return names, q.Ask(ctx, qualifiedQuery, []any{oids}, []any{&oid, &name}, func() error {
 		names[oid] = name
+		return nil
+	})
+}
+
+const calledQuery = `SELECT c.oid, n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ANY ($1::oid[])`
+
+// Called gives what relations are called: of each its number, schema and name.
+func Called(ctx context.Context, q Querier, oids []uint32) (map[uint32]Named, error) {
+	called := map[uint32]Named{}
+	var n Named
+	return called, q.Ask(ctx, calledQuery, []any{oids}, []any{&n.OID, &n.Schema, &n.Name}, func() error {
+		called[n.OID] = n
 		return nil
 	})
 }

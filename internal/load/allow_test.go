@@ -33,6 +33,10 @@ var attacks = []string{
 	"ALTER TABLE t ADD b int DEFAULT evil()",
 	"CREATE INDEX ON t ((evil_of(a)))",
 	"SET ROLE postgres",
+	"CREATE MATERIALIZED VIEW made AS SELECT t.evil_row FROM t",
+	"SELECT setval('t_id_seq', (SELECT max(t.evil_row) FROM t))",
+	"INSERT INTO cron.job VALUES ('x')",
+	"CREATE VIEW made AS SELECT * FROM cron.job",
 }
 
 // ways are how a script can have a statement sent; %s stands for it, %q for it as a constant.
@@ -57,7 +61,9 @@ func TestAllowHoldsInEveryWay(t *testing.T) {
 	url := pgtest.Shared(t).NewDatabase(t)
 	pgtest.Exec(t, url, `CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY, a text); CREATE TABLE pwned (x int);
 		CREATE FUNCTION evil() RETURNS int LANGUAGE sql AS 'INSERT INTO pwned VALUES (1) RETURNING 1';
-		CREATE FUNCTION evil_of(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN INSERT INTO pwned VALUES (1); RETURN $1; END'`)
+		CREATE FUNCTION evil_of(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN INSERT INTO pwned VALUES (1); RETURN $1; END';
+		CREATE FUNCTION evil_row(t) RETURNS int LANGUAGE sql AS 'INSERT INTO pwned VALUES (1) RETURNING 1';
+		CREATE SCHEMA cron; CREATE TABLE cron.job (command text); ALTER EXTENSION plpgsql ADD SCHEMA cron; ALTER EXTENSION plpgsql ADD TABLE cron.job`)
 	target, err := pgx.ParseConfig(url)
 	if err != nil {
 		t.Fatal(err)
@@ -117,5 +123,61 @@ func TestAllowLetsThrough(t *testing.T) {
 		if refused == want {
 			t.Errorf("%s: %v", extension, err)
 		}
+	}
+}
+
+// Tables of extensions and of the server's own are no tables of the user's, whatever they are called and wherever the path leads.
+func TestAllowKnowsExtensions(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Shared(t).NewDatabase(t)
+	pgtest.Exec(t, url, `CREATE TABLE t (a text); CREATE TABLE job (command text); CREATE TABLE sql_parts (a text); CREATE TABLE tables (a text);
+		CREATE SCHEMA cron; CREATE TABLE cron.job (command text); CREATE TABLE cron."Job" (command text); CREATE VIEW cron.jobs AS SELECT * FROM cron.job;
+		ALTER EXTENSION plpgsql ADD SCHEMA cron; ALTER EXTENSION plpgsql ADD TABLE cron.job; ALTER EXTENSION plpgsql ADD TABLE cron."Job"; ALTER EXTENSION plpgsql ADD VIEW cron.jobs`)
+	target, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := strings.Repeat("('x'),\n", 5000) + "('y');"
+	refused := []string{
+		"INSERT INTO cron.job VALUES ('x');", "INSERT INTO cron.job VALUES " + rows, "INSERT INTO cron . \"Job\" VALUES ('x');", "INSERT INTO cron.jobs VALUES ('x');",
+		"COPY cron.job FROM stdin;\nx\n\\.\n", "\\copy cron.job from stdin\nx\n\\.\n", "\\copy cron.job (command) from 'job.txt'", "COPY cron.job FROM 'job.txt';",
+		"SET search_path = cron;\nINSERT INTO job VALUES ('x');", "SET search_path = cron;\nINSERT INTO job VALUES " + rows, "SET search_path = cron, public;\n\\copy job from stdin\nx\n\\.\n",
+		"SET search_path = cron\\; INSERT INTO job VALUES ('x');", "SELECT pg_catalog.set_config('search_path', 'cron', false);\nTRUNCATE job;",
+		"BEGIN;\nSET LOCAL search_path = cron;\nDELETE FROM job;", "SET search_path = information_schema;\nINSERT INTO sql_parts (feature_id) VALUES ('x');",
+		"INSERT INTO t VALUES ('x')\\; SELECT set_config('search_path', 'cron', false)\\; INSERT INTO job VALUES ('x');",
+		"ALTER TABLE cron.job RENAME TO other;", "ALTER SCHEMA cron RENAME TO other;", "TRUNCATE t, cron.job;",
+		"SET standard_conforming_strings = off;\n\\encoding 'x\\\\\\';insert into cron.job values(''x'');--'",
+		"\\lo_unlink 1", "\\lo_import job.txt", "\\encoding SJIS", "\\connect postgres", "\\connect - somebody", "SET search_path = pg_catalog;\nINSERT INTO pg_authid (rolname) VALUES ('x');",
+	}
+	allowed := []string{"INSERT INTO job VALUES ('x');", "INSERT INTO job VALUES " + rows, "INSERT INTO sql_parts VALUES ('x');", "COPY tables FROM stdin;\nx\n\\.\n",
+		"SET search_path = cron, public;\nINSERT INTO t VALUES ('x');", "INSERT INTO t VALUES ('x')\\; INSERT INTO job VALUES ('x');", "\\encoding UTF8", "INSERT INTO public.job VALUES ('x');"}
+	try := func(text string, fast bool, mode load.Mode) error {
+		_, err := load.Run(t.Context(), load.Options{Target: target, Script: load.Script{FS: fstest.MapFS{"load.sql": {Data: []byte(text + "\n")}, "job.txt": {Data: []byte("x\n")}}, Name: "load.sql"},
+			Verbatim: !fast, Transaction: mode, Allow: trust.Schema})
+		return err
+	}
+	for _, mode := range []load.Mode{load.Single, load.None} {
+		for _, fast := range []bool{true, false} {
+			for _, text := range refused {
+				var p *problem.Error
+				if err := try(text, fast, mode); (!errors.As(err, &p) || p.Code != problem.Data) && (mode != load.Single || !strings.Contains(text, "connect") && !strings.Contains(text, "encoding x") || err == nil) {
+					t.Errorf("%s, fast %v: %v\n%.200s", mode, fast, err, text)
+				}
+			}
+			for _, text := range allowed {
+				if err := try(text, fast, mode); err != nil {
+					t.Errorf("%s, fast %v: %v\n%.200s", mode, fast, err, text)
+				}
+			}
+		}
+	}
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	var n int
+	if err := conn.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM cron.job) + (SELECT count(*) FROM cron."Job")`).Scan(&n); err != nil || n != 0 {
+		t.Errorf("the extension's tables have %d rows (%v)", n, err)
 	}
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
@@ -129,7 +128,7 @@ func (r *run) refuse(ctx context.Context, s *statement) (bool, *failure) {
 	}
 	// The rows of this INSERT may go as those of a COPY, and are constants then.
 	if r.listed() && one != nil && len(one.Relations) == 1 {
-		return r.heldTo(s, trust.RefuseRelation(one.Relations[0], r.o.Allow))
+		return r.heldTo(s, trust.RefuseRelation(one.Relations[0], r.list(ctx, s)))
 	}
 	return false, nil
 }
@@ -161,17 +160,7 @@ func (r *run) hold(ctx context.Context, s *statement) (bool, *failure) {
 		return false, nil
 	}
 	s.held = true
-	o := trust.Options{Level: r.o.Allow, Escapes: r.escapes(), Trusted: func(extension string) bool { return r.trusted(ctx, extension) }}
-	return r.heldTo(s, trust.Refuse(r.readable(s.text), o))
-}
-
-// trusted reports whether the server marks an extension as one that whoever may create things in the database may have.
-func (r *run) trusted(ctx context.Context, extension string) bool {
-	if r.session.TxStatus() == 'E' {
-		return false
-	}
-	trusted, err := catalog.Trusted(ctx, r.session, extension)
-	return err == nil && trusted
+	return r.heldTo(s, trust.Refuse(r.readable(s.text), r.list(ctx, s)))
 }
 
 // newerParameters are the parameters that pg_dump sets and not every server knows, with the server's version from which on it does.

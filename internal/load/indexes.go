@@ -45,8 +45,8 @@ func (r *run) switchOff(ctx context.Context, table []string, plan *tablePlan) er
 
 // markNotReady has this transaction, and no other yet, leave indexes alone.
 func (r *run) markNotReady(ctx context.Context, indexes []string) error {
-	return r.change(ctx, fmt.Sprintf("UPDATE pg_index SET indisready = false, indisvalid = false WHERE indexrelid IN ('%s'::regclass)",
-		strings.Join(quoteLiterals(indexes), "'::regclass, '")))
+	return r.change(ctx, fmt.Sprintf("UPDATE pg_index SET indisready = false, indisvalid = false WHERE indexrelid IN (%s::regclass)",
+		strings.Join(asLiterals(indexes), "::regclass, ")))
 }
 
 // dropIndexes is switchOff for a table's owner: indexes, and the constraints that are made of them, are dropped and made again.
@@ -139,15 +139,15 @@ func (r *run) rebuild(ctx context.Context) error {
 		r.tally.building[plan.oid] += time.Since(start)
 	}
 	if dropped {
-		return r.exec(ctx, "SET LOCAL default_tablespace = '"+strings.ReplaceAll(tablespace, "'", "''")+"'")
+		return r.exec(ctx, "SET LOCAL default_tablespace = "+sqltext.Literal(tablespace))
 	}
 	return nil
 }
 
-func quoteLiterals(names []string) []string {
+func asLiterals(names []string) []string {
 	quoted := make([]string, len(names))
 	for i, n := range names {
-		quoted[i] = strings.ReplaceAll(n, "'", "''")
+		quoted[i] = sqltext.Literal(n)
 	}
 	return quoted
 }

@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
 // largeObjectChunk is how many bytes of a large object go to the server at once.
@@ -17,9 +17,12 @@ const largeObjectChunk = 256 << 10
 
 // largeObject carries out \lo_import and \lo_unlink.
 func (r *run) largeObject(ctx context.Context, sc *psql.Script, lo *psql.LargeObject) *failure {
+	if f := r.holdCommand(ctx, lo.Pos, "SELECT pg_catalog.lo_put()"); f != nil { // of large objects no list knows
+		return f
+	}
 	f := &failure{at: lo.Pos}
 	if lo.File == "" {
-		f.err = r.exec(ctx, fmt.Sprintf("SELECT pg_catalog.lo_unlink('%s'::pg_catalog.oid)", strings.ReplaceAll(lo.OID, "'", "''")))
+		f.err = r.exec(ctx, fmt.Sprintf("SELECT pg_catalog.lo_unlink(%s::pg_catalog.oid)", sqltext.Literal(lo.OID)))
 	} else {
 		f.err = r.importObject(ctx, sc, lo)
 	}
@@ -58,7 +61,7 @@ func (r *run) importObject(ctx context.Context, sc *psql.Script, lo *psql.LargeO
 		}
 	}
 	if lo.Comment != "" {
-		if err := r.exec(ctx, fmt.Sprintf("COMMENT ON LARGE OBJECT %s IS '%s'", oid, strings.ReplaceAll(lo.Comment, "'", "''"))); err != nil {
+		if err := r.exec(ctx, fmt.Sprintf("COMMENT ON LARGE OBJECT %s IS %s", oid, sqltext.Literal(lo.Comment))); err != nil {
 			return err
 		}
 	}

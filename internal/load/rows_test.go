@@ -15,6 +15,7 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/simulator/shop"
+	"github.com/fabricate-seed/fabricate-seed/internal/trust"
 )
 
 // rowsOf lists the files of rows in a folder.
@@ -187,5 +188,41 @@ func TestRowsRefused(t *testing.T) {
 				t.Error("the database has changed")
 			}
 		})
+	}
+}
+
+// Rows never go to the server's own tables, nor to an extension's that the user has not named.
+func TestRowsOfOthers(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Shared(t).NewDatabase(t)
+	pgtest.Exec(t, url, `CREATE TABLE orders (id int); CREATE SCHEMA cron; CREATE TABLE cron.job (command text); CREATE TABLE public.spots (command text);
+		ALTER EXTENSION plpgsql ADD TABLE cron.job; ALTER EXTENSION plpgsql ADD TABLE public.spots; ALTER ROLE CURRENT_USER IN DATABASE `+target(t, url).Database+` SET search_path = public, cron, information_schema`)
+	before := pgtest.Dump(t, url)
+	for name, code := range map[string]problem.Code{
+		"pg_authid.csv": problem.Database, "pg_catalog.pg_authid.csv": problem.Database, "pg_catalog/pg_authid.jsonl": problem.Database, "PG_PROC.csv": problem.Database,
+		"information_schema.sql_parts.csv": problem.Database, "sql_parts.csv": problem.Database, "information_schema/sql_parts.jsonl": problem.Database,
+		"cron.job.csv": problem.Data, "job.csv": problem.Data, "cron/job.csv": problem.Data, "CRON.JOB.csv": problem.Data, "job.jsonl": problem.Data, "spots.csv": problem.Data,
+	} {
+		text := "command\nx\n"
+		if strings.HasSuffix(name, "jsonl") {
+			text = `{"command": "x"}` + "\n"
+		}
+		for _, mode := range []load.Mode{load.Single, load.None} {
+			_, err := load.Run(t.Context(), load.Options{Target: target(t, url), Transaction: mode, Allow: trust.SQL,
+				Rows: &load.Rows{FS: fstest.MapFS{name: {Data: []byte(text)}, "orders.csv": {Data: []byte("id\n1\n")}}, Files: []string{name, "orders.csv"}}})
+			if problem.CodeOf(err) != code || !strings.Contains(err.Error(), "nothing was sent") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	if pgtest.Dump(t, url) != before {
+		t.Error("the database has changed")
+	}
+	for _, level := range []trust.Level{trust.Data, trust.SQL} {
+		_, err := load.Run(t.Context(), load.Options{Target: target(t, url), Allow: level, // said by the user
+			Rows: &load.Rows{FS: fstest.MapFS{"a.csv": {Data: []byte("command\nx\n")}}, Files: []string{"a.csv"}, Tables: map[string]string{"a.csv": "public.spots"}}})
+		if err != nil {
+			t.Error(err)
+		}
 	}
 }

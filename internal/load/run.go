@@ -283,6 +283,7 @@ type run struct {
 	order     *order       // of the rows, where the script's own does not do, else nil
 	rows      *rowfiles.FS // where there is no script, else nil
 	known     *knowledge
+	facts     *listFacts               // nil until they are asked for
 	stand     string                   // where sequences stood when the load began
 	stands    map[uint32]catalog.Stand // a dry run: each of them, before the first attempt
 	moved     map[uint32]catalog.Stand // a dry run: where setval would have set them
@@ -387,10 +388,17 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 		}
 	}
 	r.tally.counting = true
+	left, err := r.leave(ctx)
+	if err != nil {
+		return false, (&failure{err: err}).problem()
+	}
 	if err := r.mainScript(ctx, r.o.Script); err != nil {
 		return false, err
 	}
 	if err := r.finish(ctx); err != nil {
+		return false, err
+	}
+	if err := r.putBack(ctx, left); err != nil {
 		return false, err
 	}
 	r.tally.counting = false
@@ -465,8 +473,8 @@ func (r *run) finish(ctx context.Context) error {
 	return nil
 }
 
-// settle sees to what the scripts left behind: a failed or an open transaction.
-func (r *run) settle(ctx context.Context) error {
+// endBlock sees to what a script left behind: a failed or an open transaction.
+func (r *run) endBlock(ctx context.Context) error {
 	switch status := r.session.TxStatus(); {
 	case r.began && status == 'E':
 		if r.first != nil {
@@ -478,6 +486,14 @@ func (r *run) settle(ctx context.Context) error {
 		if err := r.exec(ctx, "ROLLBACK"); err != nil {
 			return (&failure{err: err}).problem()
 		}
+	}
+	return nil
+}
+
+// settle sees to what the scripts left behind.
+func (r *run) settle(ctx context.Context) error {
+	if err := r.endBlock(ctx); err != nil {
+		return err
 	}
 	if r.failures > 0 {
 		r.warn(fmt.Sprintf("%d statements failed; on-error is continue", r.failures))

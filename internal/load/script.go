@@ -140,7 +140,10 @@ func (r *run) item(ctx context.Context, sc *psql.Script, item any) *failure {
 		if f := r.join(ctx); f != nil { // as before a SET
 			return f
 		}
-		set := "set client_encoding to '" + strings.ReplaceAll(it.Name, "'", "''") + "'"
+		set := "set client_encoding to " + sqltext.Literal(it.Name)
+		if f := r.holdCommand(ctx, it.Pos, set); f != nil {
+			return f
+		}
 		err := r.exec(ctx, set)
 		var pe *pgconn.PgError
 		if !r.began && errors.As(err, &pe) { // psql complains of the name and goes on
@@ -255,6 +258,9 @@ func (r *run) reconnect(ctx context.Context, c *psql.Connect) *failure {
 	if c.User != "" {
 		config.User = c.User
 	}
+	if f.err = r.holdConnect(c.Pos, config.Database, config.User); f.err != nil {
+		return f
+	}
 	old := r.session
 	if err := r.settleNames(ctx); err != nil {
 		f.err = err
@@ -271,6 +277,7 @@ func (r *run) reconnect(ctx context.Context, c *psql.Connect) *failure {
 		}
 		return f
 	}
+	r.facts = nil
 	r.tally.leave()
 	old.Close(ctx)
 	return nil

@@ -349,7 +349,7 @@ func (r *run) lookUp(ctx context.Context, s *survey) error {
 func (r *run) lookUpAlong(ctx context.Context, s *survey, path string, heads []*head) error {
 	if path != "" { // in a transaction of its own, so that a pooler cannot part the two
 		defer func() { _ = r.exec(ctx, "ROLLBACK") }()
-		if err := r.exec(ctx, "BEGIN; SELECT pg_catalog.set_config('search_path', '"+strings.ReplaceAll(path, "'", "''")+"', true)"); err != nil {
+		if err := r.exec(ctx, "BEGIN; SELECT pg_catalog.set_config('search_path', "+sqltext.Literal(path)+", true)"); err != nil {
 			s.unforeseen = true // the script will come to the same error
 			return nil
 		}

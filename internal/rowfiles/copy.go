@@ -40,5 +40,5 @@ func (c *copies) write(file *rowFile) {
 			columns = append(columns, sqltext.QuoteName(column.name))
 		}
 	}
-	fmt.Fprintf(c, "COPY %s (%s) FROM '%s';\n", table, strings.Join(columns, ", "), strings.ReplaceAll(file.name, "'", "''"))
+	fmt.Fprintf(c, "COPY %s (%s) FROM %s;\n", table, strings.Join(columns, ", "), sqltext.Literal(file.name))
 }

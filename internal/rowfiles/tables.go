@@ -258,12 +258,22 @@ func (f *FS) findTables(ctx context.Context, q catalog.Querier) error {
 			without = append(without, unmatched{file.name, not})
 			continue
 		}
+		if _, said := f.rows.mapped(file.name); found.Extension != "" && !said {
+			return ofExtension(file.name, found)
+		}
 		file.table = *found
 	}
 	if len(without) > 0 {
 		return f.withoutTable(without)
 	}
 	return f.onceEach()
+}
+
+// ofExtension is the error for a file whose name is that of an extension's table.
+func ofExtension(file string, found *table) error {
+	return &problem.Error{Code: problem.Data, Where: file,
+		What:   fmt.Sprintf("rows for %s, a table of the extension %s, are not taken by the name of a file: what extensions keep in tables is often run", found, found.Extension),
+		Remedy: fmt.Sprintf("If they are to go there, say so with the setting table-map: %s=%s", file, found)}
 }
 
 // shownFiles is how many files an error lists.

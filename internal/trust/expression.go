@@ -144,8 +144,15 @@ func (p *parser) behind() bool {
 			if p.words("distinct", "from") {
 				return true
 			}
-			if p.word("null", "true", "false", "unknown", "normalized", "document") == "" {
+			switch p.word("null", "true", "false", "unknown", "normalized", "document", "json") {
+			case "":
 				p.refuse("")
+			case "json":
+				p.word("value", "scalar", "array", "object")
+				if p.word("with", "without") != "" {
+					p.must("unique")
+					p.word("keys")
+				}
 			}
 		case "collate":
 			p.qualified()
@@ -397,7 +404,8 @@ func (p *parser) named() {
 		return
 	}
 	// A column. With a relation before it, it may be the call of a function instead, where it is no column.
-	if len(parts) > 1 && !p.queries && !slices.Contains(p.columns, parts[len(parts)-1]) {
+	last := parts[len(parts)-1]
+	if len(parts) > 1 && !slices.Contains(p.columns, last) && (!p.queries || !harmless[last] && p.o.Called != nil && p.o.Called(last)) {
 		p.I = at
 		p.refuse("the name " + strings.Join(parts, ".") + ", which may be the call of a function,")
 	}

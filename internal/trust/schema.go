@@ -46,10 +46,7 @@ func (p *parser) withData() {
 
 func (p *parser) create() {
 	replace := p.words("or", "replace")
-	temporary := p.word("temp", "temporary", "unlogged") != ""
-	if !temporary && p.word("global", "local") != "" {
-		p.must("temporary")
-	}
+	p.word("unlogged")
 	kind := p.word("schema", "table", "unique", "index", "sequence", "type", "domain", "view", "recursive", "materialized", "extension", "statistics")
 	if replace && kind != "view" {
 		p.refuse("")
@@ -61,7 +58,7 @@ func (p *parser) create() {
 			p.name()
 			return
 		}
-		p.relation()
+		p.schema()
 		if p.word("authorization") != "" {
 			p.name()
 		}
@@ -162,7 +159,7 @@ func (p *parser) extension() {
 	for {
 		switch p.word("schema", "version") {
 		case "schema":
-			p.relation()
+			p.schema()
 		case "version":
 			p.Next()
 		default:
@@ -285,8 +282,7 @@ func (p *parser) table() {
 				p.refuse("")
 			}
 			p.parens(p.indexElement)
-		case p.words("using", "heap"), p.words("without", "oids"), p.words("on", "commit", "drop"), p.words("on", "commit", "preserve", "rows"),
-			p.words("on", "commit", "delete", "rows"):
+		case p.words("using", "heap"), p.words("without", "oids"):
 		case p.Peek().Text == "with":
 			p.storage()
 		case p.Peek().Text == "tablespace":
@@ -559,8 +555,8 @@ func (p *parser) alterTable() {
 	p.relation()
 	p.Accept("*")
 	p.list(func() {
-		if p.word("enable", "disable") != "" {
-			if p.o.Level == Schema && p.words("row", "level", "security") {
+		if how := p.word("enable", "disable"); how != "" {
+			if how == "enable" && p.o.Level == Schema && p.words("row", "level", "security") {
 				return
 			}
 			p.must("trigger")
@@ -648,11 +644,8 @@ func (p *parser) alterColumnOrTable() {
 	case "force":
 		p.must("row", "level", "security")
 	case "no":
-		if p.word("inherit") != "" {
-			p.relation()
-			return
-		}
-		p.must("force", "row", "level", "security")
+		p.must("inherit")
+		p.relation()
 	case "inherit":
 		p.relation()
 	default:
@@ -663,7 +656,7 @@ func (p *parser) alterColumnOrTable() {
 func (p *parser) setOfTable() {
 	switch {
 	case p.word("schema") != "":
-		p.relation()
+		p.schema()
 	case p.word("tablespace") != "":
 		p.name()
 	case p.word("logged", "unlogged") != "", p.words("without", "cluster"), p.words("without", "oids"):
@@ -759,7 +752,11 @@ func (p *parser) alter() {
 		p.relation()
 		p.list(p.alterColumnOrTable)
 	case "schema", "statistics":
-		p.relation()
+		if kind == "schema" {
+			p.schema()
+		} else {
+			p.relation()
+		}
 		if !p.ownerOrName() {
 			p.must("set", "statistics")
 			p.Accept("-")
@@ -776,7 +773,7 @@ func (p *parser) ownerOrName() bool {
 	case p.words("owner", "to"), p.words("rename", "to"):
 		p.name()
 	case p.words("set", "schema"):
-		p.relation()
+		p.schema()
 	default:
 		return false
 	}
@@ -851,16 +848,19 @@ func (p *parser) alterDomain() {
 }
 
 func (p *parser) drop() {
+	name := p.relation
 	switch p.word("table", "view", "materialized", "index", "sequence", "type", "domain", "schema", "statistics") {
 	case "":
 		p.refuse("")
+	case "schema":
+		name = p.schema
 	case "materialized":
 		p.must("view")
 	case "index":
 		p.word("concurrently")
 	}
 	p.ifExists()
-	p.list(p.relation)
+	p.list(name)
 	p.word("cascade", "restrict")
 }
 
@@ -902,13 +902,16 @@ func (p *parser) grant() {
 			p.refuse("")
 		}
 		p.must("in", "schema")
-		p.list(p.relation)
+		p.list(p.schema)
 	default:
 		if p.word("function", "procedure", "routine", "language", "foreign", "parameter", "database", "tablespace", "large") != "" {
 			p.refuse("a grant on anything but tables, sequences, schemas and types")
 		}
-		p.word("table", "sequence", "schema", "type", "domain")
-		p.list(p.relation)
+		if p.word("table", "sequence", "schema", "type", "domain") == "schema" {
+			p.list(p.schema)
+		} else {
+			p.list(p.relation)
+		}
 	}
 	p.grantees()
 }
@@ -956,7 +959,7 @@ func (p *parser) defaultPrivileges() {
 		p.list(func() { p.name() })
 	}
 	if p.words("in", "schema") {
-		p.list(p.relation)
+		p.list(p.schema)
 	}
 	if p.word("grant", "revoke") == "" {
 		p.refuse("")

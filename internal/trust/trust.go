@@ -32,6 +32,15 @@ type Options struct {
 
 	// Trusted reports whether the server marks an extension as trusted; nil means that none is.
 	Trusted func(extension string) bool
+
+	// Foreign says what a relation is part of that is not the user's: the server's own catalog, or an extension; "" for the user's, and
+	// where there is none. The name may have several parts; with "" for the last it is that of a schema. certain says that the
+	// search_path is that of now when the statement will run. nil means that all is the user's.
+	Foreign func(parts []string, certain bool) string
+
+	// Called reports whether a column's name, with a relation before it, may be the call of a function that somebody has made: x.f is
+	// f(x) where x has no column f. nil means that none is.
+	Called func(name string) bool
 }
 
 // Refuse gives why a list does not allow a text, which may hold several statements; nil where it does.
@@ -49,6 +58,7 @@ type parser struct {
 	o       Options
 	columns []string // that qualified names in an expression may name; see column
 	queries bool     // subqueries and aggregates may stand in expressions: in the query of a view
+	moved   bool     // a statement of the text may have changed the search_path
 }
 
 func (p *parser) script() (refusal *sqltext.Refusal) {
@@ -67,12 +77,17 @@ func (p *parser) script() (refusal *sqltext.Refusal) {
 		if p.Peek().Kind == sqltext.EndToken {
 			return nil
 		}
+		first := p.Peek()
 		p.statement()
+		p.moved = p.moved || first.Kind == sqltext.WordToken && slices.Contains(movers, first.Text)
 		if p.Peek().Kind != sqltext.EndToken && !p.Accept(";") {
 			p.refuse("")
 		}
 	}
 }
+
+// movers are the first words of statements that may change the search_path, or take back a change of it.
+var movers = []string{"set", "reset", "select", "begin", "start", "commit", "end", "rollback", "abort", "release", "create", "alter", "drop"}
 
 // refuse ends the reading. what names what is not allowed; "" stands for what is read next.
 func (p *parser) refuse(what string) {
@@ -150,35 +165,68 @@ func (p *parser) qualified() []string {
 	return parts
 }
 
-// RefuseRelation gives why a list does not allow rows for a relation: it is, or may be, one of the server's own catalog. nil where it
-// does.
-func RefuseRelation(parts []string, level Level) *sqltext.Refusal {
-	if level == SQL || !system(parts) {
-		return nil
+// RefuseRelation gives why a list does not allow rows for a relation: it is, or may be, one of the server's own catalog or of an
+// extension. nil where it does.
+func RefuseRelation(parts []string, o Options) *sqltext.Refusal {
+	p := &parser{o: o}
+	if what := p.foreign(parts); o.Level != SQL && what != "" {
+		return p.refusal(what)
 	}
-	p := &parser{o: Options{Level: level}}
-	return p.refusal("a relation of the server's own catalog (" + strings.Join(parts, ".") + ")")
+	return nil
+}
+
+// foreign says of a relation that is not the user's what it is, "" of others. What an extension keeps in tables is often code: jobs that
+// are run, addresses that are asked.
+func (p *parser) foreign(parts []string) string {
+	name := " (" + strings.Join(parts, ".") + ")"
+	if system(parts) {
+		return "a relation of the server's own catalog" + name
+	}
+	if p.o.Foreign == nil {
+		return ""
+	}
+	if of := p.o.Foreign(parts, !p.moved); of != "" {
+		return "a relation of " + of + name
+	}
+	return ""
 }
 
 // system reports whether a name is, or may be, one of the server's own catalog: rows in it are code, roles and passwords.
 func system(parts []string) bool {
 	if len(parts) > 1 {
 		schema := parts[len(parts)-2]
-		return strings.HasPrefix(schema, "pg_") && !strings.HasPrefix(schema, "pg_temp") || schema == "information_schema"
+		return strings.HasPrefix(schema, "pg_") || schema == "information_schema"
 	}
 	return strings.HasPrefix(parts[0], "pg_")
 }
 
-// relation reads the name of a table, view, sequence, index or type of the user's.
+// schema reads the name of a schema of the user's.
+func (p *parser) schema() {
+	at := p.I
+	name := p.name()
+	if system([]string{name, ""}) {
+		p.I = at
+		p.refuse("a schema of the server's own (" + name + ")")
+	}
+	if p.o.Foreign != nil {
+		if of := p.o.Foreign([]string{name, ""}, true); of != "" {
+			p.I = at
+			p.refuse("a schema of " + of + " (" + name + ")")
+		}
+	}
+}
+
+// relation reads the name of a table, view, sequence, index or type of the user's. Temporary tables are in nobody's export, and would
+// stand in front of the user's own.
 func (p *parser) relation() {
 	at := p.I
 	parts := p.qualified()
 	if p.Text[p.I-1] == '.' {
 		p.refuse("")
 	}
-	if system(parts) {
+	if what := p.foreign(parts); what != "" {
 		p.I = at
-		p.refuse("a relation of the server's own catalog (" + strings.Join(parts, ".") + ")")
+		p.refuse(what)
 	}
 }
 

@@ -78,7 +78,8 @@ CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('2020-01-01') TO (MAXVALUE)
 CREATE TABLE p2 PARTITION OF p DEFAULT
 CREATE TABLE p3 PARTITION OF h FOR VALUES WITH (MODULUS 4, REMAINDER 0)
 CREATE TABLE c (x int) INHERITS (p) WITH (fillfactor=70) TABLESPACE pg_default
-CREATE TEMP TABLE k (LIKE users INCLUDING ALL) ON COMMIT DROP
+CREATE TABLE k (LIKE users INCLUDING ALL)
+CREATE TABLE j (a text CHECK (a IS JSON), b text CHECK (b IS NOT JSON OBJECT WITH UNIQUE KEYS))
 CREATE TABLE r (during tstzrange, EXCLUDE USING gist (during WITH &&) WHERE (lower(during) > now()))
 ALTER TABLE ONLY users ADD CONSTRAINT users_pkey PRIMARY KEY (id)
 ALTER TABLE users OWNER TO app, ADD COLUMN IF NOT EXISTS x int DEFAULT 1, DROP COLUMN y CASCADE, ALTER COLUMN x SET DEFAULT nextval('public.users_id_seq'::regclass)
@@ -137,6 +138,17 @@ CREATE CAST (int AS text) WITH FUNCTION f(int)
 CREATE TYPE t (INPUT = f, OUTPUT = g)
 CREATE TYPE r AS RANGE (subtype = int, subtype_diff = f)
 CREATE TABLE t AS SELECT 1
+CREATE TEMP TABLE users (id int)
+CREATE TEMPORARY VIEW users AS SELECT 1
+CREATE GLOBAL TEMPORARY TABLE users (id int)
+CREATE TABLE pg_temp.users (id int)
+CREATE TABLE pg_temp_3.users (id int)
+CREATE SCHEMA pg_mine
+ALTER SCHEMA pg_catalog RENAME TO x
+ALTER SCHEMA information_schema OWNER TO x
+DROP SCHEMA information_schema CASCADE
+GRANT ALL ON SCHEMA pg_catalog TO PUBLIC
+GRANT SELECT ON ALL TABLES IN SCHEMA information_schema TO PUBLIC
 CREATE TABLE t (a int DEFAULT evil())
 CREATE TABLE t (a int DEFAULT (pg_read_file('/etc/passwd')))
 CREATE TABLE t (a int CHECK (evil(a)))
@@ -158,6 +170,8 @@ ALTER SYSTEM SET archive_command = 'x'
 ALTER DATABASE d SET search_path = x
 ALTER TABLE t ENABLE ALWAYS TRIGGER x
 ALTER TABLE t ENABLE RULE r
+ALTER TABLE t DISABLE ROW LEVEL SECURITY
+ALTER TABLE t NO FORCE ROW LEVEL SECURITY
 ALTER TABLE t ALTER a TYPE int USING evil(a)
 ALTER TABLE t ALTER a SET DEFAULT evil()
 ALTER FUNCTION f() OWNER TO x
@@ -305,6 +319,66 @@ func TestJoined(t *testing.T) {
 				t.Errorf("allowed: %s", text)
 			}
 		}
+	}
+}
+
+// What is an extension's or the server's own is known by the server alone, and what may be a call.
+func TestForeign(t *testing.T) {
+	t.Parallel()
+	o := trust.Options{Level: trust.Schema, Trusted: trusted,
+		Foreign: func(parts []string, certain bool) string {
+			switch strings.Join(parts, ".") {
+			case "cron.job", "db.cron.job", "cron.":
+				return "the extension cron"
+			case "job":
+				if !certain {
+					return "the extension cron"
+				}
+			}
+			return ""
+		},
+		Called: func(name string) bool { return name == "evil" },
+	}
+	const bad = `
+INSERT INTO cron.job (command) VALUES ('x')
+INSERT INTO "cron" . "job" VALUES (1)
+INSERT INTO db.cron.job VALUES (1)
+COPY cron.job FROM stdin
+TRUNCATE t, cron.job
+DELETE FROM cron.job
+ALTER TABLE cron.job DISABLE TRIGGER ALL
+ALTER TABLE cron.job RENAME TO x
+ALTER SCHEMA cron RENAME TO x
+DROP SCHEMA IF EXISTS cron
+GRANT USAGE ON SCHEMA cron TO PUBLIC
+GRANT INSERT ON cron.job TO PUBLIC
+GRANT ALL ON ALL TABLES IN SCHEMA app, cron TO PUBLIC
+CREATE VIEW v AS SELECT * FROM cron.job
+CREATE TABLE c () INHERITS (cron.job)
+CREATE TABLE c (LIKE cron.job)
+SET search_path = cron; INSERT INTO job VALUES (1)
+SELECT set_config('search_path', 'cron', false); COPY job FROM stdin
+ROLLBACK TO a; TRUNCATE job
+CREATE VIEW v AS SELECT u.evil FROM users u
+CREATE VIEW v AS SELECT 1 FROM users u ORDER BY "u"."evil"
+CREATE MATERIALIZED VIEW v AS SELECT public.users.evil FROM users
+SELECT setval('s', (SELECT max(users.evil) FROM users))
+SELECT setval('s', t.evil) FROM users t
+`
+	const good = `
+INSERT INTO job (command) VALUES ('x')
+INSERT INTO t VALUES (1); COPY job FROM stdin
+CREATE VIEW v AS SELECT u.id, u.name, u.lower, evil FROM users u
+`
+	for texts, want := range map[string]bool{bad: false, good: true} {
+		for _, text := range lines(texts) {
+			if r := trust.Refuse([]byte(text), o); (r == nil) != want {
+				t.Errorf("allowed %v: %s\n%v", r == nil, text, r)
+			}
+		}
+	}
+	if trust.RefuseRelation([]string{"cron", "job"}, o) == nil || trust.RefuseRelation([]string{"job"}, o) != nil {
+		t.Error("rows alone are held to another list")
 	}
 }
 

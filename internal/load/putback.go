@@ -1,0 +1,121 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/psql"
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+)
+
+// leaving is how the session was when the export's script began. What that script sets must not decide what the user's own scripts
+// mean that come after it, nor what our checks find.
+type leaving struct {
+	session  *session.Session
+	config   *pgx.ConnConfig
+	vars     *psql.Vars
+	settings map[string]string // nil where a pooler gives each statement another session
+	active   bool              // the replica role, where it may not be set
+}
+
+// leave notes how the session is.
+func (r *run) leave(ctx context.Context) (*leaving, error) {
+	l := &leaving{session: r.session, config: r.session.Config().Copy(), vars: r.vars.Copy(), active: r.way != nil && r.way.active}
+	if !r.began && r.session.Pooled() {
+		return l, nil
+	}
+	if f := r.answered(ctx); f != nil {
+		return nil, f.err
+	}
+	var err error
+	l.settings, err = r.sessionSettings(ctx)
+	return l, err
+}
+
+// putBack makes the session as it was: connection, role, settings, variables. Parameters of the script's own making (SET my.thing) are
+// not known to the server by name, and stay; a list lets no script set them.
+func (r *run) putBack(ctx context.Context, l *leaving) error {
+	if err := r.endBlock(ctx); err != nil {
+		return err
+	}
+	r.vars = l.vars
+	if r.session != l.session { // by \connect
+		old := r.session
+		config := l.config.Copy()
+		config.OnNotice = nil
+		r.resetWorkers(ctx)
+		if err := r.settleNames(ctx); err != nil {
+			return (&failure{err: err}).problem()
+		}
+		if err := r.connect(ctx, config); err != nil {
+			return err
+		}
+		r.facts = nil
+		r.tally.leave()
+		old.Close(ctx)
+	}
+	if l.settings == nil {
+		return nil
+	}
+	if err := r.putSettingsBack(ctx, l); err != nil {
+		return (&failure{err: err}).problem()
+	}
+	return nil
+}
+
+func (r *run) putSettingsBack(ctx context.Context, l *leaving) error {
+	if w := r.way; w != nil && !w.granted {
+		if err := r.followRole(ctx); err != nil {
+			return err
+		}
+		if w.active && !l.active {
+			if err := firstError(r.endOwnersWay(ctx), r.noteRole(ctx)); err != nil {
+				return err
+			}
+		}
+	}
+	now, err := r.sessionSettings(ctx)
+	if err != nil {
+		return err
+	}
+	if now["session_authorization"] != l.settings["session_authorization"] { // who it is first: what it may set depends on it
+		if err := r.exec(ctx, "RESET SESSION AUTHORIZATION"); err != nil {
+			return err
+		}
+		now["role"] = ""
+		if config := r.session.Config(); l.settings["session_authorization"] != config.User {
+			if err := r.exec(ctx, "SET SESSION AUTHORIZATION "+sqltext.QuoteName(l.settings["session_authorization"])); err != nil {
+				return err
+			}
+		}
+		r.known.after(sqltext.Session)
+	}
+	var role, set []string
+	for name, value := range l.settings {
+		if now[name] == value || name == "session_authorization" || name == "temp_buffers" { // that one stays once it is used
+			continue
+		}
+		one := fmt.Sprintf("pg_catalog.set_config(%s, %s, false)", sqltext.Literal(name), sqltext.Literal(value))
+		if name == "role" {
+			role = append(role, one)
+		} else {
+			set = append(set, one)
+		}
+	}
+	slices.Sort(set)
+	for _, some := range [][]string{role, set} {
+		if len(some) == 0 {
+			continue
+		}
+		if err := r.exec(ctx, "SELECT "+strings.Join(some, ", ")); err != nil {
+			return err
+		}
+		r.known.after(sqltext.Session)
+	}
+	return nil
+}

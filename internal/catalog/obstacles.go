@@ -1,6 +1,9 @@
 package catalog
 
-import "context"
+import (
+	"context"
+	"strings"
+)
 
 // Obstacle is something that the replica role would keep from happening when rows come to a table, or when it is emptied.
 type Obstacle struct {
@@ -105,19 +108,21 @@ func EventTriggers(ctx context.Context, q Querier) ([]string, error) {
 // Setting is a setting of a session.
 type Setting struct{ Name, Value string }
 
-// settingsQuery asks what a session has set, in whatever way: the values of all settings that a session may have of its own, and who
-// it is. Those of the transaction are left out, and our own path, which hides the script's.
-const settingsQuery = `SELECT name, setting FROM pg_settings WHERE context IN ('user', 'superuser') AND name NOT LIKE 'transaction\_%' AND name <> 'search_path'
-	AND name NOT LIKE 'fabricate\_seed.%'
-UNION ALL SELECT 'role', current_setting('role') UNION ALL SELECT 'session_authorization', session_user::text`
+// settingsQuery asks what a session has set, in whatever way: the values of all settings, and who it is. It uses no operator, so that
+// it can be asked under the script's own path.
+const settingsQuery = `SELECT s.name, s.setting, s.context FROM pg_catalog.pg_settings s
+UNION ALL SELECT 'role', pg_catalog.current_setting('role'), 'user' UNION ALL SELECT 'session_authorization', session_user::pg_catalog.text, 'user'`
 
 // Settings gives the settings of the session, the search_path included.
 func Settings(ctx context.Context, q Querier) ([]Setting, error) {
-	all, err := collect(ctx, q.Ask, settingsQuery, nil, func(s *Setting) []any { return []any{&s.Name, &s.Value} })
-	if err != nil {
-		return nil, err
-	}
-	path := Setting{Name: "search_path"}
-	err = q.Resolve(ctx, "SELECT pg_catalog.current_setting('search_path')", nil, []any{&path.Value}, nil)
-	return append(all, path), err
+	var all []Setting
+	var name, context string
+	var value *string
+	err := q.Resolve(ctx, settingsQuery, nil, []any{&name, &value, &context}, func() error {
+		if value != nil && (context == "user" || context == "superuser") && !strings.HasPrefix(name, "transaction_") && !strings.HasPrefix(name, "fabricate_seed.") {
+			all = append(all, Setting{Name: name, Value: *value})
+		}
+		return nil
+	})
+	return all, err
 }

@@ -84,11 +84,15 @@ func (c *Client) Create(ctx context.Context, r Request) (Task, error) {
 	if task.Failure != "" {
 		return task, c.taskFailed(task)
 	}
-	if task.ID == "" {
+	if !validID(task.ID) {
+		what := "the answer names no task"
+		if task.ID != "" {
+			what = fmt.Sprintf("the answer names a task %.40q, which can be the id of none", task.ID)
+		}
 		return Task{}, &problem.Error{
 			Code:   problem.API,
 			Where:  "POST /generate_tasks",
-			What:   "the answer names no task",
+			What:   what,
 			Remedy: unknownFate,
 		}
 	}

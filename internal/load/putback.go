@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -23,10 +24,11 @@ type leaving struct {
 	active   bool              // the replica role, where it may not be set
 }
 
-// leave notes how the session is.
+// leave notes how the session is. What a list lets a script set does no harm to our checks, so where nothing else follows, none of it
+// is asked for.
 func (r *run) leave(ctx context.Context) (*leaving, error) {
 	l := &leaving{session: r.session, config: r.session.Config().Copy(), vars: r.vars.Copy(), active: r.way != nil && r.way.active}
-	if !r.began && r.session.Pooled() {
+	if !r.began && r.session.Pooled() || r.listed() && len(r.o.After) == 0 {
 		return l, nil
 	}
 	if f := r.answered(ctx); f != nil {
@@ -80,7 +82,10 @@ func (r *run) putSettingsBack(ctx context.Context, l *leaving) error {
 		}
 	}
 	now, err := r.sessionSettings(ctx)
-	if err != nil {
+	if err != nil || maps.Equal(now, l.settings) {
+		return err
+	}
+	if err := firstError(r.settleNames(ctx), r.lookUpEmptied(ctx)); err != nil { // while they mean what they meant to the script
 		return err
 	}
 	if now["session_authorization"] != l.settings["session_authorization"] { // who it is first: what it may set depends on it

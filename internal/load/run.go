@@ -516,13 +516,18 @@ func (r *run) commit(ctx context.Context) error {
 	if err := r.stopReaders(ctx); err != nil {
 		return r.abandon(ctx, err)
 	}
-	err := r.exec(ctx, r.commitText())
+	answer := ""
+	err := r.session.Do(ctx, []byte(r.commitText()), session.Handlers{Done: func(tag pgconn.CommandTag) { answer = tag.String() }})
 	var pe *pgconn.PgError
+	what := "the connection was lost while committing"
 	switch {
-	case err == nil:
+	case err == nil && answer == "COMMIT" && r.session.TxStatus() == 'I':
 		r.began = false
 		r.session.Ended()
 		return nil
+	case err == nil:
+		what = fmt.Sprintf("the server answers COMMIT with %q", answer)
+		err = errors.New(what)
 	case errors.As(err, &pe) && pe.Severity != "FATAL" && pe.Severity != "PANIC":
 		return r.abandon(ctx, (&failure{err: err}).problem())
 	}
@@ -533,15 +538,15 @@ func (r *run) commit(ctx context.Context) error {
 	}
 	switch fate {
 	case session.Committed:
-		r.notice("the connection was lost while committing; the server says that it did commit")
+		r.notice(what + "; the server says that it did commit")
 		return nil
 	case session.RolledBack:
 		r.again = true
-		return &problem.Error{Code: problem.Database, Topic: problem.Lost, What: "the connection was lost while committing, and the server did not commit: " + session.Reason(err), Err: err,
+		return &problem.Error{Code: problem.Database, Topic: problem.Lost, What: what + ", and the server did not commit: " + session.Reason(err), Err: err,
 			Remedy: asItWas}
 	}
 	p := &problem.Error{Code: problem.Database, Topic: problem.Lost, Err: err,
-		What: "the connection was lost while committing: the load is either complete or not there at all, and which is not known",
+		What: what + ": the load is either complete or not there at all, and which is not known",
 		Remedy: fmt.Sprintf("Ask the server: SELECT txid_status(%d) says committed, aborted or in progress. Or look at the tables, or run the step again: "+
 			"it replaces what it loads.", r.session.XID())}
 	if ctx.Err() != nil {

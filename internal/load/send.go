@@ -44,7 +44,7 @@ func (r *run) sendFor(ctx context.Context, s *statement) *failure {
 	if ended := r.sent(ctx, s); ended != nil {
 		f.err = ended
 	}
-	if f.err == nil && last.size > maxResult {
+	if last.size > maxResult && ctx.Err() == nil {
 		f.err, f.refused = tooLarge(send.Pos), true
 		return r.outcome(f, last.tag)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+	"github.com/fabricate-seed/fabricate-seed/internal/trust"
 )
 
 // turnedSchema has something for every question of ours to be about.
@@ -135,6 +136,12 @@ var turnedWays = []turnedWay{
 	{name: "what somebody else has put there", verify: true, change: func(*Options) {}},
 	{name: "rows of csv", change: func(o *Options) { o.Script, o.Rows = Script{}, turnedRows("csv") }},
 	{name: "rows of csv, owner", owner: true, change: func(o *Options) { o.Script, o.Rows = Script{}, turnedRows("csv") }},
+	{name: "held to a list, and put back", change: func(o *Options) {
+		o.Allow = trust.Schema
+		o.Script = Script{FS: fstest.MapFS{"load.sql": {Data: []byte("CREATE EXTENSION IF NOT EXISTS plpgsql;\nCREATE TABLE sql_parts (a int);\nINSERT INTO sql_parts VALUES (1);\n" +
+			"CREATE VIEW named AS SELECT parent.name FROM parent;\nSET statement_timeout = 0;\nSET search_path = evil;\nSET session_replication_role = replica;\n")}}, Name: "load.sql"}
+		o.After = []Script{{FS: fstest.MapFS{"after.sql": {Data: []byte("TABLE old;\n")}}, Name: "after.sql"}}
+	}},
 	{name: "something is missing", change: func(o *Options) {
 		o.Script = Script{FS: fstest.MapFS{"load.sql": {Data: []byte("INSERT INTO parents VALUES (1);\nINSERT INTO parent (ids) VALUES (1);\n")}}, Name: "load.sql"}
 	}},

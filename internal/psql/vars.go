@@ -29,6 +29,11 @@ func NewVars() *Vars {
 	return v
 }
 
+// Copy gives the variables as they are now.
+func (v *Vars) Copy() *Vars {
+	return &Vars{values: maps.Clone(v.values), size: v.size}
+}
+
 // put sets a variable, and counts.
 func (v *Vars) put(name, value string) {
 	v.drop(name)

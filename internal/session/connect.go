@@ -30,7 +30,10 @@ func dial(ctx context.Context, target *pgx.ConnConfig, o Options) (*Session, err
 	config := target.Copy()
 	config.OnNotice = nil
 	if o.ServerNotice != nil {
-		config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { o.ServerNotice(n) }
+		config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
+			cutWords(&n.Message, &n.Detail, &n.Hint, &n.Where, &n.InternalQuery)
+			o.ServerNotice(n)
+		}
 	}
 	limitServer(config)
 	if config.RuntimeParams["application_name"] == "" {

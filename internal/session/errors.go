@@ -105,6 +105,8 @@ func isAnswer(err error) bool { return State(err) != "" && !has(err, notServing)
 // What a question came to that was answered otherwise than can be.
 var (
 	errNoReason      = errors.New("the transaction has failed, and the server's word of why is lost")
+	errNoState       = errors.New("the server tells of a state of the transaction that there is not")
+	errNoTransaction = errors.New("the server says that no transaction is open after BEGIN")
 	errNoRow         = errors.New("the answer has no row")
 	errAnotherServer = errors.New("another server answers, or the same one after a restart")
 )

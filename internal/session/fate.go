@@ -106,9 +106,13 @@ func (s *Session) setUp(send func(h Handlers) error) error {
 // Begin opens the transaction in which everything is to happen, in a mode such as "ISOLATION LEVEL SERIALIZABLE", with the server's
 // own limits set in it.
 func (s *Session) Begin(ctx context.Context, mode string) error {
-	return s.setUp(func(h Handlers) error {
+	err := s.setUp(func(h Handlers) error {
 		return s.Do(ctx, []byte("BEGIN "+mode+"; "+takePath+"; "+s.o.setupStatement(true)+"; "+givePathBack), withoutPath(h))
 	})
+	if err == nil && s.TxStatus() != 'T' {
+		return &LostError{errNoTransaction}
+	}
+	return err
 }
 
 // Ready sets the server's own limits for the session. Through a pooler it does nothing: what is set would be another's.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
@@ -16,10 +17,13 @@ import (
 
 // Limits of what a server may send: one that means harm, or a script that has it do so, could take all memory or go on for ever.
 const (
-	maxMessage    = 32 << 20   // bytes of one message: a row, an error
+	maxMessage    = 20 << 20   // bytes of one message: a row, an error; the driver has it three times for a moment
 	maxGreeting   = 1 << 20    // bytes until the connection is ready
 	maxParameters = 1000       // settings that the server tells of
 	maxAside      = 10_000_000 // notices, settings and notifications between two words that are for us
+	maxRows       = 1 << 30    // bytes of rows that one text is answered with
+	maxAnswer     = 16 << 20   // bytes of rows that a question of ours is answered with
+	maxWords      = 1 << 20    // bytes of each part of an error
 )
 
 // limitServer has a configuration's connections keep the limits that are below this package, and no notifications: nobody asks for
@@ -64,7 +68,7 @@ func (g *greeting) Read(p []byte) (int, error) {
 
 // asides counts what the server says that is for nobody.
 type asides struct {
-	n          int
+	n, rows    int
 	parameters map[string]struct{}
 }
 
@@ -79,6 +83,18 @@ func (a *asides) take(msg pgproto3.BackendMessage) error {
 		if a.parameters[m.Name] = struct{}{}; len(a.parameters) > maxParameters {
 			return overLimit(fmt.Sprintf("the server tells of more than %d settings", maxParameters))
 		}
+	case *pgproto3.DataRow:
+		a.n = 0
+		for _, value := range m.Values {
+			a.rows += len(value) + 4
+		}
+		return a.tooMany()
+	case *pgproto3.CopyData:
+		a.n, a.rows = 0, a.rows+len(m.Data)
+		return a.tooMany()
+	case *pgproto3.ReadyForQuery:
+		a.n, a.rows = 0, 0
+		return nil
 	default:
 		a.n = 0
 		return nil
@@ -87,6 +103,29 @@ func (a *asides) take(msg pgproto3.BackendMessage) error {
 		return overLimit(fmt.Sprintf("the server has sent more than %d notices and no answer", maxAside))
 	}
 	return nil
+}
+
+func (a *asides) tooMany() error {
+	if a.rows > maxRows {
+		return overLimit(fmt.Sprintf("the server has answered with more than %d MiB of rows", maxRows>>20))
+	}
+	return nil
+}
+
+// refusal gives a server's error, cut to what somebody may read: the message that it came in is let go.
+func refusal(m *pgproto3.ErrorResponse) *pgconn.PgError {
+	pe := pgconn.ErrorResponseToPgError(m)
+	*m = pgproto3.ErrorResponse{}
+	cutWords(&pe.Message, &pe.Detail, &pe.Hint, &pe.Where, &pe.InternalQuery)
+	return pe
+}
+
+func cutWords(parts ...*string) {
+	for _, part := range parts {
+		if len(*part) > maxWords {
+			*part = strings.Clone((*part)[:maxWords]) + "…"
+		}
+	}
 }
 
 func overLimit(what string) error {

@@ -8,6 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
 // What a script, a role or a database sets as search_path decides what the names and operators of a statement mean. PostgreSQL takes
@@ -83,7 +85,8 @@ func (s *Session) ask(ctx context.Context, path, sql string, args []any, scan []
 	if _, err := s.pg.Conn().Write(s.buf); err != nil {
 		return s.because(ctx, s.broken(ctx, err))
 	}
-	var bad error // a row that cannot be read
+	var bad, limit error // a row that cannot be read; more of them than there can be
+	size := 0
 	var types []uint32
 	rows := Handlers{
 		Types: func(oids []uint32) { types = oids },
@@ -91,13 +94,22 @@ func (s *Session) ask(ctx context.Context, path, sql string, args []any, scan []
 			if bad != nil {
 				return
 			}
+			for _, value := range values {
+				size += len(value) + 4
+			}
+			if size > maxAnswer {
+				limit = overLimit(fmt.Sprintf("the server has answered a question about its catalog with more than %d MiB", maxAnswer>>20))
+				bad = limit
+				s.Drop()
+				return
+			}
 			if len(scan) > 0 && len(scan) != len(values) {
-				bad = fmt.Errorf("a row of %d columns for %d variables", len(values), len(scan))
+				bad = otherwise(fmt.Errorf("a row of %d columns for %d variables", len(values), len(scan)))
 				return
 			}
 			for i, to := range scan {
 				if err := s.conn.TypeMap().Scan(types[i], pgtype.TextFormatCode, values[i], to); err != nil {
-					bad = fmt.Errorf("column %d: %w", i+1, err)
+					bad = otherwise(fmt.Errorf("column %d: %w", i+1, err))
 					return
 				}
 			}
@@ -115,10 +127,19 @@ func (s *Session) ask(ctx context.Context, path, sql string, args []any, scan []
 			first = err
 		}
 	}
-	if first != nil {
+	switch {
+	case limit != nil:
+		return limit
+	case first != nil:
 		return s.because(ctx, first)
 	}
 	return bad
+}
+
+// otherwise is the error of an answer that is none to what was asked.
+func otherwise(err error) error {
+	return &problem.Error{Code: problem.Database, What: "the server answers a question about its catalog otherwise than PostgreSQL does: " + err.Error(), Err: err,
+		Remedy: "database-url must name a PostgreSQL server, or a proxy or pooler that changes nothing."}
 }
 
 // Probe is Ask for several statements, which have no parameters. Rows are handled as Do's.

@@ -202,7 +202,7 @@ func (s *Session) receive(ctx context.Context, h Handlers) error {
 				h.Done(pgconn.NewCommandTag(tag))
 			}
 		case *pgproto3.ErrorResponse:
-			keep(pgconn.ErrorResponseToPgError(m))
+			keep(refusal(m))
 		case *pgproto3.CopyInResponse:
 			var failed, err error
 			if pending, failed, err = s.copyIn(h.CopyIn); err != nil {
@@ -212,6 +212,10 @@ func (s *Session) receive(ctx context.Context, h Handlers) error {
 				keep(failed)
 			}
 		case *pgproto3.ReadyForQuery:
+			if m.TxStatus != 'I' && m.TxStatus != 'T' && m.TxStatus != 'E' {
+				s.Drop()
+				return &LostError{errNoState}
+			}
 			if first == nil && m.TxStatus == 'E' && before != 'E' {
 				return &LostError{errNoReason}
 			}

@@ -3,6 +3,7 @@ package sqltext
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -113,8 +114,12 @@ type nesting struct{ depth, held int }
 // search looks through tokens, and through string constants as through SQL: the body of a function or DO block is one.
 func search(t *Tokens, in nesting) *Refusal {
 	code := in.depth > 0 // a string constant holds code in these statements only
+	defines, turned := false, false
 	for start := true; ; {
 		tok := t.Next()
+		if start {
+			defines, turned = tok.Kind == WordToken && (tok.Text == "create" || tok.Text == "alter"), false
+		}
 		code, start = code || start && holdsCode(tok), tok.Kind == OtherToken && tok.Text == ";"
 		switch tok.Kind {
 		case EndToken:
@@ -128,6 +133,10 @@ func search(t *Tokens, in nesting) *Refusal {
 			if reachesOut(tok.Text) && t.Peek().Text == "(" {
 				return refuse(tok.Text + "() reaches beyond the database")
 			}
+			if defines && reachesOut(tok.Text) && naming(t.Text[:tok.At]) {
+				return refuse("another name for " + tok.Text + "(), which reaches beyond the database")
+			}
+			turned = turned || tok.Text == "standard_conforming_strings"
 			code = code || runsText(tok.Text)
 			if code && tok.Kind == WordToken && tok.Text == "copy" {
 				if r := bodyCopy(t); r != nil {
@@ -136,7 +145,7 @@ func search(t *Tokens, in nesting) *Refusal {
 			}
 		case StringToken:
 			tok.Text = t.Content(tok)
-			if code && strings.ContainsAny(tok.Text, " \t\n") {
+			if code {
 				deeper := nesting{in.depth + 1, in.held}
 				if in.depth > 0 {
 					deeper.held += len(tok.Text)
@@ -148,9 +157,22 @@ func search(t *Tokens, in nesting) *Refusal {
 				if r := search(&Tokens{Text: []byte(tok.Text), Escapes: t.Escapes}, deeper); r != nil {
 					return r
 				}
+				if turned { // a function may have strings mean what they do not mean here
+					if r := search(&Tokens{Text: []byte(tok.Text), Escapes: !t.Escapes}, deeper); r != nil {
+						return r
+					}
+				}
 			}
 		}
 	}
+}
+
+// namingWords are behind what a definition names a function by, with or without its arguments.
+var namingWords = regexp.MustCompile(`(?i)(?:\b(?:function|procedure|routine)|=)(?:\s|"?pg_catalog"?|\.|/\*.*?\*/|"|U&)*$`)
+
+// naming reports whether text ends where a definition names a function: ALTER FUNCTION f, CREATE OPERATOR … (FUNCTION = f).
+func naming(text []byte) bool {
+	return namingWords.Match(text[max(0, len(text)-200):])
 }
 
 // bodyCopy looks at what follows the word copy in code.

@@ -334,16 +334,29 @@ func (t *Tokens) dollar() (string, bool) {
 // Content gives what a string constant of the E'…' or U&'…' kind stands for, near enough to recognise words in it; the
 // text of any other.
 func (t *Tokens) Content(tok Token) string {
-	if tok.At >= len(t.Text) || !strings.Contains(tok.Text, `\`) {
+	if tok.At >= len(t.Text) {
 		return tok.Text
 	}
 	switch c := t.Text[tok.At] | 0x20; {
 	case c == 'u':
-		return decodeUnicode(tok.Text, '\\')
+		return decodeUnicode(tok.Text, t.escapeOf(tok))
+	case !strings.Contains(tok.Text, `\`):
+		return tok.Text
 	case c == 'e', t.Text[tok.At] == '\'' && t.Escapes, c == 'n' && t.Escapes:
 		return decodeEscapes(tok.Text)
 	}
 	return tok.Text
+}
+
+// escapeOf gives the byte that begins the escapes of a U&'…': what UESCAPE behind it says, or a backslash.
+func (t *Tokens) escapeOf(tok Token) byte {
+	behind := Tokens{Text: t.Text, I: tok.End, Escapes: t.Escapes}
+	if word := behind.Next(); word.Kind == WordToken && word.Text == "uescape" {
+		if escape := behind.Next(); escape.Kind == StringToken && len(escape.Text) == 1 {
+			return escape.Text[0]
+		}
+	}
+	return '\\'
 }
 
 var unicodeEscape = regexp.MustCompile(`^(?:([0-9A-Fa-f]{4})|\+([0-9A-Fa-f]{6}))`)

@@ -106,7 +106,7 @@ func (r *run) answered(ctx context.Context) (first *failure) {
 			first = r.outcome(p.failure(err), tag)
 		}
 		if first != nil && p.goesOn && !r.ends(ctx, first) {
-			r.told(first)
+			r.goOn(first)
 			first = nil
 			continue
 		}

@@ -92,12 +92,12 @@ func (r *run) failed(ctx context.Context, f *failure) error {
 		r.first = firstError(r.first, told)
 		return told
 	}
-	r.told(f)
+	r.goOn(f)
 	return nil
 }
 
-// told tells of a failure after which the script goes on.
-func (r *run) told(f *failure) {
+// goOn tells of a failure after which the script goes on.
+func (r *run) goOn(f *failure) {
 	told := f.problem()
 	r.first = firstError(r.first, told)
 	r.failures++

@@ -56,6 +56,10 @@ conformance: need-postgres ## thousands of random scripts through psql and throu
 random-loads: need-postgres ## thousands of random schemas and loads, the fast way against psql (SEED=1 LOADS=3000)
 	@go test -count=1 -timeout 120m -run TestRandomLoads -v ./internal/differential -seed $(or $(SEED),$(shell date +%s)) -loads $(or $(LOADS),3000) -strict
 
+.PHONY: random-rows
+random-rows: need-postgres ## thousands of random folders of csv and of jsonl, against \copy and json_populate_record (SEED=1 CASES=5000)
+	@go test -count=1 -timeout 240m -run TestRandomRows -v ./internal/differential -rows-seed $(or $(SEED),$(shell date +%s)) -rows-cases $(or $(CASES),5000)
+
 .PHONY: mutants
 mutants: ## a hundred small faults, one at a time: which do the tests without a server notice? (FILES=... TESTS='go test ...' N=100 SEED=1)
 	@PGTEST=off go run ./scripts/mutants -n $(or $(N),100) -seed $(or $(SEED),1) -tests '$(or $(TESTS),go test -short ./internal/load ./internal/strategy)' \
@@ -65,6 +69,11 @@ mutants: ## a hundred small faults, one at a time: which do the tests without a 
 old-faults: need-postgres ## faults that were mended, put back one at a time: random loads must find each
 	@go run ./scripts/mutants -faults internal/differential/testdata/faults.txtar -limit 30m -least 100 -tests \
 		'go test -count=1 -timeout 30m -run TestRandomLoads ./internal/differential -loads $(or $(LOADS),2000) -finds 0 -stop -strict -mode single,none,jobs'
+
+.PHONY: old-row-faults
+old-row-faults: need-postgres ## faults in reading csv and jsonl that were mended, put back one at a time: random files must find each
+	@go run ./scripts/mutants -faults internal/differential/testdata/rowfaults.txtar -limit 30m -least 100 -tests \
+		'go test -count=1 -timeout 30m -run TestRandomRows ./internal/differential -rows-cases $(or $(CASES),1000) -rows-stop'
 
 .PHONY: faults
 faults: need-postgres ## everything that can go wrong, made to: one line a fault, what was kept, and totals

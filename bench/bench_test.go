@@ -37,7 +37,7 @@ func sample(seconds map[string][]float64, memory int64) report {
 func good() map[string][]float64 {
 	return map[string][]float64{
 		"psql-1": {17, 16, 20}, "verbatim": {15.5}, "hand": {3, 3.1, 2.9}, "ours": {2.5, 2.4, 2.6}, "ours-jobs2": {2},
-		"late": {3.5}, "twice": {4}, "failing-psql": {0.5}, "failing-ours": {0.4}, "copies-psql-1": {8}, "copies-ours": {2.5}, "copies-ours-jobs2": {2.2}, "tiny-psql-1": {0.030, 0.040}, "tiny-ours": {0.045, 0.050},
+		"late": {3.5}, "twice": {4}, "failing-psql": {0.5}, "failing-ours": {0.4}, "copy": {8}, "csv-ours": {3.9}, "jsonl-ours": {4.7}, "copies-psql-1": {8}, "copies-ours": {2.5}, "copies-ours-jobs2": {2.2}, "tiny-psql-1": {0.030, 0.040}, "tiny-ours": {0.045, 0.050},
 	}
 }
 
@@ -73,6 +73,8 @@ func TestPromises(t *testing.T) {
 		{name: "slow failures", change: map[string][]float64{"failing-ours": {0.6}}, missed: "statements that fail"},
 		{name: "late error", change: map[string][]float64{"late": {5.1}}, missed: "no number"},
 		{name: "slow COPY", change: map[string][]float64{"copies-ours": {3.3}}, missed: "COPY export"},
+		{name: "slow csv", change: map[string][]float64{"csv-ours": {4.1}}, missed: "csv:"},
+		{name: "slow jsonl", change: map[string][]float64{"jsonl-ours": {4.9}}, missed: "jsonl:"},
 		{name: "slow as written", change: map[string][]float64{"verbatim": {17.5}}, missed: "fast: false"},
 		{name: "slow start", change: map[string][]float64{"tiny-ours": {0.056}}, missed: "ten rows"},
 		{name: "much memory", memory: 64 << 20, missed: "peak memory"},

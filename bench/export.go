@@ -23,7 +23,6 @@ import (
 //	files/load.sql     \copy from a file for each table, which lie beside it
 //	files/hand.sql     the same, with the secondary indexes dropped before and built after
 //	csv, jsonl         a file of rows for each table
-//	csv.sql            TRUNCATE, and \copy of each file of csv
 //	dump               made by pg_dump from the rows once they are loaded: schema and rows, custom format
 type export struct {
 	name  string
@@ -106,10 +105,7 @@ func (b *bench) export(name string, ways []way) (*export, error) {
 			continue
 		}
 		if made.Format == shop.CSV || made.Format == shop.JSONL {
-			if x.bytes[files], err = folderSize(dir); err == nil && made.Format == shop.CSV {
-				err = x.writeCopies()
-			}
-			if err != nil {
+			if x.bytes[files], err = folderSize(dir); err != nil {
 				return nil, err
 			}
 			continue
@@ -175,15 +171,6 @@ func (b *bench) writeHandMade(dir string) error {
 		fmt.Fprintf(&hand, "%s;\n", strings.TrimSuffix(index.definition, ";"))
 	}
 	return os.WriteFile(filepath.Join(dir, "hand.sql"), hand.Bytes(), 0o600)
-}
-
-// writeCopies writes what loads the files of csv with psql as ours does: the same tables emptied first, under the replica role.
-func (x *export) writeCopies() error {
-	script := "SET session_replication_role = 'replica';\nTRUNCATE " + strings.Join(shop.Tables(), ", ") + ";\n"
-	for _, table := range shop.Tables() {
-		script += fmt.Sprintf("\\copy %s from '%[1]s.csv' csv header\n", table)
-	}
-	return os.WriteFile(filepath.Join(x.dir, "csv.sql"), []byte(script), 0o600)
 }
 
 // folderSize gives the bytes of a folder's files.

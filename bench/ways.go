@@ -88,11 +88,9 @@ func allWays() []way {
 		{name: "copies-ours-jobs2", label: "ours, jobs: 2", shape: copies, base: "copies-psql-1", ours: true,
 			folder: "copies", args: ours("--transaction=none", "--jobs=2")},
 
-		{name: "csv-psql-1", label: `psql -1, TRUNCATE and \copy of csv`, shape: files, base: "csv-psql-1",
-			program: "psql", folder: "csv", args: psql("-1", "-f", "../csv.sql")},
-		{name: "csv-ours", label: "ours, csv", shape: files, base: "csv-psql-1", ours: true,
+		{name: "csv-ours", label: "ours, csv", shape: files, base: "copy", ours: true,
 			folder: "csv", args: []string{"load", "."}},
-		{name: "jsonl-ours", label: "ours, jsonl", shape: files, base: "csv-psql-1", ours: true,
+		{name: "jsonl-ours", label: "ours, jsonl", shape: files, base: "copy", ours: true,
 			folder: "jsonl", args: []string{"load", "."}},
 
 		{name: "tiny-psql-1", label: "psql -1 -f", shape: tiny, base: "tiny-psql-1",

@@ -139,6 +139,43 @@ func needsProc(t *testing.T) {
 	}
 }
 
+// Rows of files as long as they may be are loaded within 96 MiB, whatever has to be escaped in them; one that is longer is refused.
+func TestPeakMemoryOfLongRows(t *testing.T) {
+	t.Parallel()
+	const (
+		limit   = 96 << 20 // bytes of memory
+		longest = 32 << 20 // bytes of a row
+	)
+	needsProc(t)
+	fill := func(begin, part, end string) string {
+		return begin + strings.Repeat(part, (longest-len(begin)-len(end)-16)/len(part)) + end
+	}
+	for name, file := range map[string]struct {
+		name, text string
+		exit       int
+	}{
+		"plain":         {"t.csv", fill("v,w\n\"", "a", "\",1\n2,\n"), 0},
+		"newlines":      {"t.csv", fill("v,w\n\"", "a\n", "\",1\n2,\n"), 0},
+		"quotes":        {"t.csv", fill("v,w\n\"", "\"\"\\", "\",1\n2,\n"), 0},
+		"json":          {"t.jsonl", fill("{\"v\":\"", "a", "\"}\n{}\n"), 0},
+		"escapes":       {"t.jsonl", fill("{\"v\":\"", "\\n\\\\", "\"}\n{}\n"), 0},
+		"a list":        {"t.jsonl", fill("{\"a\":[", "\"x\\\\\",", "1]}\n{}\n"), 0},
+		"too long":      {"t.csv", fill("v,w\n\"", "a", "") + strings.Repeat("a", 64) + "\",1\n", 5},
+		"too long json": {"t.jsonl", fill("{\"v\":\"", "a", "") + strings.Repeat("a", 64) + "\"}\n", 5},
+	} {
+		t.Run(name, func(t *testing.T) { // one after the other: they need the memory
+			dir := t.TempDir()
+			check(t, os.WriteFile(filepath.Join(dir, file.name), []byte(file.text), 0o600))
+			db := pgtest.Shared(t).NewDatabase(t)
+			pgtest.Exec(t, db, "CREATE TABLE t (v text, w int, a text[])")
+			said := loadWithin(t, dir, db, file.exit, limit)
+			if file.exit != 0 && !strings.Contains(said, "longer than 32 MiB") {
+				t.Errorf("it says\n%s", said)
+			}
+		})
+	}
+}
+
 // loadWithin loads an archive in a process that exits with a code and takes no more bytes of memory than a limit. It gives
 // what the process said.
 func loadWithin(t *testing.T, archive, db string, code int, limit int64) (output string) {

@@ -29,7 +29,7 @@ func sample(seconds map[string][]float64, memory int64) report {
 	}
 	return report{
 		facts: facts{server: "150018", system: "linux/amd64", cores: 2},
-		main:  of("standard", inserts, copies, refused),
+		main:  of("standard", inserts, copies, files, refused),
 		tiny:  of("tiny", tiny),
 	}
 }

@@ -52,13 +52,16 @@ func (r report) chart() string {
 	}
 	scale := (chartWidth - 2*margin - labelWidth - valueWidth) / longest
 	y := margin + 14
-	for _, s := range []shape{inserts, copies} {
+	for _, s := range []shape{inserts, copies, files} {
 		ways := slices.DeleteFunc(slices.Clone(r.main.ways), func(m measured) bool { return m.shape != s })
 		if len(ways) == 0 {
 			continue
 		}
 		title := fmt.Sprintf("Seconds to load %s rows from %.0f MB of SQL with %s", thousands(r.main.export.size.Total()),
 			float64(r.main.export.bytes[s])/1e6, s)
+		if s == files {
+			title = fmt.Sprintf("Seconds to load %s rows from files", thousands(r.main.export.size.Total()))
+		}
 		fmt.Fprintf(&body, "  <text class=\"title\" x=\"%d\" y=\"%d\">%s</text>\n", margin, y, html.EscapeString(title))
 		y += 18
 		fmt.Fprintf(&body, "  <line class=\"axis\" x1=\"%d\" x2=\"%[1]d\" y1=\"%d\" y2=\"%d\"/>\n",

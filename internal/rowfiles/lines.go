@@ -100,13 +100,12 @@ func (l *lines) read(quotes bool) ([]byte, error) {
 	}
 }
 
-// keep adds to the record's own buffer, which grows by a quarter: two of the longest do not fit into the memory that there is.
+// keep adds to the record's own buffer. A long record gets room for the longest at once: memory that is not written to is not taken, and a
+// buffer that grows is there twice.
 func (l *lines) keep(part []byte) {
 	const small = 1 << 20
 	if need := len(l.buf) + len(part); need > cap(l.buf) && need > small {
-		grown := make([]byte, len(l.buf), min(need+need/4, longestRow+rowBuffer))
-		copy(grown, l.buf)
-		l.buf = grown
+		l.buf = append(make([]byte, 0, longestRow+rowBuffer), l.buf...)
 	}
 	l.buf = append(l.buf, part...)
 }

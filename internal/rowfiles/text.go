@@ -103,10 +103,10 @@ func unmarkedUTF16(head []byte) form {
 			zeroes[i%2]++
 		}
 	}
-	switch {
-	case zeroes[0] == 0 && zeroes[1] > 0:
+	switch few := 4; { // the other half of a character may be zero, too
+	case zeroes[1] > few*zeroes[0]:
 		return littleUTF16
-	case zeroes[1] == 0 && zeroes[0] > 0:
+	case zeroes[0] > few*zeroes[1]:
 		return bigUTF16
 	}
 	return asIs

@@ -135,8 +135,8 @@ func scenarios() []scenario {
 				shell(t, w.user, `docker run --rm -i --network host fabricate-seed-e2e/runner \
 					psql -qX -v ON_ERROR_STOP=1 "$1" <db/schema.sql`, "postgresql://postgres:"+password+"@"+w.database+"/staging")
 				w.psql(t, "staging", "CREATE MATERIALIZED VIEW a_total AS SELECT n FROM (SELECT count(*) AS n FROM users) x; "+
-					"CREATE MATERIALIZED VIEW known AS SELECT id FROM users; CREATE UNIQUE INDEX ON known (id); "+
-					"CREATE MATERIALIZED VIEW \"A total of known\" AS SELECT count(*) AS n FROM known")
+					"CREATE MATERIALIZED VIEW known AS SELECT id FROM users; CREATE UNIQUE INDEX ON known (id); CREATE UNIQUE INDEX ON a_total (n); "+
+					"CREATE MATERIALIZED VIEW \"A total of known\" AS SELECT count(*) AS n FROM known; CREATE UNIQUE INDEX ON \"A total of known\" (n)")
 			},
 		},
 		{

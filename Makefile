@@ -62,7 +62,7 @@ random-rows: need-postgres ## thousands of random folders of csv and of jsonl, a
 
 .PHONY: mutants
 mutants: ## a hundred small faults, one at a time: which do the tests without a server notice? (FILES=... TESTS='go test ...' N=100 SEED=1)
-	@PGTEST=off go run ./scripts/mutants -n $(or $(N),100) -seed $(or $(SEED),1) -tests '$(or $(TESTS),go test -short ./internal/load ./internal/strategy)' \
+	@PGTEST=off go run ./scripts/mutants -n $(or $(N),100) -seed $(or $(SEED),1) -tests '$(or $(TESTS),go test -short ./internal/differential ./internal/load ./internal/strategy)' \
 		$(or $(FILES),internal/load/execute.go internal/load/knowledge.go internal/strategy/*.go)
 
 .PHONY: old-faults

@@ -45,6 +45,9 @@ type tests struct{ m *testing.M }
 
 func (t tests) Run() int {
 	flag.Parse()
+	if os.Getenv(pgtest.Off) == "off" {
+		return t.m.Run()
+	}
 	var err error
 	server, err = pgtest.Start(context.Background(), pgtest.Options{Memory: true, Trust: true, Settings: map[string]string{
 		"shared_preload_libraries": "pg_stat_statements",
@@ -63,6 +66,14 @@ func (t tests) Run() int {
 		return 1
 	}
 	return code
+}
+
+// needServer skips a test where there is to be no server.
+func needServer(t *testing.T) {
+	t.Helper()
+	if server == nil {
+		t.Skip(pgtest.NeedsServer)
+	}
 }
 
 // prepare makes what the databases share.
@@ -86,6 +97,7 @@ const superuser = "postgres"
 // off the list.
 func TestCases(t *testing.T) {
 	t.Parallel()
+	needServer(t)
 	known := readKnown(t, "known.tsv")
 	free := make(chan pair, runtime.GOMAXPROCS(0))
 	for range cap(free) {

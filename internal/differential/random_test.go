@@ -48,6 +48,7 @@ const (
 // script that goes wrong is made small.
 func TestRandomLoads(t *testing.T) {
 	t.Parallel()
+	needServer(t)
 	t.Logf("-seed=%d -first=%d -loads=%d", *randomSeed, *randomFirst, *randomLoads)
 	known := readKnown(t, "random.tsv")
 	if *strict || *randomSeed != builtInSeed {

@@ -103,7 +103,7 @@ func TestCases(t *testing.T) {
 	for range cap(free) {
 		free <- pair{server.NewDatabase(t), server.NewDatabase(t)}
 	}
-	for _, c := range readCases(t) {
+	for _, c := range readCases(t, "load", "psql") {
 		why, isKnown := known[c.name]
 		delete(known, c.name)
 		t.Run(c.name, func(t *testing.T) {
@@ -156,10 +156,10 @@ type testCase struct {
 	what               string
 }
 
-// readCases reads the tables in which the cases are described.
-func readCases(t *testing.T) (all []testCase) {
+// readCases reads the tables in which the cases of some folders are described.
+func readCases(t *testing.T, folders ...string) (all []testCase) {
 	t.Helper()
-	for _, folder := range []string{"load", "psql"} {
+	for _, folder := range folders {
 		for _, f := range readTable(t, filepath.Join("testdata", folder, "cases.tsv"), 7) {
 			c := testCase{folder: filepath.Join("testdata", folder), name: f[0], kind: f[1], role: f[2], single: f[3] == "-1", what: f[6]}
 			if f[4] != "-" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math/bits"
 	"slices"
 	"strings"
@@ -278,7 +279,8 @@ func (r *run) whole(ctx context.Context) (map[*seenTable]bool, error) {
 	var oids []uint32
 	var names []string
 	var counted []*seenTable
-	for oid, t := range r.known.observed.tables {
+	for _, oid := range slices.Sorted(maps.Keys(r.known.observed.tables)) {
+		t := r.known.observed.tables[oid]
 		switch {
 		case t.rows == 0 || t.missed:
 		case r.began:

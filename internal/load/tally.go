@@ -71,6 +71,7 @@ func (r *run) settleNames(ctx context.Context) error {
 	for i, e := range asked {
 		names[i] = e.Name
 	}
+	slices.Sort(names)
 	oids, err := catalog.Names(ctx, r.session, names)
 	if err != nil {
 		return err

@@ -1,0 +1,5 @@
+BEGIN;
+INSERT INTO t VALUES ($1, $2, $3) \bind 1 2 x \g
+COMMIT \bind \g
+INSERT INTO t VALUES (3, 1, '');
+ROLLBACK;

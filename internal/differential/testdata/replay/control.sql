@@ -1,0 +1,10 @@
+BEGIN;
+BEGIN;
+<<rows 1 40 "\n" "INSERT INTO t (id,n,note) VALUES (@,@,'x*3');">>
+SAVEPOINT a;
+TRUNCATE t;
+ROLLBACK TO a;
+RELEASE a;
+COMMIT;
+COMMIT;
+SAVEPOINT b;

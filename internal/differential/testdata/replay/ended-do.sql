@@ -1,0 +1,3 @@
+INSERT INTO t VALUES (1, 1, '');
+SELECT 'COMMIT', 'BEGIN' \gexec
+INSERT INTO t VALUES (2, 1, '');

@@ -67,11 +67,11 @@ func (r *run) settleNames(ctx context.Context) error {
 	}
 	asked := t.asked
 	t.asked = nil
+	slices.SortFunc(asked, func(a, b *entry) int { return strings.Compare(a.Name, b.Name) })
 	names := make([]string, len(asked))
 	for i, e := range asked {
 		names[i] = e.Name
 	}
-	slices.Sort(names)
 	oids, err := catalog.Names(ctx, r.session, names)
 	if err != nil {
 		return err

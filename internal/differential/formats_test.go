@@ -42,6 +42,7 @@ const anyExit problem.Code = -1
 // runFormatCases loads each case into a database of its own.
 func runFormatCases(t *testing.T, cases []formatCase) {
 	t.Helper()
+	needServer(t)
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -80,7 +80,7 @@ func (m said) String() string {
 	case m.ours:
 		return fmt.Sprintf("> %c %s", m.kind, quote(m.body))
 	case m.kind == 'T':
-		return "< T " + quote(plain(m.body))
+		return "< T " + quote(described(m.body))
 	}
 	return fmt.Sprintf("< %c %s", m.kind, quote(m.body))
 }
@@ -95,8 +95,8 @@ func unquote(line string) ([]byte, error) {
 	return []byte(text), err
 }
 
-// plain is the description of rows without what nobody reads: of which table a column is, and how long.
-func plain(body []byte) []byte {
+// described is the description of rows without what nobody reads: of which table a column is, and how long.
+func described(body []byte) []byte {
 	all := bytes.Clone(body[:2])
 	rest := body[2:]
 	for len(rest) > 0 {

@@ -39,6 +39,7 @@ var (
 // what was there before.
 func TestRandomRows(t *testing.T) {
 	t.Parallel()
+	needServer(t)
 	t.Logf("-rows-seed=%d -rows-first=%d -rows-cases=%d", *rowsSeed, *rowsFirst, *rowsCases)
 	for format := range strings.SplitSeq(*rowsFormat, ",") {
 		start := time.Now()

@@ -142,7 +142,7 @@ func strategies(version string) []strategyOf {
 
 // copiesBySize measures how long one copy and four at once take by each strategy, of databases of some sizes whose rows were just written, as
 // after a load: what databases.Clone chooses by. Each cell is the median of the runs.
-func (b *bench) copiesBySize(ctx context.Context, sizes []int, runs int) (table, error) {
+func (b *bench) copiesBySize(ctx context.Context, sizes []int, runs int) table {
 	ways := strategies(b.facts.server)
 	t := table{title: fmt.Sprintf("Copies of a database by its size, right after its rows were written; seconds, %s", medians(runs)),
 		cells: [][]string{{"MiB of rows"}}}
@@ -179,7 +179,7 @@ func (b *bench) copiesBySize(ctx context.Context, sizes []int, runs int) (table,
 		}
 		t.cells = append(t.cells, row)
 	}
-	return t, nil
+	return t
 }
 
 // copiesOf makes a database of a size, and then copies of it.

@@ -124,7 +124,7 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) (err error) 
 	if s.clones != "" || s.many != "" {
 		var t table
 		if s.clones != "" {
-			t, err = b.copiesBySize(ctx, s.cloneSizes, s.runs)
+			t = b.copiesBySize(ctx, s.cloneSizes, s.runs)
 		} else {
 			t, err = b.many(ctx, s.size, s.atOnce, s.runs)
 		}

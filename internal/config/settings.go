@@ -407,7 +407,7 @@ func List() []Setting {
 
 		{
 			Name: "command", Default: Run, Values: "run|create|drop|check", Group: groupReport, input: true,
-			Help: "What the action does: run, create (make the database of database-url) drop (drop it and its clones, if made by " +
+			Help: "What the action does: run, create (make the database of database-url), drop (drop it and its clones, if made by " +
 				"fabricate-seed) or check (compare an archive, or the last one in the cache, with the database, and change nothing); on the command line a word: fabricate-seed check",
 			set: choice(func(s *Settings) *string { return &s.Command }, Run, Create, Drop, Check),
 		},

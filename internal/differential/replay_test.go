@@ -138,8 +138,8 @@ func readMessages(r io.Reader, got func(whole []byte) error) error {
 		if _, err := io.ReadFull(r, head); err != nil {
 			return err
 		}
-		whole := append(head, make([]byte, binary.BigEndian.Uint32(head[1:])-4)...)
-		if _, err := io.ReadFull(r, whole[5:]); err != nil {
+		whole, err := readRest(r, head, binary.BigEndian.Uint32(head[1:])-4)
+		if err != nil {
 			return err
 		}
 		if err := got(whole); err != nil {
@@ -154,9 +154,13 @@ func readStartup(r io.Reader) ([]byte, error) {
 	if _, err := io.ReadFull(r, head); err != nil {
 		return nil, err
 	}
-	whole := append(head, make([]byte, binary.BigEndian.Uint32(head)-4)...)
-	_, err := io.ReadFull(r, whole[4:])
-	return whole, err
+	return readRest(r, head, binary.BigEndian.Uint32(head)-4)
+}
+
+func readRest(r io.Reader, head []byte, n uint32) ([]byte, error) {
+	rest := make([]byte, n)
+	_, err := io.ReadFull(r, rest)
+	return slices.Concat(head, rest), err
 }
 
 // What is written down of a load: the database's name, each connection's conversation, and what is told in the end.
@@ -244,7 +248,7 @@ func (c testCase) record(t *testing.T, path string) {
 		text += c.String()
 	}
 	text += endLine + "\n" + end
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil { //nolint:gosec // as the other files
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -358,7 +362,7 @@ func answerAgain(conn net.Conn, lines []string) (differs string) {
 				return
 			}
 			turn = append(turn, lines[0][2])
-			turn = binary.BigEndian.AppendUint32(turn, uint32(len(body)+4)) //nolint:gosec // as long as a line
+			turn = binary.BigEndian.AppendUint32(turn, uint32(len(body)+4))
 			turn = append(turn, body...)
 			lines = lines[1:]
 		}

@@ -113,7 +113,7 @@ const toText = "ALTER TABLE t1 ALTER c1 TYPE text;"
 
 // randomRows makes case n of a seed.
 func randomRows(seed uint64, n int, format string) rowCase {
-	d := &rowDice{Rand: rand.New(rand.NewPCG(seed, uint64(n))), most: unicode.MaxRune} //nolint:gosec // to be repeated
+	d := &rowDice{Rand: rand.New(rand.NewPCG(seed, uint64(n))), most: unicode.MaxRune}
 	c := rowCase{role: pickOf(d, superuser, superuser, "own", "own", "app", "lat"), encoding: pickOf(d, "UTF8", "UTF8", "UTF8", "LATIN1", "SQL_ASCII")}
 	c.client = c.encoding
 	if c.role == "lat" {
@@ -426,12 +426,12 @@ func (b *rowBench) compare(c rowCase) (difference string, refused bool) {
 	if owner == "app" {
 		owner = superuser
 	}
-	make := "DROP SCHEMA IF EXISTS public CASCADE; CREATE SCHEMA public AUTHORIZATION " + owner + "; GRANT USAGE ON SCHEMA public TO app; SET client_min_messages = warning; SET ROLE " + owner + ";" + rowTypesSQL + c.setup + ";RESET ROLE;"
+	setup := "DROP SCHEMA IF EXISTS public CASCADE; CREATE SCHEMA public AUTHORIZATION " + owner + "; GRANT USAGE ON SCHEMA public TO app; SET client_min_messages = warning; SET ROLE " + owner + ";" + rowTypesSQL + c.setup + ";RESET ROLE;"
 	if c.role == "app" {
-		make += "GRANT SELECT, INSERT, TRUNCATE, DELETE ON ALL TABLES IN SCHEMA public TO app;"
+		setup += "GRANT SELECT, INSERT, TRUNCATE, DELETE ON ALL TABLES IN SCHEMA public TO app;"
 	}
 	for _, conn := range admin {
-		if _, err := conn.PgConn().Exec(ctx, make).ReadAll(); err != nil {
+		if _, err := conn.PgConn().Exec(ctx, setup).ReadAll(); err != nil {
 			return "the setup fails: " + err.Error(), false
 		}
 	}

@@ -174,7 +174,7 @@ func (h *house) killed(after time.Duration, database string, args ...string) boo
 	case <-time.After(after):
 	}
 	_ = cmd.Process.Kill()
-	<-ended
+	<-ended //nolint:errcheck // killed
 	for deadline := time.Now().Add(time.Minute); h.ask("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'house'") != "0"; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			h.Fatal("sessions of who was killed stay")
@@ -257,7 +257,7 @@ func TestFaultsOfDatabases(t *testing.T) {
 	}
 	clones := fmt.Sprintf("--clones=%d", houseClones)
 	clean := func() { h.must(houseName, "drop") }
-	make := func() { h.must(houseName, "create", "--template=template") }
+	create := func() { h.must(houseName, "create", "--template=template") }
 	load := func() { h.must(houseName, "load", "rows.sql", clones) }
 	for _, what := range []struct {
 		name  string
@@ -268,9 +268,9 @@ func TestFaultsOfDatabases(t *testing.T) {
 	}{
 		{"killed while a database is made", clean, []string{"create", "--template=template"}, []int{0}, []string{houseName}},
 		{"killed while a database is made and loaded", clean, []string{"load", "rows.sql", "--create-database", "--template=template"}, []int{0, houseRows}, []string{houseName}},
-		{"killed while clones are made", func() { clean(); make() }, []string{"load", "rows.sql", clones}, []int{0, houseRows}, append([]string{houseName}, all...)},
-		{"killed while clones are replaced", func() { clean(); make(); load() }, []string{"load", "rows.sql", clones}, []int{houseRows}, append([]string{houseName}, all...)},
-		{"killed while databases are dropped", func() { clean(); make(); load() }, []string{"drop"}, []int{houseRows}, nil},
+		{"killed while clones are made", func() { clean(); create() }, []string{"load", "rows.sql", clones}, []int{0, houseRows}, append([]string{houseName}, all...)},
+		{"killed while clones are replaced", func() { clean(); create(); load() }, []string{"load", "rows.sql", clones}, []int{houseRows}, append([]string{houseName}, all...)},
+		{"killed while databases are dropped", func() { clean(); create(); load() }, []string{"drop"}, []int{houseRows}, nil},
 	} {
 		t.Run(what.name, func(t *testing.T) {
 			h := &house{T: t, server: h.server, look: h.look, dir: h.dir, foreign: h.foreign}

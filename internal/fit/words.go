@@ -152,7 +152,7 @@ var extensionMark = regexp.MustCompile(`\{extension (.+)\}`)
 // Remedy says what to do about what the server has refused; "" where nothing certain can be said.
 func Remedy(pe *pgconn.PgError, s Situation) string {
 	if pe.Code == "42601" || s.At >= 0 && len(s.Text) > 0 {
-		if remedy := spelling(pe, s); remedy != "" {
+		if remedy := spelling(s); remedy != "" {
 			return remedy
 		}
 	}
@@ -195,7 +195,7 @@ var givenVariable = regexp.MustCompile(`^:(?:\{\?)?(?:([A-Za-z_\x80-\xff][\w\x80
 
 // spelling finds what is wrong with a statement's text where the server's mark stands: a variable without a value, or a character that
 // nobody sees.
-func spelling(pe *pgconn.PgError, s Situation) string {
+func spelling(s Situation) string {
 	if s.At < 0 || s.At > len(s.Text) {
 		return ""
 	}

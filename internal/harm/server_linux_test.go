@@ -97,7 +97,7 @@ func (h *hostile) startup(conn net.Conn) []byte {
 
 // frame is one message of the protocol.
 func frame(typ byte, body []byte) []byte {
-	b := binary.BigEndian.AppendUint32([]byte{typ}, uint32(len(body)+4)) //nolint:gosec // short
+	b := binary.BigEndian.AppendUint32([]byte{typ}, uint32(len(body)+4))
 	return append(b, body...)
 }
 
@@ -175,10 +175,10 @@ func (m *middle) query() string {
 }
 
 // between makes a server that stands before another, and has change say what becomes of each message of that one: nothing, the same, others.
-func between(real string, change func(m *middle, typ byte, body []byte) []byte) func(*hostile, net.Conn) {
+func between(behind string, change func(m *middle, typ byte, body []byte) []byte) func(*hostile, net.Conn) {
 	return func(h *hostile, conn net.Conn) {
 		start := h.startup(conn)
-		server, err := net.Dial("tcp", real)
+		server, err := net.Dial("tcp", behind)
 		if start == nil || err != nil {
 			return
 		}
@@ -342,7 +342,7 @@ func serverAttempts() (all []attempt) {
 	// One that stands before the true one.
 	through := func(name string, code int, says string, change func(m *middle, typ byte, body []byte) []byte) {
 		all = append(all, attempt{role: byServer, name: name, files: map[string]string{"load.sql": script}, code: code, says: says, args: limits, harmless: code == 0,
-			server: func(t *testing.T, real string) *hostile { t.Helper(); return listen(t, between(real, change)) }})
+			server: func(t *testing.T, behind string) *hostile { t.Helper(); return listen(t, between(behind, change)) }})
 	}
 	row := encoded(&pgproto3.DataRow{Values: [][]byte{[]byte(strings.Repeat("x", 1000))}})
 	through("notices without an end", 6, "notices and no answer", on("INSERT", 'C', flood(notice)))

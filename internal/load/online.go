@@ -429,7 +429,7 @@ func (r *run) stopReaders(ctx context.Context) error {
 			if err := r.exec(ctx, "ROLLBACK TO SAVEPOINT "+attemptedLocks+"; RELEASE SAVEPOINT "+attemptedLocks); err != nil {
 				return (&failure{err: err}).problem()
 			}
-			pause = betweenTries + rand.N(betweenTries)
+			pause = betweenTries + rand.N(betweenTries) //nolint:gosec // no secret: two loads do not try at once
 		}
 		if time.Since(start) > wait {
 			held := "other sessions"

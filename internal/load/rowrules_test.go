@@ -89,7 +89,7 @@ func TestRowRules(t *testing.T) {
 	pgtest.Exec(t, url, types)
 	const query = "SELECT coalesce(quote_literal(v::text), 'NULL') FROM t ORDER BY ctid DESC LIMIT 1"
 	for _, rule := range rowRules {
-		make := "SET client_min_messages = warning; DROP TABLE IF EXISTS t; CREATE TABLE t (" + rule.schema + ")"
+		create := "SET client_min_messages = warning; DROP TABLE IF EXISTS t; CREATE TABLE t (" + rule.schema + ")"
 		got := func(err error) string {
 			if err != nil {
 				return "!" + err.Error()
@@ -105,7 +105,7 @@ func TestRowRules(t *testing.T) {
 		if strings.HasPrefix(rule.file, "{") || strings.HasPrefix(rule.file, "[") {
 			name = "t.jsonl"
 		}
-		pgtest.Exec(t, url, make)
+		pgtest.Exec(t, url, create)
 		rows := &load.Rows{FS: fstest.MapFS{name: {Data: []byte(rule.file)}}, Files: []string{name}}
 		_, err := load.Run(context.Background(), load.Options{Target: target(t, url), Rows: rows, SkipAnalyze: true})
 		check("we", rule.ours, got(err))
@@ -122,7 +122,7 @@ func TestRowRules(t *testing.T) {
 			script = []string{"create temp table lines (line text)", fmt.Sprintf(`\copy lines from '%s' with (format csv, quote e'\x01', delimiter e'\x02')`, path),
 				"insert into t select r.* from lines, json_populate_record(null::t, line::json) r"}
 		}
-		pgtest.Exec(t, url, make)
+		pgtest.Exec(t, url, create)
 		args := []string{"-q", "-v", "ON_ERROR_STOP=1"}
 		for _, command := range script {
 			args = append(args, "-c", command)

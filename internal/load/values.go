@@ -91,7 +91,7 @@ func (r *run) holdValues(ctx context.Context) error {
 		}
 	}
 	v, err := fit.NewValues(ctx, r.session, &r.fit, r.o.ForeignKeys != Off, line)
-	defer v.Close(context.WithoutCancel(ctx))
+	defer func() { v.Close(context.WithoutCancel(ctx)) }()
 	if err == nil {
 		err = r.readValues(ctx, survey, v)
 	}
@@ -242,7 +242,7 @@ func (read *valueReader) insert(ctx context.Context, st *psql.Statement, one sql
 		into.t = nil
 		return nil
 	}
-	ok := false
+	var ok bool
 	if into.set, into.positions, ok = into.t.Columns(into.head.columns, sqltext.CountValues(st.Text[one.Insert.Rows:])); !ok {
 		into.t.Partial = true
 		into.t = nil
@@ -297,7 +297,7 @@ func (read *valueReader) copied(ctx context.Context, one sqltext.Statement, open
 	}
 	reader, err := open()
 	if err != nil || reader == nil {
-		return nil //nolint:nilerr // the load has told it
+		return nil // the load has told it
 	}
 	defer func() { _ = reader.Close() }()
 	if t == nil {

@@ -114,7 +114,7 @@ const keptOfName = 63
 var sameName = []func(known, name string) bool{
 	func(known, name string) bool { return known == name },
 	func(known, name string) bool { return len(name) > keptOfName && known == cutName(name) },
-	func(known, name string) bool { return strings.EqualFold(known, name) },
+	strings.EqualFold,
 	func(known, name string) bool {
 		return strings.EqualFold(norm.NFC.String(known), norm.NFC.String(name)) || len(name) > keptOfName && strings.EqualFold(known, cutName(name))
 	},

@@ -40,7 +40,7 @@ const (
 // read reads the next object, so that found has its values. At the end the error is io.EOF.
 func (j *jsonRows) read() error {
 	t := j.values.text(nil)
-	i := 0
+	var i int
 	for {
 		line, err := j.in.read(false)
 		if err != nil {
@@ -113,7 +113,7 @@ func (*jsonRows) ended(t *jsonText, i int) *fault {
 // member finds the column of the n-th key of a line, and keeps the value.
 func (j *jsonRows) member(t *jsonText, n int, s span) error {
 	key := t.text[s.key:s.keyEnd]
-	column := 0
+	var column int
 	if n < len(j.usual) && j.usual[n].text == string(key) {
 		column = j.usual[n].column
 	} else {

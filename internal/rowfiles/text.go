@@ -161,7 +161,7 @@ func (t *transformed) Read(p []byte) (int, error) {
 			t.err = err
 			return 0, err
 		}
-		taken := 0
+		var taken int
 		t.out, taken = t.next(t.out[:0], src)
 		t.sent = 0
 		if taken == 0 {

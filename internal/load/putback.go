@@ -117,7 +117,7 @@ func (r *run) putSettingsBack(ctx context.Context, l *leaving) error {
 		if len(some) == 0 {
 			continue
 		}
-		if err := r.exec(ctx, "SELECT "+strings.Join(some, ", ")); err != nil {
+		if err := r.exec(ctx, "SELECT "+strings.Join(some, ", ")+" AS fabricate_seed_ask"); err != nil {
 			return err
 		}
 		r.known.after(sqltext.Session)

@@ -145,7 +145,7 @@ var psqlError = regexp.MustCompile(`ERROR:  ([0-9A-Z]{5})\b`)
 
 // places are those of some of TestPosted's errors.
 var places = map[string]string{
-	"one that fails":             "load.sql:2:1",
+	"one that fails":             "load.sql:3",
 	"one with a place":           "load.sql:3:10",
 	"a variable meets a failure": "load.sql:1:1",
 	"a failure before a copy":    "load.sql:1:1",

@@ -142,6 +142,9 @@ func (s *summary) testDone(e event) {
 	switch e.Action {
 	case "pass":
 		c.passed++
+		if strings.Contains(strings.Join(s.output[t], ""), "WARNING: DATA RACE") { // of another's goroutine, and nobody else says it
+			s.print(t)
+		}
 	case "fail":
 		c.failed++
 		s.print(t)

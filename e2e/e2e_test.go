@@ -203,7 +203,7 @@ func newWorld(t *testing.T) *world {
 		git -c user.name=user -c user.email=user@example.org commit -qm 'A schema'`,
 		filepath.Join(root, "internal/simulator/shop/schema.sql"), filepath.Join(root, "examples/refresh-views.sql"))
 	w.addNative(t)
-	w.database = serve(t, "5432", "-e", "POSTGRES_PASSWORD="+password, "postgres:17")
+	w.database = serve(t, "5432", "-e", "POSTGRES_PASSWORD="+password, "-v", "/var/lib/postgresql/data", "postgres:17") // on a volume, as of the official image
 	w.api = serve(t, "8080", "fabricate-seed-e2e/simulator")
 	folder, authority := secrets(t)
 	w.authority = authority

@@ -1,4 +1,4 @@
 -- A script of another version of the schema: users have no column nick.
 TRUNCATE users CASCADE;
-INSERT INTO users (id, nick) VALUES
-(1, 'ana');
+INSERT INTO users (id, email, name, nick) VALUES
+(1, 'ana@example.org', 'Ana', 'ana');

@@ -107,6 +107,9 @@ func TestRefusedRows(t *testing.T) {
 	} {
 		for _, copied := range []bool{false, true} {
 			for _, mode := range []Mode{Single, None} {
+				if (copied == (mode == None)) != (len(name)%2 == 0) { // each fault in both ways and both modes, not each with each
+					continue
+				}
 				t.Run(fmt.Sprintf("%s, %t, %s", name, copied, mode), func(t *testing.T) {
 					t.Parallel()
 					var mu sync.Mutex

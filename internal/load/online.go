@@ -340,19 +340,10 @@ func (r *run) childrenFirst(ctx context.Context, where string, tables []catalog.
 			edges = append(edges, k)
 		}
 	}
-	rank := map[uint32]int{} // parents after their children
-	for moved, round := true, 0; moved; round++ {
-		moved = false
-		for _, k := range edges {
-			if rank[k.Parent] > rank[k.Child] {
-				continue
-			}
-			rank[k.Parent], moved = rank[k.Child]+1, true
-			if round > len(edges) {
-				return nil, nil, notOnline(where, fmt.Sprintf("tables refer to each other in a circle, and their rows cannot be deleted one table after the other: foreign key %s of %s", k.Name, k.ChildName),
-					fmt.Sprintf("Make the key DEFERRABLE, %s", grant))
-			}
-		}
+	rank, circular := rankTables(edges, func(k catalog.LiveKey) (first, then uint32) { return k.Child, k.Parent })
+	if circular != nil {
+		return nil, nil, notOnline(where, fmt.Sprintf("tables refer to each other in a circle, and their rows cannot be deleted one table after the other: foreign key %s of %s", circular.Name, circular.ChildName),
+			fmt.Sprintf("Make the key DEFERRABLE, %s", grant))
 	}
 	ordered = slices.Clone(tables)
 	slices.SortStableFunc(ordered, func(a, b catalog.Reached) int { return rank[a.OID] - rank[b.OID] })

@@ -53,19 +53,10 @@ func (r *run) planOrder(ctx context.Context, s *survey) error {
 	if err != nil || len(edges) == 0 {
 		return err
 	}
-	rank := map[uint32]int{}
-	for moved, round := true, 0; moved; round++ {
-		moved = false
-		for _, e := range edges {
-			if rank[e.Child] > rank[e.Parent] {
-				continue
-			}
-			rank[e.Child], moved = rank[e.Parent]+1, true
-			if round > len(edges) {
-				return &problem.Error{Code: problem.Database, Where: "foreign key " + e.Name, What: "tables refer to each other in a circle, and the role may not take this key out of the way",
-					Remedy: r.missingGrant()}
-			}
-		}
+	rank, circular := rankTables(edges, func(e catalog.Reference) (first, then uint32) { return e.Parent, e.Child })
+	if circular != nil {
+		return &problem.Error{Code: problem.Database, Where: "foreign key " + circular.Name, What: "tables refer to each other in a circle, and the role may not take this key out of the way",
+			Remedy: r.missingGrant()}
 	}
 	o := &order{ranks: map[string]int{}}
 	for oid, all := range names {
@@ -77,6 +68,26 @@ func (r *run) planOrder(ctx context.Context, s *survey) error {
 	r.order = o
 	r.notice(fmt.Sprintf("foreign keys stay on, %s: rows go to their tables parents first, in %d readings of the script", because, o.last+1))
 	return nil
+}
+
+// rankTables gives tables ranks by which those at one end of a foreign key come before those at its other end. circular is a key of a
+// circle, or behind one; nil where there is none.
+func rankTables[K any](keys []K, ends func(K) (first, then uint32)) (rank map[uint32]int, circular *K) {
+	rank = map[uint32]int{}
+	for moved, round := true, 0; moved; round++ {
+		moved = false
+		for i, k := range keys {
+			first, then := ends(k)
+			if rank[then] > rank[first] {
+				continue
+			}
+			if round > len(keys) {
+				return nil, &keys[i]
+			}
+			rank[then], moved = rank[first]+1, true
+		}
+	}
+	return rank, nil
 }
 
 // missingGrant says what would let the role load as it is.

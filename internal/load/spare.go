@@ -79,13 +79,13 @@ func (k outside) String() string {
 
 // spareOutside refuses to empty tables where rows outside would go or change along, or keep the rows from going.
 func (r *run) spareOutside(ctx context.Context, tables []uint32) error {
-	for _, t := range tables { // what stands in the way of what the role owns
-		if w := r.way; w != nil && w.active && !w.granted {
-			name, err := catalog.Qualified(ctx, r.session, []uint32{t})
-			if err != nil {
-				return err
-			}
-			if err := r.makeWayFor(ctx, sqltext.Touch{Name: (&sqltext.Tokens{Text: []byte(name[t])}).Relation(), Change: sqltext.Changes}); err != nil {
+	if w := r.way; w != nil && w.active && !w.granted { // what stands in the way of what the role owns
+		names, err := catalog.Qualified(ctx, r.session, tables)
+		if err != nil {
+			return err
+		}
+		for _, t := range tables {
+			if err := r.makeWayFor(ctx, sqltext.Touch{Name: (&sqltext.Tokens{Text: []byte(names[t])}).Relation(), Change: sqltext.Changes}); err != nil {
 				return err
 			}
 		}

@@ -50,8 +50,8 @@ func describeFit(p *problem.Error, found *fit.Report, state string) error {
 	}
 	q.Excerpt = strings.TrimSpace(q.Excerpt + "\n" + found.Text(shownFindings))
 	lines := strings.Split(p.Remedy, "\n")
-	state = lines[len(lines)-1] // what became of the database
-	q.Remedy = strings.Join(append(found.Remedies(), state), "\n")
+	database := lines[len(lines)-1] // what became of it
+	q.Remedy = strings.Join(append(found.Remedies(), database), "\n")
 	return &q
 }
 

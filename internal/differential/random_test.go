@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -56,7 +57,7 @@ func TestRandomLoads(t *testing.T) {
 	}
 	start := time.Now()
 	var mu sync.Mutex
-	total, found, next := newCount(), 0, *randomFirst
+	total, found := newCount(), 0
 	one := func(b *bench, n int) {
 		c := generate(*randomSeed, n)
 		if !strings.Contains(*onlyModes, c.mode) {
@@ -85,27 +86,38 @@ func TestRandomLoads(t *testing.T) {
 			t.Errorf("case %d of -seed=%d, %s, INSERTs of %d bytes go as COPY:\n%s\n%s\n----\n%s\n%s", n, *randomSeed, c.mode, c.small, script(small.setup), script(small.items), o.difference, b.said)
 		}
 	}
+	enough := func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return *stop && found > 0
+	}
+	shareOut(*randomFirst, *randomLoads, enough, func() func(int) {
+		b := newBench(t)
+		return func(n int) { one(b, n) }
+	})
+	took := time.Since(start)
+	t.Logf("%d loads in %s, %.0f a second; %d differ", total.loads, took.Round(time.Second), float64(total.loads)/took.Seconds(), found)
+	total.judge(t)
+}
+
+// shareOut has as many workers as there are processors take numbers in turn, from first on, until all are done or it is enough.
+func shareOut(first, count int, enough func() bool, worker func() func(n int)) {
+	var next atomic.Int64
+	next.Store(int64(first))
 	var wait sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
-		b := newBench(t)
+		do := worker()
 		wait.Go(func() {
-			for {
-				mu.Lock()
-				n := next
-				next++
-				over := n >= *randomFirst+*randomLoads || *stop && found > 0
-				mu.Unlock()
-				if over {
+			for !enough() {
+				n := int(next.Add(1)) - 1
+				if n >= first+count {
 					return
 				}
-				one(b, n)
+				do(n)
 			}
 		})
 	}
 	wait.Wait()
-	took := time.Since(start)
-	t.Logf("%d loads in %s, %.0f a second; %d differ", total.loads, took.Round(time.Second), float64(total.loads)/took.Seconds(), found)
-	total.judge(t)
 }
 
 // count is what random loads have shown.

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,7 +27,7 @@ import (
 
 var (
 	rowsSeed   = flag.Uint64("rows-seed", builtInSeed, "seed of the random files of rows")
-	rowsCases  = flag.Int("rows-cases", 20, "how many folders of random files of each format")
+	rowsCases  = flag.Int("rows-cases", 40, "how many folders of random files of each format")
 	rowsFirst  = flag.Int("rows-first", 0, "the number of the first of them: with -rows-cases 1 it is repeated alone")
 	rowsFormat = flag.String("rows-format", "csv,jsonl", "the formats")
 	rowsStop   = flag.Bool("rows-stop", false, "end at the first difference")
@@ -44,38 +43,33 @@ func TestRandomRows(t *testing.T) {
 	for format := range strings.SplitSeq(*rowsFormat, ",") {
 		start := time.Now()
 		var mu sync.Mutex
-		next, differ, failed := *rowsFirst, 0, 0
-		var wait sync.WaitGroup
-		for range runtime.GOMAXPROCS(0) {
-			b := newRowBench(t)
-			wait.Go(func() {
-				for {
-					mu.Lock()
-					n := next
-					next++
-					over := n >= *rowsFirst+*rowsCases || *rowsStop && differ > 0
-					mu.Unlock()
-					if over {
-						return
-					}
-					c := randomRows(*rowsSeed, n, format)
-					difference, refused := b.compare(c)
-					mu.Lock()
-					if refused {
-						failed++
-					}
-					if difference != "" {
-						differ++
-						const shown = 5
-						if differ <= shown {
-							t.Errorf("%s, case %d of -rows-seed=%d (as %s, database in %s, client in %s): %s\n%s", format, n, *rowsSeed, c.role, c.encoding, c.client, difference, c)
-						}
-					}
-					mu.Unlock()
-				}
-			})
+		differ, failed := 0, 0
+		enough := func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return *rowsStop && differ > 0
 		}
-		wait.Wait()
+		one := func(b *rowBench, n int) {
+			c := randomRows(*rowsSeed, n, format)
+			difference, refused := b.compare(c)
+			mu.Lock()
+			defer mu.Unlock()
+			if refused {
+				failed++
+			}
+			if difference == "" {
+				return
+			}
+			differ++
+			const shown = 5
+			if differ <= shown {
+				t.Errorf("%s, case %d of -rows-seed=%d (as %s, database in %s, client in %s): %s\n%s", format, n, *rowsSeed, c.role, c.encoding, c.client, difference, c)
+			}
+		}
+		shareOut(*rowsFirst, *rowsCases, enough, func() func(int) {
+			b := newRowBench(t)
+			return func(n int) { one(b, n) }
+		})
 		t.Logf("%s: %d cases in %s, %d differ; psql refuses %d", format, *rowsCases, time.Since(start).Round(time.Second), differ, failed)
 		const few = 40
 		if *rowsCases >= few && !*rowsStop && (failed > *rowsCases*6/10 || failed == 0) {

@@ -310,7 +310,7 @@ func List() []Setting {
 		},
 		{
 			Name: "online", Default: "false", Values: trueOrFalse, Group: groupLoad,
-			Help: "Others read the old rows until the load is committed, and wait for no longer than 250 ms; false: they wait while it is under way",
+			Help: "Others read the old rows until the load is committed, and no lock of the load stops them for longer than 250 ms; false: they wait while it is under way",
 			set:  boolean(func(s *Settings) *bool { return &s.Online }),
 		},
 		{

@@ -10,7 +10,7 @@ import (
 func MissingTable(parts []string, hint string) Finding {
 	name := Name(parts...)
 	f := Finding{Kind: NoTable, Table: name, State: "42P01", What: "there is no table " + psql.Visible(name) + hint,
-		Remedy: "A data export needs its tables first: run your migrations before this step, or give a schema script with the setting before."}
+		Remedy: noTableRemedy}
 	if shown := psql.Visible(name); shown != name {
 		f.Remedy = invisible(shown)
 	}
@@ -25,7 +25,7 @@ func NoTableThere(table, what string) Finding {
 // MissingColumn is the finding for a column that the table does not have. near is one of a like name, which may be "".
 func MissingColumn(table, column, near string) Finding {
 	f := Finding{Kind: NoColumn, Table: table, Column: column, State: "42703", What: fmt.Sprintf("table %s has no column %s", table, psql.Visible(Name(column))),
-		Remedy: "Add the column to the schema in a migration, or take it out of the export in Fabricate."}
+		Remedy: noColumnRemedy}
 	if near != "" {
 		f.What += fmt.Sprintf("; did you mean %s?", Name(near))
 	}
@@ -60,9 +60,9 @@ func invisible(shown string) string {
 
 // RowsOfAnotherShape is the finding for rows that have not as many values as columns are named.
 func RowsOfAnotherShape(table string, columns, values int) Finding {
-	remedy := "The row has more values than the table has columns: add the missing columns to the schema, or take them out of the export."
+	remedy := moreValues
 	if values < columns {
-		remedy = "The row has fewer values than columns are named. A tab or line break inside a value must be written as \\t or \\n."
+		remedy = fewerValues
 	}
 	return Finding{Kind: RowShape, Table: table, State: "22P04", What: fmt.Sprintf("rows for %s have %d values for %d columns", table, values, columns), Remedy: remedy}
 }
@@ -83,7 +83,7 @@ func BadValues(table, column, typ string, enum bool, state, value string) Findin
 	case "22003":
 		f.Kind, f.What, f.Remedy = OutOfRange, "numbers are out of range for column "+col, "Give the column a larger type or more digits in the schema (bigint, numeric(…)), or have Fabricate make smaller numbers."
 	case "22007", "22008", "22009":
-		f.Kind, f.What, f.Remedy = NoDate, "values for column "+col+" are no dates or times that exist", "Have Fabricate make dates that exist, as YYYY-MM-DD. If day and month are the other way round, set DateStyle for the role or database (DMY, MDY)."
+		f.Kind, f.What, f.Remedy = NoDate, "values for column "+col+" are no dates or times that exist", noDateRemedy
 	case "23514":
 		f.Kind, f.What, f.Remedy = Domain, "the domain of column "+col+" refuses values", checkRemedy
 	case "23502":
@@ -92,7 +92,7 @@ func BadValues(table, column, typ string, enum bool, state, value string) Findin
 		f.Kind, f.What, f.Remedy = WrongType, "values for column "+col+" are none of its type", otherType
 		if enum {
 			f.Kind, f.What = EnumLabel, fmt.Sprintf("column %s lacks the label %q", col, Shorten(value))
-			f.Remedy = "Add the label to the type (ALTER TYPE " + typ + " ADD VALUE '…') in a migration, or take it out of the values in Fabricate."
+			f.Remedy = labelRemedy(typ)
 		}
 	default:
 		f.Kind, f.What, f.Remedy = WrongType, "values for column "+col+" are none of its type", otherType
@@ -115,7 +115,7 @@ func RefusedRows(table, column, name, condition string) Finding {
 // NowhereToGo is the finding for rows that no partition takes.
 func NowhereToGo(table string) Finding {
 	return Finding{Kind: NoPartition, Table: table, State: "23514", What: "no partition of " + table + " takes rows",
-		Remedy: "Make a partition of " + table + " for such rows, or a DEFAULT partition, or have Fabricate make values within those that there are."}
+		Remedy: partitionRemedy(table)}
 }
 
 // Duplicates is the finding for rows whose unique key others have as well.

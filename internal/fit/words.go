@@ -41,8 +41,23 @@ const (
 	duplicateRemedy = "Have Fabricate make unique values for the key. If the row was in the table before the load, empty the table at the script's beginning (TRUNCATE)."
 	orphanRemedy    = "Export the table that the key refers to as well, or have Fabricate draw the key's values from it. Where the row only comes later in the script, " +
 		"write SET session_replication_role = 'replica'; at its beginning, or make the key DEFERRABLE INITIALLY DEFERRED."
-	ownersOnly = "Load as the owner of the table, or as a member of the owner's role, or dump with pg_dump --no-owner --no-privileges."
+	noTableRemedy  = "A data export needs its tables first: run your migrations before this step, or give a schema script with the setting before."
+	noColumnRemedy = "Add the column to the schema in a migration, or take it out of the export in Fabricate."
+	moreValues     = "The row has more values than the table has columns: add the missing columns to the schema, or take them out of the export."
+	fewerValues    = "The row has fewer values than columns are named. A tab or line break inside a value must be written as \\t or \\n."
+	noDateRemedy   = "Have Fabricate make dates that exist, as YYYY-MM-DD. If day and month are the other way round, set DateStyle for the role or database (DMY, MDY)."
+	rowSecurity    = "Row security holds the role's rows to the table's policies: load as the table's owner, or ALTER ROLE {role} BYPASSRLS."
+	noExtension    = "The server does not have the extension $1: use an image or package that brings it (for PostGIS postgis/postgis, for vectors pgvector/pgvector)."
+	ownersOnly     = "Load as the owner of the table, or as a member of the owner's role, or dump with pg_dump --no-owner --no-privileges."
 )
+
+func labelRemedy(typ string) string {
+	return "Add the label to the type (ALTER TYPE " + typ + " ADD VALUE '…') in a migration, or take it out of the values in Fabricate."
+}
+
+func partitionRemedy(table string) string {
+	return "Make a partition of " + table + " for such rows, or a DEFAULT partition, or have Fabricate make values within those that there are."
+}
 
 // words is the one list of what to do about what a server refuses.
 var words = []word{
@@ -50,14 +65,14 @@ var words = []word{
 	{state: "22003", pattern: said(`numeric field overflow`), remedy: "Give the column more digits in the schema (ALTER TABLE … ALTER COLUMN … TYPE numeric(…)), or have Fabricate make smaller numbers."},
 	{state: "22003", remedy: "Give the column a larger type in the schema (bigint, numeric), or have Fabricate make smaller numbers."},
 	{state: "22007", remedy: "Have Fabricate make dates as YYYY-MM-DD, or set DateStyle for the role or database to the order that the export has (DMY, MDY)."},
-	{state: "22008", pattern: said(`date/time field value out of range`), remedy: "Have Fabricate make dates that exist, as YYYY-MM-DD. If day and month are the other way round, set DateStyle for the role or database (DMY, MDY)."},
+	{state: "22008", pattern: said(`date/time field value out of range`), remedy: noDateRemedy},
 	{state: "22008", remedy: "Have Fabricate make dates and times that exist, as YYYY-MM-DD."},
-	{state: "22P02", pattern: said(`invalid input value for enum (.+): "`), remedy: "Add the label to the type (ALTER TYPE $1 ADD VALUE '…') in a migration, or take it out of the values in Fabricate."},
+	{state: "22P02", pattern: said(`invalid input value for enum (.+): "`), remedy: labelRemedy("$1")},
 	{state: "22P02", pattern: said(`invalid input syntax for type json`), remedy: "Have Fabricate make JSON for the column, or give the column the type text."},
 	{state: "22P02", remedy: otherType},
 	{state: "22P03", remedy: otherType},
-	{state: "22P04", pattern: said(`extra data after last expected column`), remedy: "The row has more values than the table has columns: add the missing columns to the schema, or take them out of the export."},
-	{state: "22P04", pattern: said(`missing data for column`), remedy: "The row has fewer values than columns are named. A tab or line break inside a value must be written as \\t or \\n."},
+	{state: "22P04", pattern: said(`extra data after last expected column`), remedy: moreValues},
+	{state: "22P04", pattern: said(`missing data for column`), remedy: fewerValues},
 	{state: "22021", pattern: said(`0x00$`), remedy: "PostgreSQL's texts cannot hold a zero byte: have Fabricate leave it out."},
 	{state: "22021", remedy: "{encoding}"},
 	{state: "22P05", remedy: "The database's encoding has no such character: make the database with the encoding UTF8."},
@@ -65,7 +80,7 @@ var words = []word{
 	{state: "23503", pattern: said(`update or delete on table`), remedy: "Other rows still refer to the row: empty or load the tables that refer to it too, or give the key ON DELETE CASCADE."},
 	{state: "23503", remedy: orphanRemedy},
 	{state: "23505", remedy: duplicateRemedy},
-	{state: "23514", pattern: said(`no partition of relation "(.+)" found`), remedy: "Make a partition of $1 for such rows, or a DEFAULT partition, or have Fabricate make values within those that there are."},
+	{state: "23514", pattern: said(`no partition of relation "(.+)" found`), remedy: partitionRemedy("$1")},
 	{state: "23514", remedy: checkRemedy},
 	{state: "23P01", remedy: "Have Fabricate make rows that do not overlap, or change the exclusion constraint in the schema."},
 	{state: "25001", remedy: "This statement cannot run inside the one transaction of the load; set transaction to none, or take it out of the script."},
@@ -76,7 +91,7 @@ var words = []word{
 	{state: "3F000", remedy: "The script does not make the schema: add CREATE SCHEMA to it, or give a script with the setting before."},
 	{state: "40P01", remedy: "Another session locks the same tables in another order: run the load while it does not, or find it in the server's log."},
 	{state: "42501", pattern: said(`session_replication_role`), remedy: "Load as a superuser, or let one run: GRANT SET ON PARAMETER session_replication_role TO {role} (PostgreSQL 15 and later)."},
-	{state: "42501", pattern: said(`row-level security`), remedy: "Row security holds the role's rows to the table's policies: load as the table's owner, or ALTER ROLE {role} BYPASSRLS."},
+	{state: "42501", pattern: said(`row-level security`), remedy: rowSecurity},
 	{state: "42501", pattern: said(`must be owner of extension (.+)`), remedy: "Take the comment or change of the extension $1 out of the script (pg_dump --no-comments), or load as the role that made the extension."},
 	{state: "42501", pattern: said(`permission denied to create extension "(.+)"`), remedy: "Have a superuser run CREATE EXTENSION \"$1\" in the database once, and write CREATE EXTENSION IF NOT EXISTS in the script."},
 	{state: "42501", pattern: said(`must be (?:a )?(?:owner|member) of`), remedy: ownersOnly},
@@ -90,7 +105,7 @@ var words = []word{
 	{state: "42501", remedy: "The role {role} may not do this: load as the owner of the database, or take the statement out of the script."},
 	{state: "42601", pattern: said(`INSERT has more expressions than target columns`), remedy: "The row has more values than columns: add the missing columns to the schema, or take them out of the export."},
 	{state: "42601", pattern: said(`INSERT has more target columns than expressions`), remedy: "The row has fewer values than columns are named: generate the export again."},
-	{state: "42703", rows: true, remedy: "Add the column to the schema in a migration, or take it out of the export in Fabricate."},
+	{state: "42703", rows: true, remedy: noColumnRemedy},
 	{state: "42704", pattern: said(`^role "(.+)" does not exist`), remedy: "Make the role first (CREATE ROLE \"$1\", in a script of the setting before), or dump without owners and grants: pg_dump --no-owner --no-privileges."},
 	{state: "42704", pattern: said(`^type "(?:.+\.)?(citext|hstore|ltree|lquery|ltxtquery|cube|seg|isbn|isbn13|ean13|issn|lo)(?:\[\])?" does not exist`), remedy: "{extension $1}"},
 	{state: "42704", pattern: said(`^type "(?:.+\.)?(geometry|geography|box2d|box3d|raster|vector|halfvec|sparsevec)(?:\[\])?" does not exist`), remedy: "{extension $1}"},
@@ -110,7 +125,7 @@ var words = []word{
 	{state: "42P06", pattern: said(`^schema "public" already exists`), remedy: "Every new database has the schema public: take CREATE SCHEMA public out of the script, or write IF NOT EXISTS."},
 	{state: "42P06", remedy: alreadyThere},
 	{state: "42P07", remedy: alreadyThere},
-	{state: "42P01", rows: true, remedy: "A data export needs its tables first: run your migrations before this step, or give a schema script with the setting before."},
+	{state: "42P01", rows: true, remedy: noTableRemedy},
 	{state: "42P01", remedy: "The script names what neither it nor the database has: give a script that makes it with the setting before, or take the statement out."},
 	{state: "42804", pattern: said(`column "(.+)" is of type (.+) but expression is of type`), remedy: "Have Fabricate make values of the type $2 for the column $1, or give the column the type of the values."},
 	{state: "42804", remedy: otherType},
@@ -136,9 +151,9 @@ var words = []word{
 	{state: "57014", remedy: "The server cancelled the statement: look for statement_timeout and for an administrator's hand."},
 	{state: "25P04", remedy: "transaction_timeout of the role or the database is too short for a load: ALTER ROLE {role} SET transaction_timeout = 0."},
 	{state: "57P05", remedy: "The server ends sessions that are idle for a while: raise idle_session_timeout for the role."},
-	{state: "58P01", pattern: said(`extension control file.+/([^/"]+)\.control`), remedy: "The server does not have the extension $1: use an image or package that brings it (for PostGIS postgis/postgis, for vectors pgvector/pgvector)."},
-	{state: "0A000", pattern: said(`^extension "(.+)" is not available`), remedy: "The server does not have the extension $1: use an image or package that brings it (for PostGIS postgis/postgis, for vectors pgvector/pgvector)."},
-	{state: "0A000", pattern: said(`COPY FROM not supported with row-level security`), remedy: "Row security holds the role's rows to the table's policies: load as the table's owner, or ALTER ROLE {role} BYPASSRLS."},
+	{state: "58P01", pattern: said(`extension control file.+/([^/"]+)\.control`), remedy: noExtension},
+	{state: "0A000", pattern: said(`^extension "(.+)" is not available`), remedy: noExtension},
+	{state: "0A000", pattern: said(`COPY FROM not supported with row-level security`), remedy: rowSecurity},
 }
 
 // extensionOf names the extension that brings a type, where that is not its own name.

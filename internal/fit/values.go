@@ -12,6 +12,7 @@ import (
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
 // Rows are held to a schema by the server itself: they go as text into temporary tables, in a transaction that is rolled back, and the
@@ -83,7 +84,7 @@ func (v *Values) SetEncoding(ctx context.Context, name string) error {
 		return err
 	}
 	v.enc = name
-	return v.guarded(ctx, "SET LOCAL client_encoding = '"+strings.ReplaceAll(name, "'", "''")+"'")
+	return v.guarded(ctx, "SET LOCAL client_encoding = "+sqltext.Literal(name))
 }
 
 // guarded runs a statement whose failure leaves the transaction as it was.

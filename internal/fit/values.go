@@ -550,6 +550,9 @@ func (t *Table) positions(names []string) (all []int, ok bool) {
 	return all, true
 }
 
+// place is where a row is from, of the rows as they are in the table.
+const place = `"fabricate_seed f" AS f, "fabricate_seed l" AS l`
+
 // rule holds rows to a constraint.
 func (v *Values) rule(ctx context.Context, t *Table, rule catalog.Rule) error {
 	at, ok := t.positions(rule.Columns)
@@ -557,7 +560,6 @@ func (v *Values) rule(ctx context.Context, t *Table, rule catalog.Rule) error {
 		return nil
 	}
 	from := fmt.Sprintf(`pg_temp.%s r WHERE "fabricate_seed s" IN %s`, t.rows(), t.giving(at))
-	const place = `"fabricate_seed f" AS f, "fabricate_seed l" AS l`
 	names := make([]string, len(rule.Columns))
 	for i, name := range rule.Columns {
 		names[i] = Name(name)
@@ -603,7 +605,7 @@ func (v *Values) unique(ctx context.Context, t *Table, rule catalog.Rule, from, 
 		keys[i] = fmt.Sprintf("k%d", i+1)
 		named[i] = fmt.Sprintf("(%s) AS k%d", e, i+1)
 	}
-	all := fmt.Sprintf(`SELECT "fabricate_seed f" AS f, "fabricate_seed l" AS l, %s, %s AS v FROM %s%s`, strings.Join(named, ", "), shown, from, condition.String())
+	all := fmt.Sprintf(`SELECT %s, %s, %s AS v FROM %s%s`, place, strings.Join(named, ", "), shown, from, condition.String())
 	if !t.Emptied && !t.Maybe {
 		if !t.relation.MayRead {
 			return nil
@@ -630,24 +632,24 @@ func (v *Values) parents(ctx context.Context, t *Table, rule catalog.Rule, from,
 	if err != nil {
 		return err
 	}
-	keys, child, theirs, filled := make([]string, len(rule.Exprs)), make([]string, len(rule.Exprs)), make([]string, len(rule.Exprs)), ""
+	keys, child, filled := make([]string, len(rule.Exprs)), make([]string, len(rule.Exprs)), ""
 	for i, e := range rule.Exprs {
 		keys[i] = fmt.Sprintf("k%d", i+1)
 		child[i] = fmt.Sprintf("%s AS k%d", e, i+1)
-		theirs[i] = rule.To[i]
 		filled += " AND " + e + " IS NOT NULL"
 	}
-	all := fmt.Sprintf(`SELECT "fabricate_seed f" AS f, "fabricate_seed l" AS l, concat_ws(', ', %s) AS v, false AS there, %s FROM %s%s`, strings.Join(rule.Exprs, ", "), strings.Join(child, ", "), from, filled)
+	theirs := strings.Join(rule.To, ", ")
+	all := fmt.Sprintf(`SELECT %s, concat_ws(', ', %s) AS v, false AS there, %s FROM %s%s`, place, strings.Join(rule.Exprs, ", "), strings.Join(child, ", "), from, filled)
 	if known {
 		for i, c := range parent.shape {
 			if slices.Contains(rule.To, c.Quoted) && (parent.bad[c.Name] || c.Unsure || slices.ContainsFunc(parent.sets, func(given []bool) bool { return !given[i] })) {
 				return nil
 			}
 		}
-		all += fmt.Sprintf(" UNION ALL SELECT 0, 0, '', true, %s FROM pg_temp.%s", strings.Join(theirs, ", "), parent.rows())
+		all += fmt.Sprintf(" UNION ALL SELECT 0, 0, '', true, %s FROM pg_temp.%s", theirs, parent.rows())
 	}
 	if !known || !parent.Emptied {
-		all += fmt.Sprintf(" UNION ALL SELECT 0, 0, '', true, %s FROM %s", strings.Join(theirs, ", "), names[rule.Parent])
+		all += fmt.Sprintf(" UNION ALL SELECT 0, 0, '', true, %s FROM %s", theirs, names[rule.Parent])
 	}
 	return v.misfits(ctx, fmt.Sprintf("SELECT '' AS g, f, l, v FROM (SELECT f, l, v, there, bool_or(there) OVER (PARTITION BY %s) AS has FROM (%s) k) n WHERE NOT has", strings.Join(keys, ", "), all),
 		func(_ string, add func(Finding)) { add(Orphans(t.name, columns, names[rule.Parent], rule.Name)) })

@@ -22,6 +22,11 @@ type Relation struct {
 	Filled                                   string   // whether triggers may fill columns: "", "origin" in the usual replication role alone, or "always"
 }
 
+// MayFill reports whether triggers may fill columns of rows that come in the usual replication role, or in replica.
+func (r *Relation) MayFill(replica bool) bool {
+	return r.Filled == "always" || r.Filled != "" && !replica
+}
+
 // relationQuery finds relations: by schema $1 and name $2, or by oid $3 where the schema is "".
 const relationQuery = `
 SELECT i, c.oid, c.relkind::text, format('%I.%I', n.nspname, c.relname), pg_get_userbyid(c.relowner)::text, pg_has_role(c.relowner, 'USAGE'),

@@ -110,7 +110,7 @@ func (v *Values) Table(ctx context.Context, relation *catalog.Relation, replica 
 		v.tables[relation.OID] = nil
 		return nil, nil //nolint:nilnil // as said
 	}
-	t := &Table{relation: relation, name: relation.Name, number: len(v.tables) + 1, bad: map[string]bool{}, filled: relation.Filled == "always" || relation.Filled != "" && !replica}
+	t := &Table{relation: relation, name: relation.Name, number: len(v.tables) + 1, bad: map[string]bool{}, filled: relation.MayFill(replica)}
 	var err error
 	if t.shape, err = catalog.Shape(ctx, v.s, relation.OID); err != nil {
 		return nil, err

@@ -190,7 +190,7 @@ func (r *run) compare(h *head, f *catalog.Relation, replica bool, add func(at pl
 	if denied {
 		right(fmt.Sprintf("the role may not insert into %s (owner %s)", f.Name, f.Owner), "Let the owner run: GRANT INSERT ON %s TO %s", f.Name, user)
 	}
-	if !h.rows || len(h.columns) == 0 || f.Filled == "always" || f.Filled != "" && !replica {
+	if !h.rows || len(h.columns) == 0 || f.MayFill(replica) {
 		return
 	}
 	for _, column := range f.Required {

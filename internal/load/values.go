@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/fit"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
@@ -28,7 +27,7 @@ type valueReader struct {
 	v      *fit.Values
 	heads  map[string]*head // as the survey has found them
 	set    map[string]string
-	inside *insertHead // of the statement that goes on, else nil
+	inside *insertHead // of the statement that goes on; nil where its rows are not looked at
 }
 
 // insertHead is what the first part of an INSERT says.
@@ -36,7 +35,6 @@ type insertHead struct {
 	t         *fit.Table
 	set       int
 	positions []int
-	head      *head
 }
 
 // comparing is what the connection calls itself over which rows are compared with the schema.
@@ -228,32 +226,29 @@ func (read *valueReader) changes(ctx context.Context, one sqltext.Statement) err
 }
 
 func (read *valueReader) insert(ctx context.Context, st *psql.Statement, one sqltext.Statement) error {
-	into := &insertHead{head: read.headOf(sqltext.Insert, one.Relations[0], one.Insert.Columns)}
-	var err error
-	if into.t, err = read.table(ctx, into.head); err != nil {
+	read.inside = nil
+	h := read.headOf(sqltext.Insert, one.Relations[0], one.Insert.Columns)
+	t, err := read.table(ctx, h)
+	if err != nil || t == nil {
 		return err
 	}
+	if one.Insert.Rows == 0 || read.s.escapes {
+		t.Partial = true
+		return nil
+	}
+	set, positions, ok := t.Columns(h.columns, sqltext.CountValues(st.Text[one.Insert.Rows:]))
+	if !ok {
+		t.Partial = true
+		return nil
+	}
+	into := &insertHead{t, set, positions}
 	read.inside = into
-	switch {
-	case into.t == nil:
-		return nil
-	case one.Insert.Rows == 0 || read.s.escapes:
-		into.t.Partial = true
-		into.t = nil
-		return nil
-	}
-	var ok bool
-	if into.set, into.positions, ok = into.t.Columns(into.head.columns, sqltext.CountValues(st.Text[one.Insert.Rows:])); !ok {
-		into.t.Partial = true
-		into.t = nil
-		return nil
-	}
 	return read.rowsOf(ctx, st, st.Text[one.Insert.Rows:], one.Insert.Rows, into)
 }
 
 // rowsOf reads the rows of an INSERT, or of a part of one; from is where text begins in the statement.
 func (read *valueReader) rowsOf(ctx context.Context, st *psql.Statement, text []byte, from int, into *insertHead) error {
-	if into == nil || into.t == nil {
+	if into == nil {
 		return nil
 	}
 	start := st.Locate(from)
@@ -325,7 +320,7 @@ func (read *valueReader) copied(ctx context.Context, one sqltext.Statement, open
 		}
 		if len(row) > 0 {
 			place := reader.Line(number + 1)
-			if err := read.v.CopyRow(ctx, t, set, positions, place.File, place.Line, []byte(strings.TrimSuffix(strings.TrimSuffix(string(row), "\n"), "\r"))); err != nil {
+			if err := read.v.CopyRow(ctx, t, set, positions, place.File, place.Line, bytes.TrimSuffix(bytes.TrimSuffix(row, []byte{'\n'}), []byte{'\r'})); err != nil {
 				return err
 			}
 			number++

@@ -29,11 +29,10 @@ func (r *Report) document(kind fit.Kind) string {
 
 // cleanFinding takes secrets out of a finding.
 func (r *Report) cleanFinding(f fit.Finding) fit.Finding {
-	clean := func(s string) string { return cut(oneLine(r.message(s)), maxValue) }
-	f.Table, f.Column, f.What, f.Remedy = clean(f.Table), clean(f.Column), clean(f.What), clean(f.Remedy)
+	f.Table, f.Column, f.What, f.Remedy = r.value(f.Table), r.value(f.Column), r.value(f.What), r.value(f.Remedy)
 	examples := make([]fit.Example, len(f.Examples))
 	for i, e := range f.Examples {
-		examples[i] = fit.Example{File: clean(e.File), Line: e.Line, Value: clean(e.Value)}
+		examples[i] = fit.Example{File: r.value(e.File), Line: e.Line, Value: r.value(e.Value)}
 	}
 	f.Examples = examples
 	return f

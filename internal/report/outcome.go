@@ -166,9 +166,8 @@ type result struct {
 
 // result takes secrets out of the values, one by one: names and numbers of ours stay whole, whatever the secrets are.
 func (r *Report) result(o Outcome, failure error, took time.Duration) result {
-	clean := func(s string) string { return cut(oneLine(r.message(s)), maxValue) }
 	res := result{
-		TaskID: clean(o.TaskID), DataPath: r.message(o.DataPath), ContentType: clean(o.ContentType), SHA256: clean(o.SHA256),
+		TaskID: r.value(o.TaskID), DataPath: r.message(o.DataPath), ContentType: r.value(o.ContentType), SHA256: r.value(o.SHA256),
 		Rows: o.Rows, Tables: make([]tableRows, 0, len(o.Tables)), Skipped: o.Skipped, DryRun: o.DryRun, CacheHit: o.CacheHit,
 		Clones: make([]string, 0, len(o.Clones)), Warnings: make([]string, 0, len(r.warnings)), Broken: o.Broken,
 		Findings: make([]fit.Finding, 0, len(o.Fit.Findings)), Left: o.Fit.Left, DurationMS: took.Milliseconds(),
@@ -195,6 +194,9 @@ func (r *Report) result(o Outcome, failure error, took time.Duration) result {
 	}
 	return res
 }
+
+// value gives a text that others have chosen as an output has it: on one line, cut, without secrets.
+func (r *Report) value(s string) string { return cut(oneLine(r.message(s)), maxValue) }
 
 func (r *Report) writeJSON(o Outcome, failure error, took time.Duration) {
 	_, _ = io.WriteString(r.o.Stdout, compactJSON(r.result(o, failure, took))+"\n")

@@ -70,6 +70,12 @@ func of(topic problem.Topic, other kind, kinds map[problem.Topic]kind) kind {
 	return other
 }
 
+// at gives the kind with a place in its section.
+func (k kind) at(anchor string) kind {
+	k.section += "#" + anchor
+	return k
+}
+
 // ofServer gives the kind of a failure of the database.
 func ofServer(topic problem.Topic, state string) kind {
 	switch {
@@ -80,7 +86,7 @@ func ofServer(topic problem.Topic, state string) kind {
 	case state == "42501":
 		return ofRights
 	case strings.HasPrefix(state, "22"), strings.HasPrefix(state, "23"):
-		return kind{ofRow.name, ofRow.words, ofRow.section + "#" + state}
+		return ofRow.at(state)
 	case state != "":
 		line := state
 		switch state {
@@ -89,7 +95,7 @@ func ofServer(topic problem.Topic, state string) kind {
 		case "42703":
 			line = "no-column"
 		}
-		return kind{ofStatement.name, ofStatement.words, ofStatement.section + "#" + line}
+		return ofStatement.at(line)
 	}
 	return ofDatabase
 }

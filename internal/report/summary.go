@@ -211,7 +211,7 @@ func (r *Report) summaryPhases(b *strings.Builder, failed bool) {
 		fmt.Fprintf(b, "Where the time went: %s\n\n", strings.Join(line, ", "))
 		return
 	}
-	tick, axis := ticks(time.Duration(since(r.phases[len(r.phases)-1].end)) * time.Millisecond)
+	tick, axis := ticks(time.Duration(total) * time.Millisecond)
 	// Names and times are the sections', left of the chart: a task's own name lies upon the lines of the grid.
 	fmt.Fprintf(b, "```mermaid\n%%%%{init: {\"gantt\": {\"leftPadding\": %d}}}%%%%\ngantt\n    title Where the time went\n    dateFormat x\n    axisFormat %s\n    tickInterval %s\n",
 		chartLeft, axis, tick)

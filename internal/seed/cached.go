@@ -24,9 +24,7 @@ const tellWaiting = 10 * time.Second
 func (r *run) cached(ctx context.Context) (data, error) {
 	r.begin("Cache", "looking into the cache", "Nothing was generated.")
 	folder := cache.Open(r.CacheDir, r.report.Warn)
-	request := cache.Request{
-		APIURL: r.APIURL, Workspace: r.Workspace, Database: r.Database, Format: r.Format, Entity: r.Entity, Overrides: r.Overrides,
-	}
+	request := r.request()
 	fresh := cache.Fresh{MaxAge: r.MaxAge, Since: time.Now()}
 	connect := sync.OnceValue(func() error { return r.reach(ctx) }) // before a task is started, and once
 	for {
@@ -57,6 +55,13 @@ func (r *run) cached(ctx context.Context) (data, error) {
 		case turn != nil:
 			return r.intoCache(ctx, turn, old)
 		}
+	}
+}
+
+// request is what an archive of the cache was generated for.
+func (r *run) request() cache.Request {
+	return cache.Request{
+		APIURL: r.APIURL, Workspace: r.Workspace, Database: r.Database, Format: r.Format, Entity: r.Entity, Overrides: r.Overrides,
 	}
 }
 

@@ -65,8 +65,7 @@ func (r *run) toCheck(ctx context.Context) (data, error) {
 	}
 	r.begin("Cache", "looking into the cache", "Nothing was changed.")
 	folder := cache.Open(r.CacheDir, r.report.Warn)
-	request := cache.Request{APIURL: r.APIURL, Workspace: r.Workspace, Database: r.Database, Format: r.Format, Entity: r.Entity, Overrides: r.Overrides}
-	held, _, err := folder.Find(ctx, request, cache.Fresh{Since: time.Now()}, r.report.Download)
+	held, _, err := folder.Find(ctx, r.request(), cache.Fresh{Since: time.Now()}, r.report.Download)
 	switch {
 	case err != nil:
 		return data{}, err

@@ -34,11 +34,7 @@ func (r *run) check(ctx context.Context) error {
 	target := describe(r.Target)
 	r.fact("Target", target)
 	r.at("comparing", "Nothing was changed.")
-	o := r.loadOptions()
-	o.Target = withRole(o.Target, r.Role)
-	o.Script, o.Rows = from.script, from.rows
-	o.Allow, o.AllowRemedy = r.allowed()
-	r.outcome.Fit, err = load.Compare(ctx, o)
+	r.outcome.Fit, err = load.Compare(ctx, r.optionsFor(from))
 	if err != nil {
 		return err
 	}

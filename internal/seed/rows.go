@@ -1,6 +1,7 @@
 package seed
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -93,12 +94,7 @@ func (r *run) fileToLoad(files *archive.Archive, found data) (source, error) {
 	}
 	claim := found.claim
 	if !found.generated {
-		if claim = claimOf(found.format, "", ""); claim == unknown {
-			claim = claimOf("", name, "")
-		}
-		if claim == unknown {
-			claim = psqlScript
-		}
+		claim = cmp.Or(claimOf(found.format, "", ""), claimOf("", name, ""), psqlScript)
 	}
 	c, is := contentOf(head, claim)
 	if !found.generated && c != foreign {

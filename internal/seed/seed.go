@@ -416,10 +416,8 @@ func (r *run) load(ctx context.Context, from source, found data, beforeCommit fu
 	} else {
 		r.at("loading", "Nothing was committed: the database is as it was before.")
 	}
-	o := r.loadOptions()
-	o.Allow, o.AllowRemedy = r.allowed()
-	o.Target = withRole(o.Target, r.Role)
-	o.Script, o.Rows, o.Before, o.After, o.BeforeCommit = from.script, from.rows, before.scripts, after.scripts, beforeCommit
+	o := r.optionsFor(from)
+	o.Before, o.After, o.BeforeCommit = before.scripts, after.scripts, beforeCommit
 	if found.generated {
 		o.Accept = found.accept
 	}
@@ -493,6 +491,15 @@ func (r *run) loadOptions() load.Options {
 			Warn:     r.report.Warn,
 		},
 	}
+}
+
+// optionsFor is what is told where there is something to load, by the role that is to load it.
+func (r *run) optionsFor(from source) load.Options {
+	o := r.loadOptions()
+	o.Allow, o.AllowRemedy = r.allowed()
+	o.Target = withRole(o.Target, r.Role)
+	o.Script, o.Rows = from.script, from.rows
+	return o
 }
 
 // accept refuses a load that has brought no row: it was to bring some, and nobody would look at a green run.

@@ -32,21 +32,17 @@ func Compare(ctx context.Context, o Options) (fit.Report, error) {
 
 // explainTables says of each table of a survey how its rows would go, and which tables no rows come for.
 func (r *run) explainTables(ctx context.Context, s *survey, held *fit.Values) error {
-	var names []string
+	names := s.filled()
 	columns := map[string][]string{}
 	filled := map[uint32]bool{}
 	emptied := map[uint32]bool{}
 	for _, h := range s.heads {
-		if h.relation == nil {
-			continue
-		}
-		if h.kind == sqltext.Truncate {
+		switch {
+		case h.relation == nil:
+		case h.kind == sqltext.Truncate:
 			emptied[h.relation.OID] = true
-			continue
-		}
-		filled[h.relation.OID] = true
-		if !slices.Contains(names, h.relation.Name) && len(names) < maxForeseen {
-			names = append(names, h.relation.Name)
+		case !filled[h.relation.OID]:
+			filled[h.relation.OID] = true
 			columns[h.relation.Name] = h.columns
 		}
 	}

@@ -98,15 +98,19 @@ func (r *run) lacking(ctx context.Context, s *survey) (found []finding, err erro
 	return found, nil
 }
 
-// runsCode reports whether rows for one of the tables run code of the user's.
-func (r *run) runsCode(ctx context.Context, s *survey) (bool, error) {
-	var names []string
+// filled gives the names of the tables that rows come for, as many as are asked for at once.
+func (s *survey) filled() (names []string) {
 	for _, h := range s.heads {
 		if h.relation != nil && h.kind != sqltext.Truncate && !slices.Contains(names, h.relation.Name) && len(names) < maxForeseen {
 			names = append(names, h.relation.Name)
 		}
 	}
-	if err := r.readPlans(ctx, names); err != nil {
+	return names
+}
+
+// runsCode reports whether rows for one of the tables run code of the user's.
+func (r *run) runsCode(ctx context.Context, s *survey) (bool, error) {
+	if err := r.readPlans(ctx, s.filled()); err != nil {
 		return false, (&failure{err: err}).problem()
 	}
 	defer r.known.after(ours)

@@ -73,9 +73,6 @@ func hostOf(address string) string {
 // ArchiveHost gives of the archive's address what is no secret.
 func (s *Settings) ArchiveHost() string { return hostOf(s.ArchiveURL) }
 
-// GivenArchive says whether the user named what to load, by path or by address.
-func (s *Settings) GivenArchive() bool { return s.Archive != "" || s.ArchiveURL != "" }
-
 // archiveAddress checks an archive that is an address.
 func (p *parser) archiveAddress() {
 	s := &p.settings

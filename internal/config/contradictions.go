@@ -19,16 +19,14 @@ func (p *parser) contradictions() {
 	case Cache:
 		p.cache()
 		return
-	}
-	if s.Command != Check {
-		p.dry()
-	}
-	switch s.Command {
-	case Create, Drop:
-		p.databases()
-		return
 	case Check:
 		p.check()
+		p.dry()
+		return
+	}
+	p.dry()
+	if s.Command == Create || s.Command == Drop {
+		p.databases()
 		return
 	}
 	p.sources()
@@ -169,6 +167,8 @@ func (p *parser) dry() {
 	}
 	const leave = "; leave it out"
 	switch {
+	case s.Command == Check:
+		p.find("%s rolls a load back, and check loads nothing"+leave, p.spell("dry-run"))
 	case s.Command == Create || s.Command == Drop:
 		p.find("%s rolls a load back, and %s loads nothing: databases are made and dropped for good"+leave, p.spell("dry-run"), s.Command)
 	case p.given("connection"):
@@ -195,9 +195,6 @@ func (p *parser) check() {
 		p.missing("to find the last archive in the cache", "workspace", "database")
 	default:
 		p.find("check needs an archive that is there: fabricate-seed check PATH, the setting archive, or cache-dir for the last one of workspace and database")
-	}
-	if s.DryRun {
-		p.find("%s rolls a load back, and check loads nothing; leave it out", p.spell("dry-run"))
 	}
 }
 

@@ -44,6 +44,7 @@ var worst = []Kind{NoTable, NotATable, NotAllowed, NoColumn, NoDefault, Generate
 const (
 	MostFindings = 200 // in one report
 	MostExamples = 5   // of one finding
+	mostShown    = 50  // findings in an error
 	longestValue = 60  // characters of a value that is shown
 )
 
@@ -114,13 +115,13 @@ func (r *Report) Close() {
 	}
 }
 
-// Text gives a line for each finding, at most limit of them: what, how many rows, and where.
-func (r *Report) Text(limit int) string {
+// Text gives a line for each finding, as an error lists them: what, how many rows, and where.
+func (r *Report) Text() string {
 	var b strings.Builder
-	for _, f := range r.Findings[:min(limit, len(r.Findings))] {
+	for _, f := range r.Findings[:min(mostShown, len(r.Findings))] {
 		b.WriteString(f.Line() + "\n")
 	}
-	if more := len(r.Findings) + r.Left - limit; more > 0 {
+	if more := len(r.Findings) + r.Left - mostShown; more > 0 {
 		fmt.Fprintf(&b, "and %d more\n", more)
 	}
 	for _, text := range r.Unknown {

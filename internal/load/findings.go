@@ -48,7 +48,7 @@ func describeFit(p *problem.Error, found *fit.Report, state string) error {
 			return &q // it says it all
 		}
 	}
-	q.Excerpt = strings.TrimSpace(q.Excerpt + "\n" + found.Text(shownFindings))
+	q.Excerpt = strings.TrimSpace(q.Excerpt + "\n" + found.Text())
 	lines := strings.Split(p.Remedy, "\n")
 	database := lines[len(lines)-1] // what became of it
 	q.Remedy = strings.Join(append(found.Remedies(), database), "\n")

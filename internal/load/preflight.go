@@ -16,9 +16,6 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/strategy"
 )
 
-// shownFindings is how many findings an error lists.
-const shownFindings = 50
-
 // nearTables is among how many tables the nearest name is looked for.
 const nearTables = 10_000
 
@@ -60,7 +57,7 @@ func (r *run) preflight(ctx context.Context, s *survey) error {
 		Excerpt: first.excerpt(), Remedy: strings.Join(r.fit.Remedies(), "\n") + nothing}
 	if n := len(r.fit.Findings) + r.fit.Left; n > 1 {
 		p.What = fmt.Sprintf("%d things of the export do not fit the database (SQLSTATE %s)", n, first.State)
-		p.Excerpt = r.fit.Text(shownFindings)
+		p.Excerpt = r.fit.Text()
 	}
 	return p
 }

@@ -170,7 +170,7 @@ func TestFindings(t *testing.T) {
 	}
 	all.Close()
 	all.Unfilled = []string{"public.audit"}
-	failure := &problem.Error{Code: problem.Database, Where: "load.sql:10", What: "14 things of the export do not fit the database", Excerpt: all.Text(50),
+	failure := &problem.Error{Code: problem.Database, Where: "load.sql:10", What: "14 things of the export do not fit the database", Excerpt: all.Text(),
 		Remedy: strings.Join(all.Remedies(), "\n")}
 	for name, with := range map[string]staging{"findings": {}, "findings-github": {github: true, json: true}} {
 		s := newStage(t, with)

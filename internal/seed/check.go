@@ -74,13 +74,12 @@ func (r *run) toCheck(ctx context.Context) (data, error) {
 
 // misfits is the error for what does not fit.
 func misfits(o *report.Outcome) error {
-	const listed = 50
 	all := o.Fit
 	first := all.Findings[0]
 	p := &problem.Error{Code: problem.Database, What: fmt.Sprintf("%s (SQLSTATE %s)", first.Line(), first.State),
 		Remedy: strings.Join(all.Remedies(), "\n") + "\nThe database is as it was: nothing was changed."}
 	if n := len(all.Findings) + all.Left; n > 1 {
-		p.What, p.Excerpt = fmt.Sprintf("%d things of the export do not fit the database", n), all.Text(listed)
+		p.What, p.Excerpt = fmt.Sprintf("%d things of the export do not fit the database", n), all.Text()
 	}
 	return p
 }

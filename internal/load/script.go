@@ -170,8 +170,9 @@ func (r *run) item(ctx context.Context, sc *psql.Script, item any) *failure {
 
 // outcome sets the variables that tell a script how its last statement went, and gives f back if it failed.
 func (r *run) outcome(f *failure, tag pgconn.CommandTag) *failure {
-	f.enc, f.role = r.encoding(), fit.Name(r.session.Config().User)
+	f.enc = r.encoding()
 	if f.err != nil {
+		f.role = fit.Name(r.session.Config().User) // not after each statement: all that the connection was made with is copied for it
 		state := f.sqlState()
 		r.vars.Put("ERROR", "true")
 		r.vars.Put("SQLSTATE", state)

@@ -94,36 +94,25 @@ func Open(path string, limits Limits) (*Archive, error) {
 			Remedy: "Give a zip, a folder or a .sql file.",
 		}
 	}
-	isZip, err := looksLikeZip(path)
+	head, err := headOf(path)
 	if err != nil {
 		return nil, cannotOpen(path, err)
 	}
-	if isZip {
+	if hasZipMagic(head) || strings.EqualFold(filepath.Ext(path), ".zip") {
 		return openZipFile(path, limits)
 	}
-	how, err := packedAs(path)
-	if err != nil {
-		return nil, cannotOpen(path, err)
-	}
-	return openFile(path, how, limits), nil
+	return openFile(path, packedAs(head), limits), nil
 }
 
-// looksLikeZip says whether a file begins as a zip does, or is named like one.
-func looksLikeZip(path string) (bool, error) {
-	if strings.EqualFold(filepath.Ext(path), ".zip") {
-		return true, nil
-	}
+// headOf reads the bytes that tell what a file is.
+func headOf(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	defer f.Close()
-	head := make([]byte, 4)
-	n, err := io.ReadFull(f, head)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return false, err
-	}
-	return hasZipMagic(head[:n]), nil
+	const magic = 4 // bytes
+	return io.ReadAll(io.LimitReader(f, magic))
 }
 
 // hasZipMagic knows the first local file, the end of an empty zip, and the mark of a split one.

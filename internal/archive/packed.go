@@ -39,23 +39,13 @@ var packings = []packing{
 }
 
 // packedAs tells by its first bytes how a file is packed; nil for one that is not.
-func packedAs(path string) (*packing, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	head := make([]byte, 4)
-	n, err := io.ReadFull(f, head)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, err
-	}
+func packedAs(head []byte) *packing {
 	for i := range packings {
-		if bytes.HasPrefix(head[:n], []byte(packings[i].magic)) {
-			return &packings[i], nil
+		if bytes.HasPrefix(head, []byte(packings[i].magic)) {
+			return &packings[i]
 		}
 	}
-	return nil, nil //nolint:nilnil // as said
+	return nil
 }
 
 // unpackedName is what a file is called without its packing.

@@ -7,6 +7,7 @@ package archive
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -55,6 +56,10 @@ type Limits struct {
 	Entries int   // files and folders, also such as are named only by what is in them
 	Bytes   int64 // of all entries together, unpacked
 	Ratio   int64 // unpacked size against the size of the zip, above the first 100 MiB
+}
+
+func (l Limits) orDefaults() Limits {
+	return Limits{Entries: cmp.Or(l.Entries, DefaultEntries), Bytes: cmp.Or(l.Bytes, DefaultBytes), Ratio: cmp.Or(l.Ratio, DefaultRatio)}
 }
 
 // Archive is one open zip, folder or file.

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,7 +18,7 @@ func openFile(path string, how *packing, limits Limits) *Archive {
 	if how != nil {
 		name = how.unpackedName(name)
 	}
-	f := &fileFS{path: path, name: name, packing: how, limits: limits}
+	f := &fileFS{path: path, name: name, packing: how, limits: limits.orDefaults()}
 	return &Archive{
 		path:   path,
 		kind:   File,
@@ -31,9 +32,9 @@ func openFile(path string, how *packing, limits Limits) *Archive {
 // fileFS is the FS of one file.
 type fileFS struct {
 	path, name string
-	packing    *packing // nil for a plain file
-	limits     Limits   // of a packed one
-	doubtful   doubt
+	packing    *packing    // nil for a plain file
+	limits     Limits      // of a packed one
+	doubtful   atomic.Bool // a packed one was opened and not read to its end
 }
 
 func (f *fileFS) Open(name string) (fs.File, error) {

@@ -3,14 +3,12 @@ package archive
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"strings"
-	"sync/atomic"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -71,7 +69,6 @@ func cutSuffixFold(name, ending string) (string, bool) {
 // packedFile is a packed file that is being read. Both formats hold checksums, which are looked at where the file ends.
 type packedFile struct {
 	file    *os.File
-	name    string
 	content io.ReadCloser
 	in      *fileFS
 	size    int64 // packed
@@ -90,7 +87,7 @@ func (f *fileFS) openPacked(file *os.File) (fs.File, error) {
 		return nil, f.damaged(err)
 	}
 	f.doubtful.Store(true)
-	return &packedFile{file: file, name: f.name, content: content, in: f, size: info.Size()}, nil
+	return &packedFile{file: file, content: content, in: f, size: info.Size()}, nil
 }
 
 func (f *fileFS) damaged(err error) error {
@@ -107,11 +104,11 @@ func (p *packedFile) Read(b []byte) (int, error) {
 	}
 	n, err := p.content.Read(b)
 	p.read += int64(n)
-	switch ratio := cmp.Or(p.in.limits.Ratio, DefaultRatio); {
-	case p.read > ratioFree && p.read/ratio > p.size:
-		n, err = 0, refusedf(p.in.path, "its %d bytes unpack to more than %d times as much, as only malicious archives do", p.size, ratio)
-	case p.read > cmp.Or(p.in.limits.Bytes, DefaultBytes):
-		n, err = 0, refusedf(p.in.path, "it unpacks to more than %d bytes", cmp.Or(p.in.limits.Bytes, DefaultBytes))
+	switch most := p.in.limits; {
+	case p.read > ratioFree && p.read/most.Ratio > p.size:
+		n, err = 0, refusedf(p.in.path, "its %d bytes unpack to more than %d times as much, as only malicious archives do", p.size, most.Ratio)
+	case p.read > most.Bytes:
+		n, err = 0, refusedf(p.in.path, "it unpacks to more than %d bytes", most.Bytes)
 	case errors.Is(err, io.EOF):
 		p.in.doubtful.Store(false)
 	case err != nil:
@@ -124,7 +121,7 @@ func (p *packedFile) Read(b []byte) (int, error) {
 // Stat tells that the size is not known.
 func (p *packedFile) Stat() (fs.FileInfo, error) {
 	info, err := p.file.Stat()
-	return sizeless{namedInfo{info, p.name}}, err
+	return sizeless{namedInfo{info, p.in.name}}, err
 }
 
 // Close closes the file.
@@ -148,6 +145,3 @@ func (f *fileFS) verify(ctx context.Context) error {
 	defer file.Close()
 	return readToEnd(ctx, file, make([]byte, 256<<10))
 }
-
-// doubt is whether a packed file was opened and not read to its end.
-type doubt = atomic.Bool

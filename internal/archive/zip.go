@@ -97,11 +97,9 @@ func (m *meteredReader) ReadAt(p []byte, offset int64) (int, error) {
 // checkEntries gives the entries worth having, with their names in the form that package fs has, or the first thing
 // that is wrong with any of them. Size is that of the zip.
 func checkEntries(entries []*zip.File, r *meteredReader, where string, size int64, limits Limits) ([]*zip.File, error) {
-	maxEntries := cmp.Or(limits.Entries, DefaultEntries)
-	maxBytes := cmp.Or(limits.Bytes, DefaultBytes)
-	maxRatio := cmp.Or(limits.Ratio, DefaultRatio)
-	if len(entries) > maxEntries {
-		return nil, refusedf(where, "the zip has %d entries, more than the limit of %d", len(entries), maxEntries)
+	limits = limits.orDefaults()
+	if len(entries) > limits.Entries {
+		return nil, refusedf(where, "the zip has %d entries, more than the limit of %d", len(entries), limits.Entries)
 	}
 	var total uint64
 	kept := make([]*zip.File, 0, len(entries))
@@ -114,8 +112,8 @@ func checkEntries(entries []*zip.File, r *meteredReader, where string, size int6
 		if what != "" {
 			return nil, refusedf(where, "entry %q: %s", shortened(entry.Name), what)
 		}
-		if entry.UncompressedSize64 > uint64(maxBytes)-total { // total is never more than maxBytes
-			return nil, refusedf(where, "the zip holds more than the limit of %d bytes", maxBytes)
+		if entry.UncompressedSize64 > uint64(limits.Bytes)-total { // total is never more than that
+			return nil, refusedf(where, "the zip holds more than the limit of %d bytes", limits.Bytes)
 		}
 		total += entry.UncompressedSize64
 		written = append(written, entry.Name)
@@ -124,11 +122,11 @@ func checkEntries(entries []*zip.File, r *meteredReader, where string, size int6
 			kept = append(kept, entry)
 		}
 	}
-	if total > ratioFree && total/uint64(maxRatio) > uint64(size) {
+	if total > ratioFree && total/uint64(limits.Ratio) > uint64(size) {
 		return nil, refusedf(where, "the zip of %d bytes claims to hold %d, more than %d times as much, as only "+
-			"malicious archives do", size, total, maxRatio)
+			"malicious archives do", size, total, limits.Ratio)
 	}
-	if err := checkCollisions(kept, where, maxEntries); err != nil {
+	if err := checkCollisions(kept, where, limits.Entries); err != nil {
 		return nil, err
 	}
 	return kept, checkPlaces(entries, written, r, where, size)

@@ -2,25 +2,11 @@ package archive
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"io/fs"
 	"regexp"
 	"strings"
 )
-
-// sniffed is how much of a file Sniff looks at, in bytes.
-const sniffed = 64 << 10
-
-// Sniff reads the beginning of a file and says what it is if that is foreign, as Dialect does.
-func Sniff(r io.Reader) (string, error) {
-	head := make([]byte, sniffed)
-	n, err := io.ReadFull(r, head)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return "", err
-	}
-	return Dialect(head[:n]), nil
-}
 
 // Dialect says what the beginning of a file is when psql could not run it, in words that fit after "this is", as in
 // "a MySQL script"; empty when nothing foreign is recognised, which proves nothing.

@@ -106,26 +106,23 @@ func kindOf(types map[uint32]catalog.Type, oid uint32, known map[uint32]*kind) *
 	return k
 }
 
-// keptOfName is how many bytes of a name the server keeps.
-const keptOfName = 63
-
 // sameName are the ways in which a name in a file may be a column's, the surest first: as it is written; cut as the server cuts
 // it; in other letters of the same case, or of the same character.
 var sameName = []func(known, name string) bool{
 	func(known, name string) bool { return known == name },
-	func(known, name string) bool { return len(name) > keptOfName && known == cutName(name) },
+	func(known, name string) bool { return known == cutName(name) },
 	strings.EqualFold,
 	func(known, name string) bool {
-		return strings.EqualFold(norm.NFC.String(known), norm.NFC.String(name)) || len(name) > keptOfName && strings.EqualFold(known, cutName(name))
+		return strings.EqualFold(norm.NFC.String(known), norm.NFC.String(name)) || strings.EqualFold(known, cutName(name))
 	},
 }
 
 // cutName cuts a name as the server does.
 func cutName(name string) string {
-	if len(name) <= keptOfName {
+	if len(name) <= longestName {
 		return name
 	}
-	end := keptOfName
+	end := longestName
 	for end > 0 && !utf8.RuneStart(name[end]) {
 		end--
 	}

@@ -51,12 +51,18 @@ func (j *jsonText) value(i, depth int) (end int, bad *fault) {
 		return j.number(i)
 	}
 	for _, word := range [...]string{"null", "true", "false", "NaN", "Infinity"} {
-		if end := i + len(word); end <= len(j.text) && string(j.text[i:end]) == word && (end == len(j.text) || !inWord(j.text[end])) {
+		if j.word(i, word) {
 			j.words = j.words || word[0] < 'a'
-			return end, nil
+			return i + len(word), nil
 		}
 	}
 	return i, j.fault(i, "this is no JSON value: %s", j.shown(i))
+}
+
+// word reports whether a word stands at an offset, as a whole.
+func (j *jsonText) word(i int, word string) bool {
+	end := i + len(word)
+	return end <= len(j.text) && string(j.text[i:end]) == word && (end == len(j.text) || !inWord(j.text[end]))
 }
 
 func inWord(c byte) bool {
@@ -211,9 +217,9 @@ func (j *jsonText) number(begin int) (end int, bad *fault) {
 	if text[i] == '-' {
 		i++
 		const infinity = "Infinity"
-		if end := i + len(infinity); end <= len(text) && string(text[i:end]) == infinity && (end == len(text) || !inWord(text[end])) {
+		if j.word(i, infinity) {
 			j.words = true
-			return end, nil
+			return i + len(infinity), nil
 		}
 	}
 	ok := true
@@ -247,11 +253,11 @@ func (j *jsonText) shown(i int) string {
 	return fmt.Sprintf("%.*q", most, j.text[i:min(len(j.text), i+most)])
 }
 
-// wholly gives what is wrong with a text that has to be one JSON value.
-func (j *jsonText) wholly() *fault {
-	end, bad := j.value(j.space(0), 0)
-	if bad == nil && j.space(end) < len(j.text) {
-		bad = j.fault(j.space(end), "something follows: %s", j.shown(j.space(end)))
+// whole gives the value that begins at an offset, if nothing follows it.
+func (j *jsonText) whole(i int) (value []byte, ok bool) {
+	end, bad := j.value(i, 0)
+	if bad != nil || j.space(end) < len(j.text) {
+		return nil, false
 	}
-	return bad
+	return j.text[i:end], true
 }

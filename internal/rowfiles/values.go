@@ -53,7 +53,8 @@ func (v *values) constant(to *sink, raw []byte, k *kind, level int) error {
 		return wrong("this is an object, and the type %s takes a list", k.name)
 	}
 	if c := raw[0]; v.words && (c == '[' || c == '{') {
-		if j := v.text(raw); j.wholly() == nil && j.words {
+		j := v.text(raw)
+		if _, ok := j.whole(0); ok && j.words {
 			return wrong("NaN and Infinity are no JSON, and within lists and objects they can be kept in arrays of numbers alone")
 		}
 	}
@@ -144,8 +145,8 @@ func (v *values) holding(to *sink, text []byte, k *kind, level int) (bool, error
 	default:
 		return false, nil
 	}
-	end, bad := j.value(i, 0)
-	if bad != nil || j.space(end) < len(text) || k.json && j.words {
+	value, ok := j.whole(i)
+	if !ok || k.json && j.words {
 		return false, nil
 	}
 	if k.json {
@@ -154,7 +155,7 @@ func (v *values) holding(to *sink, text []byte, k *kind, level int) (bool, error
 	}
 	inner := *v // text may be what v holds
 	inner.held, inner.words = nil, j.words
-	return true, inner.constant(to, text[i:end], k, level)
+	return true, inner.constant(to, value, k, level)
 }
 
 // maxDimensions is how many lists an array may be nested in.

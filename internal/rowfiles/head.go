@@ -146,8 +146,7 @@ func (file *rowFile) csvColumns(ctx context.Context, in io.Reader, known []colum
 		return err
 	}
 	if what := strange(lines.record, header, known); what != "" {
-		p := &problem.Error{Code: problem.Data, Where: fmt.Sprintf("%s:1", file.name), What: what, Remedy: unsent}
-		return p
+		return &problem.Error{Code: problem.Data, Where: fmt.Sprintf("%s:1", file.name), What: what, Remedy: unsent}
 	}
 	var unknown []key
 	var others []string
@@ -174,8 +173,8 @@ func (file *rowFile) csvColumns(ctx context.Context, in io.Reader, known []colum
 		}
 		return file.misfit(unknown, others, known)
 	}
-	for rows := newCSVRows(lines, file.columns); file.defaults(); {
-		if err := rows.next(&sink{w: io.Discard}); errors.Is(err, io.EOF) {
+	for c.columns = file.columns; file.defaults(); {
+		if err := c.next(&sink{w: io.Discard}); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err

@@ -38,13 +38,13 @@ func (f *FS) FilesOf(oid uint32) (names []string) {
 // makePlan orders the files and decides how their tables are emptied: by TRUNCATE, or row by row where tables that are not emptied refer to
 // them. TRUNCATE would have to empty those as well. Views are not emptied: what rows of theirs mean is their triggers' affair.
 func (f *FS) makePlan(ctx context.Context, q catalog.Querier, o Options) error {
-	byOID := map[uint32]*table{}
+	seen := map[uint32]bool{}
 	var oids []uint32
 	for _, file := range f.files {
-		if byOID[file.table.OID] == nil && !file.table.view() {
+		if !seen[file.table.OID] && !file.table.view() {
 			oids = append(oids, file.table.OID)
 		}
-		byOID[file.table.OID] = &file.table
+		seen[file.table.OID] = true
 	}
 	facts, err := catalog.EmptyingOf(ctx, q, oids)
 	if err != nil {

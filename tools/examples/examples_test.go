@@ -46,11 +46,7 @@ func manifests(t *testing.T) (secrets map[string]*core.Secret, jobs map[string]b
 	secrets, jobs = map[string]*core.Secret{}, map[string]batch.JobSpec{}
 	var claims []string
 	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		documents := kubeyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
+		documents := kubeyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(read(t, file))))
 		for {
 			text, err := documents.Read()
 			if errors.Is(err, io.EOF) {
@@ -309,11 +305,7 @@ type gitlabJob struct {
 func pipeline(t *testing.T, file string) {
 	t.Helper()
 	var jobs map[string]gitlabJob
-	text, err := os.ReadFile(folder + "/" + file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := yaml.UnmarshalStrict(text, &jobs); err != nil {
+	if err := yaml.UnmarshalStrict(read(t, folder+"/"+file), &jobs); err != nil {
 		t.Fatal(err)
 	}
 	job, ok := jobs["test"]
@@ -395,11 +387,7 @@ func TestGitLabMatrix(t *testing.T) {
 		Generate  job               `json:"generate"`
 		Seed      job               `json:"seed"`
 	}
-	text, err := os.ReadFile(folder + "/gitlab-ci-many.yml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := yaml.UnmarshalStrict(text, &file); err != nil {
+	if err := yaml.UnmarshalStrict(read(t, folder+"/gitlab-ci-many.yml"), &file); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(file.Default.Retry.ExitCodes, []problem.Code{problem.Timeout, problem.Database}) {

@@ -39,14 +39,11 @@ const runStart = "fabricate_seed_run"
 // says.
 var errUnsure = errors.New("rows must go as written")
 
-// unsafeEncodings have characters whose second byte can be a backslash or a quote.
-var unsafeEncodings = map[string]bool{"BIG5": true, "GBK": true, "GB18030": true, "JOHAB": true, "SJIS": true, "SHIFT_JIS_2004": true, "UHC": true}
-
 // fast tells whether statements may go another way than as written. Where errors do not end the script they may not:
 // a second try would take values of sequences twice.
 func (r *run) fast() bool {
 	return !r.o.Verbatim && !r.replaying && !r.escapes() && r.errorsEnd() &&
-		(r.began || r.session.TxStatus() == 'I') && !unsafeEncodings[r.session.Parameter("client_encoding")]
+		(r.began || r.session.TxStatus() == 'I') && !sqltext.UnsafeEncoding(r.session.Parameter("client_encoding"))
 }
 
 // errorsEnd tells whether the script ends at an error.

@@ -10,6 +10,8 @@ import (
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
 // encoding is how the bytes of a file are characters, and how they are sent.
@@ -39,9 +41,6 @@ const (
 	latin1Name = "LATIN1"
 	noEncoding = "SQL_ASCII"
 )
-
-// mixed are client encodings in which a later byte of a character may look like another.
-var mixed = map[string]bool{"BIG5": true, "GBK": true, "GB18030": true, "JOHAB": true, "SJIS": true, "SHIFT_JIS_2004": true, "UHC": true}
 
 // SessionEncoding gives the client encoding to plan and to load in, by those of the client and the database: names of tables and most
 // rows are UTF-8, which a database without an encoding would not convert.
@@ -82,7 +81,7 @@ func encodingOf(head []byte, client, database string) (e encoding, mark int, err
 	case is == latin1Name:
 		e.reads, e.utf8, e.sends = latin1, true, utf8Name
 	default:
-		e.ascii = mixed[is]
+		e.ascii = sqltext.UnsafeEncoding(is)
 		e.most, e.limit = unicode.MaxASCII, fmt.Sprintf("cannot be written among text in the client encoding %s: make it UTF8 (PGCLIENTENCODING, or client_encoding in database-url) and save the file as UTF-8", is)
 	}
 	switch database {

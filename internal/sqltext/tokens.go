@@ -451,3 +451,13 @@ func Literal(s string) string {
 	}
 	return "'" + quoted + "'"
 }
+
+// UnsafeEncoding reports whether in a client encoding, by the server's name for it, a later byte of a character may look like a quote,
+// a backslash or another character of ASCII. The server has none of them for databases.
+func UnsafeEncoding(name string) bool {
+	switch name {
+	case "BIG5", "GBK", "GB18030", "JOHAB", "SJIS", "SHIFT_JIS_2004", "UHC":
+		return true
+	}
+	return false
+}

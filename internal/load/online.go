@@ -481,10 +481,8 @@ func (r *run) vacuumCommitted(ctx context.Context) error {
 		}
 	}
 	if err == nil {
-		second := newRun(r.o)
-		second.o.Events, second.o.ConnectTimeout = Events{}, 0 // tried once
-		if len(tables) > 1 && r.online.same && second.connect(ctx, r.session.Config()) == nil {
-			r.workers = append(r.workers, second)
+		if len(tables) > 1 && r.online.same {
+			r.connectSecond(ctx)
 		}
 		// To give pages back VACUUM would lock out readers. ANALYZE comes after all of them: it has a snapshot, and where transactions of
 		// other databases are older than ours, that keeps another table's rows.

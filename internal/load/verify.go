@@ -137,11 +137,7 @@ func (r *run) analyzeCommitted(ctx context.Context) error {
 	if len(r.toAnalyze) == 0 {
 		return nil
 	}
-	second := newRun(r.o)
-	second.o.Events, second.o.ConnectTimeout = Events{}, 0 // tried once
-	if second.connect(ctx, r.session.Config()) == nil {    // otherwise it takes longer
-		r.workers = append(r.workers, second)
-	}
+	r.connectSecond(ctx)
 	err := r.analyze(ctx, r.toAnalyze, skipLocked)
 	switch {
 	case ctx.Err() != nil:
@@ -150,6 +146,15 @@ func (r *run) analyzeCommitted(ctx context.Context) error {
 		r.warn("ANALYZE failed after the commit, statistics are as they were: " + headline(err))
 	}
 	return nil
+}
+
+// connectSecond opens a second connection to share with what comes after the commit. Without it that takes longer.
+func (r *run) connectSecond(ctx context.Context) {
+	second := newRun(r.o)
+	second.o.Events, second.o.ConnectTimeout = Events{}, 0 // tried once
+	if second.connect(ctx, r.session.Config()) == nil {
+		r.workers = append(r.workers, second)
+	}
 }
 
 // tryExec sends a statement of our own whose failure leaves the transaction, if there is one, as it was before.

@@ -385,22 +385,16 @@ func (r *run) stopReaders(ctx context.Context) error {
 	if err != nil {
 		return (&failure{err: err}).problem()
 	}
-	last := append(slices.Clone(r.online.last), "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
 	if len(twins) == 0 {
 		return r.last(ctx, strings.Join(r.online.last, "; "))
 	}
+	last := append(slices.Clone(r.online.last), "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
 	tables = slices.Compact(tables)
-	for i := range tables {
-		tables[i] = "ONLY " + tables[i]
-	}
 	limits := func(d time.Duration) string {
 		return fmt.Sprintf("SET LOCAL lock_timeout = %d; SET LOCAL statement_timeout = %[1]d", d.Milliseconds())
 	}
-	text := fmt.Sprintf("SAVEPOINT %s; %s; LOCK TABLE %s IN ACCESS EXCLUSIVE MODE; %s; DROP INDEX %s; %s", attemptedLocks, limits(strongLocks), strings.Join(tables, ", "),
+	text := fmt.Sprintf("SAVEPOINT %s; %s; LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE; %s; DROP INDEX %s; %s", attemptedLocks, limits(strongLocks), strings.Join(tables, ", ONLY "),
 		limits(strongWork), strings.Join(twins, ", "), strings.Join(last, "; "))
-	for i := range tables {
-		tables[i] = strings.TrimPrefix(tables[i], "ONLY ")
-	}
 	wait := cmp.Or(max(r.o.LockTimeout, 0), session.DefaultLockTimeout)
 	for start := time.Now(); ; {
 		holders, err := catalog.Readers(ctx, r.session, tables, int(shortReader.Milliseconds()))

@@ -31,8 +31,6 @@ func (r *run) seeRefreshed(ctx context.Context, s *statement) error {
 	if one.Unfilled {
 		return nil
 	}
-	last := r.session.Last()
-	defer func() { r.session.SetLast(last) }()
 	oids, err := catalog.Names(ctx, r.session, []string{one.View.String()})
 	if err != nil || oids[0] == 0 {
 		return err

@@ -45,25 +45,22 @@ func (r *run) syncSequences(ctx context.Context, oids []uint32) error {
 		r.warn(fmt.Sprintf("the role may not move the sequence %s, so the next default value may collide with a loaded row: GRANT SELECT, UPDATE ON SEQUENCE %[1]s TO %s",
 			names, sqltext.QuoteName(r.session.Config().User)))
 	}
-	var moves []string
+	var whole, moves []string // those that a rollback takes back come first
 	for part := range slices.Chunk(asked, sequencesTogether) {
-		more, err := r.moves(ctx, part)
+		some, others, err := r.moves(ctx, part)
 		if err != nil {
 			return err
 		}
-		moves = append(moves, more...)
+		whole, moves = append(whole, some...), append(moves, others...)
 	}
-	if len(moves) == 0 || r.o.DryRun {
+	if len(whole)+len(moves) == 0 || r.o.DryRun {
 		return nil
 	}
 	if r.o.Online && r.began { // what no rollback takes back comes when nothing is left that may fail
-		fixed := 0
-		for fixed < len(moves) && strings.HasPrefix(moves[fixed], "ALTER") { // its setval goes with it
-			fixed += 2
-		}
-		r.online.last = append(r.online.last, moves[fixed:]...)
-		moves = moves[:fixed]
+		r.online.last = append(r.online.last, moves...)
+		moves = nil
 	}
+	moves = append(whole, moves...)
 	if r.began { // what may still fail must fail before: no rollback takes setval back
 		moves = append([]string{"SET CONSTRAINTS ALL IMMEDIATE"}, moves...)
 	}
@@ -99,8 +96,9 @@ func (r *run) fedSequences(ctx context.Context, oids []uint32) ([]sequence, erro
 	return found, err
 }
 
-// moves asks where the sequences and their columns stand, and gives the statements that move those that must be.
-func (r *run) moves(ctx context.Context, sequences []sequence) ([]string, error) {
+// moves asks where the sequences and their columns stand, and gives the statements that move those that must be. A rollback takes back
+// what whole does, and nothing of moves.
+func (r *run) moves(ctx context.Context, sequences []sequence) (whole, moves []string, err error) {
 	var names, furthest []string
 	for _, s := range sequences {
 		far := "greatest"
@@ -113,9 +111,8 @@ func (r *run) moves(ctx context.Context, sequences []sequence) ([]string, error)
 	}
 	states, err := catalog.States(ctx, r.session, names, furthest)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var moves, whole []string // those that a rollback takes back come first
 	for i, state := range states {
 		s := sequences[i]
 		if to, ok := r.moved[s.OID]; ok {
@@ -129,19 +126,18 @@ func (r *run) moves(ctx context.Context, sequences []sequence) ([]string, error)
 		if s.usedUp(*far) {
 			r.warn(fmt.Sprintf("sequence %s has no value left after %d, the furthest that its tables hold", s.Name, *far))
 		}
+		setval := fmt.Sprintf("SELECT pg_catalog.setval(%d, %d, %t)", s.OID, target, use)
 		switch forward := s.further(target, last) || target == last && use && !called; {
 		case !forward && (target == last && use == called || !s.replaced || r.began && !s.Owned):
 		case r.o.DryRun:
 			r.wouldMove(s.OID, catalog.Stand{Name: s.Name, Last: target, Called: use})
-		case forward:
-			moves = append(moves, fmt.Sprintf("SELECT pg_catalog.setval(%d, %d, %t)", s.OID, target, use))
-		case r.began: // RESTART gives the sequence a new file, which a rollback throws away together with the setval
-			whole = append(whole, "ALTER SEQUENCE "+s.Name+" RESTART", fmt.Sprintf("SELECT pg_catalog.setval(%d, %d, %t)", s.OID, target, use))
-		default:
-			moves = append(moves, fmt.Sprintf("SELECT pg_catalog.setval(%d, %d, %t)", s.OID, target, use))
+		case forward || !r.began:
+			moves = append(moves, setval)
+		default: // RESTART gives the sequence a new file, which a rollback throws away together with the setval
+			whole = append(whole, "ALTER SEQUENCE "+s.Name+" RESTART", setval)
 		}
 	}
-	return append(whole, moves...), nil
+	return whole, moves, nil
 }
 
 // further tells whether a comes later in the sequence than b.

@@ -2,7 +2,7 @@ package sqltext
 
 import (
 	"bytes"
-	"strings"
+	"slices"
 )
 
 // Setval is one call of setval in a statement: its place, and that of its arguments.
@@ -87,15 +87,7 @@ func (t *Tokens) setvals(depth int) (calls []Setval, hidden bool) {
 
 // isOne reports whether a token is one of some words and signs; "" is the end of the text.
 func isOne(tok Token, texts ...string) bool {
-	if tok.Kind != WordToken && tok.Kind != OtherToken && tok.Kind != EndToken {
-		return false
-	}
-	for _, text := range texts {
-		if tok.Text == text {
-			return true
-		}
-	}
-	return false
+	return (tok.Kind == WordToken || tok.Kind == OtherToken || tok.Kind == EndToken) && slices.Contains(texts, tok.Text)
 }
 
 // within finds the calls in the code that a string holds.
@@ -214,5 +206,5 @@ func WithoutSetval(text []byte, calls []Setval) (written []byte, back func(int) 
 func (s *Statement) IsAnalyze() bool {
 	t := &Tokens{Text: s.text, Escapes: s.escapes}
 	first := t.Next()
-	return first.Kind == WordToken && strings.HasPrefix(first.Text, "analy") && (first.Text == "analyze" || first.Text == "analyse")
+	return first.Kind == WordToken && (first.Text == "analyze" || first.Text == "analyse")
 }

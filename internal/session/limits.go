@@ -69,6 +69,7 @@ func (g *greeting) Read(p []byte) (int, error) {
 // asides counts what the server says that is for nobody.
 type asides struct {
 	n, rows    int
+	asked      bool // the rows answer a question of ours
 	parameters map[string]struct{}
 }
 
@@ -106,6 +107,9 @@ func (a *asides) take(msg pgproto3.BackendMessage) error {
 }
 
 func (a *asides) tooMany() error {
+	if a.asked && a.rows > maxAnswer {
+		return overLimit(fmt.Sprintf("the server has answered a question about its catalog with more than %d MiB", maxAnswer>>20))
+	}
 	if a.rows > maxRows {
 		return overLimit(fmt.Sprintf("the server has answered with more than %d MiB of rows", maxRows>>20))
 	}

@@ -72,6 +72,27 @@ func TestServerLimits(t *testing.T) { // not in parallel: it keeps a processor b
 	}
 }
 
+// An answer to a question of our own has a smaller limit than those to a script.
+func TestAnswerLimit(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	row := []string{strings.Repeat("x", 1<<20)}
+	f.rows = func(string) (rows [][]string) {
+		for range maxAnswer>>20 + 1 {
+			rows = append(rows, row)
+		}
+		return rows
+	}
+	s := f.open(Options{})
+	got := 0
+	var text string
+	err := s.Ask(context.Background(), "SELECT x", nil, []any{&text}, func() error { got++; return nil })
+	var p *problem.Error
+	if !errors.As(err, &p) || !strings.Contains(p.What, "a question about its catalog with more than 16 MiB") || Transient(err) || got >= maxAnswer>>20 || !s.IsClosed() {
+		t.Errorf("%d rows, then %v", got, err)
+	}
+}
+
 // A server that greets without an end does not get far.
 func TestEndlessGreeting(t *testing.T) {
 	config, err := pgx.ParseConfig("postgres://u@db/x?sslmode=disable")

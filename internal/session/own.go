@@ -85,22 +85,14 @@ func (s *Session) ask(ctx context.Context, path, sql string, args []any, scan []
 	if _, err := s.pg.Conn().Write(s.buf); err != nil {
 		return s.because(ctx, s.broken(ctx, err))
 	}
-	var bad, limit error // a row that cannot be read; more of them than there can be
-	size := 0
+	s.asides.asked = true
+	defer func() { s.asides.asked = false }()
+	var bad error // a row that cannot be read
 	var types []uint32
 	rows := Handlers{
 		Types: func(oids []uint32) { types = oids },
 		Row: func(values [][]byte) {
 			if bad != nil {
-				return
-			}
-			for _, value := range values {
-				size += len(value) + 4
-			}
-			if size > maxAnswer {
-				limit = overLimit(fmt.Sprintf("the server has answered a question about its catalog with more than %d MiB", maxAnswer>>20))
-				bad = limit
-				s.Drop()
 				return
 			}
 			if len(scan) > 0 && len(scan) != len(values) {
@@ -127,10 +119,7 @@ func (s *Session) ask(ctx context.Context, path, sql string, args []any, scan []
 			first = err
 		}
 	}
-	switch {
-	case limit != nil:
-		return limit
-	case first != nil:
+	if first != nil {
 		return s.because(ctx, first)
 	}
 	return bad

@@ -38,7 +38,6 @@ type Reached struct {
 	OID                    uint32
 	Name                   string // schema-qualified and quoted
 	Kind                   string // pg_class.relkind
-	Owner                  string
 	MayTruncate, MayDelete bool
 	Hidden                 bool     // row security applies to the role
 	Triggers               []string // on TRUNCATE, enabled for the replication role in any way, with how: "name O"
@@ -62,7 +61,7 @@ WITH RECURSIVE reached(oid, family) AS (
 		SELECT k.conrelid, false FROM pg_constraint k WHERE $3::bool AND k.contype = 'f' AND k.confrelid = reached.oid
 	) next(oid, family) ON true
 )
-SELECT c.oid, format('%I.%I', n.nspname, c.relname), c.relkind::text, pg_get_userbyid(c.relowner)::text,
+SELECT c.oid, format('%I.%I', n.nspname, c.relname), c.relkind::text,
 	has_table_privilege(c.oid, 'TRUNCATE'), has_table_privilege(c.oid, 'DELETE'), row_security_active(c.oid),
 	ARRAY(SELECT quote_ident(t.tgname) || ' ' || t.tgenabled::text FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & 32 <> 0 AND t.tgenabled <> 'D' ORDER BY t.tgname),
 	ARRAY(SELECT quote_ident(w.rulename) || ' ' || w.ev_enabled::text FROM pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_type = '4' AND w.ev_enabled <> 'D' ORDER BY w.rulename),
@@ -80,7 +79,7 @@ ORDER BY c.oid`
 // lone only the table itself was named; cascade says that what refers to them is emptied too.
 func ReachedBy(ctx context.Context, q Querier, relations, lone []uint32, cascade bool) ([]Reached, error) {
 	return collect(ctx, q.Ask, reachedQuery, []any{relations, lone, cascade}, func(r *Reached) []any {
-		return []any{&r.OID, &r.Name, &r.Kind, &r.Owner, &r.MayTruncate, &r.MayDelete, &r.Hidden, &r.Triggers, &r.Rules, &r.DeleteTriggers, &r.Sequences, &r.SequencesOwned, &r.Inserted, &r.Outside}
+		return []any{&r.OID, &r.Name, &r.Kind, &r.MayTruncate, &r.MayDelete, &r.Hidden, &r.Triggers, &r.Rules, &r.DeleteTriggers, &r.Sequences, &r.SequencesOwned, &r.Inserted, &r.Outside}
 	})
 }
 
@@ -112,8 +111,7 @@ func LiveKeys(ctx context.Context, q Querier, tables []uint32) ([]LiveKey, error
 
 // Twin is an index that can have another built beside it, which then takes its place.
 type Twin struct {
-	Table  string // schema-qualified and quoted, as its index
-	Index  string
+	Index  string // schema-qualified and quoted
 	Create string // the statements that build the other one, of the name in Other, and have the two change places
 	Other  string
 }
@@ -123,15 +121,15 @@ type Twin struct {
 // the twins of one load apart. Left alone are indexes of exclusion constraints: only the constraint's own index compares rows.
 const twinsQuery = `
 WITH found AS (
-	SELECT x.indexrelid AS oid, format('%I.%I', tn.nspname, t.relname) AS table, format('%I.%I', n.nspname, i.relname) AS index,
+	SELECT x.indexrelid AS oid, format('%I.%I', n.nspname, i.relname) AS index,
 		format('%I.%I', n.nspname, 'fabricate_seed_twin_' || i.oid || '_' || $2::int8) AS other, quote_ident('fabricate_seed_twin_' || i.oid || '_' || $2::int8) AS bare,
 		format('CREATE %sINDEX %I ON ', CASE WHEN x.indisunique THEN 'UNIQUE ' ELSE '' END, i.relname) AS head,
 		pg_get_indexdef(i.oid) AS definition, x.indisunique, coalesce(s.spcname, '') AS space
 	FROM unnest($1::text[]) name JOIN pg_index x ON x.indexrelid = name::regclass JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_namespace n ON n.oid = i.relnamespace
-	JOIN pg_class t ON t.oid = x.indrelid JOIN pg_namespace tn ON tn.oid = t.relnamespace LEFT JOIN pg_tablespace s ON s.oid = i.reltablespace
+	JOIN pg_class t ON t.oid = x.indrelid LEFT JOIN pg_tablespace s ON s.oid = i.reltablespace
 	WHERE NOT x.indisexclusion AND t.relkind = 'r' AND NOT starts_with(i.relname, 'fabricate_seed_twin_')
 )
-SELECT f.table, f.index, concat_ws('; ', format('SET LOCAL default_tablespace = %L', space),
+SELECT f.index, concat_ws('; ', format('SET LOCAL default_tablespace = %L', space),
 	format('CREATE %sINDEX %s ON ', CASE WHEN indisunique THEN 'UNIQUE ' ELSE '' END, bare) || substr(definition, length(head) + 1),
 	format('UPDATE pg_class c SET relfilenode = o.relfilenode, relpages = o.relpages, reltuples = o.reltuples, relallvisible = o.relallvisible FROM pg_class o WHERE %s', pair.classes),
 	format('UPDATE pg_index c SET indisready = c.indexrelid = %s, indisvalid = c.indexrelid = %1$s, indcheckxmin = c.indexrelid = %1$s AND o.indcheckxmin FROM pg_index o WHERE %s', f.oid, pair.indexes)),
@@ -143,7 +141,7 @@ WHERE starts_with(definition, head) ORDER BY f.oid`
 
 // TwinsOf gives those of the indexes that can have a twin. n tells the twins of one load apart.
 func TwinsOf(ctx context.Context, q Querier, indexes []string, n int) ([]Twin, error) {
-	return collect(ctx, q.Ask, twinsQuery, []any{indexes, n}, func(t *Twin) []any { return []any{&t.Table, &t.Index, &t.Create, &t.Other} })
+	return collect(ctx, q.Ask, twinsQuery, []any{indexes, n}, func(t *Twin) []any { return []any{&t.Index, &t.Create, &t.Other} })
 }
 
 const thereQuery = `SELECT format('%I.%I', tn.nspname, t.relname), format('%I.%I', n.nspname, i.relname)

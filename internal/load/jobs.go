@@ -262,6 +262,11 @@ func (r *run) sessionSettings(ctx context.Context) (map[string]string, error) {
 	return settings, err
 }
 
+// setConfig gives the expression that gives a session's setting a value.
+func setConfig(name, value string) string {
+	return fmt.Sprintf("pg_catalog.set_config(%s, %s, false)", sqltext.Literal(name), sqltext.Literal(value))
+}
+
 // makeAlike gives a worker's session the settings of the script's, as the server says what they are. It reports false where that
 // cannot be done.
 func (r *run) makeAlike(ctx context.Context, worker *run) (bool, error) {
@@ -288,7 +293,7 @@ func (r *run) makeAlike(ctx context.Context, worker *run) (bool, error) {
 		if name == "session_authorization" {
 			return false, nil
 		}
-		set = append(set, fmt.Sprintf("pg_catalog.set_config(%s, %s, false)", sqltext.Literal(name), sqltext.Literal(value)))
+		set = append(set, setConfig(name, value))
 	}
 	if len(set) > 0 {
 		slices.Sort(set)

@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -105,11 +104,10 @@ func (r *run) putSettingsBack(ctx context.Context, l *leaving) error {
 		if now[name] == value || name == "session_authorization" || name == "temp_buffers" { // that one stays once it is used
 			continue
 		}
-		one := fmt.Sprintf("pg_catalog.set_config(%s, %s, false)", sqltext.Literal(name), sqltext.Literal(value))
 		if name == "role" {
-			role = append(role, one)
+			role = append(role, setConfig(name, value))
 		} else {
-			set = append(set, one)
+			set = append(set, setConfig(name, value))
 		}
 	}
 	slices.Sort(set)

@@ -320,18 +320,19 @@ func (r *run) childrenFirst(ctx context.Context, where string, tables []catalog.
 	if err != nil {
 		return nil, nil, err
 	}
-	grant := fmt.Sprintf("or load as a superuser, or GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later).", sqltext.QuoteName(r.session.Config().User))
+	grant := "or load as a superuser, or " + r.grantReplica() + "."
 	var edges []catalog.LiveKey
 	pages := int64(0)
 	for _, k := range keys {
 		if !k.Indexed {
 			said := fmt.Sprintf("no index of %s begins with %s, of the foreign key %s: for each row of %s that is deleted the whole table is read", k.ChildName, k.Columns, k.Name, k.ParentName)
+			remedy := fmt.Sprintf("CREATE INDEX ON %s (%s), %s", k.ChildName, k.Columns, grant)
 			if !r.mentioned[said] {
 				r.mentioned[said] = true
-				r.warn(said + fmt.Sprintf("; CREATE INDEX ON %s (%s), %s", k.ChildName, k.Columns, grant))
+				r.warn(said + "; " + remedy)
 			}
 			if pages += k.ParentRows * k.ChildPages; pages > scannedPages {
-				return nil, nil, notOnline(where, said, fmt.Sprintf("CREATE INDEX ON %s (%s), %s", k.ChildName, k.Columns, grant))
+				return nil, nil, notOnline(where, said, remedy)
 			}
 		}
 		if k.Deferrable {

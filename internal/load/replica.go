@@ -367,7 +367,7 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 	}
 	if len(forbidden) > 0 {
 		return &problem.Error{Code: problem.Database, Where: "table " + name, What: "the role may neither set session_replication_role nor disable " + strings.Join(forbidden, ", "),
-			Remedy: fmt.Sprintf("Load as the tables' owner, or let the role: GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later).", sqltext.QuoteName(r.session.Config().User))}
+			Remedy: "Load as the tables' owner, or let the role: " + r.grantReplica() + "."}
 	}
 	if len(statements) == 0 {
 		return nil
@@ -383,6 +383,11 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 	}
 	r.known.after(ours)
 	return r.alter(ctx, strings.Join(statements, "; "))
+}
+
+// grantReplica is the statement that lets the role set the replica role, for a remedy.
+func (r *run) grantReplica() string {
+	return fmt.Sprintf("GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later)", sqltext.QuoteName(r.session.Config().User))
 }
 
 // tellWayOf says once of a kind of obstacles what is done with them.
@@ -549,7 +554,7 @@ func (r *run) putKeyBack(ctx context.Context, k droppedKey) error {
 		return &problem.Error{Code: problem.Database, Where: "table " + k.table,
 			What:    fmt.Sprintf("rows break the foreign key %s, and a role without session_replication_role cannot put it back over them", k.name),
 			Excerpt: "DETAIL: " + pe.Detail, Err: err,
-			Remedy: fmt.Sprintf("Mend the data in Fabricate, or let the role: GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later).", sqltext.QuoteName(r.session.Config().User))}
+			Remedy: "Mend the data in Fabricate, or let the role: " + r.grantReplica() + "."}
 	}
 	if err := r.exec(ctx, add+" NOT VALID"+comment); err != nil {
 		return (&failure{err: err}).problem()

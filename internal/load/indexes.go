@@ -51,7 +51,7 @@ func (r *run) markNotReady(ctx context.Context, indexes []string) error {
 
 // dropIndexes is switchOff for a table's owner: indexes, and the constraints that are made of them, are dropped and made again.
 func (r *run) dropIndexes(ctx context.Context, table []string, plan *tablePlan) error {
-	if w := r.way; w != nil && w.active && !w.granted { // keys that point at the table hold its primary key
+	if r.way.emulated() { // keys that point at the table hold its primary key
 		if err := r.clear(ctx, sqltext.QuoteName(table...), sqltext.Changes, false); err != nil {
 			return err
 		}
@@ -80,7 +80,7 @@ func (r *run) dropIndexes(ctx context.Context, table []string, plan *tablePlan) 
 	if err != nil { // something of the database's own forbids it: the indexes stay, which takes longer and is no harm
 		return nil //nolint:nilerr // as said
 	}
-	if w := r.way; w != nil && w.active && !w.granted {
+	if r.way.emulated() {
 		r.tellWayOf("indexes of tables that get many rows are dropped")
 	}
 	plan.rebuild, plan.off = create, true

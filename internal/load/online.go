@@ -166,7 +166,7 @@ func (r *run) emptyTables(ctx context.Context, where string, one *sqltext.Statem
 		return err
 	}
 	present := wanted
-	if r.way != nil && r.way.active {
+	if r.way.inForce() {
 		wanted = "replica"
 	}
 	deletes := present

@@ -220,7 +220,7 @@ func (r *run) readPlans(ctx context.Context, keys []string) error {
 	}
 	zone := r.session.Parameter("TimeZone")
 	utc := zone == "UTC" || zone == "Etc/UTC" || zone == "GMT" || zone == "Etc/GMT"
-	owners := r.way != nil && r.way.active
+	owners := r.way.inForce()
 	drawn, found := false, false
 	var row tablePlan
 	var key string

@@ -38,7 +38,7 @@ func (r *run) mayPost(s *statement) bool {
 		limit = postedAlone
 	}
 	return st != nil && (r.began && r.errorsEnd() || r.goesOn()) && (st.First == "insert" || st.First == "truncate") && len(st.Text) < limit && !st.More && !st.Compound && st.Send == nil &&
-		!r.replaying && (r.way == nil || !r.way.active) && (!r.o.Online || st.First != "truncate") &&
+		!r.replaying && !r.way.inForce() && (!r.o.Online || st.First != "truncate") &&
 		!(r.o.DryRun && s.effect == sqltext.Anything) // which may call setval
 }
 

@@ -26,7 +26,7 @@ type leaving struct {
 // leave notes how the session is. What a list lets a script set does no harm to our checks, so where nothing else follows, none of it
 // is asked for.
 func (r *run) leave(ctx context.Context) (*leaving, error) {
-	l := &leaving{session: r.session, config: r.session.Config().Copy(), vars: r.vars.Copy(), active: r.way != nil && r.way.active}
+	l := &leaving{session: r.session, config: r.session.Config().Copy(), vars: r.vars.Copy(), active: r.way.inForce()}
 	if !r.began && r.session.Pooled() || r.listed() && len(r.o.After) == 0 {
 		return l, nil
 	}

@@ -575,8 +575,14 @@ func (r *run) putKeyBack(ctx context.Context, k droppedKey) error {
 	return nil
 }
 
+// inForce tells whether the script has set the replica role and not yet set it back.
+func (w *ownersWay) inForce() bool { return w != nil && w.active }
+
+// emulated tells whether it has, and the role may not: we do what the replica role would.
+func (w *ownersWay) emulated() bool { return w.inForce() && !w.granted }
+
 // keysStay tells whether some foreign key checks rows as they come.
-func (w *ownersWay) keysStay() bool { return w != nil && w.active && len(w.staying) > 0 }
+func (w *ownersWay) keysStay() bool { return w.inForce() && len(w.staying) > 0 }
 
 // checked tells whether the server has checked a key of late.
 func (w *ownersWay) checked(k catalog.ForeignKey) bool {

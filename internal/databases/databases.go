@@ -322,9 +322,8 @@ const replaced = "o"
 // endSessions ends the sessions of clients in a database, as DROP DATABASE … WITH (FORCE) does. The server ends its own, such as autovacuum's,
 // itself, before it gives a database another name.
 func endSessions(ctx context.Context, on *session.Session, name string) error {
-	var ended bool
 	return on.Ask(ctx, `SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
-		WHERE datname OPERATOR(pg_catalog.=) $1::pg_catalog.name AND backend_type OPERATOR(pg_catalog.=) 'client backend'`, []any{name}, []any{&ended}, nil)
+		WHERE datname OPERATOR(pg_catalog.=) $1::pg_catalog.name AND backend_type OPERATOR(pg_catalog.=) 'client backend'`, []any{name}, nil, nil)
 }
 
 // swap gives a database what it is to have, and its name, in one transaction with taking the name from the one that has it. So there is

@@ -135,6 +135,9 @@ const qualifiedQuery = `SELECT c.oid, format('%I.%I', n.nspname, c.relname) FROM
 // Qualified gives the names of relations, schema-qualified and quoted where PostgreSQL needs it.
 func Qualified(ctx context.Context, q Querier, oids []uint32) (map[uint32]string, error) {
 	names := map[uint32]string{}
+	if len(oids) == 0 {
+		return names, nil
+	}
 	var oid uint32
 	var name string
 	return names, q.Ask(ctx, qualifiedQuery, []any{oids}, []any{&oid, &name}, func() error {

@@ -72,7 +72,16 @@ func (v *Values) Close(ctx context.Context) { _ = v.s.Exec(ctx, "ROLLBACK") }
 
 // Set has a parameter on which the meaning of texts depends set as the script sets it.
 func (v *Values) Set(ctx context.Context, statement string) error {
-	return v.guarded(ctx, strings.TrimRight(statement, "; \t\r\n"))
+	const point = "fabricate_seed_fit"
+	if err := v.s.Exec(ctx, "SAVEPOINT "+point); err != nil { // ahead of the script's text, which may be none that the server can read
+		return err
+	}
+	err := v.s.Exec(ctx, strings.TrimRight(statement, "; \t\r\n"))
+	undo := "RELEASE SAVEPOINT " + point
+	if err != nil {
+		undo = "ROLLBACK TO SAVEPOINT " + point + "; " + undo
+	}
+	return errors.Join(err, v.s.Exec(ctx, undo))
 }
 
 // SetEncoding says in which encoding the rows that follow are.
@@ -84,21 +93,7 @@ func (v *Values) SetEncoding(ctx context.Context, name string) error {
 		return err
 	}
 	v.enc = name
-	return v.guarded(ctx, "SET LOCAL client_encoding = "+sqltext.Literal(name))
-}
-
-// guarded runs a statement whose failure leaves the transaction as it was.
-func (v *Values) guarded(ctx context.Context, sql string) error {
-	const point = "fabricate_seed_fit"
-	if err := v.s.Exec(ctx, "SAVEPOINT "+point); err != nil {
-		return err
-	}
-	err := v.s.Exec(ctx, sql)
-	undo := "RELEASE SAVEPOINT " + point
-	if err != nil {
-		undo = "ROLLBACK TO SAVEPOINT " + point + "; " + undo
-	}
-	return errors.Join(err, v.s.Exec(ctx, undo))
+	return v.s.TryAsScript(ctx, "SET LOCAL client_encoding = "+sqltext.Literal(name))
 }
 
 // Table gives a table of the database; nil where its rows go another way than into it.
@@ -122,7 +117,7 @@ func (v *Values) Table(ctx context.Context, relation *catalog.Relation, replica 
 	for i := range t.shape {
 		columns = append(columns, fmt.Sprintf("v%d text", i+1))
 	}
-	if err := v.guarded(ctx, fmt.Sprintf("CREATE TEMPORARY TABLE %s (%s) ON COMMIT DROP", t.stage(), strings.Join(columns, ", "))); err != nil {
+	if err := v.s.TryAsScript(ctx, fmt.Sprintf("CREATE TEMPORARY TABLE %s (%s) ON COMMIT DROP", t.stage(), strings.Join(columns, ", "))); err != nil {
 		return nil, err
 	}
 	v.tables[relation.OID] = t
@@ -405,10 +400,9 @@ func (v *Values) Finish(ctx context.Context) error {
 	if err := v.flush(ctx); err != nil {
 		return err
 	}
-	if err := v.s.Exec(ctx, "SET LOCAL client_encoding = 'UTF8'"); err != nil {
+	if err := v.SetEncoding(ctx, "UTF8"); err != nil {
 		return err
 	}
-	v.enc = "UTF8"
 	for _, t := range v.All() {
 		if err := v.types(ctx, t); err != nil {
 			return err
@@ -471,12 +465,12 @@ func (v *Values) types(ctx context.Context, t *Table) error {
 		}
 		values = append(values, value)
 	}
-	if err := v.guarded(ctx, fmt.Sprintf("CREATE TEMPORARY TABLE %s (%s) ON COMMIT DROP", t.rows(), strings.Join(columns, ", "))); err != nil {
+	if err := v.s.TryAsScript(ctx, fmt.Sprintf("CREATE TEMPORARY TABLE %s (%s) ON COMMIT DROP", t.rows(), strings.Join(columns, ", "))); err != nil {
 		v.unknown(t, "the values", err)
 		return v.alive(ctx)
 	}
 	fill := fmt.Sprintf("INSERT INTO pg_temp.%s SELECT %s FROM pg_temp.%s", t.rows(), strings.Join(values, ", "), t.stage())
-	if v.guarded(ctx, fill) == nil {
+	if v.s.TryAsScript(ctx, fill) == nil {
 		t.typed = true
 		return nil
 	}
@@ -491,7 +485,7 @@ func (v *Values) types(ctx context.Context, t *Table) error {
 			return err
 		}
 	}
-	if err := v.guarded(ctx, fill); err != nil {
+	if err := v.s.TryAsScript(ctx, fill); err != nil {
 		v.unknown(t, "the values", err)
 		return v.alive(ctx)
 	}
@@ -513,7 +507,7 @@ func (v *Values) alive(ctx context.Context) error {
 // column finds the values of a column that are none of its type, and takes them out.
 func (v *Values) column(ctx context.Context, t *Table, i int, c catalog.ShapeColumn) error {
 	why := fmt.Sprintf("fabricate_seed_why_%d_%d", t.number, i+1)
-	made := v.guarded(ctx, fmt.Sprintf(`CREATE FUNCTION pg_temp.%s(v text) RETURNS text LANGUAGE plpgsql AS $fabricate_seed$
+	made := v.s.TryAsScript(ctx, fmt.Sprintf(`CREATE FUNCTION pg_temp.%s(v text) RETURNS text LANGUAGE plpgsql AS $fabricate_seed$
 		BEGIN DECLARE x %s := v; BEGIN RETURN NULL; END; EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE; END $fabricate_seed$`, why, c.Type))
 	if made != nil {
 		v.unknown(t, "the values of column "+Name(c.Name), made)
@@ -531,7 +525,7 @@ func (v *Values) column(ctx context.Context, t *Table, i int, c catalog.ShapeCol
 	if err != nil || !t.bad[c.Name] {
 		return err
 	}
-	return v.guarded(ctx, fmt.Sprintf("UPDATE pg_temp.%s SET v%d = NULL, b = true WHERE v%d IS NOT NULL AND pg_temp.%s(v%d) IS NOT NULL", t.stage(), i+1, i+1, why, i+1))
+	return v.s.TryAsScript(ctx, fmt.Sprintf("UPDATE pg_temp.%s SET v%d = NULL, b = true WHERE v%d IS NOT NULL AND pg_temp.%s(v%d) IS NOT NULL", t.stage(), i+1, i+1, why, i+1))
 }
 
 // positions gives the places of columns in the table: all of them where none are named. ok is false where their values are not known.
@@ -628,9 +622,15 @@ func (v *Values) parents(ctx context.Context, t *Table, rule catalog.Rule, from,
 	if known && (parent == nil || parent.Partial || parent.Moved || parent.filled || !parent.typed) {
 		return nil
 	}
-	names, err := catalog.Qualified(ctx, v.s, []uint32{rule.Parent})
-	if err != nil {
-		return err
+	name := ""
+	if known {
+		name = parent.name
+	} else {
+		names, err := catalog.Qualified(ctx, v.s, []uint32{rule.Parent})
+		if err != nil {
+			return err
+		}
+		name = names[rule.Parent]
 	}
 	keys, child, filled := make([]string, len(rule.Exprs)), make([]string, len(rule.Exprs)), ""
 	for i, e := range rule.Exprs {
@@ -649,10 +649,10 @@ func (v *Values) parents(ctx context.Context, t *Table, rule catalog.Rule, from,
 		all += fmt.Sprintf(" UNION ALL SELECT 0, 0, '', true, %s FROM pg_temp.%s", theirs, parent.rows())
 	}
 	if !known || !parent.Emptied {
-		all += fmt.Sprintf(" UNION ALL SELECT 0, 0, '', true, %s FROM %s", theirs, names[rule.Parent])
+		all += fmt.Sprintf(" UNION ALL SELECT 0, 0, '', true, %s FROM %s", theirs, name)
 	}
 	return v.misfits(ctx, fmt.Sprintf("SELECT '' AS g, f, l, v FROM (SELECT f, l, v, there, bool_or(there) OVER (PARTITION BY %s) AS has FROM (%s) k) n WHERE NOT has", strings.Join(keys, ", "), all),
-		func(_ string, add func(Finding)) { add(Orphans(t.name, columns, names[rule.Parent], rule.Name)) })
+		func(_ string, add func(Finding)) { add(Orphans(t.name, columns, name, rule.Name)) })
 }
 
 // HasRows reports whether rows have come.

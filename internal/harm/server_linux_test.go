@@ -355,7 +355,7 @@ func serverAttempts() (all []attempt) {
 			}
 		}
 	}))
-	through("rows without an end, to the script", 6, "1024 MiB of rows", on("INSERT", 'C', flood(row)))
+	through("rows without an end, to the script", 6, "1024 MiB of rows", on("INSERT INTO", 'C', flood(row))) // no question of ours says that
 	through("rows without an end, to a question", 6, "a question about its catalog", on("pg_class", 'D', func(m *middle, body []byte) []byte {
 		withoutEnd(m.conn, frame('D', body))
 		return nil

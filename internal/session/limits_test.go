@@ -72,24 +72,26 @@ func TestServerLimits(t *testing.T) { // not in parallel: it keeps a processor b
 	}
 }
 
-// An answer to a question of our own has a smaller limit than those to a script.
+// An answer to a question of our own has a smaller limit than those to a script, also where its rows are none that can be read.
 func TestAnswerLimit(t *testing.T) {
 	t.Parallel()
-	f := newFake(t)
 	row := []string{strings.Repeat("x", 1<<20)}
-	f.rows = func(string) (rows [][]string) {
-		for range maxAnswer>>20 + 1 {
-			rows = append(rows, row)
+	for columns := 1; columns <= 2; columns++ {
+		f := newFake(t)
+		f.rows = func(string) (rows [][]string) {
+			for range maxAnswer>>20 + 1 {
+				rows = append(rows, row)
+			}
+			return rows
 		}
-		return rows
-	}
-	s := f.open(Options{})
-	got := 0
-	var text string
-	err := s.Ask(context.Background(), "SELECT x", nil, []any{&text}, func() error { got++; return nil })
-	var p *problem.Error
-	if !errors.As(err, &p) || !strings.Contains(p.What, "a question about its catalog with more than 16 MiB") || Transient(err) || got >= maxAnswer>>20 || !s.IsClosed() {
-		t.Errorf("%d rows, then %v", got, err)
+		s := f.open(Options{})
+		got := 0
+		var text, other string
+		err := s.Ask(context.Background(), "SELECT x", nil, []any{&text, &other}[:columns], func() error { got++; return nil })
+		var p *problem.Error
+		if !errors.As(err, &p) || !strings.Contains(p.What, "a question about its catalog with more than 16 MiB") || Transient(err) || got >= maxAnswer>>20 || !s.IsClosed() {
+			t.Errorf("%d columns: %d rows, then %v", columns, got, err)
+		}
 	}
 }
 

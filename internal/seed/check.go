@@ -53,10 +53,7 @@ func (r *run) check(ctx context.Context) error {
 
 // toCheck gives the archive: that of the setting, or the last one in the cache, whatever its age.
 func (r *run) toCheck(ctx context.Context) (data, error) {
-	switch {
-	case r.ArchiveURL != "":
-		return r.fetch(ctx)
-	case r.Archive != "":
+	if r.ArchiveURL != "" || r.Archive != "" {
 		return r.obtain(ctx)
 	}
 	r.begin("Cache", "looking into the cache", "Nothing was changed.")

@@ -86,3 +86,12 @@ func TestCheckFromCache(t *testing.T) {
 		t.Errorf("%d: %v\n%s", res.ExitCode, res.Findings, log)
 	}
 }
+
+// check makes no database, whatever a run with the same settings would do.
+func TestCheckMakesNoDatabase(t *testing.T) {
+	t.Parallel()
+	p := newPreview(t)
+	if res, log := p.run(t, "check", "rows.sql", "--create-database"); res.ExitCode != problem.Database || len(p.there(t)) != 0 {
+		t.Errorf("%+v, there is %q\n%s", res, p.there(t), log)
+	}
+}

@@ -74,6 +74,11 @@ func (r *run) story(ctx context.Context) error {
 }
 
 func (r *run) steps(ctx context.Context) error {
+	if r.CreateDatabase { // before anything is spent
+		if err := r.ready(ctx); err != nil {
+			return err
+		}
+	}
 	found, err := r.obtain(ctx)
 	if found.done != nil {
 		defer found.done()
@@ -154,11 +159,6 @@ func databaseIs(remedy string) string {
 
 // obtain gives the data: the archive that the user names, one that was kept for the same request, or what Fabricate generates.
 func (r *run) obtain(ctx context.Context) (data, error) {
-	if r.CreateDatabase { // before anything is spent
-		if err := r.ready(ctx); err != nil {
-			return data{}, err
-		}
-	}
 	switch {
 	case r.ArchiveURL != "":
 		return r.fetch(ctx)

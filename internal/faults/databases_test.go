@@ -175,12 +175,18 @@ func (h *house) killed(after time.Duration, database string, args ...string) boo
 	}
 	_ = cmd.Process.Kill()
 	<-ended //nolint:errcheck // killed
-	for deadline := time.Now().Add(time.Minute); h.ask("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'house'") != "0"; time.Sleep(5 * time.Millisecond) {
+	h.await("SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'house'", "sessions of who was killed stay")
+	return true
+}
+
+// await waits until the server says that something is true; it says otherwise if that never comes.
+func (h *house) await(sql, otherwise string) {
+	h.Helper()
+	for deadline := time.Now().Add(time.Minute); h.ask("SELECT ("+sql+")::text") != "true"; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			h.Fatal("sessions of who was killed stay")
+			h.Fatal(otherwise)
 		}
 	}
-	return true
 }
 
 // whole looks that databases of others are as they were, and that each of ours which has its name is marked, open and complete. It gives
@@ -341,11 +347,16 @@ func TestFaultsOfSources(t *testing.T) {
 	if ours, unfinished := h.whole(houseRows); !slices.Equal(ours, []string{houseName}) || unfinished > 0 {
 		t.Errorf("there are %q, and %d without names", ours, unfinished)
 	}
+	ended := make(chan struct{})
 	go func() {
-		time.Sleep(time.Second) // the wait is under way by then, and if it is not, nothing is there to be waited for
-		_ = at.Close(context.Background())
+		defer close(ended)
+		code, said = h.run(houseName, "load", "rows.sql", "--clones=2", "--lock-timeout=1m")
 	}()
-	code, said = h.run(houseName, "load", "rows.sql", "--clones=2", "--lock-timeout=1m")
+	// CREATE DATABASE locks what it copies, and looks then who is connected to that.
+	h.await(`SELECT count(*) > 0 FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid WHERE a.application_name = 'house' AND l.classid = 'pg_database'::regclass
+		AND l.mode = 'ShareLock' AND l.granted AND l.objid = (SELECT oid FROM pg_database WHERE datname = '`+houseName+`')`, "no clone is under way")
+	_ = at.Close(context.Background())
+	<-ended
 	if code != problem.OK {
 		t.Errorf("exit code %d\n%s", code, said)
 	}

@@ -46,10 +46,10 @@ const (
 	houseName   = "made"
 )
 
-// newHouse makes one; the template of our databases lies in the folder, which may be on a disk of its own.
-func newHouse(t *testing.T, folder string) *house {
+// emptyHouse starts a server, and looks on.
+func emptyHouse(t *testing.T, options pgtest.Options) *house {
 	t.Helper()
-	server, err := pgtest.Start(context.Background(), pgtest.Options{})
+	server, err := pgtest.Start(context.Background(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,18 +60,25 @@ func newHouse(t *testing.T, folder string) *house {
 	})
 	h := &house{T: t, server: server, dir: t.TempDir(), foreign: map[string]string{}}
 	h.connect()
+	return h
+}
+
+// newHouse makes one with databases of others; the template of ours lies in the folder, which may be on a disk of its own.
+func newHouse(t *testing.T, folder string) *house {
+	t.Helper()
+	h := emptyHouse(t, pgtest.Options{})
 	text := fmt.Sprintf("TRUNCATE rows;\nINSERT INTO rows SELECT i, repeat('x', 100) FROM generate_series(1, %d) AS i;\n", houseRows)
 	if err := os.WriteFile(filepath.Join(h.dir, "rows.sql"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	in := ""
 	if folder != "" {
-		owned(t, folder, server.DataDir())
+		owned(t, folder, h.server.DataDir())
 		h.ask("CREATE TABLESPACE small LOCATION '" + folder + "'")
 		in = " TABLESPACE small"
 	}
 	h.ask("CREATE DATABASE template" + in)
-	pgtest.Exec(t, server.URL("template"), "CREATE TABLE rows (id int PRIMARY KEY, text text)")
+	pgtest.Exec(t, h.server.URL("template"), "CREATE TABLE rows (id int PRIMARY KEY, text text)")
 	for _, name := range []string{houseName + "_5", houseName + "x", "fabricate_seed_unfinished_somebodys", "shop"} { // as near to ours as may be
 		h.ask("CREATE DATABASE " + name)
 	}
@@ -177,6 +184,16 @@ func (h *house) killed(after time.Duration, database string, args ...string) boo
 	<-ended //nolint:errcheck // killed
 	h.await("SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'house'", "sessions of who was killed stay")
 	return true
+}
+
+// lasts runs the program in a process of its own to its end, and gives how long that takes.
+func (h *house) lasts(database string, args ...string) time.Duration {
+	h.Helper()
+	start := time.Now()
+	if h.killed(time.Hour, database, args...) {
+		h.Fatal("killed")
+	}
+	return time.Since(start)
 }
 
 // await waits until the server says that something is true; it says otherwise if that never comes.
@@ -285,11 +302,7 @@ func TestFaultsOfDatabases(t *testing.T) {
 				moments = 15
 			}
 			what.ready()
-			start := time.Now()
-			if h.killed(time.Hour, houseName, what.args...) {
-				t.Fatal("killed")
-			}
-			long := time.Since(start)
+			long := h.lasts(houseName, what.args...)
 			killed, halves := 0, 0
 			for i := range moments {
 				what.ready()

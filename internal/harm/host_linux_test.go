@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -49,12 +50,32 @@ func endless(w io.Writer, p []byte) {
 	}
 }
 
+// packed answers with a million zeroes again and again, as gzip.
+func packed(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Encoding", "gzip")
+	endless(gzip.NewWriter(w), make([]byte, 1<<20))
+}
+
+// drips answers with a byte a second.
+func drips(p string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			_, _ = w.Write([]byte(p))
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-r.Context().Done():
+			case <-time.After(time.Second):
+			}
+		}
+	}
+}
+
 // hostAttempts are those of APIs and download hosts.
 func hostAttempts() (all []attempt) {
 	inActions := []string{"FABRICATE_API_KEY=" + password, "FABRICATE_WORKSPACE=w", "FABRICATE_DATABASE=d", "FABRICATE_API_URL=@API@", "GITHUB_ACTIONS=true"}
 	quick := []string{"--timeout=4s", "--request-timeout=2s", "--poll-interval=50ms", "--format=sql"}
 	host := func(name string, code int, says string, api http.HandlerFunc, args ...string) {
-		all = append(all, attempt{role: byHost, name: name, api: api, env: inActions, args: append(append([]string{}, quick...), args...), code: code, says: says})
+		all = append(all, attempt{role: byHost, name: name, api: api, env: inActions, args: slices.Concat(quick, args), code: code, says: says})
 	}
 	mb := bytes.Repeat([]byte("x"), 1<<20)
 	host("an answer without an end", -1, "", func(w http.ResponseWriter, _ *http.Request) {
@@ -65,25 +86,12 @@ func hostAttempts() (all []attempt) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(bytes.Repeat([]byte("["), 4<<20))
 	})
-	host("an answer that comes a byte a second", -1, "", func(w http.ResponseWriter, r *http.Request) {
-		for r.Context().Err() == nil {
-			_, _ = w.Write([]byte("{"))
-			_ = http.NewResponseController(w).Flush()
-			select {
-			case <-r.Context().Done():
-			case <-time.After(time.Second):
-			}
-		}
-	})
+	host("an answer that comes a byte a second", -1, "", drips("{"))
 	host("an error without an end", -1, "", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		endless(w, mb)
 	})
-	host("an answer packed a thousandfold", -1, "", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Encoding", "gzip")
-		z := gzip.NewWriter(w)
-		endless(z, make([]byte, 1<<20))
-	})
+	host("an answer packed a thousandfold", -1, "", packed)
 	host("a task that is never done", 4, "", answers(map[string]any{"id": "t1", "completed": false, "progress": -1e308}))
 	host("progress of a million per cent", 4, "", answers(map[string]any{"id": "t1", "completed": false, "progress": 1e300, "phase": "\u00a0::error::x\n::error::y", "context": "[x](https://example.org)\u202e"}))
 	host("an error that commands the runner", 3, "", answers(map[string]any{"id": "t1", "completed": true, "error": "x\n\u3000::add-path::/tmp\r##[error]y\x1b[2J" + password}))
@@ -116,21 +124,8 @@ func hostAttempts() (all []attempt) {
 		_, _ = w.Write([]byte("insert into t values ('x');\n"))
 	}))
 	host("data without an end", -1, "", serves(func(w http.ResponseWriter, _ *http.Request) { endless(w, mb) }), "--max-size=32MiB")
-	host("data a byte a second", -1, "", serves(func(w http.ResponseWriter, r *http.Request) {
-		for r.Context().Err() == nil {
-			_, _ = w.Write([]byte("-"))
-			_ = http.NewResponseController(w).Flush()
-			select {
-			case <-r.Context().Done():
-			case <-time.After(time.Second):
-			}
-		}
-	}))
-	host("data packed a thousandfold", -1, "", serves(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Encoding", "gzip")
-		z := gzip.NewWriter(w)
-		endless(z, make([]byte, 1<<20))
-	}), "--max-size=32MiB")
+	host("data a byte a second", -1, "", serves(drips("-")))
+	host("data packed a thousandfold", -1, "", serves(packed), "--max-size=32MiB")
 	host("another range than was asked for", -1, "", serves(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Range", "bytes 5-9/99999999999")
 		w.WriteHeader(http.StatusPartialContent)

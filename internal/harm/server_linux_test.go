@@ -109,15 +109,8 @@ func encoded(m pgproto3.BackendMessage) []byte {
 	return b
 }
 
-// without end writes the same until nobody reads it any more.
-func withoutEnd(conn net.Conn, p []byte) {
-	p = bytes.Repeat(p, max(1, 64<<10/len(p)))
-	for {
-		if _, err := conn.Write(p); err != nil {
-			return
-		}
-	}
-}
+// withoutEnd writes a message until nobody reads it any more, many at a time.
+func withoutEnd(conn net.Conn, p []byte) { endless(conn, bytes.Repeat(p, max(1, 64<<10/len(p)))) }
 
 // says makes a server that takes the startup packet, says this, and is silent.
 func says(all ...[]byte) func(*hostile, net.Conn) {

@@ -12,7 +12,6 @@ GOVULNCHECK := bin/govulncheck
 FUZZTIME ?= 10s
 PACKAGES ?= ./...
 BENCH ?=
-comma := ,
 
 .PHONY: help
 help: ## list the targets
@@ -81,7 +80,7 @@ faults: need-postgres ## everything that can go wrong, made to: one line a fault
 
 .PHONY: online
 online: need-postgres ## 1.37 million rows replaced while ten readers and pg_dump read them, beside psql -1; on a machine that does nothing else (ROLE=superuser)
-	@go test -count=1 -timeout 60m -run TestOnlineReaders -v ./internal/load -readers -role $(or $(ROLE),superuser$(comma)owner) | grep -vE 'notice:|^ *(=== |PASS|ok )'
+	@go test -count=1 -timeout 60m -run TestOnlineReaders -v ./internal/load -readers $(if $(ROLE),-role $(ROLE)) | grep -vE 'notice:|^ *(=== |PASS|ok )'
 
 .PHONY: harm
 harm: need-postgres ## what scripts, hosts, settings and names that mean harm try, and what came of it: one line an attempt

@@ -146,14 +146,10 @@ func check(t *testing.T, id string, got *outcome, want step) {
 // them from there.
 func declared(t *testing.T, id string, got *outcome, action string) {
 	t.Helper()
-	text, err := os.ReadFile(action)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var file struct {
 		Outputs map[string]any `yaml:"outputs"`
 	}
-	if err := yaml.Unmarshal(text, &file); err != nil {
+	if err := yaml.Unmarshal([]byte(fileText(t, action)), &file); err != nil {
 		t.Fatal(err)
 	}
 	if got == nil {
@@ -234,11 +230,24 @@ func gateway(t *testing.T) string {
 	return "172.17.0.1" // an engine which leaves the default to the kernel
 }
 
+// url is where a database of the server is, for whoever may do everything.
+func (w *world) url(database string) string {
+	return "postgresql://postgres:" + password + "@" + w.database + "/" + database
+}
+
+// withTables makes a database with the user's tables, and gives its URL.
+func (w *world) withTables(t *testing.T, database string) (url string) {
+	t.Helper()
+	w.psql(t, "postgres", "CREATE DATABASE "+database)
+	url = w.url(database)
+	shell(t, w.user, `docker run --rm -i --network host fabricate-seed-e2e/runner psql -qX -v ON_ERROR_STOP=1 "$1" <db/schema.sql`, url)
+	return url
+}
+
 // psql gives what a query answers on the database server.
 func (w *world) psql(t *testing.T, database, query string) string {
 	t.Helper()
-	return shell(t, ".", `docker run --rm --network host fabricate-seed-e2e/runner psql -AtX "$1" -c "$2"`,
-		"postgresql://postgres:"+password+"@"+w.database+"/"+database, query)
+	return shell(t, ".", `docker run --rm --network host fabricate-seed-e2e/runner psql -AtX "$1" -c "$2"`, w.url(database), query)
 }
 
 // shell runs a script and gives its standard output without the last newline. The script's arguments are $1 and so on.

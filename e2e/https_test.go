@@ -26,10 +26,7 @@ const roots = "/etc/ssl/certs/ca-certificates.crt"
 // https generates and loads over https, from an API that a private authority has certified, with each image that there is. An image
 // is given the authority as its users do it: added to the certificates that the image has. So one that has none fails.
 func (w *world) https(t *testing.T) {
-	w.psql(t, "postgres", "CREATE DATABASE secure")
-	service := "postgresql://postgres:" + password + "@" + w.database + "/secure"
-	shell(t, w.user, `docker run --rm -i --network host fabricate-seed-e2e/runner psql -qX -v ON_ERROR_STOP=1 "$1" <db/schema.sql`, service)
-
+	service := w.withTables(t, "secure")
 	images := map[string]string{"release": releaseImage}
 	if w.built {
 		images["Dockerfile"] = "act-dockeraction"

@@ -24,9 +24,7 @@ import (
 
 // image uses the image by docker run, outside any workflow, as a release has it.
 func (w *world) image(t *testing.T) {
-	w.psql(t, "postgres", "CREATE DATABASE plain")
-	service := "postgresql://postgres:" + password + "@" + w.database + "/plain"
-	shell(t, w.user, `docker run --rm -i --network host fabricate-seed-e2e/runner psql -qX -v ON_ERROR_STOP=1 "$1" <db/schema.sql`, service)
+	service := w.withTables(t, "plain")
 	// Everything is in the environment, which Docker takes from a file. No privileges, and a user that nobody knows.
 	env := filepath.Join(t.TempDir(), "env")
 	if err := os.WriteFile(env, []byte("FABRICATE_API_URL=http://"+w.api+"/api/v1\nFABRICATE_API_KEY="+apiKey+
@@ -116,10 +114,9 @@ func (w *world) image(t *testing.T) {
 	})
 
 	t.Run("a database made, cloned and dropped", func(t *testing.T) {
-		preview := "postgresql://postgres:" + password + "@" + w.database + "/made"
 		ours := func(arguments string) string {
 			return shell(t, w.user, `chmod -R a+rX .; `+strings.Replace(run(`--rm --read-only --tmpfs /tmp -v "$PWD:/work:ro" -w /work`), releaseImage,
-				`-e DATABASE_URL="$1" `+releaseImage, 1)+" "+arguments+" --output=json", preview)
+				`-e DATABASE_URL="$1" `+releaseImage, 1)+" "+arguments+" --output=json", w.url("made"))
 		}
 		for range 2 { // the second one is as a refresh: older clones are replaced
 			wantRows(t, ours("--create-database --before=db --clones=4"))
@@ -165,9 +162,7 @@ func (w *world) manyAtOnce(t *testing.T) {
 	shell(t, ".", `docker run --rm --user "$(id -u)" -v "$1:/archive" -e FABRICATE_API_URL="$2" -e FABRICATE_API_KEY="$3" "$4" \
 		--workspace shop --database shop --load false --data-dir /archive/export; chmod -R a+rX "$1"`,
 		archive, "http://"+w.api+"/api/v1", apiKey, releaseImage)
-	w.psql(t, "postgres", "CREATE DATABASE tenant_schema")
-	schema := "postgresql://postgres:" + password + "@" + w.database + "/tenant_schema"
-	shell(t, w.user, `docker run --rm -i --network host fabricate-seed-e2e/runner psql -qX -v ON_ERROR_STOP=1 "$1" <db/schema.sql`, schema)
+	w.withTables(t, "tenant_schema")
 
 	start := time.Now()
 	var group errgroup.Group

@@ -131,9 +131,7 @@ func scenarios() []scenario {
 					t.Errorf("databases left: %s", left)
 				}
 				// What the next scenario refreshes.
-				w.psql(t, "postgres", "CREATE DATABASE staging")
-				shell(t, w.user, `docker run --rm -i --network host fabricate-seed-e2e/runner \
-					psql -qX -v ON_ERROR_STOP=1 "$1" <db/schema.sql`, "postgresql://postgres:"+password+"@"+w.database+"/staging")
+				w.withTables(t, "staging")
 				w.psql(t, "staging", "CREATE MATERIALIZED VIEW a_total AS SELECT n FROM (SELECT count(*) AS n FROM users) x; "+
 					"CREATE MATERIALIZED VIEW known AS SELECT id FROM users; CREATE UNIQUE INDEX ON known (id); CREATE UNIQUE INDEX ON a_total (n); "+
 					"CREATE MATERIALIZED VIEW \"A total of known\" AS SELECT count(*) AS n FROM known; CREATE UNIQUE INDEX ON \"A total of known\" (n)")

@@ -396,13 +396,17 @@ func run(t *testing.T, dir string, environ []string, program string, args ...str
 
 var psqlError = regexp.MustCompile(`(?m)^psql:load\.sql:(\d+): ERROR:  ([0-9A-Z]{5})`)
 
+// psqlProgram is the path of the real psql.
+func psqlProgram(t *testing.T) string {
+	t.Helper()
+	path, err := server.Bin("psql")
+	must(t, err)
+	return path
+}
+
 // psql loads by the real psql.
 func (c testCase) psql(t *testing.T, databaseURL, dir string) (l loaded) {
 	t.Helper()
-	bin, err := server.Bin("psql")
-	if err != nil {
-		t.Fatal(err)
-	}
 	args := []string{"-X", "-q", "-w", "-v", "VERBOSITY=verbose", "-d", databaseURL, "-f", "load.sql"}
 	if c.single {
 		args = append(args, "-1")
@@ -410,7 +414,7 @@ func (c testCase) psql(t *testing.T, databaseURL, dir string) (l loaded) {
 	if !strings.Contains(strings.Join(c.options, " "), "--on-error continue") {
 		args = append(args, "-v", "ON_ERROR_STOP=1")
 	}
-	_, stderr, code := run(t, dir, c.environ, bin, args...)
+	_, stderr, code := run(t, dir, c.environ, psqlProgram(t), args...)
 	l = loaded{failed: code != 0, text: stderr}
 	if m := psqlError.FindStringSubmatch(stderr); m != nil && l.failed {
 		l.state = m[2]

@@ -62,20 +62,25 @@ func runFormatCases(t *testing.T, cases []formatCase) {
 	}
 }
 
-// formatDatabases numbers the databases of the cases.
-var formatDatabases atomic.Int64
+// encoded numbers the databases of encodedDatabase.
+var encoded atomic.Int64
+
+// encodedDatabase makes a database in an encoding, "" for the server's own, and gives its URL. It is dropped when the test ends.
+func encodedDatabase(t *testing.T, encoding string) string {
+	t.Helper()
+	if encoding == "" {
+		return server.NewDatabase(t)
+	}
+	name := fmt.Sprintf("encoded_%d", encoded.Add(1))
+	pgtest.Exec(t, server.URL(superuser), fmt.Sprintf("CREATE DATABASE %s TEMPLATE template0 ENCODING '%s' LOCALE 'C'", name, encoding))
+	t.Cleanup(func() { pgtest.Exec(t, server.URL(superuser), "DROP DATABASE "+name+" WITH (FORCE)") })
+	return server.URL(name)
+}
 
 // load makes the database, loads the folder, and says what is wrong.
 func (c formatCase) load(t *testing.T) (wrong []string) {
 	t.Helper()
-	database := fmt.Sprintf("formats_%d", formatDatabases.Add(1))
-	how := ""
-	if c.encoding != "" {
-		how = fmt.Sprintf(" TEMPLATE template0 ENCODING '%s' LOCALE 'C'", c.encoding)
-	}
-	pgtest.Exec(t, server.URL(superuser), "CREATE DATABASE "+database+how)
-	t.Cleanup(func() { pgtest.Exec(t, server.URL(superuser), "DROP DATABASE "+database+" WITH (FORCE)") })
-	at := server.URL(database)
+	at := encodedDatabase(t, c.encoding)
 	if c.setup != "" {
 		pgtest.Exec(t, at, c.setup)
 	}

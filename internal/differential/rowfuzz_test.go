@@ -3,7 +3,6 @@ package differential
 import (
 	"bytes"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -382,14 +381,7 @@ func newRowBench(t *testing.T) *rowBench {
 		var urls [2]string
 		var admin [2]*pgx.Conn
 		for i := range urls {
-			name := fmt.Sprintf("rows_%d", formatDatabases.Add(1))
-			_, err := connect(t, server.URL(superuser)).PgConn().Exec(context.Background(), fmt.Sprintf("CREATE DATABASE %s TEMPLATE template0 ENCODING '%s' LOCALE 'C'", name, encoding)).ReadAll()
-			must(t, err)
-			t.Cleanup(func() {
-				_, err := connect(t, server.URL(superuser)).PgConn().Exec(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)").ReadAll()
-				must(t, err)
-			})
-			urls[i] = server.URL(name)
+			urls[i] = encodedDatabase(t, encoding)
 			admin[i] = connect(t, urls[i])
 		}
 		b.urls[encoding], b.admin[encoding] = pair{urls[0], urls[1]}, admin
@@ -447,7 +439,7 @@ func (b *rowBench) compare(c rowCase) (difference string, refused bool) {
 	write("oracle.sql", script)
 	write("before.sql", c.before)
 	urls := b.urls[c.encoding]
-	_, said, code := run(b.t, dir, []string{"PGCLIENTENCODING=" + c.client}, b.psql(), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-d", urls.psql, "-f", "oracle.sql")
+	_, said, code := run(b.t, dir, []string{"PGCLIENTENCODING=" + c.client}, psqlProgram(b.t), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-d", urls.psql, "-f", "oracle.sql")
 	refused = code != 0
 	args := []string{"load", "export", "--database-url=" + as(b.t, urls.ours, c.role), "--analyze=false"}
 	if c.before != "" {
@@ -512,13 +504,4 @@ func (b *rowBench) brokenKeys(conn *pgx.Conn) (broken bool) {
 		broken = broken || one
 	}
 	return broken
-}
-
-// psql finds the program.
-func (b *rowBench) psql() string {
-	path, err := server.Bin("psql")
-	if err != nil {
-		b.t.Fatal(errors.Join(errors.New("psql"), err))
-	}
-	return path
 }

@@ -345,11 +345,13 @@ func (c testCase) replay(t *testing.T, path string) {
 	}
 }
 
+// message gives a message as it goes over a connection.
+func message(kind byte, body []byte) []byte {
+	return append(binary.BigEndian.AppendUint32([]byte{kind}, uint32(len(body)+4)), body...)
+}
+
 // refusal is the answer to what was not written down.
-var refusal = func() []byte {
-	body := []byte("SFATAL\x00VFATAL\x00C28000\x00Mthis was not written down\x00\x00")
-	return append(binary.BigEndian.AppendUint32([]byte{'E'}, uint32(len(body)+4)), body...)
-}()
+var refusal = message('E', []byte("SFATAL\x00VFATAL\x00C28000\x00Mthis was not written down\x00\x00"))
 
 // answerAgain is the server of a connection. It gives where something else was said.
 func answerAgain(conn net.Conn, lines []string) (differs string) {
@@ -361,9 +363,7 @@ func answerAgain(conn net.Conn, lines []string) (differs string) {
 				differs = fmt.Sprintf("%v in %s", err, lines[0])
 				return
 			}
-			turn = append(turn, lines[0][2])
-			turn = binary.BigEndian.AppendUint32(turn, uint32(len(body)+4))
-			turn = append(turn, body...)
+			turn = append(turn, message(lines[0][2], body)...)
 			lines = lines[1:]
 		}
 		_, _ = conn.Write(turn)

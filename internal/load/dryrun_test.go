@@ -158,11 +158,12 @@ func TestDryRunWithoutSetval(t *testing.T) {
 			if now := value(t, database, stands); now != stood {
 				t.Errorf("sequences stand at %s, stood at %s", now, stood)
 			}
-			told := strings.Join(said, "\n")
+			all := strings.Join(said, "\n")
 			for _, sequence := range []string{"down", "loose", "named", "people_id_seq"} {
-				want := value(t, other, "SELECT CASE WHEN is_called THEN '' ELSE 'before ' END || last_value FROM "+sequence)
-				told := strings.Contains(told, "public."+sequence+" "+want)
-				if moved := want != value(t, database, "SELECT CASE WHEN is_called THEN '' ELSE 'before ' END || last_value FROM "+sequence); moved != told {
+				query := "SELECT CASE WHEN is_called THEN '' ELSE 'before ' END || last_value FROM " + sequence
+				want := value(t, other, query)
+				told := strings.Contains(all, "public."+sequence+" "+want)
+				if moved := want != value(t, database, query); moved != told {
 					t.Errorf("psql leaves %s at %s; told: %v", sequence, want, told)
 				}
 			}
@@ -177,9 +178,8 @@ func TestDryRunFails(t *testing.T) {
 		text, says string
 		owner      bool
 		code       problem.Code
-		same       bool // psql says the same
 	}{
-		"at the commit":     {text: "INSERT INTO people (id, name, boss) VALUES (9, 'x', 99);", says: "violates foreign key constraint", same: true},
+		"at the commit":     {text: "INSERT INTO people (id, name, boss) VALUES (9, 'x', 99);", says: "violates foreign key constraint"},
 		"no sequence":       {text: "SELECT setval('people', 4);", says: `people`},
 		"nothing":           {text: "SELECT 1,\n setval('nowhere', 4);", says: `load.sql:2`},
 		"out of bounds":     {text: "SELECT setval('down', 4);", says: "value 4 is out of bounds"},

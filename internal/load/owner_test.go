@@ -134,6 +134,48 @@ func asOwner(t *testing.T, superuser, schema string) (super, owner *pgx.ConnConf
 	return super, owner
 }
 
+// withOwnerSchema gives a database with ownerSchema, in which a superuser has granted something to owner; "" is nothing. The test is
+// skipped where the server does not know what is granted.
+func withOwnerSchema(t *testing.T, grant string) (super, owner *pgx.ConnConfig) {
+	t.Helper()
+	schema := ownerSchema
+	if pgtest.Shared(t).Version() < 15 {
+		if strings.Contains(grant, "ON PARAMETER") {
+			t.Skip("parameters are granted from PostgreSQL 15 on")
+		}
+		schema = strings.ReplaceAll(schema, " NULLS NOT DISTINCT", "") // likewise
+	}
+	super, owner = asOwner(t, "CREATE SCHEMA ext; CREATE EXTENSION pg_trgm SCHEMA ext; GRANT USAGE ON SCHEMA ext TO PUBLIC; CREATE EXTENSION amcheck SCHEMA ext; "+
+		"CREATE FUNCTION ext.fold(text) RETURNS text LANGUAGE internal IMMUTABLE STRICT AS 'lower'", schema)
+	if grant != "" {
+		pgtest.Exec(t, super.ConnString(), strings.ReplaceAll(grant, " TO owner", " TO "+owner.User))
+	}
+	return super, owner
+}
+
+// loadTold loads a script as options say, with few rows counting as many and foreign keys enforced, and gives what was told.
+func loadTold(t *testing.T, o Options, script string) (told []string, err error) {
+	t.Helper()
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "load.sql"), []byte(script), 0o600))
+	o.Script, o.ForeignKeys = Script{FS: os.DirFS(dir), Name: "load.sql"}, Enforce
+	o.thresholds.manyRows = 8 << 10
+	o.Events.Notice = func(s string) { told = append(told, s) }
+	o.Events.Warn = o.Events.Notice
+	_, err = Run(context.Background(), o)
+	return told, err
+}
+
+// asker gives the first value of a query.
+func asker(t *testing.T, conn *pgx.Conn) func(query string) string {
+	t.Helper()
+	return func(query string) (s string) {
+		t.Helper()
+		must(t, conn.QueryRow(context.Background(), "SELECT coalesce(("+query+")::text, '')").Scan(&s))
+		return s
+	}
+}
+
 func connectTo(t *testing.T, config *pgx.ConnConfig) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.ConnectConfig(context.Background(), config)
@@ -153,7 +195,6 @@ CREATE VIEW public.dropped AS SELECT what FROM public.before_load WHERE NOT EXIS
 // says of them before and after.
 func TestOwnersIndexesComeBack(t *testing.T) {
 	t.Parallel()
-	ctx := context.Background()
 	all := []string{`app."the key"`, "app.code_key", "app.never", `app."iden""tity"`, "app.expr", "app.doc", "app.trgm", "app.hash", "app.brin", "app.part",
 		"app.child_pkey", "app.child_t_id_idx", "app.grouped_name_idx", "app.own",
 		"app.elsewhere", "app.split_2_a_k_idx", "app.split_2_b_k_idx", "app.by_k", "app.named", "app.split_2_k_id_idx", "app.split_2_a_k_id_idx", "app.split_2_b_k_id_idx",
@@ -185,39 +226,13 @@ func TestOwnersIndexesComeBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			schema := ownerSchema
-			if pgtest.Shared(t).Version() < 15 {
-				if strings.Contains(tt.grant, "ON PARAMETER") {
-					t.Skip("parameters are granted from PostgreSQL 15 on")
-				}
-				schema = strings.ReplaceAll(schema, " NULLS NOT DISTINCT", "") // likewise
-			}
-			super, owner := asOwner(t, "CREATE SCHEMA ext; CREATE EXTENSION pg_trgm SCHEMA ext; GRANT USAGE ON SCHEMA ext TO PUBLIC; CREATE EXTENSION amcheck SCHEMA ext; "+
-				"CREATE FUNCTION ext.fold(text) RETURNS text LANGUAGE internal IMMUTABLE STRICT AS 'lower'", schema)
+			super, owner := withOwnerSchema(t, tt.grant)
 			pgtest.Exec(t, super.ConnString(), indexesBefore)
-			conn := connectTo(t, super)
-			if tt.grant != "" {
-				pgtest.Exec(t, super.ConnString(), strings.ReplaceAll(tt.grant, " TO owner", " TO "+owner.User))
-			}
-			ask := func(query string) (s string) {
-				must(t, conn.QueryRow(ctx, "SELECT coalesce(("+query+")::text, '')").Scan(&s))
-				return s
-			}
+			ask := asker(t, connectTo(t, super))
 			before, dumped := ask(catalogState), pgtest.Dump(t, super.ConnString(), "--schema-only")
-			load := func(script string) ([]string, error) {
-				dir := t.TempDir()
-				must(t, os.WriteFile(filepath.Join(dir, "load.sql"), []byte(script), 0o600))
-				o := tt.o
-				var told []string
-				o.thresholds.manyRows = 8 << 10
-				o.Target, o.Script, o.ForeignKeys = owner, Script{FS: os.DirFS(dir), Name: "load.sql"}, Enforce
-				o.Events.Notice = func(s string) { told = append(told, s) }
-				o.Events.Warn = func(s string) { told = append(told, s) }
-				_, err := Run(ctx, o)
-				return told, err
-			}
+			tt.o.Target = owner
 			const n = 3_000
-			told, err := load(ownerScript(n, 0))
+			told, err := loadTold(t, tt.o, ownerScript(n, 0))
 			must(t, err)
 			t.Logf("%q", told)
 			if after := ask(catalogState); after != before {
@@ -244,7 +259,7 @@ func TestOwnersIndexesComeBack(t *testing.T) {
 			}
 			// A row that breaks a unique key is found when the index is made again: the error is that of the row.
 			dump := ask(`SELECT string_agg(md5(t::text), '' ORDER BY id) FROM app."the table" t`)
-			told, err = load(ownerScript(n, 2_345))
+			told, err = loadTold(t, tt.o, ownerScript(n, 2_345))
 			if err == nil || !strings.Contains(err.Error(), "23505") || !strings.Contains(err.Error(), "load.sql:") || !strings.Contains(err.Error(), "(2344)") {
 				t.Errorf("a doubled key gives %v, %q", err, told)
 			}

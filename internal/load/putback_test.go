@@ -75,10 +75,7 @@ func TestPutBack(t *testing.T) {
 					url := server.NewDatabase(t)
 					pgtest.Exec(t, url, "CREATE SCHEMA app; CREATE SCHEMA evil; CREATE TABLE app.users (id int); CREATE TABLE evil.users (id int); CREATE TABLE evil.log (who text, what text); "+
 						"GRANT ALL ON SCHEMA evil TO PUBLIC; GRANT ALL ON ALL TABLES IN SCHEMA evil, app TO PUBLIC")
-					target, err := pgx.ParseConfig(url)
-					if err != nil {
-						t.Fatal(err)
-					}
+					target := target(t, url)
 					conn, err := pgx.ConnectConfig(t.Context(), target)
 					if err != nil {
 						t.Fatal(err)
@@ -127,16 +124,7 @@ func TestPutBackOwner(t *testing.T) {
 		CREATE FUNCTION app.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO app.fired VALUES (NEW.a); RETURN NEW; END';
 		CREATE TRIGGER f AFTER INSERT ON app.t FOR EACH ROW EXECUTE FUNCTION app.f()`)
 	t.Cleanup(func() { pgtest.Exec(t, url, "DROP SCHEMA app CASCADE") })
-	target, err := pgx.ParseConfig(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := pgx.ConnectConfig(t.Context(), target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(context.Background()) }()
-	target = target.Copy()
+	target := target(t, url)
 	target.User, target.Password = "putback_owner", "pw"
 	own := fstest.MapFS{"after.sql": {Data: []byte("INSERT INTO app.t VALUES (2);\n")}}
 	script := "SET session_replication_role = 'replica';\nTRUNCATE app.t;\nINSERT INTO app.t VALUES (1);\n"
@@ -144,10 +132,7 @@ func TestPutBackOwner(t *testing.T) {
 		After: []load.Script{{FS: own, Name: "after.sql"}}, Allow: trust.Schema}); err != nil {
 		t.Fatal(err)
 	}
-	var rows, fired string
-	if err := conn.QueryRow(t.Context(), "SELECT (SELECT string_agg(a::text, ' ' ORDER BY a) FROM app.t), (SELECT string_agg(a::text, ' ' ORDER BY a) FROM app.fired)").Scan(&rows, &fired); err != nil {
-		t.Fatal(err)
-	}
+	rows, fired := value(t, url, "SELECT string_agg(a::text, ' ' ORDER BY a) FROM app.t"), value(t, url, "SELECT string_agg(a::text, ' ' ORDER BY a) FROM app.fired")
 	if rows != "1 2" || fired != "2" {
 		t.Errorf("rows %q, and the trigger fired for %q", rows, fired)
 	}

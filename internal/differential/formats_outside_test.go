@@ -7,10 +7,13 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
-// usersAndOrders are two tables, of which orders refers to users, and a query on them.
-const usersAndOrders = `create table users(id int primary key, n text); create table orders(id int primary key, u int default 1 references users ACTION);
+// usersAndOrders are two tables, of which orders refers to users, with an action if that is not empty.
+func usersAndOrders(action string) string {
+	return `create table users(id int primary key, n text); create table orders(id int primary key, u int default 1 references users ` + action + `);
 	insert into users values(1), (2); insert into orders values(1, 1), (2, 2); set constraints all immediate;`
+}
 
+// usersAndOrdersHold asks what is in them.
 const usersAndOrdersHold = `select coalesce((select string_agg(id::text, ',' order by id) from users), '-') || ' | ' ||
 	coalesce((select string_agg(id || ':' || coalesce(u::text, '-'), ',' order by id) from orders), '-')`
 
@@ -38,7 +41,7 @@ func TestFormatsOutside(t *testing.T) {
 			for _, mode := range []string{"single", "none"} {
 				c := formatCase{
 					name:  strings.TrimSpace("key " + action + " as " + role + " in " + mode),
-					setup: strings.Replace(usersAndOrders, "ACTION", action, 1) + grants(role),
+					setup: usersAndOrders(action) + grants(role),
 					files: map[string]string{"users.csv": "id,n\n1,x\n2,y\n3,z\n"}, role: role, options: []string{"--transaction", mode}, query: usersAndOrdersHold,
 					result: "1,2,3 | 1:1,2:2",
 				}
@@ -56,7 +59,7 @@ func TestFormatsOutside(t *testing.T) {
 
 func outsideCases() []formatCase {
 	const cascade = "on delete cascade"
-	with := func(action string) string { return strings.Replace(usersAndOrders, "ACTION", action, 1) }
+	with := usersAndOrders
 	users := func(rows ...string) map[string]string {
 		return map[string]string{"users.csv": "id\n" + strings.Join(append(rows, ""), "\n")}
 	}

@@ -68,6 +68,12 @@ func loadedByPsql(t testing.TB, databaseURL, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	fileByPsql(t, databaseURL, path)
+}
+
+// fileByPsql has psql load a file.
+func fileByPsql(t testing.TB, databaseURL, path string) {
+	t.Helper()
 	if _, stderr, code := pgtest.Psql(t, databaseURL, "-1", "-q", "-o", "/dev/null", "-v", "ON_ERROR_STOP=1", "-f", path); code != 0 {
 		t.Fatal(stderr)
 	}

@@ -41,9 +41,7 @@ func shopOf(t *testing.T, server *pgtest.Server, size shop.Size, seed uint64) (d
 	pgtest.Exec(t, url, shop.Schema())
 	for range 2 { // the second time there are rows to replace
 		start := time.Now()
-		if _, stderr, code := pgtest.Psql(t, url, "-v", "ON_ERROR_STOP=1", "-1", "-q", "-f", dir+"/load.sql"); code != 0 {
-			t.Fatal(stderr)
-		}
+		fileByPsql(t, url, dir+"/load.sql")
 		took = time.Since(start)
 	}
 	return dir, pgtest.SortedDump(t, url, "--no-owner", "--no-privileges"), value(t, url, sumsOf), took
@@ -266,9 +264,7 @@ func TestOnlineSize(t *testing.T) {
 	dir := writeExport(t, shop.Export{Format: shop.SQL, Size: shop.Rows(20_000)})
 	url := server.NewDatabase(t)
 	pgtest.Exec(t, url, shop.Schema())
-	if _, stderr, code := pgtest.Psql(t, url, "-v", "ON_ERROR_STOP=1", "-1", "-q", "-f", dir+"/load.sql"); code != 0 {
-		t.Fatal(stderr)
-	}
+	fileByPsql(t, url, dir+"/load.sql")
 	const pages = "SELECT string_agg(relname || ' ' || pg_relation_size(oid) / 8192, ' ' ORDER BY relname) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
 	sizes := func() map[string]int {
 		all, words := map[string]int{}, strings.Fields(value(t, url, pages))

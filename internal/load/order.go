@@ -92,12 +92,11 @@ func rankTables[K any](keys []K, ends func(K) (first, then uint32)) (rank map[ui
 
 // missingGrant says what would let the role load as it is.
 func (r *run) missingGrant() string {
-	user := sqltext.QuoteName(r.session.Config().User)
 	as := "the tables' owner"
 	if r.o.Online { // who would have to take keys out of the way
 		as = "a superuser"
 	}
-	return fmt.Sprintf("Load as %s, or GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later), or make the key DEFERRABLE.", as, user)
+	return fmt.Sprintf("Load as %s, or %s, or make the key DEFERRABLE.", as, r.grantReplica())
 }
 
 // mainScript runs the export's script, as often as its order asks for.

@@ -32,7 +32,7 @@ func (r *run) spare(ctx context.Context, s *statement) (bool, *failure) {
 		}
 		r.inside, tables = r.rows.Emptied()
 		r.spared = true
-	case r.way != nil && r.way.active && !r.way.granted:
+	case r.way.emulated():
 		var names []string
 		for _, one := range s.parsed {
 			if one.Deletes != nil {
@@ -79,7 +79,7 @@ func (k outside) String() string {
 
 // spareOutside refuses to empty tables where rows outside would go or change along, or keep the rows from going.
 func (r *run) spareOutside(ctx context.Context, tables []uint32) error {
-	if w := r.way; w != nil && w.active && !w.granted { // what stands in the way of what the role owns
+	if r.way.emulated() { // what stands in the way of what the role owns
 		names, err := catalog.Qualified(ctx, r.session, tables)
 		if err != nil {
 			return err
@@ -164,7 +164,6 @@ func (r *run) refuseOutside(found []outside) error {
 		}
 		lines = append(lines, k.String())
 	}
-	user := sqltext.QuoteName(r.session.Config().User)
 	way := "load as the owner of these tables"
 	if r.o.Transaction == None {
 		way = "leave transaction at single and load as the owner of these tables"
@@ -176,6 +175,6 @@ func (r *run) refuseOutside(found []outside) error {
 	return &problem.Error{Code: problem.Database, Where: "table " + parentName(found[0].ForeignKey),
 		What:    "rows of tables outside the export refer to rows that would be emptied, and the role may not leave their foreign keys out of it",
 		Excerpt: strings.Join(lines, "\n"),
-		Remedy: fmt.Sprintf("Put these tables into the export, or empty them in a script of the setting before. Or, to keep their rows: %s, or GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later); "+
-			"they are checked then as foreign-keys says.%s", way, user, said)}
+		Remedy: fmt.Sprintf("Put these tables into the export, or empty them in a script of the setting before. Or, to keep their rows: %s, or %s; "+
+			"they are checked then as foreign-keys says.%s", way, r.grantReplica(), said)}
 }

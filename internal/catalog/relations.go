@@ -165,11 +165,18 @@ type Column struct {
 	Type      uint32
 }
 
-const columnsQuery = `SELECT attname::text, attgenerated <> '', atttypid FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum`
+const columnsQuery = `SELECT attrelid, attname::text, attgenerated <> '', atttypid FROM pg_attribute
+WHERE attrelid = ANY ($1::oid[]) AND attnum > 0 AND NOT attisdropped ORDER BY attrelid, attnum`
 
-// Columns gives the columns of a relation, in its order.
-func Columns(ctx context.Context, q Querier, relation uint32) ([]Column, error) {
-	return collect(ctx, q.Ask, columnsQuery, []any{relation}, func(c *Column) []any { return []any{&c.Name, &c.Generated, &c.Type} })
+// Columns gives the columns of relations, of each in its order.
+func Columns(ctx context.Context, q Querier, relations []uint32) (map[uint32][]Column, error) {
+	columns := map[uint32][]Column{}
+	var relation uint32
+	var c Column
+	return columns, q.Ask(ctx, columnsQuery, []any{relations}, []any{&relation, &c.Name, &c.Generated, &c.Type}, func() error {
+		columns[relation] = append(columns[relation], c)
+		return nil
+	})
 }
 
 // Type is a type as its values are written.
@@ -188,34 +195,40 @@ type Type struct {
 	FieldTypes []uint32 // of a composite type, as Fields
 }
 
-// typesQuery follows types to those that they are made of. Those that are arrays and no more are told from others with elements by
+// typesQuery asks for types alone, and not for those that they are made of as well: a recursive query looks so expensive to the server that
+// it compiles it, which takes longer than to ask once more. Arrays that are no more than that are told from other types with elements by
 // their elements' types, which know them.
 const typesQuery = `
-WITH RECURSIVE made(oid) AS (
-	SELECT oid FROM unnest($1::oid[]) oid
-	UNION
-	SELECT of.oid FROM made JOIN pg_type t ON t.oid = made.oid JOIN LATERAL (
-		SELECT t.typbasetype AS oid WHERE t.typtype = 'd'
-		UNION ALL SELECT e.oid FROM pg_type e WHERE e.typarray = t.oid
-		UNION ALL SELECT a.atttypid FROM pg_attribute a WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
-	) of ON true
-)
 SELECT t.oid, t.typname::text, format('%I.%I', n.nspname, t.typname), t.typtype::text, t.typcategory::text, n.nspname = 'pg_catalog', t.typbasetype,
 	coalesce(e.oid, 0), coalesce(e.typdelim::text, ''), EXISTS (SELECT FROM pg_enum l WHERE l.enumtypid = t.oid AND l.enumlabel = ''),
 	ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
 	ARRAY(SELECT a.atttypid FROM pg_attribute a WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)
-FROM made JOIN pg_type t ON t.oid = made.oid JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_type e ON e.typarray = t.oid`
+FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_type e ON e.typarray = t.oid
+WHERE t.oid = ANY ($1::oid[])`
 
 // Types gives types and all that they are made of: what is below domains, elements of arrays, fields of composite types.
 func Types(ctx context.Context, q Querier, oids []uint32) (map[uint32]Type, error) {
 	types := map[uint32]Type{}
-	all, err := collect(ctx, q.Ask, typesQuery, []any{oids}, func(t *Type) []any {
-		return []any{&t.OID, &t.Name, &t.Qualified, &t.Kind, &t.Category, &t.BuiltIn, &t.Base, &t.Element, &t.Delimiter, &t.EmptyLabel, &t.Fields, &t.FieldTypes}
-	})
-	for _, t := range all {
-		types[t.OID] = t
+	for len(oids) > 0 {
+		all, err := collect(ctx, q.Ask, typesQuery, []any{oids}, func(t *Type) []any {
+			return []any{&t.OID, &t.Name, &t.Qualified, &t.Kind, &t.Category, &t.BuiltIn, &t.Base, &t.Element, &t.Delimiter, &t.EmptyLabel, &t.Fields, &t.FieldTypes}
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range all {
+			types[t.OID] = t
+		}
+		oids = nil
+		for _, t := range all {
+			for _, part := range append([]uint32{t.Base, t.Element}, t.FieldTypes...) {
+				if _, known := types[part]; !known && part != 0 {
+					oids = append(oids, part)
+				}
+			}
+		}
 	}
-	return types, err
+	return types, nil
 }
 
 // TakesEmpty reports whether a type has the empty text among its values, by giving it to the type. The name is qualified and quoted.

@@ -34,33 +34,42 @@ type kind struct {
 // hstore, none of whose texts is JSON.
 func (k *kind) holds() bool { return k.element != nil || k.fields != nil || k.hstore }
 
-// columnsOf reads the columns of a table.
-func columnsOf(ctx context.Context, q catalog.Querier, relation uint32) ([]column, error) {
-	all, err := catalog.Columns(ctx, q, relation)
+// columnsOf reads the columns of tables.
+func columnsOf(ctx context.Context, q catalog.Querier, relations []uint32) (map[uint32][]column, error) {
+	all, err := catalog.Columns(ctx, q, relations)
 	if err != nil {
 		return nil, err
 	}
-	oids := make([]uint32, len(all))
-	for i, c := range all {
-		oids[i] = c.Type
+	var oids []uint32
+	for _, columns := range all {
+		for _, c := range columns {
+			oids = append(oids, c.Type)
+		}
 	}
+	slices.Sort(oids)
+	oids = slices.Compact(oids)
 	types, err := catalog.Types(ctx, q, oids)
 	if err != nil {
 		return nil, err
 	}
 	known := map[uint32]*kind{}
-	columns := make([]column, len(all))
-	for i, c := range all {
-		columns[i] = column{name: c.Name, generated: c.Generated, kind: kindOf(types, c.Type, known)}
-		if t := base(types, c.Type); !t.BuiltIn && t.Kind == "b" && t.Category != "S" && t.Element == 0 {
+	for _, oid := range oids {
+		k := kindOf(types, oid, known)
+		if t := base(types, oid); !t.BuiltIn && t.Kind == "b" && t.Category != "S" && t.Element == 0 {
 			takes, err := catalog.TakesEmpty(ctx, q, t.Qualified)
 			if err != nil {
 				return nil, err
 			}
-			columns[i].kind.noEmpty = !takes
+			k.noEmpty = !takes
 		}
 	}
-	return columns, nil
+	of := map[uint32][]column{}
+	for relation, columns := range all {
+		for _, c := range columns {
+			of[relation] = append(of[relation], column{name: c.Name, generated: c.Generated, kind: kindOf(types, c.Type, known)})
+		}
+	}
+	return of, nil
 }
 
 // base gives what is below domains.

@@ -18,10 +18,18 @@ import (
 // readAllColumns reads which columns the files have, and what they are in their tables. The error tells of all files that do not fit. With
 // o.Failed those are left out, as long as they are told.
 func (f *FS) readAllColumns(ctx context.Context, q catalog.Querier, o Options) error {
+	var tables []uint32
+	for _, file := range f.files {
+		tables = append(tables, file.table.OID)
+	}
+	known, err := columnsOf(ctx, q, tables)
+	if err != nil {
+		return err
+	}
 	var misfits []*problem.Error
 	var fit []*rowFile
 	for _, file := range f.files {
-		err := f.readColumns(ctx, q, file, o)
+		err := f.readColumns(ctx, file, known[file.table.OID], o)
 		var misfit *problem.Error
 		switch {
 		case err == nil:
@@ -63,12 +71,8 @@ func together(all []*problem.Error) error {
 // unsent ends what to do about a file that does not fit its table.
 const unsent = "The database is as it was: nothing was sent."
 
-// readColumns reads which columns a file has, and what they are in its table.
-func (f *FS) readColumns(ctx context.Context, q catalog.Querier, file *rowFile, o Options) error {
-	known, err := columnsOf(ctx, q, file.table.OID)
-	if err != nil {
-		return err
-	}
+// readColumns reads which columns a file has, and what they are in its table, whose columns are known.
+func (f *FS) readColumns(ctx context.Context, file *rowFile, known []column, o Options) error {
 	in, err := f.rows.FS.Open(file.name)
 	if err != nil {
 		return &problem.Error{Code: problem.Data, Where: file.name, What: "this cannot be opened: " + err.Error(), Err: err}

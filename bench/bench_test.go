@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { leaks.Main(m) }
 // sample is a report with invented numbers: seconds of each way, in order.
 func sample(seconds map[string][]float64, memory int64) report {
 	of := func(size string, s ...shape) round {
-		r := round{export: &export{name: size, size: rows(size), bytes: map[shape]int64{inserts: 84_000_000, copies: 58_000_000}}}
+		r := round{export: &export{name: size, size: rows(size), bytes: map[string]int64{"inserts": 84_000_000, "copies": 58_000_000, "csv": 70_000_000, "jsonl": 155_000_000}}}
 		for _, w := range allWays() {
 			if times := seconds[w.name]; len(times) > 0 && slices.Contains(s, w.shape) {
 				r.ways = append(r.ways, measured{way: w, seconds: times, memory: memory})
@@ -282,5 +282,17 @@ func TestApart(t *testing.T) {
 		if apart(0, n) != 0 || slices.Contains(seen, false) {
 			t.Errorf("of %d not every one comes, or the first not first", n)
 		}
+	}
+}
+
+func TestMegabytesAreThoseOfTheWay(t *testing.T) {
+	t.Parallel()
+	cells := sample(good(), 1).ways(files).cells
+	got := map[string]string{}
+	for _, row := range cells[1:] {
+		got[row[0]] = row[5]
+	}
+	if got["ours, csv"] != "17.9" || got["ours, jsonl"] != "33.0" {
+		t.Errorf("70 MB in 3.9 s and 155 MB in 4.7 s are %v MB/s", got)
 	}
 }

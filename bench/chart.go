@@ -58,7 +58,7 @@ func (r report) chart() string {
 			continue
 		}
 		title := fmt.Sprintf("Seconds to load %s rows from %.0f MB of SQL with %s", thousands(r.main.export.size.Total()),
-			float64(r.main.export.bytes[s])/1e6, s)
+			r.main.export.megabytes(way{shape: s}), s)
 		if s == files {
 			title = fmt.Sprintf("Seconds to load %s rows from files", thousands(r.main.export.size.Total()))
 		}

@@ -28,7 +28,7 @@ type export struct {
 	name  string
 	dir   string
 	size  shop.Size
-	bytes map[shape]int64 // of load.sql
+	bytes map[string]int64 // of a folder's script, or of its files of rows
 
 	right   *content // what the database held after the way that came first, which all others are compared with; nil until then
 	rightBy string
@@ -58,7 +58,7 @@ func rows(name string) shop.Size {
 func (b *bench) export(name string, ways []way) (*export, error) {
 	x := b.exports[name]
 	if x == nil {
-		x = &export{name: name, dir: filepath.Join(b.dir, name), size: rows(name), bytes: map[shape]int64{}}
+		x = &export{name: name, dir: filepath.Join(b.dir, name), size: rows(name), bytes: map[string]int64{}}
 		b.exports[name] = x
 	}
 	for _, w := range ways {
@@ -105,7 +105,7 @@ func (b *bench) export(name string, ways []way) (*export, error) {
 			continue
 		}
 		if made.Format == shop.CSV || made.Format == shop.JSONL {
-			if x.bytes[files], err = folderSize(dir); err != nil {
+			if x.bytes[w.folder], err = folderSize(dir); err != nil {
 				return nil, err
 			}
 			continue
@@ -114,13 +114,18 @@ func (b *bench) export(name string, ways []way) (*export, error) {
 		if err != nil {
 			return nil, err
 		}
-		shape := inserts
-		if w.folder == "copies" {
-			shape = copies
-		}
-		x.bytes[shape] = script.Size()
+		x.bytes[w.folder] = script.Size()
 	}
 	return x, nil
+}
+
+// megabytes gives how much text the rows are that a way loads: its files, or the script that others of its shape load.
+func (x *export) megabytes(w way) float64 {
+	folder, scripted := map[shape]string{inserts: "inserts", copies: "copies"}[w.shape]
+	if !scripted {
+		folder = w.folder
+	}
+	return float64(x.bytes[folder]) / 1e6
 }
 
 // failing gives statements of which each fails, by a value or by a column's name.

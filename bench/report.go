@@ -63,10 +63,9 @@ func (r report) tables() []table {
 
 func (r report) ways(s shape) table {
 	size := r.main.export
-	text := float64(size.bytes[s]) / 1e6
-	title := fmt.Sprintf("%s rows, %.0f MB of SQL with %s", thousands(size.size.Total()), text, s)
+	title := fmt.Sprintf("%s rows, %.0f MB of SQL with %s", thousands(size.size.Total()), size.megabytes(way{shape: s}), s)
 	if s == files {
-		title = fmt.Sprintf("%s rows in files, %.0f MB; times as fast as psql -1 with \\copy and indexes in place", thousands(size.size.Total()), text)
+		title = fmt.Sprintf("%s rows in files; times as fast as psql -1 with \\copy and indexes in place", thousands(size.size.Total()))
 	}
 	t := table{
 		title: title,
@@ -83,7 +82,7 @@ func (r report) ways(s shape) table {
 			fmt.Sprintf("%.2f to %.2f", slices.Min(m.seconds), slices.Max(m.seconds)),
 			r.faster(m),
 			thousands(int(float64(size.size.Total()) / seconds)),
-			fmt.Sprintf("%.1f", text/seconds),
+			fmt.Sprintf("%.1f", size.megabytes(m.way)/seconds),
 			mebibytes(m.memory),
 		})
 	}
@@ -140,7 +139,7 @@ func (r report) growing() table {
 	}
 	for _, at := range r.growth {
 		total := at.export.size.Total()
-		cells := []string{thousands(total), fmt.Sprintf("%.1f", float64(at.export.bytes[inserts])/1e6)}
+		cells := []string{thousands(total), fmt.Sprintf("%.1f", at.export.megabytes(way{shape: inserts}))}
 		base, ours := at.find(baseWay), at.find("ours")
 		if base == nil || ours == nil {
 			continue

@@ -129,18 +129,24 @@ func (c *csvRows) split(record []byte, each func(field) error) error {
 	}
 }
 
+// unquotedEnds are what text without quotes goes up to: a comma, or what COPY refuses in it as well.
+var unquotedEnds = [256]bool{',': true, '"': true, '\r': true, '\n': true}
+
 // one gives the n-th field, which begins at an offset, and where it ends: at a comma, or with the record.
 func (c *csvRows) one(record []byte, at, n int) (f field, end int, err error) {
 	rest := record[at:]
 	if len(rest) == 0 || rest[0] != '"' {
-		comma := bytes.IndexByte(rest, ',')
-		if comma < 0 {
-			comma = len(rest)
+		size := 0
+		for size < len(rest) && !unquotedEnds[rest[size]] {
+			size++
 		}
-		if quote := bytes.IndexByte(rest[:comma], '"'); quote >= 0 {
-			return f, 0, c.in.faultAt(at+quote, "field %d has a double quote but does not begin with one: a field with quotes stands in quotes as a whole, and those in it are doubled", n)
+		switch {
+		case size == len(rest) || rest[size] == ',':
+			return field{text: rest[:size], at: at}, at + size, nil
+		case rest[size] == '"':
+			return f, 0, c.in.faultAt(at+size, "field %d has a double quote but does not begin with one: a field with quotes stands in quotes as a whole, and those in it are doubled", n)
 		}
-		return field{text: rest[:comma], at: at}, at + comma, c.lineEnd(rest[:comma], at)
+		return f, 0, c.in.faultAt(at+size, "a line ends here in another way than the first one did; text that holds the end of a line stands in double quotes")
 	}
 	f = field{at: at, quoted: true}
 	for i := 1; ; i += 2 {
@@ -158,18 +164,6 @@ func (c *csvRows) one(record []byte, at, n int) (f field, end int, err error) {
 		}
 		f.doubled = true
 	}
-}
-
-// lineEnd refuses the end of a line within one, as COPY does.
-func (c *csvRows) lineEnd(text []byte, at int) error {
-	other := byte('\r')
-	if c.in.end == '\r' {
-		other = '\n'
-	}
-	if i := bytes.IndexByte(text, other); i >= 0 {
-		return c.in.faultAt(at+i, "a line ends here in another way than the first one did; text that holds the end of a line stands in double quotes")
-	}
-	return nil
 }
 
 // whole gives a field's text in one piece.

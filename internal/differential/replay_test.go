@@ -206,8 +206,12 @@ func (c testCase) record(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	database := strings.TrimPrefix(u.Path, "/")
+	var mu sync.Mutex
 	var all []*conversation
+	var open sync.WaitGroup
 	proxy := serve(t, func(conn net.Conn) {
+		open.Add(1) // before the load has any answer
+		defer open.Done()
 		to, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", u.Host)
 		if err != nil {
 			t.Error(err)
@@ -215,7 +219,9 @@ func (c testCase) record(t *testing.T, path string) {
 		}
 		defer to.Close()
 		c := &conversation{}
+		mu.Lock()
 		all = append(all, c)
+		mu.Unlock()
 		write := func(ours bool, whole []byte) { c.add(said{ours, whole[0], bytes.Clone(whole[5:])}) }
 		start, err := readStartup(conn)
 		if err != nil {
@@ -243,6 +249,7 @@ func (c testCase) record(t *testing.T, path string) {
 	})
 	dir, _ := c.files(t)
 	end := ended(c.ours(t, c.address(proxy, database), dir))
+	open.Wait()
 	text := databaseLine + database + "\n"
 	for _, c := range all {
 		text += c.String()

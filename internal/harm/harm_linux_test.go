@@ -3,6 +3,7 @@ package harm
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -42,9 +43,11 @@ const (
 		CREATE FUNCTION evil_row(t) RETURNS bigint LANGUAGE sql AS 'SELECT nextval(''called'')';
 		CREATE FUNCTION evil_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM nextval(''called''); RETURN NEW; END';
 		CREATE PROCEDURE evil_procedure() LANGUAGE plpgsql AS 'BEGIN PERFORM nextval(''called''); END';
-		CREATE SCHEMA cron; CREATE TABLE cron.job (command text); ALTER EXTENSION plpgsql ADD TABLE cron.job`
-	most    = 96 << 10        // KiB of memory
-	longest = 3 * time.Minute // for one attempt, on a machine that others use
+		CREATE SCHEMA cron; CREATE TABLE cron.job (command text); CREATE SEQUENCE cron.seq; ALTER EXTENSION plpgsql ADD TABLE cron.job;
+		ALTER EXTENSION plpgsql ADD SEQUENCE cron.seq; SELECT lo_from_bytea(4711, 'a large object')`
+	rowsBefore = "old"           // of t
+	most       = 96 << 10        // KiB of memory
+	longest    = 3 * time.Minute // for one attempt, on a machine that others use
 )
 
 // attempt is one that must come to nothing.
@@ -56,16 +59,15 @@ type attempt struct {
 	code       int    // exit code; -1 for any
 	says       string // in what is written
 	never      string // a pattern of what is not written
-	harmless   bool   // it is carried out, and may change the table
-	liar       bool   // what is said is what a server has said, and untrue
+	leaves     string // the rows of t where it is carried out, which is with exit 0; "" for what there was
+	may        string // a pattern of what else it may change then
+	liar       bool   // it is carried out whatever the exit code: what is said is what a server has said, and untrue
 	refused    bool   // nothing of it is carried out: exit 5 or 6
 	api        http.HandlerFunc
 	own        bool                                         // it has a password of its own, which must not reach the server in clear
+	strikes    bool                                         // it answers something otherwise than the true one
 	server     func(t *testing.T, database string) *hostile // in place of the database's own; database is its address
 }
-
-// known are attempts that succeed so far, by their names.
-var known = []string{}
 
 func attempts(t *testing.T) []attempt {
 	t.Helper()
@@ -84,24 +86,24 @@ func attempts(t *testing.T) []attempt {
 		case "connect-dev-zero":
 			a.args, a.code, a.says = []string{"--transaction=none"}, 5, "sslmode"
 		case "nbsp-workflow-command":
-			a.role, a.env, a.code, a.harmless = byReader, []string{"GITHUB_ACTIONS=true"}, 0, true
+			a.role, a.env, a.code = byReader, []string{"GITHUB_ACTIONS=true"}, 0
 		case "benign-load": // is about functions that another role has made; here it has no tables
 			a.code = 6
 		case "notify-memory":
-			a.code, a.harmless = 0, true
+			a.code = 0
 		case "var_double", "var_laughs":
 			a.code, a.says = 5, "32 times as long"
 		case "gexec_rows":
 			a.code, a.says = 5, "larger than 16 MiB"
 		case "upper-inject":
-			a.args, a.code, a.harmless = []string{"--transaction=none", "--on-error=continue"}, 0, true
+			a.args, a.code, a.may = []string{"--transaction=none", "--on-error=continue"}, 0, "^(dump|server)$"
 		}
 		all = append(all, a)
 		if a.role == byScript { // and as if it were the API's
-			a.name, a.code, a.says, a.harmless, a.refused = a.name+", schema", -1, "", false, true
+			a.name, a.code, a.says, a.refused = a.name+", schema", -1, "", true
 			a.args = append(slices.Clone(a.args), "--allow=schema")
 			if a.name == "upper-inject, schema" { // its rows look like a statement, and are rows
-				a.harmless, a.refused = true, false
+				a.code, a.refused = 0, false
 			}
 			all = append(all, a)
 		}
@@ -196,10 +198,10 @@ func attempts(t *testing.T) []attempt {
 
 	// What is read.
 	for i, text := range []string{"\u00a0::error::x", "\u3000::set-output name=rows::9", "##[error]x", "\u202e::x::y", ":\u200b:error::x", "\x1b[2J::error::x", "a\r::error::x"} {
-		all = append(all, attempt{role: byReader, name: fmt.Sprintf("command %d", i+1), env: []string{"GITHUB_ACTIONS=true"}, code: 0, harmless: true,
+		all = append(all, attempt{role: byReader, name: fmt.Sprintf("command %d", i+1), env: []string{"GITHUB_ACTIONS=true"}, code: 0,
 			files: map[string]string{"load.sql": "\\echo '" + text + "'\ndo $$ begin raise notice '%', E'a\\n" + text + "'; end $$;"}})
 	}
-	all = append(all, attempt{role: byReader, name: "an echo of 8 MiB", code: 0, harmless: true, says: "bytes more)", files: map[string]string{"load.sql": "\\echo '" + strings.Repeat("x", 8<<20) + "'\n"}})
+	all = append(all, attempt{role: byReader, name: "an echo of 8 MiB", code: 0, says: "bytes more)", files: map[string]string{"load.sql": "\\echo '" + strings.Repeat("x", 8<<20) + "'\n"}})
 	all = append(all, scriptAttempts()...)
 	return append(append(all, hostAttempts()...), serverAttempts()...)
 }
@@ -269,23 +271,22 @@ func TestHarm(t *testing.T) {
 	})
 	slices.Sort(lines)
 	if *table {
-		fmt.Printf("%-10s %-40s %-9s %4s %8s %8s  %s\n%s\n%d attempts, %d of them known to succeed so far\n", "role", "attempt", "verdict", "exit", "memory", "time", "afterwards",
-			strings.Join(lines, "\n"), len(lines), len(slices.DeleteFunc(slices.Clone(lines), func(l string) bool { return !strings.Contains(l, " known ") })))
+		fmt.Printf("%-10s %-40s %-9s %4s %8s %8s  %s\n%s\n%d attempts\n", "role", "attempt", "verdict", "exit", "memory", "time", "afterwards",
+			strings.Join(lines, "\n"), len(lines))
 	}
 }
 
 func (a attempt) run(t *testing.T, program string) string {
-	dir := t.TempDir()
-	pwned, secret := filepath.Join(dir, "pwned"), filepath.Join(dir, "secret")
-	db := pgtest.Shared(t).NewDatabase(t)
-	pgtest.Exec(t, db, setUp)
-	if err := os.WriteFile(secret, []byte("the-secret-of-the-server\n"), 0o644); err != nil {
+	h := house{dir: t.TempDir(), db: pgtest.Shared(t).NewDatabase(t)}
+	pwned, secret := h.path("pwned"), h.path("secret")
+	pgtest.Exec(t, h.db, setUp)
+	if err := os.WriteFile(secret, []byte(secretText+"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for above := dir; above != os.TempDir() && len(above) > 1; above = filepath.Dir(above) {
+	for above := h.dir; above != os.TempDir() && len(above) > 1; above = filepath.Dir(above) {
 		_ = os.Chmod(above, 0o777)
 	}
-	before := pgtest.Dump(t, db)
+	h.build(t)
 
 	handler := a.api
 	if handler == nil {
@@ -299,12 +300,12 @@ func (a attempt) run(t *testing.T, program string) string {
 	var args []string
 	switch {
 	case a.zip != nil:
-		args = []string{"load", filepath.Join(dir, "export.zip")}
+		args = []string{"load", h.path("export.zip")}
 		if err := os.WriteFile(args[1], a.zip, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	case a.files != nil:
-		args = []string{"load", filepath.Join(dir, "export")}
+		args = []string{"load", h.path("export")}
 		if err := os.Mkdir(args[1], 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -315,28 +316,28 @@ func (a attempt) run(t *testing.T, program string) string {
 			}
 		}
 	}
-	work := filepath.Join(dir, "work")
-	if err := os.Mkdir(work, 0o755); err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	defer cancel()
-	address := db
+	address := h.db
 	var against *hostile
 	if a.server != nil {
-		u, err := url.Parse(db)
+		u, err := url.Parse(h.db)
 		if err != nil {
 			t.Fatal(err)
 		}
 		against = a.server(t, u.Host)
-		address = against.at(t, db, a.own)
+		address = against.at(t, h.db, a.own)
 	}
 	cmd := exec.CommandContext(ctx, program, append(args, append([]string{"--database-url=" + address}, a.args...)...)...)
-	cmd.Dir = work
-	cmd.Env = []string{"HOME=" + work, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + work}
+	cmd.Dir = h.path(workDir)
+	cmd.Env = h.environ()
+	if a.api != nil {
+		cmd.Env = append(cmd.Env, "FABRICATE_CACHE_DIR="+h.path(cacheDir))
+	}
 	for _, env := range a.env {
 		cmd.Env = append(cmd.Env, strings.ReplaceAll(env, "@API@", api.URL))
 	}
+	before, _ := h.look(t)
 	start := time.Now()
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -374,29 +375,46 @@ func (a attempt) run(t *testing.T, program string) string {
 	if memory > most+inputs(a) {
 		fault("%d MiB of memory", memory>>10)
 	}
-	if _, err := os.Stat(pwned); err == nil {
-		fault("the file is there")
+	after, rows := h.look(t)
+	may := func(what string) bool { return what == "disk "+fileOut || what == "disk "+fileSum } // which environment looks at
+	want := rowsBefore
+	if code == 0 || a.liar {
+		want = cmp.Or(a.leaves, want)
+		if a.may != "" {
+			pattern, files := regexp.MustCompile(a.may), may
+			may = func(what string) bool { return files(what) || pattern.MatchString(what) }
+		}
 	}
-	after := pgtest.Dump(t, db)
 	state := "as it was"
-	if after != before {
-		if state = "changed"; !a.harmless {
-			fault("the database has changed")
-		}
-		if strings.Contains(log, "everything was rolled back") && !a.liar {
-			fault("and it says that everything was rolled back")
-		}
+	if want != rowsBefore || a.may != "" && code == 0 {
+		state = "as asked"
 	}
-	if rows, said, _ := pgtest.Psql(t, db, "-Atc", "TABLE cron.job"); rows+said != "" {
-		fault("the extension's table has rows: %s", rows+said)
+	if rows != want {
+		fault("the table holds %.200q, want %q", rows, want)
+	}
+	wrong = append(wrong, before.changes(after, may)...)
+	wrong = append(wrong, h.environment(t)...)
+	if rows != rowsBefore && strings.Contains(log, "everything was rolled back") && !a.liar {
+		fault("it says that everything was rolled back")
+	}
+	if len(wrong) > 0 {
+		state = "HARMED"
 	}
 	if against != nil && strings.Contains(against.heard.String(), password) {
 		fault("the password was sent in clear")
 	}
-	if strings.Contains(after, "the-secret-of-the-server") || strings.Contains(log, "the-secret-of-the-server") {
+	if strings.Contains(after["dump"]+rows+log, secretText) {
 		fault("the server's file was read")
 	}
-	if a.name == "upper-inject" && !strings.Contains(after, "keepme") {
+	if against != nil && os.Getenv("SHOWHIT") != "" {
+		for _, x := range against.struck() {
+			fmt.Printf("HIT %s: %.150q\n", a.name, x)
+		}
+	}
+	if against != nil && a.strikes && len(against.struck()) == 0 {
+		fault("what the server does instead was never its turn")
+	}
+	if a.name == "upper-inject" && !strings.Contains(after["dump"], "keepme") {
 		fault("the table was dropped")
 	}
 	if slices.Contains(a.env, "GITHUB_ACTIONS=true") {
@@ -407,9 +425,7 @@ func (a attempt) run(t *testing.T, program string) string {
 		}
 	}
 	verdict := "nothing"
-	switch isKnown := slices.Contains(known, a.name); {
-	case len(wrong) > 0 && isKnown:
-		verdict = "known"
+	switch {
 	case len(wrong) > 0:
 		verdict = "HARM"
 		t.Errorf("%s\n%.2000s", strings.Join(wrong, "; "), log)

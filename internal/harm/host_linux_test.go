@@ -135,7 +135,7 @@ func hostAttempts() (all []attempt) {
 		w.Header().Set("Content-Disposition", `attachment; filename="../../pwned"`)
 		_, _ = w.Write([]byte("insert into t values ('x');\n"))
 	}))
-	all[len(all)-1].harmless = true
+	all[len(all)-1].leaves = "old,x"
 	host("code, for what asks for rows", 5, "not on the list", serves(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte("insert into t values ('x');\ndo $$ begin delete from t; end $$;\n"))
 	}))

@@ -25,6 +25,14 @@ type hostile struct {
 	mu    sync.Mutex
 	heard bytes.Buffer // what was sent to it
 	open  []net.Conn
+	hit   []string // what was answered otherwise than a true server would have
+}
+
+// struck gives what was answered otherwise than the true server would have.
+func (h *hostile) struck() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.hit)
 }
 
 // listen begins a hostile server, which ends with the test.
@@ -151,6 +159,7 @@ func saysOn(first []byte, again func(i int) []byte) func(*hostile, net.Conn) {
 
 // middle is one conversation through a server that stands before a true one.
 type middle struct {
+	h    *hostile
 	conn net.Conn // the client
 	mu   sync.Mutex
 	sent []string // queries that are not answered, in turn
@@ -167,6 +176,14 @@ func (m *middle) query() string {
 	return m.sent[0]
 }
 
+// strike notes that a message is not what the true server said.
+func (m *middle) strike(typ byte) {
+	what := string(typ) + " " + m.query()
+	m.h.mu.Lock()
+	defer m.h.mu.Unlock()
+	m.h.hit = append(m.h.hit, what)
+}
+
 // between makes a server that stands before another, and has change say what becomes of each message of that one: nothing, the same, others.
 func between(behind string, change func(m *middle, typ byte, body []byte) []byte) func(*hostile, net.Conn) {
 	return func(h *hostile, conn net.Conn) {
@@ -179,7 +196,7 @@ func between(behind string, change func(m *middle, typ byte, body []byte) []byte
 		if _, err := server.Write(start); err != nil {
 			return
 		}
-		m := &middle{conn: conn}
+		m := &middle{h: h, conn: conn}
 		go func() {
 			defer func() { _ = server.Close() }()
 			parsed := ""
@@ -209,7 +226,11 @@ func between(behind string, change func(m *middle, typ byte, body []byte) []byte
 				return
 			}
 			m.n++
-			if _, err := conn.Write(change(m, typ, body)); err != nil {
+			p, same := change(m, typ, body), frame(typ, body)
+			if !bytes.Equal(p, same) {
+				m.strike(typ)
+			}
+			if _, err := conn.Write(p); err != nil {
 				return
 			}
 			if typ == 'Z' {
@@ -240,6 +261,7 @@ func on(text string, typ byte, change func(m *middle, body []byte) []byte) func(
 			if typ == 0 {
 				body = frame(got, body)
 			}
+			m.strike(got)
 			return change(m, body)
 		}
 		return frame(got, body)
@@ -259,7 +281,16 @@ func flood(p []byte) func(*middle, []byte) []byte {
 	}
 }
 
-const password = "hunter2-that-nobody-may-read"
+// What the script says, and a word of questions about the catalog. No question has the one, and no statement the other.
+const (
+	statement = "INSERT INTO t VALUES ('new')"
+	question  = "pg_class"
+)
+
+const (
+	password   = "hunter2-that-nobody-may-read"
+	secretText = "the-secret-of-the-server"
+)
 
 // serverAttempts are those of database servers.
 func serverAttempts() (all []attempt) {
@@ -334,74 +365,81 @@ func serverAttempts() (all []attempt) {
 
 	// One that stands before the true one.
 	through := func(name string, code int, says string, change func(m *middle, typ byte, body []byte) []byte) {
-		all = append(all, attempt{role: byServer, name: name, files: map[string]string{"load.sql": script}, code: code, says: says, args: limits, harmless: code == 0,
+		all = append(all, attempt{role: byServer, name: name, files: map[string]string{"load.sql": script}, code: code, says: says, args: limits, leaves: "new,more", strikes: true,
 			server: func(t *testing.T, behind string) *hostile { t.Helper(); return listen(t, between(behind, change)) }})
 	}
+	// both has the same become of the answer to the script's statement, and of that to a question of ours.
+	both := func(name string, code int, says string, typ byte, change func(m *middle, body []byte) []byte, env ...string) {
+		for _, to := range []string{statement, question} {
+			as := name
+			if to == question {
+				as += ", to a question"
+			}
+			through(as, code, says, on(to, typ, change))
+			all[len(all)-1].env = env
+		}
+	}
 	row := encoded(&pgproto3.DataRow{Values: [][]byte{[]byte(strings.Repeat("x", 1000))}})
-	through("notices without an end", 6, "notices and no answer", on("INSERT", 'C', flood(notice)))
-	through("notifications without an end", 6, "notices and no answer", on("INSERT", 'C', flood(encoded(&pgproto3.NotificationResponse{PID: 1, Channel: "c", Payload: strings.Repeat("x", 100)}))))
-	through("one setting, without an end", 6, "notices and no answer", on("INSERT", 'C', flood(encoded(&pgproto3.ParameterStatus{Name: "application_name", Value: "x"}))))
-	through("settings without an end", 6, "1000 settings", on("INSERT", 'C', func(m *middle, _ []byte) []byte {
+	both("notices without an end", 6, "notices and no answer", 'C', flood(notice))
+	both("notifications without an end", 6, "notices and no answer", 'C', flood(encoded(&pgproto3.NotificationResponse{PID: 1, Channel: "c", Payload: strings.Repeat("x", 100)})))
+	both("one setting, without an end", 6, "notices and no answer", 'C', flood(encoded(&pgproto3.ParameterStatus{Name: "application_name", Value: "x"})))
+	both("settings without an end", 6, "1000 settings", 'C', func(m *middle, _ []byte) []byte {
 		for i := 0; ; i++ {
 			if _, err := m.conn.Write(encoded(&pgproto3.ParameterStatus{Name: fmt.Sprint("x.", i), Value: "v"})); err != nil {
 				return nil
 			}
 		}
-	}))
-	through("rows without an end, to the script", 6, "1024 MiB of rows", on("INSERT INTO", 'C', flood(row))) // no question of ours says that
-	through("rows without an end, to a question", 6, "a question about its catalog", on("pg_class", 'D', func(m *middle, body []byte) []byte {
+	})
+	through("rows without an end, to the script", 6, "1024 MiB of rows", on(statement, 'C', flood(row)))
+	through("rows without an end, to a question", 6, "a question about its catalog", on(question, 'D', func(m *middle, body []byte) []byte {
 		withoutEnd(m.conn, frame('D', body))
 		return nil
 	}))
-	through("a notice of 19 MiB", 0, "bytes more", on("INSERT", 'C', func(_ *middle, body []byte) []byte {
+	both("a notice of 19 MiB", 0, "bytes more", 'C', func(_ *middle, body []byte) []byte {
 		return append(encoded(&pgproto3.NoticeResponse{Severity: "NOTICE", Code: "00000", Message: strings.Repeat("x", 19<<20)}), frame('C', body)...)
-	}))
-	through("a row of a GiB", 6, "20 MiB is the most", on("INSERT", 'C', instead([]byte{'D', 0x40, 0, 0, 0})))
-	through("an error of 19 MiB", 6, "bytes more", on("INSERT", 'C', instead(encoded(&pgproto3.ErrorResponse{Severity: "ERROR", Code: "P0001", Message: strings.Repeat("x", 19<<20)}))))
-	through("a question is not answered", 6, "", on("pg_class", 0, instead(nil)))
-	through("a statement is not answered", 6, "", on("INSERT", 0, instead(nil)))
-	through("COPY is not answered", 6, "", on("COPY", 0, instead(nil)))
+	})
+	both("a row of a GiB", 6, "20 MiB is the most", 'C', instead([]byte{'D', 0x40, 0, 0, 0}))
+	both("an error of 19 MiB", 6, "bytes more", 'C', instead(encoded(&pgproto3.ErrorResponse{Severity: "ERROR", Code: "P0001", Message: strings.Repeat("x", 19<<20)})))
+	both("no answer", 6, "", 0, instead(nil))
+	through("COPY is not answered", 6, "", on("COPY t", 0, instead(nil)))
 	through("COMMIT is not answered", 0, "the server says that it did commit", on("COMMIT", 0, instead(nil)))
 	tag := func(s string) func(*middle, []byte) []byte { return instead(frame('C', append([]byte(s), 0))) }
-	through("a row count beyond all numbers", 0, "", on("INSERT", 'C', tag("INSERT 0 184467440737095516160")))
-	through("a row count below nothing", 0, "", on("INSERT", 'C', tag("INSERT 0 -5")))
-	through("a command for the runner as what was done", 0, "", on("INSERT", 'C', tag("\u00a0::error::x")))
-	all[len(all)-1].env = []string{"GITHUB_ACTIONS=true"}
-	through("no word of what was done", 6, "", on("INSERT", 'C', instead(frame('C', nil))))
-	through("COMMIT, where a row was to go in", 6, "", on("INSERT", 'C', tag("COMMIT")))
+	both("a row count beyond all numbers", 0, "", 'C', tag("INSERT 0 184467440737095516160"))
+	both("a row count below nothing", 0, "", 'C', tag("INSERT 0 -5"))
+	both("a command for the runner as what was done", 0, "", 'C', tag("\u00a0::error::x"), "GITHUB_ACTIONS=true")
+	both("no word of what was done", 6, "", 'C', instead(frame('C', nil)))
+	both("COMMIT, where a row was to go in", 6, "", 'C', tag("COMMIT"))
 	through("ROLLBACK, where all was to be committed", 0, "the server says that it did commit", on("COMMIT", 'C', tag("ROLLBACK")))
 	through("an error, where all was committed", 6, "", on("COMMIT", 'C', instead(encoded(&pgproto3.ErrorResponse{Severity: "ERROR", Code: "40001", Message: "no"}))))
-	all[len(all)-1].harmless, all[len(all)-1].liar = true, true
+	all[len(all)-1].liar = true
 	state := func(s string) func(*middle, []byte) []byte { return instead(frame('Z', []byte(s))) }
-	through("no transaction, where one is open", 6, "", on("INSERT", 'Z', state("I")))
-	through("a failed transaction, where one is open", 6, "", on("INSERT", 'Z', state("E")))
-	through("a state of its own", 6, "", on("INSERT", 'Z', state("X")))
-	through("no state at all", 6, "", on("INSERT", 'Z', state("")))
+	both("no transaction, where one is open", 6, "", 'Z', state("I"))
+	both("a failed transaction, where one is open", 6, "", 'Z', state("E"))
+	both("a state of its own", 6, "", 'Z', state("X"))
+	both("no state at all", 6, "", 'Z', state(""))
 	through("no transaction after BEGIN", 6, "after BEGIN", on("BEGIN", 'Z', state("I")))
 	through("a transaction still open after COMMIT", 0, "the server says that it did commit", on("COMMIT", 'Z', state("T")))
-	through("an error that means what it likes", 6, "", on("INSERT", 'C', instead(encoded(&pgproto3.ErrorResponse{Severity: "\u2028::error::", Code: "::x\n:", Message: "a\r::set-output name=rows::9\n\u3000::stop-commands::x",
-		Detail: "##[group]x", Hint: "[click](https://example.org)", Where: "::add-mask::y", File: "../../etc/passwd", Line: -1}))))
-	all[len(all)-1].env = []string{"GITHUB_ACTIONS=true"}
-	through("an error of nothing", 6, "", on("INSERT", 'C', instead(frame('E', []byte{0}))))
-	through("an error cut short", 6, "", on("INSERT", 'C', instead(frame('E', []byte("SERROR")))))
-	through("an error at another place", 6, "", on("INSERT", 'C', instead(encoded(&pgproto3.ErrorResponse{Severity: "ERROR", Code: "42601", Message: "no", Position: 2147483647, InternalPosition: -2147483648}))))
-	through("a fatal error, and it goes on", 6, "", on("INSERT", 'C', func(_ *middle, body []byte) []byte {
+	both("an error that means what it likes", 6, "", 'C', instead(encoded(&pgproto3.ErrorResponse{Severity: "\u2028::error::", Code: "::x\n:", Message: "a\r::set-output name=rows::9\n\u3000::stop-commands::x",
+		Detail: "##[group]x", Hint: "[click](https://example.org)", Where: "::add-mask::y", File: "../../etc/passwd", Line: -1})), "GITHUB_ACTIONS=true")
+	both("an error of nothing", 6, "", 'C', instead(frame('E', []byte{0})))
+	both("an error cut short", 6, "", 'C', instead(frame('E', []byte("SERROR"))))
+	both("an error at another place", 6, "", 'C', instead(encoded(&pgproto3.ErrorResponse{Severity: "ERROR", Code: "42601", Message: "no", Position: 2147483647, InternalPosition: -2147483648})))
+	both("a fatal error, and it goes on", 6, "", 'C', func(_ *middle, body []byte) []byte {
 		return append(encoded(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "57P01", Message: "bye"}), frame('C', body)...)
-	}))
-	through("rows to be sent that nobody asked for", 5, "no rows follow", on("INSERT", 'C', func(_ *middle, body []byte) []byte {
+	})
+	both("rows to be sent that nobody asked for", 5, "no rows follow", 'C', func(_ *middle, body []byte) []byte {
 		return append(encoded(&pgproto3.CopyInResponse{ColumnFormatCodes: []uint16{0}}), frame('C', body)...)
-	}))
-	through("rows come where rows were to go", 6, "", on("COPY", 'G', instead(encoded(&pgproto3.CopyOutResponse{ColumnFormatCodes: []uint16{0}}))))
-	through("rows both ways", 6, "", on("COPY", 'G', instead(encoded(&pgproto3.CopyBothResponse{ColumnFormatCodes: []uint16{0}}))))
-	through("rows of 65,535 columns", -1, "", on("COPY", 'G', instead(frame('G', append([]byte{0, 0xff, 0xff}, make([]byte, 2*0xffff)...)))))
-	all[len(all)-1].harmless = true
-	through("a message of no kind", 6, "", on("INSERT", 'C', instead(frame('?', []byte("x")))))
-	through("a message below nothing", 6, "", on("INSERT", 'C', instead([]byte{'C', 0xff, 0xff, 0xff, 0xf0})))
-	through("half a message", 6, "", on("INSERT", 'C', func(m *middle, _ []byte) []byte {
+	})
+	through("rows come where rows were to go", 6, "", on("COPY t", 'G', instead(encoded(&pgproto3.CopyOutResponse{ColumnFormatCodes: []uint16{0}}))))
+	through("rows both ways", 6, "", on("COPY t", 'G', instead(encoded(&pgproto3.CopyBothResponse{ColumnFormatCodes: []uint16{0}}))))
+	through("rows of 65,535 columns", -1, "", on("COPY t", 'G', instead(frame('G', append([]byte{0, 0xff, 0xff}, make([]byte, 2*0xffff)...)))))
+	both("a message of no kind", 6, "", 'C', instead(frame('?', []byte("x"))))
+	both("a message below nothing", 6, "", 'C', instead([]byte{'C', 0xff, 0xff, 0xff, 0xf0}))
+	both("half a message", 6, "", 'C', func(m *middle, _ []byte) []byte {
 		_, _ = m.conn.Write([]byte{'C', 0, 0, 0, 50, 'I'})
 		_ = m.conn.Close()
 		return nil
-	}))
+	})
 	through("everything twice", 6, "", func(_ *middle, typ byte, body []byte) []byte {
 		if p := frame(typ, body); typ == 'C' || typ == 'Z' {
 			return append(p, p...)
@@ -410,7 +448,7 @@ func serverAttempts() (all []attempt) {
 		}
 	})
 	facts := func(change func(m *middle, body []byte) []byte) func(*middle, byte, []byte) []byte {
-		return on("pg_class", 'D', change)
+		return on(question, 'D', change)
 	}
 	through("facts of NULL", 6, "", facts(func(_ *middle, body []byte) []byte {
 		n := binary.BigEndian.Uint16(body)
@@ -431,14 +469,12 @@ func serverAttempts() (all []attempt) {
 		}
 		return frame(typ, body)
 	})
-	all[len(all)-1].harmless = true
 	through("nothing that was asked about is there", -1, "", func(m *middle, typ byte, body []byte) []byte {
 		if typ == 'D' && strings.Contains(m.query(), "pg_class") {
 			return nil
 		}
 		return frame(typ, body)
 	})
-	all[len(all)-1].harmless = true
 	told := func(name, value string) func(*middle, byte, []byte) []byte {
 		return func(_ *middle, typ byte, body []byte) []byte {
 			if typ == 'S' && bytes.HasPrefix(body, append([]byte(name), 0)) {
@@ -448,13 +484,10 @@ func serverAttempts() (all []attempt) {
 		}
 	}
 	through("a version of its own", -1, "", told("server_version", "99999999999999999999.\u00a0::error::x"))
-	all[len(all)-1].env, all[len(all)-1].harmless = []string{"GITHUB_ACTIONS=true"}, true
+	all[len(all)-1].env = []string{"GITHUB_ACTIONS=true"}
 	through("strings otherwise than they are", -1, "", told("standard_conforming_strings", "off"))
-	all[len(all)-1].harmless = true
 	through("an encoding of its own", -1, "", told("client_encoding", "SJIS\x1b[2J"))
-	all[len(all)-1].harmless = true
 	through("a superuser who is none", -1, "", told("is_superuser", "off"))
-	all[len(all)-1].harmless = true
 	through("somebody else's process", 0, "", func(_ *middle, typ byte, body []byte) []byte {
 		if typ == 'K' {
 			return encoded(&pgproto3.BackendKeyData{ProcessID: 1, SecretKey: []byte{1, 2, 3, 4}})

@@ -60,6 +60,7 @@ type attempt struct {
 	says       string // in what is written
 	never      string // a pattern of what is not written
 	leaves     string // the rows of t where it is carried out, which is with exit 0; "" for what there was
+	keeps      bool   // what the API gave is kept in the cache
 	may        string // a pattern of what else it may change then
 	liar       bool   // it is carried out whatever the exit code: what is said is what a server has said, and untrue
 	refused    bool   // nothing of it is carried out: exit 5 or 6
@@ -130,8 +131,8 @@ func attempts(t *testing.T) []attempt {
 	}
 	script("code in code in code", "do $$"+deep+"$$;", 5, "more than 8 deep")
 	script("a result of gigabytes, \\gset", "select repeat('x', 10000) from generate_series(1, 100000) \\gset x", 5, "larger than 16 MiB")
-	script("a row of gigabytes", "select repeat('x', 200000000);", 6, "20 MiB is the most")
-	script("an error of a hundred MiB", "do $$ begin raise exception '%', repeat('x', 100000000); end $$;", 6, "20 MiB is the most")
+	script("a row of gigabytes", "select repeat('x', 200000000);", 6, "16 MiB is the most")
+	script("an error of a hundred MiB", "do $$ begin raise exception '%', repeat('x', 100000000); end $$;", 6, "16 MiB is the most")
 	script("conditions", strings.Repeat("\\if true\n", 20_000), 5, `more than 10000 \if`)
 	script("a variable in a variable", "\\set a 'select 1;'\n"+strings.Repeat("\\set a :a:a\n", 30), 5, "")
 	script("notices", "do $$ begin for i in 1..300000 loop raise notice 'x'; end loop; end $$;", 0, "are not shown")
@@ -242,6 +243,8 @@ func released(t *testing.T) string {
 var asCommand = regexp.MustCompile(`(?m)^[\p{Z}\p{C}]*:[\p{Cf}\p{Mn}]*:.*$|#[\p{Cf}\p{Mn}]*#[\p{Cf}\p{Mn}]*\[`)
 
 var ownCommand = regexp.MustCompile(`^::(group::|endgroup::|add-mask::|(warning|error) )`)
+
+var ofCache = regexp.MustCompile(`^disk cache/[0-9a-f]{32}(\.lock|-[0-9]+(/about\.json|/data|/data/d\.sql)?)$`)
 
 // TestHarm makes attempts, and looks that each comes to nothing: exit code, words, memory, time, database and disk.
 func TestHarm(t *testing.T) {
@@ -376,7 +379,9 @@ func (a attempt) run(t *testing.T, program string) string {
 		fault("%d MiB of memory", memory>>10)
 	}
 	after, rows := h.look(t)
-	may := func(what string) bool { return what == "disk "+fileOut || what == "disk "+fileSum } // which environment looks at
+	may := func(what string) bool { // environment looks at the files of GitHub; a lock in the cache is an empty file that stays
+		return what == "disk "+fileOut || what == "disk "+fileSum || ofCache.MatchString(what) && (a.keeps || strings.HasSuffix(what, ".lock"))
+	}
 	want := rowsBefore
 	if code == 0 || a.liar {
 		want = cmp.Or(a.leaves, want)
@@ -405,11 +410,6 @@ func (a attempt) run(t *testing.T, program string) string {
 	}
 	if strings.Contains(after["dump"]+rows+log, secretText) {
 		fault("the server's file was read")
-	}
-	if against != nil && os.Getenv("SHOWHIT") != "" {
-		for _, x := range against.struck() {
-			fmt.Printf("HIT %s: %.150q\n", a.name, x)
-		}
 	}
 	if against != nil && a.strikes && len(against.struck()) == 0 {
 		fault("what the server does instead was never its turn")

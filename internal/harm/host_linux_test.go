@@ -135,10 +135,11 @@ func hostAttempts() (all []attempt) {
 		w.Header().Set("Content-Disposition", `attachment; filename="../../pwned"`)
 		_, _ = w.Write([]byte("insert into t values ('x');\n"))
 	}))
-	all[len(all)-1].leaves = "old,x"
+	all[len(all)-1].leaves, all[len(all)-1].keeps = "old,x", true
 	host("code, for what asks for rows", 5, "not on the list", serves(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte("insert into t values ('x');\ndo $$ begin delete from t; end $$;\n"))
 	}))
+	all[len(all)-1].keeps = true // a task was spent on it
 	host("headers without an end", -1, "", serves(func(w http.ResponseWriter, _ *http.Request) {
 		for i := range 200_000 {
 			w.Header().Set(fmt.Sprint("X-", i), "x")

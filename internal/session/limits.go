@@ -17,7 +17,7 @@ import (
 
 // Limits of what a server may send: one that means harm, or a script that has it do so, could take all memory or go on for ever.
 const (
-	maxMessage    = 20 << 20   // bytes of one message: a row, an error; the driver has it three times for a moment
+	maxMessage    = 16 << 20   // bytes of one message: a row, an error; the driver has it three times for a moment, once in a power of two
 	maxGreeting   = 1 << 20    // bytes until the connection is ready
 	maxParameters = 1000       // settings that the server tells of
 	maxAside      = 10_000_000 // notices, settings and notifications between two words that are for us

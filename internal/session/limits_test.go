@@ -41,10 +41,10 @@ func TestServerLimits(t *testing.T) { // not in parallel: it keeps a processor b
 		}, ""},
 		"a long error": {func(p *peer) {
 			p.say(&pgproto3.ErrorResponse{Severity: "ERROR", Code: "P0001", Message: strings.Repeat("x", maxMessage+1)})
-		}, "a message of 20 MiB"},
+		}, "a message of 16 MiB"},
 		"a long row": {func(p *peer) {
 			p.say(&pgproto3.DataRow{Values: [][]byte{make([]byte, maxMessage)}})
-		}, "a message of 20 MiB"},
+		}, "a message of 16 MiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)

@@ -54,7 +54,8 @@ func (s *Session) Resolve(ctx context.Context, sql string, args []any, scan []an
 
 func (s *Session) ask(ctx context.Context, path, sql string, args []any, scan []any, each func() error) error {
 	before, after := "SAVEPOINT "+asked+path, "ROLLBACK TO SAVEPOINT "+asked+"; RELEASE SAVEPOINT "+asked
-	if s.TxStatus() == 'I' {
+	status := s.TxStatus()
+	if status == 'I' {
 		before, after = askAlone+path, "ROLLBACK"
 	}
 	params := make([][]byte, len(args))
@@ -110,13 +111,17 @@ func (s *Session) ask(ctx context.Context, path, sql string, args []any, scan []
 			}
 		},
 	}
-	first := s.receive(ctx, Handlers{})
-	for _, h := range []Handlers{rows, {}} {
+	var first error
+	for i, h := range []Handlers{{}, rows, {}} {
+		err := s.receive(ctx, h)
+		if want := [...]byte{'T', 'T', status}[i]; err == nil && s.TxStatus() != want {
+			err = otherwise(fmt.Errorf("its transaction is in the state %c, not %c", s.TxStatus(), want))
+		}
+		if first == nil {
+			first = err
+		}
 		if Lost(first) || ctx.Err() != nil && first != nil && State(first) == "" {
 			break
-		}
-		if err := s.receive(ctx, h); first == nil {
-			first = err
 		}
 	}
 	if first != nil {

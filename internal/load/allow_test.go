@@ -132,13 +132,16 @@ func TestAllowKnowsExtensions(t *testing.T) {
 	url := pgtest.Shared(t).NewDatabase(t)
 	pgtest.Exec(t, url, `CREATE TABLE t (a text); CREATE TABLE job (command text); CREATE TABLE sql_parts (a text); CREATE TABLE tables (a text);
 		CREATE SCHEMA cron; CREATE TABLE cron.job (command text); CREATE TABLE cron."Job" (command text); CREATE VIEW cron.jobs AS SELECT * FROM cron.job;
-		ALTER EXTENSION plpgsql ADD SCHEMA cron; ALTER EXTENSION plpgsql ADD TABLE cron.job; ALTER EXTENSION plpgsql ADD TABLE cron."Job"; ALTER EXTENSION plpgsql ADD VIEW cron.jobs`)
+		ALTER EXTENSION plpgsql ADD SCHEMA cron; ALTER EXTENSION plpgsql ADD TABLE cron.job; ALTER EXTENSION plpgsql ADD TABLE cron."Job"; ALTER EXTENSION plpgsql ADD VIEW cron.jobs;
+		CREATE SEQUENCE cron.seq; ALTER EXTENSION plpgsql ADD SEQUENCE cron.seq; CREATE SEQUENCE seq`)
 	config := target(t, url)
 	rows := strings.Repeat("('x'),\n", 5000) + "('y');"
 	refused := []string{
 		"INSERT INTO cron.job VALUES ('x');", "INSERT INTO cron.job VALUES " + rows, "INSERT INTO cron . \"Job\" VALUES ('x');", "INSERT INTO cron.jobs VALUES ('x');",
 		"COPY cron.job FROM stdin;\nx\n\\.\n", "\\copy cron.job from stdin\nx\n\\.\n", "\\copy cron.job (command) from 'job.txt'", "COPY cron.job FROM 'job.txt';",
-		"SET search_path = cron;\nINSERT INTO job VALUES ('x');", "SET search_path = cron;\nINSERT INTO job VALUES " + rows, "SET search_path = cron, public;\n\\copy job from stdin\nx\n\\.\n",
+		"SET search_path = cron;\nINSERT INTO job VALUES ('x');", "SET search_path = cron;\nINSERT INTO job VALUES " + rows, "SELECT setval('cron.seq', 9);", "SELECT setval('cron.seq'::regclass, 9) \\gset", "INSERT INTO t VALUES (nextval('cron.seq'));", "INSERT INTO t VALUES " + strings.Repeat("(nextval('cron.seq')),\n", 500) + "('y');",
+		"SET search_path = cron;\nSELECT setval('seq', 9);", "ALTER TABLE t ALTER a SET DEFAULT nextval('cron.seq')::text;", "\\copy t from stdin\nx\n\\.\nSELECT setval('cron.'\n'seq', 9);",
+		"SET search_path = cron, public;\n\\copy job from stdin\nx\n\\.\n",
 		"SET search_path = cron\\; INSERT INTO job VALUES ('x');", "SELECT pg_catalog.set_config('search_path', 'cron', false);\nTRUNCATE job;",
 		"BEGIN;\nSET LOCAL search_path = cron;\nDELETE FROM job;", "SET search_path = information_schema;\nINSERT INTO sql_parts (feature_id) VALUES ('x');",
 		"INSERT INTO t VALUES ('x')\\; SELECT set_config('search_path', 'cron', false)\\; INSERT INTO job VALUES ('x');",
@@ -147,7 +150,7 @@ func TestAllowKnowsExtensions(t *testing.T) {
 		"\\lo_unlink 1", "\\lo_import job.txt", "\\encoding SJIS", "\\connect postgres", "\\connect - somebody", "SET search_path = pg_catalog;\nINSERT INTO pg_authid (rolname) VALUES ('x');",
 	}
 	allowed := []string{"INSERT INTO job VALUES ('x');", "INSERT INTO job VALUES " + rows, "INSERT INTO sql_parts VALUES ('x');", "COPY tables FROM stdin;\nx\n\\.\n",
-		"SET search_path = cron, public;\nINSERT INTO t VALUES ('x');", "INSERT INTO t VALUES ('x')\\; INSERT INTO job VALUES ('x');", "\\encoding UTF8", "INSERT INTO public.job VALUES ('x');"}
+		"SET search_path = cron, public;\nINSERT INTO t VALUES ('x');", "SELECT setval('seq', 9), setval('public.seq'::regclass, 10);", "INSERT INTO t VALUES (nextval('seq'));", "INSERT INTO t VALUES ('x')\\; INSERT INTO job VALUES ('x');", "\\encoding UTF8", "INSERT INTO public.job VALUES ('x');"}
 	try := func(text string, fast bool, mode load.Mode) error {
 		_, err := load.Run(t.Context(), load.Options{Target: config, Script: load.Script{FS: fstest.MapFS{"load.sql": {Data: []byte(text + "\n")}, "job.txt": {Data: []byte("x\n")}}, Name: "load.sql"},
 			Verbatim: !fast, Transaction: mode, Allow: trust.Schema})
@@ -168,7 +171,7 @@ func TestAllowKnowsExtensions(t *testing.T) {
 			}
 		}
 	}
-	if n := value(t, url, `SELECT (SELECT count(*) FROM cron.job) + (SELECT count(*) FROM cron."Job")`); n != "0" {
+	if n := value(t, url, `SELECT (SELECT count(*) FROM cron.job) + (SELECT count(*) FROM cron."Job") + (SELECT last_value - 1 FROM cron.seq)`); n != "0" {
 		t.Errorf("the extension's tables have %s rows", n)
 	}
 }

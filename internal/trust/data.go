@@ -367,7 +367,7 @@ func (p *parser) choose() {
 // setval reads SELECT setval(sequence, value [, called]) [AS x] [, setval(…)] [FROM table], behind its first parenthesis.
 func (p *parser) setval() {
 	for {
-		p.counted(p.expression)
+		p.sequence()
 		for p.Accept(",") {
 			p.counted(p.expression)
 		}

@@ -444,6 +444,11 @@ func (p *parser) call(parts []string) {
 		p.refuse("the function " + strings.Join(parts, ".") + "()")
 	}
 	p.must("(")
+	if name == "nextval" {
+		p.sequence()
+		p.must(")")
+		return
+	}
 	if !p.Accept(")") {
 		p.word("distinct", "all")
 		if !p.Accept("*") {

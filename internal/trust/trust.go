@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
@@ -178,6 +179,7 @@ func RefuseRelation(parts []string, o Options) *sqltext.Refusal {
 // foreign says of a relation that is not the user's what it is, "" of others. What an extension keeps in tables is often code: jobs that
 // are run, addresses that are asked.
 func (p *parser) foreign(parts []string) string {
+	parts = clipped(parts)
 	name := " (" + strings.Join(parts, ".") + ")"
 	if system(parts) {
 		return "a relation of the server's own catalog" + name
@@ -189,6 +191,20 @@ func (p *parser) foreign(parts []string) string {
 		return "a relation of " + of + name
 	}
 	return ""
+}
+
+// clipped gives a name as the server has it, which cuts off what is too long.
+func clipped(parts []string) []string {
+	const most = 63 // bytes
+	short := slices.Clone(parts)
+	for i, part := range short {
+		end := min(len(part), most)
+		for end < len(part) && end > 0 && !utf8.RuneStart(part[end]) {
+			end--
+		}
+		short[i] = part[:end]
+	}
+	return short
 }
 
 // system reports whether a name is, or may be, one of the server's own catalog: rows in it are code, roles and passwords.
@@ -209,7 +225,7 @@ func (p *parser) schema() {
 		p.refuse("a schema of the server's own (" + name + ")")
 	}
 	if p.o.Foreign != nil {
-		if of := p.o.Foreign([]string{name, ""}, true); of != "" {
+		if of := p.o.Foreign(clipped([]string{name, ""}), true); of != "" {
 			p.I = at
 			p.refuse("a schema of " + of + " (" + name + ")")
 		}

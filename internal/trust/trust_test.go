@@ -54,6 +54,10 @@ SELECT setval('users_id_seq', (SELECT max(id) FROM users))
 SELECT setval('users_id_seq', COALESCE((SELECT MAX(id)+1 FROM "users"), 1), false) AS x
 SELECT setval(pg_get_serial_sequence('users', 'id'), coalesce(max(id), 0) + 1, false) FROM users
 SELECT setval('a', 1), setval('b', 2)
+SELECT pg_catalog."setval"('"public"."Users_id_seq"'::"regclass", 10, true)
+SELECT setval(('"s"'::text)::regclass, 10), setval(CAST('s' AS pg_catalog.regclass), 1), setval(regclass 's', 1), setval($$s$$, 2)
+SELECT setval(pg_get_serial_sequence('"app"."Users"', 'id')::regclass, 1)
+INSERT INTO t VALUES (nextval('public.s'::regclass), nextval(('s'::text)::regclass), nextval(pg_get_serial_sequence('t', 'id')))
 SELECT 1
 SELECT now() AS at, 'x' label
 BEGIN
@@ -225,6 +229,21 @@ SELECT * FROM users
 SELECT passwd FROM pg_shadow
 SELECT setval('s', 1) FROM pg_shadow
 SELECT setval('s', evil())
+SELECT setval('pg_catalog.s', 1)
+SELECT setval('information_schema."s"', 1)
+SELECT setval(16384, 1)
+SELECT setval('16384', 1)
+SELECT setval('s' || 't', 1)
+SELECT setval('s.t'::varchar(1)::regclass, 1)
+SELECT setval('s'::name::regclass, 1)
+SELECT setval(E'\\x73', 1)
+SELECT setval(U&'\0073', 1)
+SELECT setval(replace('s_t', '_', '.'), 1)
+SELECT setval(NULL, 1)
+SELECT setval((SELECT a FROM t), 1)
+SELECT nextval(lower('S'))
+SELECT nextval('a.b.c.d')
+INSERT INTO t VALUES (nextval(a))
 SELECT setval('s', (SELECT evil()))
 SELECT set_config('role', 'postgres', false)
 SELECT set_config('ro' || 'le', 'postgres', false)
@@ -328,7 +347,7 @@ func TestForeign(t *testing.T) {
 	o := trust.Options{Level: trust.Schema, Trusted: trusted,
 		Foreign: func(parts []string, certain bool) string {
 			switch strings.Join(parts, ".") {
-			case "cron.job", "db.cron.job", "cron.":
+			case "cron.job", "cron.job_seq", "db.cron.job", "cron.", `cron.a"b`, "cron." + strings.Repeat("s", 63), strings.Repeat("c", 63) + ".":
 				return "the extension cron"
 			case "job":
 				if !certain {
@@ -339,7 +358,8 @@ func TestForeign(t *testing.T) {
 		},
 		Called: func(name string) bool { return name == "evil" },
 	}
-	const bad = `
+	fullName, fullSchema := strings.Repeat("s", 63), strings.Repeat("c", 63)
+	bad := `
 INSERT INTO cron.job (command) VALUES ('x')
 INSERT INTO "cron" . "job" VALUES (1)
 INSERT INTO db.cron.job VALUES (1)
@@ -364,8 +384,36 @@ CREATE VIEW v AS SELECT 1 FROM users u ORDER BY "u"."evil"
 CREATE MATERIALIZED VIEW v AS SELECT public.users.evil FROM users
 SELECT setval('s', (SELECT max(users.evil) FROM users))
 SELECT setval('s', t.evil) FROM users t
+SELECT setval('cron.job_seq', 1)
+SELECT setval('CRON.Job_Seq', 1)
+SELECT setval(' "cron" . "job_seq" ', 1)
+SELECT setval('cron."a""b"', 1)
+SELECT setval($x$cron.job_seq$x$, 1)
+SELECT setval('cron.job_seq'::regclass, 1)
+SELECT setval('cron.job_seq'::text::regclass, 1)
+SELECT setval(('cron.job_seq'), 1)
+SELECT setval(CAST('cron.job_seq' AS regclass), 1)
+SELECT setval(regclass 'cron.job_seq', 1)
+SELECT setval('s', 1), setval('cron.job_seq', 1)
+SELECT setval(pg_get_serial_sequence('cron.job', 'id'), 1)
+SELECT setval(pg_get_serial_sequence('cron.' || 'job', 'id'), 1)
+SELECT setval((SELECT 'cron.job_seq'), 1)
+SELECT setval('job', 1) FROM cron.job
+SET search_path = cron; SELECT setval('job', 1)
+SELECT nextval('cron.job_seq')
+INSERT INTO t VALUES (1, nextval('cron.job_seq'::regclass))
+INSERT INTO t VALUES (1) ON CONFLICT DO UPDATE SET a = nextval('cron.job_seq')
+INSERT INTO t VALUES (1) RETURNING (nextval('cron.job_seq'))
+ALTER TABLE t ALTER a SET DEFAULT nextval('cron.job_seq')
+CREATE TABLE t (a int DEFAULT pg_catalog.nextval('cron.job_seq'))
+CREATE VIEW v AS SELECT nextval('cron.job_seq')
+ALTER SEQUENCE cron.job_seq RESTART
+INSERT INTO cron.` + fullName + `sss VALUES (1)
+SELECT setval('cron.` + fullName + `s', 1)
+GRANT USAGE ON SCHEMA ` + fullSchema + `c TO PUBLIC
 `
 	const good = `
+SELECT setval('public.job_seq', 1), setval('job', 2), setval('"cron.x"', 3), setval((SELECT pg_get_serial_sequence('t', 'id')), 1)
 INSERT INTO job (command) VALUES ('x')
 INSERT INTO t VALUES (1); COPY job FROM stdin
 CREATE VIEW v AS SELECT u.id, u.name, u.lower, evil FROM users u

@@ -29,11 +29,16 @@ func collect[T any](ctx context.Context, ask func(ctx context.Context, sql strin
 	return all, err
 }
 
-// namesQuery asks what names mean under the script's path.
-const namesQuery = `SELECT coalesce(pg_catalog.to_regclass(asked.name)::pg_catalog.oid, 0::pg_catalog.oid)
-FROM pg_catalog.unnest($1::pg_catalog.text[]) WITH ORDINALITY asked(name, i) ORDER BY asked.i`
+// namesQuery asks what names mean under the script's path. to_regclass itself fails for a name in another database, for one of more than
+// three parts, and for one in a schema that the role may not look into: these mean nothing, and the server says so of the statement.
+const namesQuery = `SELECT CASE WHEN pg_catalog.cardinality(parts) OPERATOR(pg_catalog.>) 3
+	OR pg_catalog.cardinality(parts) OPERATOR(pg_catalog.=) 3 AND parts[1]::pg_catalog.name OPERATOR(pg_catalog.<>) pg_catalog.current_database()
+	OR EXISTS (SELECT 1 FROM pg_catalog.pg_namespace n WHERE n.nspname OPERATOR(pg_catalog.=) parts[pg_catalog.cardinality(parts) OPERATOR(pg_catalog.-) 1]::pg_catalog.name
+		AND NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE'))
+	THEN 0::pg_catalog.oid ELSE coalesce(pg_catalog.to_regclass(asked.name)::pg_catalog.oid, 0::pg_catalog.oid) END
+FROM pg_catalog.unnest($1::pg_catalog.text[]) WITH ORDINALITY asked(name, i), pg_catalog.parse_ident(asked.name) parts ORDER BY asked.i`
 
-// Names gives what names mean under the script's path, in their order: the relation, or 0.
+// Names gives what names mean under the script's path, in their order: the relation, or 0 where the server would not name one.
 func Names(ctx context.Context, q Querier, names []string) ([]uint32, error) {
 	if len(names) == 0 {
 		return nil, nil

@@ -22,8 +22,42 @@ var (
 	soakOnly = flag.Int("only", -1, "one run of the soak alone, by its number")
 )
 
-// soakLimit is for the longest of the runs: several silences may come together in it.
-const soakLimit = 60 * time.Second
+// Limits that a run meets and that are no settings of it: session/doc.go says of each wait which of them ends it.
+const (
+	undisturbed   = 10 * time.Second // a run in which nothing goes wrong, on a machine that others use
+	goodbyes      = 2 * time.Second  // closeTimeout, of package session
+	askedToCancel = 2 * time.Second  // cancelGrace: to be heard, and again to be obeyed
+	rolledBack    = 2 * time.Second  // rollbackTimeout, of package load
+	ownQuestion   = 10 * time.Second // askTimeout
+	becameOf      = 20 * 250 * time.Millisecond
+	beforeLook    = 500 * time.Millisecond // half of lock-timeout, and until the next tick
+	askedToWait   = 2 * time.Second        // the longest Retry-After of the simulator, and the pauses' own
+	deathsOfOne   = 4                      // loads that are begun, and the question what became of COMMIT
+)
+
+// mayTake is the sum of the limits that a run can meet: of its settings, each as often as what goes wrong in it can make it run out.
+func (f fault) mayTake(connect, lock, timeout, request time.Duration) time.Duration {
+	sum := undisturbed + timeout + lock + 2*askedToCancel
+	for _, a := range f.api.Faults {
+		sum += time.Duration(max(a.Times, 1)) * (request + a.Delay + askedToWait)
+	}
+	deaths := 0
+	for _, p := range f.proxy {
+		for range max(p.Times, 1) {
+			if deaths++; deaths > deathsOfOne {
+				break
+			}
+			sum += connect + becameOf + p.Delay // reached anew, or not; what became of the transaction
+			if p.How == Silence {
+				sum += beforeLook + 2*connect + // until nobody was reached for so long, and the look that found it
+					connect + ownQuestion + // or silent when asked who serves us; the lost one's process is ended
+					rolledBack + 2*askedToCancel + goodbyes
+			}
+		}
+		sum += p.Down
+	}
+	return sum
+}
 
 // TestSoak makes random things go wrong at random moments of whole runs. Whatever they are, a run ends with what psql would have
 // left or with what was there before, says which it is, and leaves nothing behind. make soak has many more runs.
@@ -41,16 +75,17 @@ func TestSoak(t *testing.T) {
 	var mu sync.Mutex
 	totals := map[string]int{}
 	var longest time.Duration
+	var closest float64 // to its limit
 	var work sync.WaitGroup
 	for range atOnce {
 		work.Go(func() {
 			for n := range todo {
 				t.Run(fmt.Sprint(n), func(t *testing.T) {
-					state, took := soaked(t, d, n)
+					state, took, limit := soaked(t, d, n)
 					mu.Lock()
 					defer mu.Unlock()
 					totals[state]++
-					longest = max(longest, took)
+					longest, closest = max(longest, took), max(closest, took.Seconds()/limit.Seconds())
 				})
 			}
 		})
@@ -60,17 +95,18 @@ func TestSoak(t *testing.T) {
 	for _, n := range totals {
 		total += n
 	}
-	fmt.Printf("soak: %d runs, seed %d: %d complete, %d unchanged, %d complete or unchanged where it was said not to be known; %d neither or not told truly; longest %s\n",
-		total, *soakSeed, totals[complete], totals[unchanged], totals[unknown], totals["wrong"], longest.Round(time.Millisecond))
+	fmt.Printf("soak: %d runs, seed %d: %d complete, %d unchanged, %d complete or unchanged where it was said not to be known; %d neither or not told truly; longest %s, closest to the sum of its limits %.0f %%\n",
+		total, *soakSeed, totals[complete], totals[unchanged], totals[unknown], totals["wrong"], longest.Round(time.Millisecond), 100*closest)
 }
 
-// soaked is one run of the soak. It gives what was in the database then, and how long it took.
-func soaked(t *testing.T, d *databases, n int) (state string, took time.Duration) {
+// soaked is one run of the soak. It gives what was in the database then, how long it took, and how long it may have taken.
+func soaked(t *testing.T, d *databases, n int) (state string, took, limit time.Duration) {
 	r := rand.New(rand.NewPCG(*soakSeed, uint64(n)))
 	f, what := randomFault(r)
 	w := newWorld(t, d, f)
 	state = "wrong"
-	after := soakLimit
+	limit = f.mayTake(setting(t, w.args, "connect-timeout"), setting(t, w.args, "lock-timeout"), setting(t, w.args, "timeout"), setting(t, w.args, "request-timeout"))
+	after := limit
 	if r.IntN(5) == 0 {
 		after = time.Duration(r.IntN(900)) * time.Millisecond
 		what += fmt.Sprintf(", interrupted after %s", after)
@@ -110,14 +146,31 @@ func soaked(t *testing.T, d *databases, n int) (state string, took time.Duration
 	if w.api.Started() > 1 {
 		t.Errorf("%d tasks were started", w.api.Started())
 	}
-	if took >= soakLimit {
-		t.Errorf("it took %s", took)
+	if took >= limit {
+		t.Errorf("it took %s, and the sum of its limits is %s", took, limit)
 	}
 	if t.Failed() {
 		state = "wrong"
 		t.Logf("again with -seed %d -only %d: %s\n%s", *soakSeed, n, what, said)
 	}
-	return state, took
+	return state, took, limit
+}
+
+// setting gives the last value of a setting among arguments.
+func setting(t *testing.T, args []string, name string) (value time.Duration) {
+	t.Helper()
+	for _, arg := range args {
+		if text, is := strings.CutPrefix(arg, "--"+name+"="); is {
+			var err error
+			if value, err = time.ParseDuration(text); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if value == 0 {
+		t.Fatalf("no %s in %q", name, args)
+	}
+	return value
 }
 
 // randomFault draws what goes wrong: up to two things at the API and up to two at the database.

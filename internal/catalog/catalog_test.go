@@ -298,6 +298,26 @@ func TestOutsideKeys(t *testing.T) {
 	}
 }
 
+func TestTakenKeys(t *testing.T) {
+	t.Parallel()
+	s, oid := open(t)
+	must(t, s.Exec(t.Context(), `CREATE TABLE app.self (id int PRIMARY KEY, up int REFERENCES app.self, far int REFERENCES app.parent ON DELETE SET NULL)`))
+	parent, child := oid("parent"), oid("child")
+	told := func(inside ...uint32) string {
+		keys, err := catalog.TakenKeys(t.Context(), s, []uint32{parent}, append(inside, parent))
+		must(t, err)
+		var got []string
+		for _, k := range keys {
+			got = append(got, fmt.Sprint(k.Table, " ", k.Parent, " ", k.Action, " ", k.Chained, " ", k.MayDelete))
+		}
+		return strings.Join(got, "; ")
+	}
+	own := "ONLY app.self ONLY app.parent SET NULL false true; ONLY app.self ONLY app.self NO ACTION true true"
+	is(t, told(), `ONLY "Other"."Far" ONLY app.child NO ACTION true true; ONLY app.child ONLY app.parent NO ACTION false true; ONLY app.child ONLY app.parent NO ACTION false true; `+own)
+	is(t, told(child), own)
+	is(t, told(child, oid("self")), "")
+}
+
 func TestLostBy(t *testing.T) {
 	t.Parallel()
 	s, oid := open(t)

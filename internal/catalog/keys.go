@@ -1,6 +1,10 @@
 package catalog
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"strings"
+)
 
 // ForeignKey is one constraint, as a check needs it. Names are quoted.
 type ForeignKey struct {
@@ -10,6 +14,15 @@ type ForeignKey struct {
 	Hidden              bool     // row security hides rows of one of the two, or the role may not read one
 	From, To, Equal     []string // columns of Table, columns of Parent, operators parent = table
 	Collate             []string // " COLLATE …" behind the table's column where the parent's column has another collation
+}
+
+// Match is the condition under which a row f of the key's table refers to a row p of the other.
+func (k *ForeignKey) Match() string {
+	match := make([]string, len(k.From))
+	for i := range k.From {
+		match[i] = fmt.Sprintf("p.%s %s f.%s%s", k.To[i], k.Equal[i], k.From[i], k.Collate[i])
+	}
+	return strings.Join(match, " AND ")
 }
 
 // foreignKeyQuery finds foreign keys. A key of a partitioned table is there once, not for each partition. ONLY is what the server's
@@ -127,6 +140,8 @@ type OutsideKey struct {
 	Deferrable bool
 }
 
+const deleteAction = `CASE c.confdeltype WHEN 'r' THEN 'RESTRICT' WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' ELSE 'NO ACTION' END`
+
 // outsideKeysQuery finds those that would act now, by the session's role of replication. Of a key and those that partitions have of it, the
 // topmost is enough.
 const outsideKeysQuery = families + `, acting AS (
@@ -135,8 +150,7 @@ const outsideKeysQuery = families + `, acting AS (
 		AND EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgrelid = k.confrelid AND t.tgtype & 8 <> 0
 			AND t.tgenabled IN ('A', CASE WHEN current_setting('session_replication_role') = 'replica' THEN 'R' ELSE 'O' END))
 )
-SELECT ` + foreignKeyColumns + `, CASE c.confdeltype WHEN 'r' THEN 'RESTRICT' WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' ELSE 'NO ACTION' END,
-	c.condeferrable
+SELECT ` + foreignKeyColumns + `, ` + deleteAction + `, c.condeferrable
 ` + foreignKeyTables + `
 WHERE c.oid IN (SELECT oid FROM acting WHERE conparentid NOT IN (SELECT oid FROM acting)) ORDER BY 3, 2, 1`
 

@@ -245,7 +245,7 @@ func (p *parser) databases() {
 // pushed checks a run with a connection, which loads nothing itself. Left alone, these settings would seem to have been
 // obeyed: files there, grants made, rows kept.
 func (p *parser) pushed() {
-	for _, name := range []string{"data-dir", "script", "before", "after", "variables", "table-map", "if-not-empty"} {
+	for _, name := range []string{"data-dir", "script", "before", "after", "variables", "table-map", "if-not-empty", "outside-rows"} {
 		if p.given(name) {
 			p.find("%s has no effect with %s: Fabricate pushes the rows itself, nothing is downloaded or loaded here; "+
 				"leave it out", p.spell(name), p.spell("connection"))
@@ -280,7 +280,7 @@ func (p *parser) wanted() {
 	case s.Load == LoadAuto && p.generating() && !p.given("data-dir"):
 		p.find("there is no database to load into: %s. To download only, set data-dir, or load to false", usualCauses)
 	case s.Load == LoadAuto && !p.given("archive"):
-		for _, name := range []string{"before", "after", "if-not-empty"} {
+		for _, name := range []string{"before", "after", "if-not-empty", "outside-rows"} {
 			if p.given(name) {
 				p.find("%s needs a database to load into: set database-url", p.spell(name))
 			}

@@ -31,6 +31,7 @@ var synonyms = map[string][]string{
 	"before":          {"pre", "pre-sql", "before-sql", "schema", "schema-file", "init-script", "migrations"},
 	"after":           {"post", "post-sql", "after-sql", "post-script"},
 	"if-not-empty":    {"if-exists", "on-existing", "not-empty", "skip-if-not-empty", "truncate"},
+	"outside-rows":    {"cascade", "truncate-cascade", "outside", "orphans"},
 	"sync-sequences":  {"sequences", "reset-sequences", "fix-sequences"},
 	"foreign-keys":    {"fk", "fks", "check-foreign-keys", "constraints", "fk-check"},
 	"timeout":         {"wait", "max-wait", "wait-timeout", "generation-timeout", "task-timeout"},

@@ -86,6 +86,7 @@ type Settings struct {
 	TableMap      map[string]string // file of a csv or jsonl export -> table, as SQL writes it, or "" to leave the file out
 	Before, After []string          // absolute paths of files that exist
 	IfNotEmpty    string            // replace, keep or fail
+	OutsideRows   string            // keep or take
 	SyncSequences bool
 	ForeignKeys   string // check, enforce or off
 	Analyze       bool
@@ -361,6 +362,12 @@ func List() []Setting {
 			Help: "If a table to be loaded has rows: replace them as the script says, keep them (load nothing and " +
 				"succeed), or fail before any change",
 			set: choice(func(s *Settings) *string { return &s.IfNotEmpty }, "replace", "keep", "fail"),
+		},
+		{
+			Name: "outside-rows", Default: "keep", Values: "keep|take", Group: groupLoad,
+			Help: "Rows of tables outside the export that refer to rows that go: keep them, and refuse the load where that cannot be, or take them " +
+				"along, and what refers to them",
+			set: choice(func(s *Settings) *string { return &s.OutsideRows }, "keep", "take"),
 		},
 
 		{

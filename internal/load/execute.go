@@ -69,6 +69,7 @@ func road() []stage {
 		{"wait for what was sent before", (*run).await},
 		{"pass over a SET of a parameter that only newer servers have", (*run).passOver},
 		{"refuse what would stop those who read", (*run).letRead},
+		{"have rows of tables outside the export go along, if that is asked for", (*run).take},
 		{"take out of the way what the replica role would", (*run).makeWay},
 		{"leave rows of tables outside the export as they are", (*run).spare},
 		{"see what it may change", (*run).learn},

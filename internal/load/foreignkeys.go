@@ -119,13 +119,12 @@ func parentName(k catalog.ForeignKey) string { return strings.TrimPrefix(k.Paren
 
 // broken gives the conditions that rows f of the table meet if they break the key, each row at most one of them.
 func broken(k catalog.ForeignKey) []string {
-	var match, set, null []string
+	var set, null []string
 	for i := range k.From {
-		match = append(match, fmt.Sprintf("p.%s %s f.%s%s", k.To[i], k.Equal[i], k.From[i], k.Collate[i]))
 		set = append(set, fmt.Sprintf("f.%s IS NOT NULL", k.From[i]))
 		null = append(null, fmt.Sprintf("f.%s IS NULL", k.From[i]))
 	}
-	conditions := []string{fmt.Sprintf("%s AND NOT EXISTS (SELECT 1 FROM %s p WHERE %s)", strings.Join(set, " AND "), k.Parent, strings.Join(match, " AND "))}
+	conditions := []string{fmt.Sprintf("%s AND NOT EXISTS (SELECT 1 FROM %s p WHERE %s)", strings.Join(set, " AND "), k.Parent, k.Match())}
 	if k.Full && len(k.From) > 1 { // all columns are null, or none
 		conditions = append(conditions, fmt.Sprintf("(%s) AND (%s)", strings.Join(null, " OR "), strings.Join(set, " OR ")))
 	}

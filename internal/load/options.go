@@ -68,6 +68,7 @@ type Options struct {
 	Jobs           int      // connections that load at once; more than 1 needs Transaction None; 0 means 1
 	Variables      map[string]string
 	IfNotEmpty     IfNotEmpty  // "" means Replace
+	TakeOutside    bool        // rows outside an export go along with those that they refer to (outside-rows: take)
 	KeepSequences  bool        // do not move sequences (the setting sync-sequences, turned off)
 	ForeignKeys    ForeignKeys // "" means Check
 	SkipAnalyze    bool        // do not ANALYZE (the setting analyze, turned off)

@@ -267,6 +267,7 @@ type run struct {
 	settings     map[string]string // of the script's session, as workers have them
 	settingsMade int               // how often they were read; a worker: which it has
 
+	took        bool         // rows outside the export went along, as outside-rows says
 	spared      bool         // rows outside the export are safe from what files of rows replace
 	inside      []uint32     // tables that the script is known to fill or empty, as far as it was read ahead
 	foreseen    []string     // tables that the script is known to fill or empty, quoted, until the first plan

@@ -480,6 +480,7 @@ func (r *run) loadOptions() load.Options {
 		Jobs:           r.Jobs,
 		Variables:      r.Variables,
 		IfNotEmpty:     load.IfNotEmpty(r.IfNotEmpty),
+		TakeOutside:    r.OutsideRows == "take",
 		KeepSequences:  !r.SyncSequences,
 		ForeignKeys:    load.ForeignKeys(r.ForeignKeys),
 		SkipAnalyze:    !r.Analyze,

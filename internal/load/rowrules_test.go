@@ -46,6 +46,10 @@ var rowRules = []struct {
 	{"half a character in UTF-16", "v text, w int", "\xff\xfev\x00,\x00w\x00\n\x00\x00\xd8,\x001\x00\n\x00", "!t.csv:2:1: invalid byte sequence", "!invalid byte sequence"},
 	{"no UTF-8 in CSV", "v text, w int", "v,w\na,1\n\"caf\xe9\",1\n", "!t.csv:3:5: invalid byte sequence for encoding \"UTF8\": 0xe9", "!invalid byte sequence"},
 
+	{"a name of two columns", `v text, "V" text, "Vv" int, "vV" int`, "v,VV\na,1\n", "!t.csv:1:3: \"VV\" of table public.t may be \"Vv\" or \"vV\"", ""},
+	{"a name of two columns, one of which it is", `v text, "V" text, w int`, "V,v,w\na,b,1\n", "'b'", ""},
+	{"a key of two columns", `"Vv" text, "vV" text, v text`, `{"v":"a","vv":"b"}`, "!t.jsonl:1:10: \"vv\" of table public.t may be", ""},
+
 	{"null and a key that is missing in a line", "v text, w int", `{"v":null,"w":1}`, "NULL", "NULL"},
 	{"a key that no line has", "v text DEFAULT 'd', w int", `{"w":1}`, "'d'", ""},
 	{"rows of nothing", "v text DEFAULT 'd', w serial", "{}\n", "'d'", ""},

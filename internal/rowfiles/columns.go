@@ -2,6 +2,7 @@ package rowfiles
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -9,6 +10,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
+	"github.com/fabricate-seed/fabricate-seed/internal/nearest"
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
 // column is one column of a file, or one field of a composite type.
@@ -138,12 +141,38 @@ func cutName(name string) string {
 	return name[:end]
 }
 
-// columnCalled finds the column that a file calls so, -1 if there is none.
-func columnCalled(columns []column, name string) int {
+// columnsCalled finds the columns that a file may call so.
+func columnsCalled(columns []column, name string) (found []int) {
 	for _, same := range sameName {
-		if i := slices.IndexFunc(columns, func(c column) bool { return same(c.name, name) }); i >= 0 {
-			return i
+		for i, c := range columns {
+			if same(c.name, name) {
+				found = append(found, i)
+			}
+		}
+		if len(found) > 0 {
+			return found
 		}
 	}
+	return nil
+}
+
+// columnCalled finds the column that a file calls so, -1 if there is none, or several.
+func columnCalled(columns []column, name string) int {
+	if found := columnsCalled(columns, name); len(found) == 1 {
+		return found[0]
+	}
 	return -1
+}
+
+// noColumn says why a name is no column's, nor a field's.
+func noColumn(columns []column, name, owner string) string {
+	if found := columnsCalled(columns, name); len(found) > 1 {
+		return fmt.Sprintf("%s of %s may be %s or %s, which differ in upper and lower case: write it as that one is called",
+			sqltext.QuoteName(name), owner, sqltext.QuoteName(columns[found[0]].name), sqltext.QuoteName(columns[found[1]].name))
+	}
+	near := ""
+	if word := nearest.Word(name, namesOf(columns)); word != "" {
+		near = fmt.Sprintf("; did you mean %s?", sqltext.QuoteName(word))
+	}
+	return fmt.Sprintf("%s has no column %s%s", owner, sqltext.QuoteName(name), near)
 }

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
-	"github.com/fabricate-seed/fabricate-seed/internal/nearest"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
@@ -218,21 +217,20 @@ func strange(record []byte, header []field, known []column) string {
 // misfit is the error of names that are no column's.
 func (file *rowFile) misfit(unknown []key, others []string, known []column) error {
 	const shown = 20
-	lines := others
+	lines, missing := others, 0
 	for _, k := range unknown {
-		near := ""
-		if word := nearest.Word(k.name, namesOf(known)); word != "" {
-			near = fmt.Sprintf("; did you mean %s?", sqltext.QuoteName(word))
+		if len(columnsCalled(known, k.name)) == 0 {
+			missing++
 		}
-		lines = append(lines, fmt.Sprintf("%s: table %s has no column %s%s", k.place, file.table.called(), sqltext.QuoteName(k.name), near))
+		lines = append(lines, k.place+": "+noColumn(known, k.name, "table "+file.table.called()))
 	}
 	p := &problem.Error{Code: problem.Database, Where: file.name, Remedy: "Add the column to the schema in a migration, or take it out of the export in Fabricate.\n" + unsent}
-	if len(unknown) == 0 {
+	if missing == 0 {
 		p.Code, p.Remedy = problem.Data, unsent
 	}
 	if len(lines) == 1 {
 		p.Where, p.What, _ = strings.Cut(lines[0], ": ")
-		if len(unknown) > 0 {
+		if missing > 0 {
 			p.What += " (SQLSTATE 42703)"
 		}
 		return p

@@ -203,8 +203,12 @@ func (v *values) array(to *sink, raw []byte, k *kind, level, depth int) error {
 func (v *values) composite(to *sink, raw []byte, fields []column, level int) error {
 	found := make([][]byte, len(fields))
 	if err := v.members(raw, func(key, value []byte) error {
-		i := columnCalled(fields, string(v.unescaped(key[1:len(key)-1])))
-		if i < 0 {
+		name := string(v.unescaped(key[1 : len(key)-1]))
+		i := columnCalled(fields, name)
+		switch {
+		case i < 0 && len(columnsCalled(fields, name)) > 1:
+			return wrong("%s", noColumn(fields, name, "the column's type"))
+		case i < 0:
 			return wrong("the column's type has no field %s", key)
 		}
 		found[i] = value

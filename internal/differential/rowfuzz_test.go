@@ -116,7 +116,12 @@ func randomRows(seed uint64, n int, format string) rowCase {
 	if c.encoding != "UTF8" {
 		d.most = 0xff
 	}
-	d.wrong = d.one(4)
+	if d.one(3) {
+		d.wrong = pickOf(d, "value", "text")
+		if format == "jsonl" {
+			d.wrong = pickOf(d, "value", "text", "line")
+		}
+	}
 	if c.role != "app" && d.one(4) {
 		c.before = pickOf(d, toText, "ALTER TABLE t1 ADD later int DEFAULT 4;", "CREATE TABLE unused (a int);", "DROP TABLE IF EXISTS nothing; ALTER TABLE t1 ALTER def SET DEFAULT 'e';")
 	}
@@ -223,8 +228,7 @@ func (d *rowDice) csv(t *rowTable, rows [][]rowValue, columns []rowType, names [
 				raw := v.text
 				if !v.literal {
 					raw = d.inFile(raw)
-					if d.wrong && d.one(4) && !d.latin && !d.any {
-						d.wrong = false
+					if !d.latin && !d.any && d.fault("text", 4) {
 						raw += pickOf(d, "\xe9", "\xc3(", "\xed\xa0\x80", "\xf8")
 					}
 				}
@@ -334,9 +338,9 @@ func (d *rowDice) jsonl(t *rowTable, rows [][]rowValue, columns []rowType, names
 		}
 		line := space() + "{" + space() + strings.Join(a, space()+","+space()) + space() + "}" + space()
 		other := "{" + strings.Join(b, ",") + "}"
-		if d.wrong && d.one(12) {
-			d.wrong = false
-			broken := pickOf(d, `{"id":1,}`, `{"id":01}`, `{"c1":tru}`, `{"c1":[1}`, `{"c1":{"a":[1,2}}}`, `{"c1":nul}`, `{"id":1} x`, `{"c1":{"k":tru}}`, `{"c1":"a`, `{"c1":[1 2]}`, `{"id":+1}`, `{"id":1.}`, `{'id':1}`)
+		if d.fault("line", 3) { // def is text: the type refuses nothing of it
+			broken := pickOf(d, `{"id":1,}`, `{"id":01}`, `{"def":tru}`, `{"def":[1}`, `{"def":{"a":[1,2}}}`, `{"def":[{"a":1]]}`, `{"def":nul}`, `{"id":1} x`, `{"def":{"k":tru}}`, `{"def":"a`, `{"def":[1 2]}`,
+				`{"id":+1}`, `{"id":1.}`, `{'id':1}`)
 			line, other = broken, broken
 		}
 		ours.WriteString(line + end)

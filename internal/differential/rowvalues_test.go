@@ -28,10 +28,19 @@ type rowType struct {
 // rowDice makes random values. encoding is in what the file is.
 type rowDice struct {
 	*rand.Rand
-	latin bool // bytes are characters
-	any   bool // bytes are bytes
-	most  rune // the last character that the database takes
-	wrong bool // something that may be wrong is to be made, once
+	latin bool   // bytes are characters
+	any   bool   // bytes are bytes
+	most  rune   // the last character that the database takes
+	wrong string // what may be wrong is to be made, once: a "value" of a type, a "text" of an encoding, or a "line"; "" is nothing
+}
+
+// fault reports whether what may be wrong in this way is to be made here, with one chance in so many, and if so not again.
+func (d *rowDice) fault(way string, in int) bool {
+	if d.wrong != way || !d.one(in) {
+		return false
+	}
+	d.wrong = ""
+	return true
 }
 
 func (d *rowDice) one(in int) bool { return d.IntN(in) == 0 }
@@ -84,8 +93,7 @@ func (d *rowDice) jsonString(text string) string {
 			b = append(b, d.inFile(string(r))...)
 		}
 	}
-	if d.wrong && d.one(3) {
-		d.wrong = false
+	if d.fault("text", 3) {
 		b = append(b, pickOf(d, `\ud800`, `\udc00x`, `\u0000`, `\ud83d\u0041`, `\u20ac`, `\x`, "\xe9 ", "\xff", "\xed\xa0\x80", "\t", `\u00`)...)
 	}
 	return string(append(b, '"'))
@@ -97,8 +105,7 @@ func bare(text string) rowValue { return rowValue{text: text, json: text, litera
 
 // badly gives a value that the type may refuse, if that is wanted, else the good one.
 func (d *rowDice) badly(good rowValue, bad ...string) rowValue {
-	if d.wrong && d.one(2) {
-		d.wrong = false
+	if d.fault("value", 2) {
 		return plain(pickOf(d, bad...))
 	}
 	return good

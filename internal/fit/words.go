@@ -233,16 +233,5 @@ var escapeMark = regexp.MustCompile(`\\u[0-9a-f]{4}|\\U[0-9a-f]{8}`)
 
 func firstEscape(shown string) string { return escapeMark.FindString(shown) }
 
-var plainName = regexp.MustCompile(`^[a-z_][a-z0-9_$]*$`)
-
-// Name writes a possibly qualified name for people, who know a table as app.users and not as "app"."users": quoted where PostgreSQL needs it.
-func Name(parts ...string) string {
-	written := make([]string, 0, len(parts))
-	for _, p := range parts {
-		if !plainName.MatchString(p) {
-			p = sqltext.QuoteName(p)
-		}
-		written = append(written, p)
-	}
-	return strings.Join(written, ".")
-}
+// Name writes a possibly qualified name for people.
+func Name(parts ...string) string { return sqltext.ShownName(parts...) }

@@ -43,6 +43,8 @@ var rowRules = []struct {
 	{"a list in CSV for text", "v text, w int", "v,w\n\"[1,2]\",1\n", "'[1,2]'", "'[1,2]'"},
 	{"UTF-16", "v text, w int", "\xff\xfev\x00,\x00w\x00\n\x00\xe9\x00,\x001\x00\n\x00", "'é'", "!invalid byte sequence"},
 	{"UTF-16 without a mark", "v text, w int", "\x00v\x00,\x00w\x00\n\x00\xe9\x00,\x001\x00\n", "'é'", "NULL"},
+	{"a zero at the end is no UTF-16", "v text, w int", "v,w\na,1\n\x00", "!t.csv:3:1: invalid byte sequence for encoding \"UTF8\": 0x00", "'a'"},
+	{"UTF-16 without a mark that begins with another letter", `v text, "中" int`, "\x2d\x4e,\x00v\x00\n\x001\x00,\x00\xe9\x00\n\x00", "'é'", ""},
 	{"half a character in UTF-16", "v text, w int", "\xff\xfev\x00,\x00w\x00\n\x00\x00\xd8,\x001\x00\n\x00", "!t.csv:2:1: invalid byte sequence", "!invalid byte sequence"},
 	{"no UTF-8 in CSV", "v text, w int", "v,w\na,1\n\"caf\xe9\",1\n", "!t.csv:3:5: invalid byte sequence for encoding \"UTF8\": 0xe9", "!invalid byte sequence"},
 

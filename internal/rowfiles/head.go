@@ -6,12 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
-	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
 // readAllColumns reads which columns the files have, and what they are in their tables. The error tells of all files that do not fit. With
@@ -261,17 +259,3 @@ func names(columns []column) string {
 	}
 	return text
 }
-
-// called gives the table's name for a message: quoted where PostgreSQL needs it.
-func (t table) called() string {
-	var parts []string
-	for _, part := range []string{t.Schema, t.Name} {
-		if !plainName.MatchString(part) {
-			part = sqltext.QuoteName(part)
-		}
-		parts = append(parts, part)
-	}
-	return strings.Join(parts, ".")
-}
-
-var plainName = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)

@@ -23,6 +23,9 @@ type table struct {
 
 func (t *table) String() string { return sqltext.QuoteName(t.Schema, t.Name) }
 
+// called gives the table's name for a message.
+func (t *table) called() string { return sqltext.ShownName(t.Schema, t.Name) }
+
 // view reports whether rows for it are what its triggers do.
 func (t *table) view() bool { return t.Kind == "v" }
 
@@ -202,7 +205,7 @@ func (f *finder) one(all []*table, wanted, name string) (found *table, not strin
 	switch len(all) {
 	case 1:
 		if why := all[0].takesNone(); why != "" {
-			return nil, fmt.Sprintf("%s is %s", all[0], why)
+			return nil, fmt.Sprintf("%s is %s", all[0].called(), why)
 		}
 		return all[0], ""
 	case 0:
@@ -215,7 +218,7 @@ func list(all []*table) string {
 	const shown = 3
 	var names []string
 	for _, t := range all[:min(shown, len(all))] {
-		names = append(names, t.String())
+		names = append(names, t.called())
 	}
 	return strings.Join(names, " or ")
 }
@@ -272,8 +275,8 @@ func (f *FS) findTables(ctx context.Context, q catalog.Querier) error {
 // ofExtension is the error for a file whose name is that of an extension's table.
 func ofExtension(file string, found *table) error {
 	return &problem.Error{Code: problem.Data, Where: file,
-		What:   fmt.Sprintf("rows for %s, a table of the extension %s, are not taken by the name of a file: what extensions keep in tables is often run", found, found.Extension),
-		Remedy: fmt.Sprintf("If they are to go there, say so with the setting table-map: %s=%s", file, found)}
+		What:   fmt.Sprintf("rows for %s, a table of the extension %s, are not taken by the name of a file: what extensions keep in tables is often run", found.called(), found.Extension),
+		Remedy: fmt.Sprintf("If they are to go there, say so with the setting table-map: %s=%s", file, found.called())}
 }
 
 // shownFiles is how many files an error lists.
@@ -318,9 +321,9 @@ func (f *FS) onceEach() error {
 		if _, also := f.rows.mapped(before.name); said && also {
 			continue
 		}
-		return &problem.Error{Code: problem.Data, Where: file.name, What: fmt.Sprintf("this is for the table %s, and so is %s", &file.table, before.name),
+		return &problem.Error{Code: problem.Data, Where: file.name, What: fmt.Sprintf("this is for the table %s, and so is %s", file.table.called(), before.name),
 			Remedy: fmt.Sprintf("Leave one of them out with a line of the setting table-map (%s=), or say there that both are meant: a line for each (%[1]s=%s).",
-				file.name, &file.table)}
+				file.name, file.table.called())}
 	}
 	return nil
 }

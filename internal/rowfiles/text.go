@@ -93,19 +93,24 @@ func encodingOf(head []byte, client, database string) (e encoding, mark int, err
 	return e, mark, nil
 }
 
-// unmarkedUTF16 tells UTF-16 without a mark by its zeroes: half of most characters in one, and none of any text.
+// unmarkedUTF16 tells UTF-16 without a mark by its zeroes: half of the first character, or of many, and none of any text.
 func unmarkedUTF16(head []byte) form {
 	const enough = 512 // bytes
+	head = head[:min(len(head), enough)]
 	var zeroes [2]int
-	for i, c := range head[:min(len(head), enough)] {
+	for i, c := range head {
 		if c == 0 {
 			zeroes[i%2]++
 		}
 	}
-	switch few := 4; { // the other half of a character may be zero, too
-	case zeroes[1] > few*zeroes[0]:
+	plainly := func(half int) bool {
+		const few, many = 4, 8 // the other half of a character may be zero, too
+		return zeroes[half] > few*zeroes[1-half] && (head[half] == 0 || many*zeroes[half] > len(head))
+	}
+	switch {
+	case plainly(1):
 		return littleUTF16
-	case zeroes[0] > few*zeroes[1]:
+	case plainly(0):
 		return bigUTF16
 	}
 	return asIs

@@ -443,6 +443,19 @@ func QuoteName(parts ...string) string {
 	return strings.Join(quoted, ".")
 }
 
+var plainName = regexp.MustCompile(`^[a-z_][a-z0-9_$]*$`)
+
+// ShownName writes a possibly qualified name for people, who know a table as app.users and not as "app"."users": quoted where PostgreSQL needs it.
+func ShownName(parts ...string) string {
+	shown := make([]string, len(parts))
+	for i, p := range parts {
+		if shown[i] = p; !plainName.MatchString(p) {
+			shown[i] = QuoteName(p)
+		}
+	}
+	return strings.Join(shown, ".")
+}
+
 // Literal writes a string constant that PostgreSQL reads as s, whatever standard_conforming_strings says.
 func Literal(s string) string {
 	quoted := strings.ReplaceAll(s, "'", "''")

@@ -19,6 +19,10 @@ var harmlessSettings = []string{
 	"transaction_timeout", "vacuum_cost_delay", "work_mem", "xmlbinary", "xmloption",
 }
 
+// shown are parameters that a script may look at beside those that it may set. Others tell of the server's files and other servers' passwords.
+var shown = []string{"in_hot_standby", "integer_datetimes", "is_superuser", "lc_collate", "lc_ctype", "max_identifier_length", "max_index_keys", "server_encoding",
+	"server_version", "server_version_num", "session_authorization", "transaction_isolation", "transaction_read_only"}
+
 // unsafeEncodings are those in which a byte of ASCII can be part of another character. The server has none of them, so that a text
 // means something else here and there.
 var unsafeEncodings = []string{"big5", "gb18030", "gbk", "johab", "shift_jis_2004", "shiftjis2004", "sjis", "shiftjis", "mskanji", "uhc", "win936", "win949", "win950", "win932", "windows932", "windows936", "windows949", "windows950"}
@@ -82,8 +86,8 @@ func (p *parser) statement() {
 		p.analyze()
 	case "show":
 		p.I = again
-		if !p.words("time", "zone") && !p.words("session", "authorization") && !p.words("transaction", "isolation", "level") {
-			p.qualified()
+		if !p.words("time", "zone") && !p.words("session", "authorization") && !p.words("transaction", "isolation", "level") && p.word(shown...) == "" {
+			p.setting()
 		}
 	case "alter":
 		p.I = again
@@ -218,6 +222,11 @@ func (p *parser) copy() {
 			p.refuse("")
 		}
 		p.Next()
+		if next := p.Peek(); tok.Kind == sqltext.WordToken && tok.Text == "format" && (next.Kind == sqltext.WordToken || next.Kind == sqltext.QuotedToken || next.Kind == sqltext.StringToken) {
+			if !slices.Contains([]string{"text", "csv", "binary"}, p.Content(next)) { // others may be code
+				p.refuse("")
+			}
+		}
 		list = tok.Kind == sqltext.WordToken && (tok.Text == "with" || strings.HasPrefix(tok.Text, "force_"))
 	}
 }

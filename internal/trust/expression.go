@@ -11,7 +11,7 @@ import (
 // harmless are functions of pg_catalog that look at their arguments, at the clock, at a generator of random numbers or at a sequence,
 // and at nothing else: no file, no table, no other server, no text that is run. Those whose result can be made larger than their
 // arguments at will (repeat, lpad) are not among them.
-var harmless = set(`abs age array_append array_cat array_fill array_length array_lower array_ndims array_position array_prepend array_remove
+var harmless = set(`abs age array_append array_cat array_length array_lower array_ndims array_position array_prepend array_remove
 	array_replace array_to_json array_to_string array_upper ascii bit_length box btrim cardinality cbrt ceil ceiling center char_length
 	character_length chr circle clock_timestamp coalesce concat concat_ws convert_from convert_to crc32 currval date_bin date_part date_trunc daterange decode degrees
 	div encode exp extract floor format gcd gen_random_uuid get_bit get_byte greatest height host initcap int4range int8range isempty
@@ -411,6 +411,9 @@ func (p *parser) named() {
 	}
 }
 
+// harmlessFormat is a format whose result is no longer than it and its arguments.
+var harmlessFormat = regexp.MustCompile(`^(?:[^%]|%%|%(?:\d+\$)?[sIL])*$`)
+
 // typed reads a type and a string constant of it, if that is what stands at an offset.
 func (p *parser) typed(at int) (ok bool) {
 	p.I = at
@@ -444,10 +447,15 @@ func (p *parser) call(parts []string) {
 		p.refuse("the function " + strings.Join(parts, ".") + "()")
 	}
 	p.must("(")
-	if name == "nextval" {
+	switch name {
+	case "nextval":
 		p.sequence()
 		p.must(")")
 		return
+	case "format":
+		if tok := p.Peek(); tok.Kind != sqltext.StringToken || !harmlessFormat.MatchString(p.Content(tok)) {
+			p.refuse("a format that is no constant, or gives a width")
+		}
 	}
 	if !p.Accept(")") {
 		p.word("distinct", "all")

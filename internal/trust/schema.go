@@ -230,10 +230,12 @@ func (p *parser) sequenceOptions() {
 		switch {
 		case p.word("as") != "":
 			p.typeName()
-		case p.words("owned", "by"), p.words("sequence", "name"):
+		case p.words("owned", "by"):
 			if p.word("none") == "" {
-				p.relation()
+				p.column()
 			}
+		case p.words("sequence", "name"):
+			p.relation()
 		case p.word("increment", "by", "minvalue", "maxvalue", "no", "start", "restart", "with", "cache", "cycle", "logged", "unlogged") != "":
 		default:
 			p.Accept("-")
@@ -242,6 +244,19 @@ func (p *parser) sequenceOptions() {
 			}
 			p.Next()
 		}
+	}
+}
+
+// column reads the name of a column behind that of its relation, which is one of the user's.
+func (p *parser) column() {
+	at := p.I
+	parts := p.Relation()
+	if len(parts) < 2 || len(parts) > 4 {
+		p.refuse("")
+	}
+	if what := p.foreign(parts[:len(parts)-1]); what != "" {
+		p.I = at
+		p.refuse(what)
 	}
 }
 

@@ -57,6 +57,11 @@ SELECT setval('a', 1), setval('b', 2)
 SELECT pg_catalog."setval"('"public"."Users_id_seq"'::"regclass", 10, true)
 SELECT setval(('"s"'::text)::regclass, 10), setval(CAST('s' AS pg_catalog.regclass), 1), setval(regclass 's', 1), setval($$s$$, 2)
 SELECT setval(pg_get_serial_sequence('"app"."Users"', 'id')::regclass, 1)
+SELECT format('%s %%, %2$I, %L', 'a', 'b')
+SHOW server_version_num
+SHOW search_path
+COPY t FROM stdin (FORMAT 'csv', FORCE_NULL (format, a), NULL 'format')
+COPY t FROM stdin WITH (FORMAT binary)
 INSERT INTO t VALUES (nextval('public.s'::regclass), nextval(('s'::text)::regclass), nextval(pg_get_serial_sequence('t', 'id')))
 SELECT 1
 SELECT now() AS at, 'x' label
@@ -229,6 +234,20 @@ SELECT * FROM users
 SELECT passwd FROM pg_shadow
 SELECT setval('s', 1) FROM pg_shadow
 SELECT setval('s', evil())
+SELECT array_fill(0, ARRAY[100000000])
+SELECT format('%1000000000s', 'x')
+SELECT format('%1$*2$s', 'x', 1000000000)
+SELECT format(E'%\\x31000000000s', 'x')
+SELECT format('%' || '1000000000s', 'x')
+SHOW data_directory
+SHOW primary_conninfo
+SHOW ALL
+SHOW my.secret
+COPY t FROM stdin (FORMAT evil)
+COPY t FROM stdin WITH (FORMAT 'evil', HEADER)
+COPY t FROM stdin (HEADER, FORMAT "evil")
+ALTER SEQUENCE s OWNED BY id
+ALTER SEQUENCE s OWNED BY pg_class.oid
 SELECT setval('pg_catalog.s', 1)
 SELECT setval('information_schema."s"', 1)
 SELECT setval(16384, 1)
@@ -408,6 +427,9 @@ ALTER TABLE t ALTER a SET DEFAULT nextval('cron.job_seq')
 CREATE TABLE t (a int DEFAULT pg_catalog.nextval('cron.job_seq'))
 CREATE VIEW v AS SELECT nextval('cron.job_seq')
 ALTER SEQUENCE cron.job_seq RESTART
+ALTER SEQUENCE s OWNED BY cron.job.id
+CREATE SEQUENCE s OWNED BY "cron" . "job" . "id"
+SET search_path = cron; ALTER SEQUENCE s OWNED BY job.id
 INSERT INTO cron.` + fullName + `sss VALUES (1)
 SELECT setval('cron.` + fullName + `s', 1)
 GRANT USAGE ON SCHEMA ` + fullSchema + `c TO PUBLIC

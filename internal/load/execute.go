@@ -338,6 +338,9 @@ func (r *run) deliver(ctx context.Context, s *statement) (bool, *failure) {
 					r.rewind()
 				}
 				s.f.err = err
+				if err == nil {
+					r.tally.follow(s.parsed[0], r.inBlock, rewound)
+				}
 				return r.outcome(s.f, pgconn.CommandTag{})
 			}
 		}
@@ -356,6 +359,7 @@ func (r *run) deliver(ctx context.Context, s *statement) (bool, *failure) {
 		} else {
 			f = r.query(ctx, s)
 		}
+		r.countBack(s, f == nil)
 		if f == nil {
 			f = r.noted(ctx, s)
 		}
@@ -387,6 +391,18 @@ func (r *run) sent(ctx context.Context, s *statement) error {
 		return r.keepsReading(ctx, false)
 	}
 	return nil
+}
+
+// countBack has the tally follow what was sent and answered, well or not.
+func (r *run) countBack(s *statement, well bool) {
+	commands := r.session.Last().Commands
+	for _, one := range s.parsed {
+		back := one.Kind == sqltext.Rollback || one.Kind == sqltext.Commit && (!well || len(commands) > 0 && commands[len(commands)-1] == "ROLLBACK")
+		if !well {
+			one = sqltext.Statement{}
+		}
+		r.tally.follow(one, r.inTransaction(), back)
+	}
 }
 
 // rewind is called when something was taken back.

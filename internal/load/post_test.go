@@ -47,7 +47,7 @@ func TestPosted(t *testing.T) {
 		"large, one fails":            large(1, "") + large(2, "") + large(3, ", (1/0)") + large(4, "") + large(5, ""),
 		"large, the last fails":       large(1, "") + large(2, "") + "INSERT INTO u SELECT 1/0;\n",
 		"large, a variable waits":     large(1, "") + large(2, ", (1), (2)") + "\\echo :ROW_COUNT\n" + large(3, ""),
-		"large, and rows come back":   large(1, "") + large(2, " RETURNING (SELECT string_agg(repeat('y', 1000), '') FROM generate_series(1, 20000))") + large(3, " RETURNING 1") + large(4, ""),
+		"large, and rows come back":   large(1, "") + large(2, " RETURNING (SELECT string_agg(repeat('y', 1000), '') FROM generate_series(1, 15000))") + large(3, " RETURNING 1") + large(4, ""),
 		"large, and many notices":     "SET client_min_messages = debug1;\n" + large(1, "") + "INSERT INTO n SELECT generate_series(1, 20000) /*" + strings.Repeat("-", 100_000) + "*/;\n" + large(3, ""),
 		"one after the other":         "TRUNCATE t; TRUNCATE u;\nINSERT INTO t VALUES (1); INSERT INTO u SELECT 1; INSERT INTO t VALUES (2);",
 		"many":                        many.String(),

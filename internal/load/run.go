@@ -18,6 +18,7 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 	"github.com/fabricate-seed/fabricate-seed/internal/rowfiles"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 	"github.com/fabricate-seed/fabricate-seed/internal/trust"
 )
 
@@ -388,7 +389,7 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 			}
 		}
 	}
-	r.tally.counting = true
+	r.tally.counting, r.tally.open = true, r.inTransaction()
 	left, err := r.leave(ctx)
 	if err != nil {
 		return false, (&failure{err: err}).problem()
@@ -487,6 +488,7 @@ func (r *run) endBlock(ctx context.Context) error {
 		if err := r.exec(ctx, "ROLLBACK"); err != nil {
 			return (&failure{err: err}).problem()
 		}
+		r.tally.follow(sqltext.Statement{}, false, true)
 	}
 	return nil
 }

@@ -21,15 +21,24 @@ type tally struct {
 	building map[uint32]time.Duration // indexes, by table
 	rows     int64
 	table    string // the last one, for people to read
+	open     bool   // a transaction of the script's is
+	back     []back // what the script can still take back, by its savepoints; the first is its transaction
 }
 
 type entry struct {
 	Table
-	oid uint32
+	oid  uint32
+	same *entry // the one of the same table that this one's rows have gone to
+}
+
+// back is the rows since a savepoint.
+type back struct {
+	savepoint string
+	rows      map[*entry]int64
 }
 
 func newTally() *tally {
-	return &tally{byName: map[string]*entry{}, byOID: map[uint32]*entry{}, building: map[uint32]time.Duration{}}
+	return &tally{byName: map[string]*entry{}, byOID: map[uint32]*entry{}, building: map[uint32]time.Duration{}, back: []back{{}}}
 }
 
 // count adds rows to the table that the script calls parts.
@@ -46,6 +55,7 @@ func (t *tally) count(parts []string, rows, bytes int64, elapsed time.Duration) 
 	}
 	e.add(Table{Rows: rows, Bytes: bytes, Elapsed: elapsed})
 	t.rows += rows
+	t.back[len(t.back)-1].add(e, rows)
 	t.table = strings.Join(parts, ".")
 	if e.oid != 0 {
 		t.table = e.Name
@@ -56,6 +66,58 @@ func (e *entry) add(t Table) {
 	e.Rows += t.Rows
 	e.Bytes += t.Bytes
 	e.Elapsed += t.Elapsed
+}
+
+// follow is told of a statement of the script that was carried out: what it takes back is not counted. open says whether a transaction of the
+// script's is, rolledBack that one was ended so.
+func (t *tally) follow(s sqltext.Statement, open, rolledBack bool) {
+	place := len(t.back) // of the savepoint, from the last on
+	if s.Savepoint != "" {
+		for place--; place > 0 && t.back[place].savepoint != s.Savepoint; place-- {
+		}
+	}
+	switch {
+	case s.Kind == sqltext.Begin && !t.open, s.Kind == sqltext.Commit && !rolledBack: // what came before stays
+		t.back = []back{{}}
+	case rolledBack && t.open:
+		t.takeBack(0)
+	case s.Kind == sqltext.RollbackTo && place > 0:
+		t.takeBack(place)
+		t.back = append(t.back, back{savepoint: s.Savepoint})
+	case s.Kind == sqltext.Release && place > 0:
+		for _, one := range t.back[place:] {
+			for e, n := range one.rows {
+				t.back[place-1].add(e, n)
+			}
+		}
+		t.back = t.back[:place]
+	case s.Kind == sqltext.Savepoint:
+		t.back = append(t.back, back{savepoint: s.Savepoint})
+	}
+	if t.open = open; !open || len(t.back) == 0 {
+		t.back = []back{{}}
+	}
+}
+
+// takeBack counts no row from a savepoint on, and forgets it.
+func (t *tally) takeBack(place int) {
+	for _, one := range t.back[place:] {
+		for e, n := range one.rows {
+			for e.same != nil {
+				e = e.same
+			}
+			e.Rows -= n
+			t.rows -= n
+		}
+	}
+	t.back = t.back[:place]
+}
+
+func (b *back) add(e *entry, rows int64) {
+	if b.rows == nil {
+		b.rows = map[*entry]int64{}
+	}
+	b.rows[e] += rows
 }
 
 // settleNames finds the tables that the names counted so far mean. It must be called before names may come to mean others.
@@ -92,6 +154,7 @@ func (r *run) settleNames(ctx context.Context) error {
 			t.lost = append(t.lost, e)
 		case known != nil:
 			known.add(e.Table)
+			e.same = known
 			t.byName[names[i]] = known
 		default:
 			t.byOID[e.oid] = e

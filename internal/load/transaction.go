@@ -74,7 +74,7 @@ func (r *run) transactionControl(ctx context.Context, infos []sqltext.Statement,
 			move += "; SET TRANSACTION READ ONLY"
 		}
 		return true, rewound, r.exec(ctx, move)
-	case sqltext.Savepoint, sqltext.RollbackTo:
+	case sqltext.Savepoint, sqltext.Release, sqltext.RollbackTo:
 		if !r.inBlock {
 			return true, false, outsideBlock(info.Command)
 		}

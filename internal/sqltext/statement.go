@@ -18,7 +18,8 @@ const (
 	Begin
 	Commit
 	Rollback
-	Savepoint  // SAVEPOINT and RELEASE
+	Savepoint
+	Release    // a savepoint
 	RollbackTo // a savepoint
 	PrepareTransaction
 	SetTransaction
@@ -59,6 +60,7 @@ type Statement struct {
 	Relations  []Name // it fills or empties
 	At         []int  // offsets of their names
 	Command    string // what needs a transaction block, as the server calls it
+	Savepoint  string // SAVEPOINT, RELEASE and ROLLBACK TO: its name
 	Chain      bool   // COMMIT or ROLLBACK … AND CHAIN
 	Level      string // BEGIN and SET TRANSACTION: how the transaction is isolated, "" if not said
 	Access     string // BEGIN and SET TRANSACTION: READ ONLY or READ WRITE, "" if not said
@@ -181,9 +183,10 @@ func (s *Statement) read(t *Tokens, first Token) {
 	case "commit", "end", "rollback", "abort":
 		s.end(t, first.Text)
 	case "savepoint":
-		s.Kind, s.Command, s.Effect = Savepoint, "SAVEPOINT", Nothing
+		s.Kind, s.Command, s.Effect, s.Savepoint = Savepoint, "SAVEPOINT", Nothing, t.Next().Text
 	case "release":
-		s.Kind, s.Command, s.Effect = Savepoint, "RELEASE SAVEPOINT", Nothing
+		t.Accept("savepoint")
+		s.Kind, s.Command, s.Effect, s.Savepoint = Release, "RELEASE SAVEPOINT", Nothing, t.Next().Text
 	case "prepare":
 		if t.Accept("transaction") {
 			s.Kind = PrepareTransaction
@@ -409,7 +412,8 @@ func (s *Statement) end(t *Tokens, word string) {
 		t.Accept("transaction")
 	}
 	if rollback && t.Accept("to") {
-		s.Kind, s.Command, s.Effect = RollbackTo, "ROLLBACK TO SAVEPOINT", Rewind
+		t.Accept("savepoint")
+		s.Kind, s.Command, s.Effect, s.Savepoint = RollbackTo, "ROLLBACK TO SAVEPOINT", Rewind, t.Next().Text
 		return
 	}
 	s.Kind, s.Command = Commit, "COMMIT" // deferred triggers run

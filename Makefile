@@ -59,6 +59,10 @@ random-loads: need-postgres ## thousands of random schemas and loads, the fast w
 random-rows: need-postgres ## thousands of random folders of csv and of jsonl, against \copy and json_populate_record (SEED=1 CASES=5000)
 	@go test -count=1 -timeout 240m -run TestRandomRows -v ./internal/differential -rows-seed $(or $(SEED),$(shell date +%s)) -rows-cases $(or $(CASES),5000)
 
+.PHONY: misfits
+misfits: need-postgres ## nothing is said of random loads that fit, and of each with one thing that does not just that (SEED=1 CASES=5000 FIRST=0)
+	@go test -count=1 -timeout 480m -run TestRandomMisfit -v ./internal/differential -misfit-seed $(or $(SEED),$(shell date +%s)) -misfit-cases $(or $(CASES),5000) -misfit-first $(or $(FIRST),0) | grep -vE '^ *(=== |PASS|ok )'
+
 .PHONY: mutants
 mutants: ## a hundred small faults, one at a time: which do the tests without a server notice? (FILES=... TESTS='go test ...' N=100 SEED=1)
 	@PGTEST=off go run ./scripts/mutants -n $(or $(N),100) -seed $(or $(SEED),1) -tests '$(or $(TESTS),go test -short ./internal/differential ./internal/load ./internal/strategy)' \

@@ -8,8 +8,10 @@ type ShapeColumn struct {
 	Quoted   string
 	Type     string // with its modifier, as format_type gives it
 	Base     string // below domains, without a modifier: a text cast to it is what the type's input makes of it
-	Collate  string // " COLLATE …" where it is not the type's own
+	Collate  string // " COLLATE …" where it is not the base's own
+	Domain   bool
 	Enum     bool
+	Row      bool // of fields
 	Free     bool // the type takes every text
 	Unsure   bool // what a text means for the type depends on names
 	NotNull  bool
@@ -18,9 +20,9 @@ type ShapeColumn struct {
 }
 
 const shapeQuery = `SELECT a.attname::text, quote_ident(a.attname), format_type(a.atttypid, a.atttypmod), format_type(b.oid, -1),
-	CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation THEN (SELECT format(' COLLATE %I.%I', n.nspname, c.collname)
+	CASE WHEN a.attcollation <> 0 AND a.attcollation <> b.typcollation THEN (SELECT format(' COLLATE %I.%I', n.nspname, c.collname)
 		FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace WHERE c.oid = a.attcollation) ELSE '' END,
-	b.typtype = 'e', t.oid = b.oid AND a.atttypmod < 0 AND b.oid IN (25, 1043),
+	t.oid <> b.oid, b.typtype = 'e', b.typtype = 'c', t.oid = b.oid AND a.atttypmod < 0 AND b.oid IN (25, 1043),
 	b.typname LIKE 'reg%' OR b.typtype NOT IN ('b', 'e', 'r', 'm', 'c'), a.attnotnull, a.attgenerated <> '',
 	a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL
 FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
@@ -32,7 +34,7 @@ WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.at
 // Shape gives a relation's columns, in its order.
 func Shape(ctx context.Context, q Querier, relation uint32) ([]ShapeColumn, error) {
 	return collect(ctx, q.Ask, shapeQuery, []any{relation}, func(c *ShapeColumn) []any {
-		return []any{&c.Name, &c.Quoted, &c.Type, &c.Base, &c.Collate, &c.Enum, &c.Free, &c.Unsure, &c.NotNull, &c.Computed, &c.Default}
+		return []any{&c.Name, &c.Quoted, &c.Type, &c.Base, &c.Collate, &c.Domain, &c.Enum, &c.Row, &c.Free, &c.Unsure, &c.NotNull, &c.Computed, &c.Default}
 	})
 }
 

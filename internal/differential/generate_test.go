@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/fit"
 )
 
 // A generated case is a schema and a script that mixes rows with everything that could make the fast way of later rows a wrong
@@ -96,6 +98,7 @@ type maker struct {
 	schema, other string // the first and the second schema
 	names         []string
 	made          map[string]bool // what the setup has beside tables
+	misfit        *plant          // that the case is to have; nil for any case
 	things        int             // things that were named
 	depth         int             // of savepoints and transactions
 }
@@ -115,14 +118,20 @@ func (g *maker) next(prefix string) string {
 }
 
 // generate makes the case of a seed and a number.
-func generate(seed uint64, n int) generated {
-	g := &maker{Rand: rand.New(rand.NewPCG(seed, uint64(n))), schema: fmt.Sprintf("c%d", n), other: fmt.Sprintf("c%d_b", n)}
+func generate(seed uint64, n int) generated { return generateWith(seed, n, nil) }
+
+// generateWith makes a case of which all that matters to its rows is known beforehand, with a misfit in it. nil is any case.
+func generateWith(seed uint64, n int, misfit *plant) generated {
+	g := &maker{Rand: rand.New(rand.NewPCG(seed, uint64(n))), schema: fmt.Sprintf("c%d", n), other: fmt.Sprintf("c%d_b", n), misfit: misfit}
 	g.generated.n, g.mode = n, modes[n%len(modes)]
 	g.made = map[string]bool{}
 	g.kinds, g.tables = map[string]bool{g.mode: true}, map[string]*table{}
 	g.small = []int{1, 100, 8 << 10}[g.IntN(3)]
 	g.makeSetup()
 	g.makeScript()
+	if misfit != nil {
+		misfit.finish(g)
+	}
 	return g.generated
 }
 
@@ -192,13 +201,16 @@ func (g *maker) makeTable(name string, plain bool) {
 		parts, t.columns = append(parts, def), append(t.columns, col)
 	}
 	var after []string
-	if !plain {
+	if !plain && (g.misfit == nil || !g.misfit.ofStatement()) { // what runs code may make what is missing
 		for range 1 + g.IntN(2) {
 			g.feature(t, &parts, &after)
 		}
 	}
 	if t.parent != "" {
 		t.columns = append(t.columns, column{`"up"`, "up", false})
+	}
+	if g.misfit != nil && len(g.names) == 0 {
+		g.misfit.begin(g, t, &parts)
 	}
 	g.tables[name] = t
 	g.names = append(g.names, name)
@@ -261,7 +273,11 @@ func (g *maker) feature(t *table, parts, after *[]string) {
 		*parts = append(*parts, col+" text DEFAULT current_setting('my.way', true)")
 	case 8:
 		g.kind("sequence")
-		*parts = append(*parts, col+" bigint DEFAULT "+g.pick("nextval('shared')", "nextval('shared') * 10", "currval('shared')"))
+		number := g.pick("nextval('shared')", "nextval('shared') * 10", "currval('shared')")
+		if g.misfit != nil {
+			number = "nextval('shared')"
+		}
+		*parts = append(*parts, col+" bigint DEFAULT "+number)
 	case 9:
 		*parts = append(*parts, col+` integer GENERATED ALWAYS AS ("num" + 1) STORED`)
 	case 10, 11:
@@ -303,7 +319,7 @@ func (g *maker) makeScript() {
 		}
 	}
 	fails := -1
-	if g.chance(12) {
+	if g.misfit == nil && g.chance(12) {
 		fails = g.IntN(8)
 	}
 	for i := range 5 + g.IntN(6) {
@@ -311,7 +327,11 @@ func (g *maker) makeScript() {
 			g.fail()
 		}
 		g.rows(g.some())
-		if g.chance(45) {
+		switch {
+		case !g.chance(45):
+		case g.misfit != nil:
+			g.foreseen()
+		default:
 			g.event()
 		}
 	}
@@ -373,8 +393,11 @@ func (g *maker) rows(t *table) {
 	}
 }
 
-// columns are those that a statement gives values for.
-func (g *maker) columns(t *table) (columns []column) {
+// columns are those that an INSERT gives values for.
+func (g *maker) columns(t *table) []column { return g.columnsFor(t, false) }
+
+// columnsFor are those that a statement gives values for.
+func (g *maker) columnsFor(t *table, copied bool) (columns []column) {
 	for _, c := range t.columns {
 		if c.typ != "omitted" && (c.required || g.chance(90)) {
 			columns = append(columns, c)
@@ -382,6 +405,9 @@ func (g *maker) columns(t *table) (columns []column) {
 	}
 	if len(columns) == 0 {
 		columns = t.columns[:1]
+	}
+	if g.misfit != nil {
+		columns = g.misfit.columns(g, t, columns, copied)
 	}
 	return columns
 }
@@ -399,15 +425,24 @@ func (g *maker) insert(t *table, n int) { g.insertInto(g.named(t), t, g.columns(
 func (g *maker) insertInto(name string, t *table, columns []column, n int) {
 	p := piece{head: fmt.Sprintf("%s INTO %s (%s) VALUES\n", g.pick("INSERT", "INSERT", "insert"), name, list(columns)), between: g.pick(",\n", ",\n", ","),
 		tail: g.pick(";\n", ";\n", ";\n", ";\n", ";\n", ";\n", ";\n", " ON CONFLICT DO NOTHING;\n", " RETURNING 1;\n")}
+	if g.misfit != nil && g.misfit.kind == fit.Duplicate {
+		p.tail = ";\n" // ON CONFLICT makes it none
+	}
 	odd := n < 1000 && g.chance(6)
 	for range n {
 		var values []string
+		if g.misfit != nil {
+			g.misfit.row(g, t, len(p.rows))
+		}
 		for _, c := range columns {
 			v := g.literal(t, c)
-			if odd && g.chance(10) && c.typ != "id" && !c.required {
+			if odd && (g.misfit == nil || !g.misfit.here) && g.chance(10) && c.typ != "id" && !c.required {
 				typ := c.typ
 				if typ == "num" || typ == "up" {
 					typ = "integer"
+				}
+				if g.misfit != nil {
+					typ, _, _ = strings.Cut(typ, "(") // what looks like a call may do anything
 				}
 				v = g.pick("DEFAULT", "NULL", "("+v+")::"+typ)
 			}
@@ -419,10 +454,13 @@ func (g *maker) insertInto(name string, t *table, columns []column, n int) {
 }
 
 func (g *maker) copy(head string, t *table, tail string) {
-	columns := g.columns(t)
+	columns := g.columnsFor(t, true)
 	p := piece{head: fmt.Sprintf(head, list(columns)), between: "", tail: tail}
 	for range 1 + g.IntN(80) {
 		var fields []string
+		if g.misfit != nil {
+			g.misfit.row(g, t, len(p.rows))
+		}
 		for _, c := range columns {
 			fields = append(fields, g.copyField(g.literal(t, c)))
 		}
@@ -447,6 +485,9 @@ func (g *maker) copyField(literal string) string {
 // literal is a value for a column, as SQL writes it.
 func (g *maker) literal(t *table, c column) string {
 	quoted := func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+	if c.typ == "planted" {
+		return g.misfit.value()
+	}
 	number := strconv.Itoa(g.IntN(30000))
 	if c.typ != "id" && !c.required && g.chance(10) {
 		return "NULL"
@@ -461,7 +502,7 @@ func (g *maker) literal(t *table, c column) string {
 		return strconv.Itoa(*t.ids)
 	case "up":
 		parent := g.tables[t.parent]
-		if g.replica && g.mode != "owner" && g.chance(30) {
+		if g.replica && g.mode != "owner" && g.misfit == nil && g.chance(30) {
 			return number
 		}
 		if n := len(parent.alive); n > 0 && parent.name != t.name && g.path == 0 {
@@ -749,7 +790,7 @@ func (g *maker) truncate(name, sql string) {
 			t.alive = nil
 		}
 	}
-	if g.chance(60) || g.mode == "owner" { // where one statement that empties a table and changes another is refused, with a way out
+	if g.chance(60) || g.mode == "owner" || g.misfit != nil { // where one statement that empties a table and changes another is refused, with a way out
 		g.say("%s;", sql)
 	} else {
 		g.do("%s", sql)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/fit"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/seed"
 )
@@ -90,6 +91,7 @@ type rowTable struct {
 	oracle     string // the oracle's file
 	copy       string // and what it does with it
 	single     bool   // rows are lines of the file
+	rows       int
 }
 
 func (c rowCase) String() string {
@@ -106,6 +108,11 @@ const toText = "ALTER TABLE t1 ALTER c1 TYPE text;"
 
 // randomRows makes case n of a seed.
 func randomRows(seed uint64, n int, format string) rowCase {
+	return randomRowsWith(seed, n, format, nil)
+}
+
+// randomRowsWith makes a case without anything wrong in it but a misfit, in a column of the first table. nil is any case.
+func randomRowsWith(seed uint64, n int, format string, misfit *plant) rowCase {
 	d := &rowDice{Rand: rand.New(rand.NewPCG(seed, uint64(n))), most: unicode.MaxRune}
 	c := rowCase{role: pickOf(d, superuser, superuser, "own", "own", "app", "lat"), encoding: pickOf(d, "UTF8", "UTF8", "UTF8", "LATIN1", "SQL_ASCII")}
 	c.client = c.encoding
@@ -116,13 +123,14 @@ func randomRows(seed uint64, n int, format string) rowCase {
 	if c.encoding != "UTF8" {
 		d.most = 0xff
 	}
-	if d.one(3) {
+	d.calm = misfit != nil
+	if !d.calm && d.one(3) {
 		d.wrong = pickOf(d, "value", "text")
 		if format == "jsonl" {
 			d.wrong = pickOf(d, "value", "text", "line")
 		}
 	}
-	if c.role != "app" && d.one(4) {
+	if !d.calm && c.role != "app" && d.one(4) {
 		c.before = pickOf(d, toText, "ALTER TABLE t1 ADD later int DEFAULT 4;", "CREATE TABLE unused (a int);", "DROP TABLE IF EXISTS nothing; ALTER TABLE t1 ALTER def SET DEFAULT 'e';")
 	}
 	types := rowTypes()
@@ -147,16 +155,37 @@ func randomRows(seed uint64, n int, format string) rowCase {
 		setup.WriteString(", gen int GENERATED ALWAYS AS (id * 2) STORED, def text DEFAULT 'd'")
 		if i > 0 && d.one(2) { // a key to a table before
 			fmt.Fprintf(&setup, ", up int REFERENCES t%d (id)%s", 1+d.IntN(i), pickOf(d, "", " ON DELETE CASCADE", " ON DELETE SET NULL", " ON DELETE RESTRICT", " ON DELETE SET DEFAULT DEFERRABLE"))
-			columns, names = append(columns, rowType{"int", true, func(d *rowDice) rowValue { return bare(fmt.Sprint(1 + d.IntN(3))) }}), append(names, "up")
+			columns, names = append(columns, rowType{"int", true, func(d *rowDice) rowValue {
+				if misfit != nil {
+					return rowValue{null: true}
+				}
+				return bare(fmt.Sprint(1 + d.IntN(3)))
+			}}), append(names, "up")
 		}
 		setup.WriteString(");\n")
 		fmt.Fprintf(&setup, "INSERT INTO %s (id) SELECT generate_series(1, %d);\n", name, d.IntN(3))
 		if d.one(3) {
 			columns, names = append(columns, rowType{"gen", false, func(*rowDice) rowValue { return plain("7") }}), append(names, "gen")
 		}
+		if d.misfit = nil; misfit != nil && i == 0 {
+			d.misfit = misfit
+			misfit.name = name
+			typ, _, _ := planted(misfit.kind)
+			if misfit.kind == fit.NoParent {
+				fmt.Fprintf(&setup, "CREATE TABLE parents (id int PRIMARY KEY); INSERT INTO parents VALUES (1), (2);\n")
+			}
+			if misfit.kind != fit.NoColumn && misfit.kind != fit.NoTable {
+				fmt.Fprintf(&setup, "DELETE FROM %s; ALTER TABLE %[1]s ADD planted %s;\n", name, strings.TrimPrefix(typ, "h."))
+			}
+			if misfit.kind != fit.NoTable && (misfit.kind != fit.NoDefault || misfit.at < 0) && (misfit.kind != fit.NoColumn || misfit.at >= 0) {
+				columns, names = append(columns, rowType{"planted", true, func(*rowDice) rowValue { return misfit.rowValue() }}), append(names, "planted")
+			}
+		}
 		c.tables = append(c.tables, d.table(name, format, columns, names))
 	}
-	if d.one(3) { // outside the export
+	if misfit != nil && misfit.kind == fit.NoTable {
+		fmt.Fprintf(&setup, "ALTER TABLE t1 RENAME TO gone;\n")
+	} else if misfit == nil && d.one(3) { // outside the export
 		fmt.Fprintf(&setup, "CREATE TABLE outside (id int, t int REFERENCES t1 (id)%s); INSERT INTO outside SELECT id, id FROM t1;\n", pickOf(d, "", " ON DELETE CASCADE", " ON DELETE SET NULL"))
 	}
 	c.setup = setup.String()
@@ -165,8 +194,8 @@ func randomRows(seed uint64, n int, format string) rowCase {
 
 // table makes a table's file, for us and for psql.
 func (d *rowDice) table(name, format string, columns []rowType, names []string) rowTable {
-	t := rowTable{name: name, file: name + "." + format, single: true}
 	count := d.IntN(5)
+	t := rowTable{name: name, file: name + "." + format, single: true, rows: count}
 	rows := make([][]rowValue, count)
 	for i := range rows {
 		rows[i] = make([]rowValue, len(columns))
@@ -174,6 +203,10 @@ func (d *rowDice) table(name, format string, columns []rowType, names []string) 
 			switch {
 			case j == 0:
 				rows[i][j] = bare(strconv.Itoa(i + 1))
+			case column.sql == "planted":
+				d.misfit.here = d.misfit.n == d.misfit.at
+				d.misfit.n++
+				rows[i][j] = column.make(d)
 			case d.one(6):
 				rows[i][j] = rowValue{null: true}
 			default:
@@ -206,7 +239,7 @@ func (d *rowDice) csv(t *rowTable, rows [][]rowValue, columns []rowType, names [
 			separator = ""
 		}
 		header := names[j]
-		if d.one(8) {
+		if d.one(8) && column.sql != "planted" {
 			header = strings.ToUpper(header)
 		}
 		if d.one(5) {
@@ -217,7 +250,10 @@ func (d *rowDice) csv(t *rowTable, rows [][]rowValue, columns []rowType, names [
 	oracle.WriteString("header\n")
 	ours.WriteString(end)
 	quote := func(text string) string { return `"` + strings.ReplaceAll(text, `"`, `""`) + `"` }
-	for _, row := range rows {
+	for i, row := range rows {
+		if d.misfit != nil && i == d.misfit.at {
+			d.misfit.item = 1 + strings.Count(ours.String(), end)
+		}
 		for j, v := range row {
 			separator := ","
 			if j == 0 {
@@ -233,7 +269,7 @@ func (d *rowDice) csv(t *rowTable, rows [][]rowValue, columns []rowType, names [
 					}
 				}
 				text = quote(raw)
-				if raw != "" && !strings.ContainsAny(raw, "\",\r\n") && raw != `\.` && d.one(2) {
+				if columns[j].sql != "planted" && raw != "" && !strings.ContainsAny(raw, "\",\r\n") && raw != `\.` && d.one(2) {
 					text = raw
 				}
 				t.single = t.single && !strings.ContainsAny(raw, "\r\n")
@@ -241,10 +277,10 @@ func (d *rowDice) csv(t *rowTable, rows [][]rowValue, columns []rowType, names [
 				if v.ourText != "" {
 					text = quote(v.ourText)
 				}
-				if columns[j].noEmpty && d.one(15) {
+				if columns[j].noEmpty && !d.calm && d.one(15) {
 					text, other = `""`, `""`
 				}
-			} else if columns[j].noEmpty && d.one(3) {
+			} else if columns[j].noEmpty && columns[j].sql != "planted" && d.one(3) {
 				text, other = `""`, `""`
 			}
 			ours.WriteString(separator + text)
@@ -293,7 +329,7 @@ func (d *rowDice) jsonl(t *rowTable, rows [][]rowValue, columns []rowType, names
 	var ours, oracle strings.Builder
 	end := pickOf(d, "\n", "\n", "\r\n")
 	used := map[string]bool{}
-	if d.one(12) { // nothing of them goes to the table
+	if d.misfit == nil && d.one(12) { // nothing of them goes to the table
 		for _, row := range rows {
 			for j := range row {
 				row[j] = rowValue{omit: columns[j].sql != "gen" || d.one(2), null: true}
@@ -301,12 +337,15 @@ func (d *rowDice) jsonl(t *rowTable, rows [][]rowValue, columns []rowType, names
 		}
 	}
 	space := func() string { return pickOf(d, "", "", " ", "\t") }
-	for _, row := range rows {
+	for i, row := range rows {
+		if d.misfit != nil && i == d.misfit.at {
+			d.misfit.item = 1 + strings.Count(ours.String(), end)
+		}
 		var a, b []string
 		order := d.Perm(len(row))
 		for _, j := range order {
 			v := row[j]
-			if v.omit || v.null && d.one(2) {
+			if v.omit || v.null && columns[j].sql != "planted" && d.one(2) {
 				continue // it lacks the key
 			}
 			value, other := "null", "null"
@@ -330,7 +369,7 @@ func (d *rowDice) jsonl(t *rowTable, rows [][]rowValue, columns []rowType, names
 			if d.one(20) {
 				written = fmt.Sprintf(`\u%04x`, key[0]) + key[1:]
 			}
-			if d.one(12) {
+			if d.one(12) && columns[j].sql != "planted" {
 				written = strings.ToUpper(key)
 			}
 			a = append(a, `"`+written+`"`+space()+":"+space()+value)
@@ -409,9 +448,8 @@ func (b *rowBench) state(conn *pgx.Conn) string {
 
 var psqlCopyPlace = regexp.MustCompile(`CONTEXT:.*COPY (t\d), line (\d+)`)
 
-// compare loads a case by both.
-func (b *rowBench) compare(c rowCase) (difference string, refused bool) {
-	ctx, admin := context.Background(), b.admin[c.encoding]
+// schema makes a case's tables.
+func (c rowCase) schema() string {
 	owner := c.role
 	if owner == "app" {
 		owner = superuser
@@ -420,6 +458,13 @@ func (b *rowBench) compare(c rowCase) (difference string, refused bool) {
 	if c.role == "app" {
 		setup += "GRANT SELECT, INSERT, TRUNCATE, DELETE ON ALL TABLES IN SCHEMA public TO app;"
 	}
+	return setup
+}
+
+// compare loads a case by both.
+func (b *rowBench) compare(c rowCase) (difference string, refused bool) {
+	ctx, admin := context.Background(), b.admin[c.encoding]
+	setup := c.schema()
 	for _, conn := range admin {
 		if _, err := conn.PgConn().Exec(ctx, setup).ReadAll(); err != nil {
 			return "the setup fails: " + err.Error(), false

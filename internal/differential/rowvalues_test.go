@@ -32,6 +32,9 @@ type rowDice struct {
 	any   bool   // bytes are bytes
 	most  rune   // the last character that the database takes
 	wrong string // what may be wrong is to be made, once: a "value" of a type, a "text" of an encoding, or a "line"; "" is nothing
+
+	calm   bool   // nothing is to be wrong, but what is planted
+	misfit *plant // of the table in hand, or nil
 }
 
 // fault reports whether what may be wrong in this way is to be made here, with one chance in so many, and if so not again.

@@ -29,12 +29,18 @@ const (
 type Values struct {
 	s      *session.Session
 	report *Report
-	keys   bool // foreign keys are looked at
-	line   func(file string, line int) int
+	o      Options
 	tables map[uint32]*Table
 	files  []string
 	staged int
 	enc    string
+}
+
+// Options say how rows are held to a schema.
+type Options struct {
+	Keys  bool                            // foreign keys are looked at
+	Begun bool                            // rows that are there may be the export's own, of a load that has failed half-way
+	Line  func(file string, line int) int // gives the line of a file for the row that COPY counts
 }
 
 // Table is a table whose rows are looked at.
@@ -59,12 +65,18 @@ type Table struct {
 	bad      map[string]bool // columns with values that are none
 }
 
-// NewValues begins. s must be a connection of its own. keys says whether foreign keys are looked at; line gives the line of a file for
-// the row that COPY counts.
-func NewValues(ctx context.Context, s *session.Session, report *Report, keys bool, line func(file string, line int) int) (*Values, error) {
-	v := &Values{s: s, report: report, keys: keys, line: line, tables: map[uint32]*Table{}, enc: "UTF8"}
+// NewValues begins. s must be a connection of its own.
+func NewValues(ctx context.Context, s *session.Session, report *Report, o Options) (*Values, error) {
+	v := &Values{s: s, report: report, o: o, tables: map[uint32]*Table{}, enc: "UTF8"}
 	return v, s.Exec(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL statement_timeout = '"+valuesWithin+
 		"'; SET LOCAL client_encoding = 'UTF8'; SET LOCAL client_min_messages = error")
+}
+
+// Leave says of which tables not all rows come.
+func (v *Values) Leave(tables []uint32) {
+	for _, oid := range tables {
+		v.tables[oid] = nil
+	}
 }
 
 // Close takes back all that was done.
@@ -233,7 +245,7 @@ func (v *Values) CopyRow(ctx context.Context, t *Table, set int, positions []int
 		fields[positions[n]] = &text
 	}
 	if n != len(positions) {
-		v.report.Add(RowsOfAnotherShape(t.name, len(positions), n).in(1, Example{File: file, Line: v.line(file, line), Value: Shorten(string(row))}))
+		v.report.Add(RowsOfAnotherShape(t.name, len(positions), n).in(1, Example{File: file, Line: v.o.Line(file, line), Value: Shorten(string(row))}))
 		t.Partial = true
 		return nil
 	}
@@ -295,7 +307,7 @@ func (v *Values) take(ctx context.Context, t *Table, set int, file string, line 
 		if v.enc == "UTF8" && !utf8.ValidString(*field) || strings.IndexByte(*field, 0) >= 0 {
 			t.buf.Truncate(before)
 			t.Partial = true
-			v.report.Add(NotInEncoding(t.name, v.enc, []byte(*field)).in(1, Example{File: file, Line: v.line(file, line), Value: Shorten(strings.ToValidUTF8(*field, "?"))}))
+			v.report.Add(NotInEncoding(t.name, v.enc, []byte(*field)).in(1, Example{File: file, Line: v.o.Line(file, line), Value: Shorten(strings.ToValidUTF8(*field, "?"))}))
 			return nil
 		}
 		escapeCopy(&t.buf, *field)
@@ -388,7 +400,7 @@ func (v *Values) misfits(ctx context.Context, text string, found func(group stri
 		n := all[i].n
 		for ; i < len(all) && all[i].group == group; i++ {
 			file := v.files[all[i].file]
-			examples = append(examples, Example{File: file, Line: v.line(file, all[i].at), Value: Shorten(all[i].value)})
+			examples = append(examples, Example{File: file, Line: v.o.Line(file, all[i].at), Value: Shorten(all[i].value)})
 		}
 		found(group, func(f Finding) { v.report.Add(f.in(n, examples...)) })
 	}
@@ -435,6 +447,16 @@ func (t *Table) giving(columns []int) string {
 	return "(" + strings.Join(sets, ", ") + ")"
 }
 
+// leavesOut reports whether some rows do not give a column.
+func (t *Table) leavesOut(column int) bool {
+	for set, given := range t.sets {
+		if !given[column] && t.counts[set] > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // types looks at each column's values, and makes of the rows what they are in the table.
 func (v *Values) types(ctx context.Context, t *Table) error {
 	for i, c := range t.shape {
@@ -442,8 +464,17 @@ func (v *Values) types(ctx context.Context, t *Table) error {
 			continue
 		}
 		for set, given := range t.sets {
-			if !given[i] && !c.Default && t.counts[set] > 0 && !t.filled {
-				v.report.Add(NotGiven(t.name, c.Name).in(t.counts[set]))
+			if given[i] || c.Default || t.counts[set] == 0 || t.filled {
+				continue
+			}
+			if slices.ContainsFunc(v.report.Findings, func(f Finding) bool { return f.Kind == NoDefault && f.Table == t.name && f.Column == c.Name }) {
+				v.report.Add(NotGiven(t.name, c.Name).in(t.counts[set])) // its statement is told
+				continue
+			}
+			err := v.misfits(ctx, fmt.Sprintf("SELECT '' AS g, f, l, '' AS v FROM pg_temp.%s WHERE s = %d", t.stage(), set),
+				func(_ string, add func(Finding)) { add(NotGiven(t.name, c.Name)) })
+			if err != nil {
+				return err
 			}
 		}
 		if t.filled {
@@ -458,11 +489,22 @@ func (v *Values) types(ctx context.Context, t *Table) error {
 	columns := []string{`"fabricate_seed f" int4`, `"fabricate_seed l" int4`, `"fabricate_seed s" int4`, `"fabricate_seed b" bool`}
 	values := []string{"f", "l", "s", "b"}
 	for i, c := range t.shape {
-		columns = append(columns, c.Quoted+" "+c.Type+c.Collate)
-		value := "NULL"
-		if !c.Computed && !c.Unsure {
+		typ, value := c.Type, "NULL"
+		switch {
+		case c.Computed || c.Unsure:
+			typ = c.Base
+		case c.Domain && t.leavesOut(i): // it may take no NULL, and what its default is in the table is not asked for
+			as := fmt.Sprintf("fabricate_seed_as_%d_%d", t.number, i+1)
+			if err := v.s.TryAsScript(ctx, fmt.Sprintf(`CREATE FUNCTION pg_temp.%s(v text) RETURNS %s LANGUAGE plpgsql AS $fabricate_seed$ DECLARE x %s := %s; BEGIN RETURN x; END $fabricate_seed$`,
+				as, c.Base, c.Type, assigned(c))); err != nil {
+				v.unknown(t, "the values", err)
+				return v.alive(ctx)
+			}
+			typ, value = c.Base, fmt.Sprintf("CASE WHEN s IN %s THEN pg_temp.%s(v%d) END", t.giving([]int{i}), as, i+1)
+		default:
 			value = fmt.Sprintf("v%d::%s", i+1, c.Base)
 		}
+		columns = append(columns, c.Quoted+" "+typ+c.Collate)
 		values = append(values, value)
 	}
 	if err := v.s.TryAsScript(ctx, fmt.Sprintf("CREATE TEMPORARY TABLE %s (%s) ON COMMIT DROP", t.rows(), strings.Join(columns, ", "))); err != nil {
@@ -493,6 +535,14 @@ func (v *Values) types(ctx context.Context, t *Table) error {
 	return nil
 }
 
+// assigned gives the text v as it is assigned to a variable of a column's type: PL/pgSQL takes no text for a row.
+func assigned(c catalog.ShapeColumn) string {
+	if c.Row {
+		return "v::" + c.Base
+	}
+	return "v"
+}
+
 // alive gives the error that ends all.
 func (v *Values) alive(ctx context.Context) error {
 	if ctx.Err() != nil {
@@ -508,7 +558,7 @@ func (v *Values) alive(ctx context.Context) error {
 func (v *Values) column(ctx context.Context, t *Table, i int, c catalog.ShapeColumn) error {
 	why := fmt.Sprintf("fabricate_seed_why_%d_%d", t.number, i+1)
 	made := v.s.TryAsScript(ctx, fmt.Sprintf(`CREATE FUNCTION pg_temp.%s(v text) RETURNS text LANGUAGE plpgsql AS $fabricate_seed$
-		BEGIN DECLARE x %s := v; BEGIN RETURN NULL; END; EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE; END $fabricate_seed$`, why, c.Type))
+		BEGIN DECLARE x %s := %s; BEGIN RETURN NULL; END; EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE; END $fabricate_seed$`, why, c.Type, assigned(c)))
 	if made != nil {
 		v.unknown(t, "the values of column "+Name(c.Name), made)
 		return v.alive(ctx)
@@ -600,7 +650,7 @@ func (v *Values) unique(ctx context.Context, t *Table, rule catalog.Rule, from, 
 		named[i] = fmt.Sprintf("(%s) AS k%d", e, i+1)
 	}
 	all := fmt.Sprintf(`SELECT %s, %s, %s AS v FROM %s%s`, place, strings.Join(named, ", "), shown, from, condition.String())
-	if !t.Emptied && !t.Maybe {
+	if !t.Emptied && !t.Maybe && !v.o.Begun {
 		if !t.relation.MayRead {
 			return nil
 		}
@@ -615,7 +665,7 @@ func (v *Values) unique(ctx context.Context, t *Table, rule catalog.Rule, from, 
 
 // parents finds rows whose foreign key has no row, among those that are to come and those that are there and stay.
 func (v *Values) parents(ctx context.Context, t *Table, rule catalog.Rule, from, columns string) error {
-	if !v.keys {
+	if !v.o.Keys {
 		return nil
 	}
 	parent, known := v.tables[rule.Parent]

@@ -46,6 +46,9 @@ func (r *run) explainTables(ctx context.Context, s *survey, held *fit.Values) er
 			columns[h.relation.Name] = h.columns
 		}
 	}
+	for _, oid := range r.left {
+		filled[oid] = true
+	}
 	if err := r.readPlans(ctx, names); err != nil {
 		return err
 	}

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/fit"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
@@ -18,6 +19,9 @@ import (
 func (r *run) withFindings(ctx context.Context, err error, result *Result) error {
 	var p *problem.Error
 	state := session.State(err)
+	if errors.Is(err, errBrokenKey) {
+		state = "23503"
+	}
 	if !errors.As(err, &p) || ctx.Err() != nil || r.broken != nil || len(state) != 5 || state[:2] != "22" && state[:2] != "23" {
 		return err
 	}
@@ -36,13 +40,13 @@ func (r *run) withFindings(ctx context.Context, err error, result *Result) error
 // describeFit adds findings to the error of the statement in which the server has met the first of them.
 func describeFit(p *problem.Error, found *fit.Report, state string) error {
 	q := *p
-	file, line := placeOf(p.Where)
-	i := slices.IndexFunc(found.Findings, func(f fit.Finding) bool { return f.State == state })
-	if i >= 0 {
-		f := found.Findings[i]
-		after := slices.IndexFunc(f.Examples, func(e fit.Example) bool { return e.File == file && e.Line >= line })
-		if after >= 0 && f.Examples[after].Line > line {
-			q.Where = f.Examples[after].Place()
+	if f, e := firstOf(found, p, state); f != nil {
+		if file, line := placeOf(p.Where); e.File != file || e.Line != line {
+			q.Where = e.Place()
+		}
+		if errors.Is(p, errBrokenKey) { // the error says what to do
+			q.Excerpt = found.Text()
+			return &q
 		}
 		if len(found.Findings) == 1 && f.Rows <= 1 && (strings.HasPrefix(q.What, "table ") || strings.Contains(q.What, `relation "`) || strings.Contains(q.What, `table "`)) {
 			return &q // it says it all
@@ -53,6 +57,26 @@ func describeFit(p *problem.Error, found *fit.Report, state string) error {
 	database := lines[len(lines)-1] // what became of it
 	q.Remedy = strings.Join(append(found.Remedies(), database), "\n")
 	return &q
+}
+
+// firstOf gives the finding that a server's error is about, and the row of it that the server has met first: at the error's place or behind
+// it, in a statement of many rows. A key is known by its values. One that was deferred is refused at no place of a row.
+func firstOf(found *fit.Report, p *problem.Error, state string) (first *fit.Finding, at fit.Example) {
+	file, line := placeOf(p.Where)
+	var pe *pgconn.PgError
+	keyed := errors.As(p, &pe) && (state == "23503" || state == "23505")
+	for i, f := range found.Findings {
+		for _, e := range f.Examples {
+			meant := file == "" || e.File == file && e.Line >= line
+			if keyed {
+				meant = strings.Contains(pe.Detail, "=("+e.Value+")")
+			}
+			if f.State == state && meant && (first == nil || e.File == at.File && e.Line < at.Line) {
+				first, at = &found.Findings[i], e
+			}
+		}
+	}
+	return first, at
 }
 
 var scriptPlace = regexp.MustCompile(`^(.+?):(\d+)(?::\d+)?(?: |$)`)

@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -106,13 +107,16 @@ func (r *run) checkForeignKey(ctx context.Context, k catalog.ForeignKey, also st
 		return nil
 	}
 	if r.o.ForeignKeys == Enforce {
-		return &problem.Error{Code: problem.Database, Where: "table " + tableName(k), What: broken,
+		return &problem.Error{Code: problem.Database, Where: "table " + tableName(k), What: broken, Err: errBrokenKey,
 			Remedy: "Mend the data in Fabricate, or set foreign-keys to check or off."}
 	}
 	r.brokenRows += rows
 	r.warn(broken + also)
 	return nil
 }
+
+// errBrokenKey is behind the error of rows that break a foreign key, where they were looked for after the load.
+var errBrokenKey = errors.New("rows break a foreign key")
 
 func tableName(k catalog.ForeignKey) string  { return strings.TrimPrefix(k.Table, "ONLY ") }
 func parentName(k catalog.ForeignKey) string { return strings.TrimPrefix(k.Parent, "ONLY ") }

@@ -101,7 +101,7 @@ const maxForeseen = 200
 // functions in C alone: what is written in SQL or PL/pgSQL may read tables, whatever it says of itself. Each is a reason by name.
 //
 // An expression's functions are read from its tree (pg_node_tree), because pg_depend does not list the server's own. Classes: 1 as
-// said, 2 also what is the same in a transaction, or what nobody can expect, 3 also nextval, 4 anything else.
+// said, 2 also what is the same in a transaction, or what nobody can expect, 3 also nextval, 4 anything else; and 5 where a domain may refuse what is of the others.
 const planQuery = `
 SELECT asked.name, plan.* FROM unnest($1::text[], $2::oid[]) asked(name, oid), LATERAL (
 WITH role AS (SELECT pg_catalog.current_setting('session_replication_role') = 'replica' AS replica
@@ -179,8 +179,8 @@ SELECT c.oid, role.replica,
 			WHERE f.attrelid = a.typrelid AND f.attnum > 0 AND NOT f.attisdropped AND (ft.typtype NOT IN ('b', 'e') OR fe.typtype NOT IN ('b', 'e'))) THEN 'modified'
 		WHEN a.element_oid IS NOT NULL AND a.element_typtype NOT IN ('b', 'e') AND (a.element_typtype NOT IN ('r', 'm') OR a.typnamespace <> 'pg_catalog'::regnamespace) THEN 'modified'
 		WHEN a.typnamespace = 'pg_catalog'::regnamespace THEN a.typname WHEN a.typtype = 'e' THEN 'enum' ELSE '' END FROM cols a ORDER BY a.attnum),
-	ARRAY(SELECT CASE WHEN a.attgenerated <> '' THEN 1 WHEN a.attidentity <> '' THEN 3 WHEN a.guarded THEN 4
-		ELSE coalesce((SELECT j.class FROM judged j WHERE j.what = 'default' AND j.attnum = a.attnum), 1) END FROM cols a ORDER BY a.attnum),
+	ARRAY(SELECT CASE WHEN a.attgenerated <> '' THEN 1 WHEN a.attidentity <> '' THEN 3 WHEN a.guarded THEN CASE WHEN j.class = 4 THEN 4 ELSE 5 END
+		ELSE coalesce(j.class, 1) END FROM cols a LEFT JOIN judged j ON j.what = 'default' AND j.attnum = a.attnum ORDER BY a.attnum),
 	ARRAY(SELECT CASE WHEN a.element_oid IS NULL THEN '' ELSE a.element END FROM cols a ORDER BY a.attnum),
 	ARRAY(SELECT coalesce(a.element_oid::int8, 0) FROM cols a ORDER BY a.attnum),
 	NOT EXISTS (SELECT 1 FROM rels WHERE relkind = 'r' AND pg_catalog.pg_relation_size(rels.oid) > 0),

@@ -111,7 +111,11 @@ func (r *run) runsCode(ctx context.Context, s *survey) (bool, error) {
 		return false, (&failure{err: err}).problem()
 	}
 	defer r.known.after(ours)
-	for _, plan := range r.known.foreknown {
+	for _, h := range s.heads {
+		if h.relation == nil || h.kind == sqltext.Truncate {
+			continue
+		}
+		plan := r.known.foreknown[h.relation.Name]
 		if plan == nil {
 			continue
 		}
@@ -120,7 +124,7 @@ func (r *run) runsCode(ctx context.Context, s *survey) (bool, error) {
 				return true, nil
 			}
 		}
-		if slices.ContainsFunc(plan.Columns, func(c strategy.Column) bool { return c.Default == strategy.Code }) {
+		if slices.ContainsFunc(plan.Columns, func(c strategy.Column) bool { return c.Default == strategy.Code && !slices.Contains(h.columns, c.Name) }) {
 			return true, nil
 		}
 	}

@@ -175,6 +175,14 @@ func (r *run) openRows(ctx context.Context, told bool) error {
 	if !told {
 		o.Notice, o.Warn, o.Failed = func(string) {}, func(string) {}, nil
 	}
+	var other error
+	if r.checks {
+		o.Failed = func(err error) {
+			if !r.lacks(err) {
+				other = firstError(other, err)
+			}
+		}
+	}
 	if r.o.Transaction == None { // there the owner's way is not open
 		if err := r.exec(ctx, "SET session_replication_role = 'replica'; RESET session_replication_role"); err != nil {
 			o.Replica = false
@@ -187,15 +195,40 @@ func (r *run) openRows(ctx context.Context, told bool) error {
 		return (&failure{err: err}).problem()
 	}
 	files, err := rowfiles.Open(ctx, r.session, *r.o.Rows, o)
-	if err == nil {
+	if err = firstError(err, other); err == nil {
 		err = r.encode(ctx, o.Client)
 	}
 	if err != nil {
+		r.lacks(err)
 		return r.nothingSent((&failure{err: err}).problem())
 	}
 	r.total = files.Size()
 	r.o.Script, r.rows = Script{FS: files, Name: rowfiles.Script}, files
 	return nil
+}
+
+// lacks notes what the database lacks for files of rows, and reports whether that is all that an error says.
+func (r *run) lacks(err error) bool {
+	var lacks *rowfiles.LacksError
+	if !errors.As(err, &lacks) {
+		return false
+	}
+	for _, l := range lacks.All {
+		f := fit.MissingColumn(l.Table, l.Column, l.Near)
+		switch {
+		case l.NoRows != "":
+			f = fit.NoTableThere(l.Table, l.NoRows)
+		case l.Column == "":
+			f = fit.MissingTable(strings.Split(l.Table, "."), l.Hint)
+		}
+		f.Examples = []fit.Example{{File: l.File, Line: l.Line}}
+		r.fit.Add(f)
+		if l.OID != 0 {
+			r.left = append(r.left, l.OID)
+		}
+	}
+	r.fit.Close()
+	return true
 }
 
 // nothingSent says in the error of a plan that nothing was changed, where that is so: scripts of the user's own may have come first.
@@ -298,6 +331,7 @@ type run struct {
 
 	at psql.Position // of the statement in hand, for the server's notices
 
+	left   []uint32   // tables whose files were left out of a comparison, because they do not fit
 	checks bool       // nothing is loaded: what would be is compared and explained
 	fit    fit.Report // what of the export does not fit the database
 

@@ -68,7 +68,7 @@ func (r *run) survey(ctx context.Context, limit int64) (*survey, error) {
 		return nil, err
 	}
 	defer func() { _ = sc.Close() }()
-	s := &surveyor{survey: &survey{}, sc: sc, session: r.encoding(), escapes: r.escapes(), seen: map[string]*head{}}
+	s := &surveyor{survey: &survey{}, sc: sc, session: r.encoding(), escapes: r.escapes(), seen: map[string]*head{}, own: r.rows != nil}
 	for (limit == 0 || sc.BytesRead() < limit) && ctx.Err() == nil {
 		item, err := sc.Next()
 		var e *psql.Error
@@ -142,6 +142,7 @@ type surveyor struct {
 	local   bool // the path was set for a transaction
 	rows    bool // rows have come
 	between bool // and something else since
+	own     bool // the script is of our own making, and stands for files of rows
 }
 
 // statement notes what a statement touches; rows says that rows for COPY follow it.
@@ -169,7 +170,7 @@ func (s *surveyor) text(text []byte, locate func(offset int) psql.Position) (row
 	if st.Effect == sqltext.Anything && st.Kind != sqltext.Commit {
 		start := sqltext.Parse(text[:min(len(text), lookedForCalls)], sqltext.Options{Escapes: s.escapes})[0]
 		_, shown := start.Touches()
-		s.unsure = s.unsure || !shown && st.Copy == nil
+		s.unsure = s.unsure || !shown && st.Copy == nil && !s.own
 	}
 	switch st.Kind {
 	case sqltext.Insert, sqltext.Copy, sqltext.Truncate:
@@ -266,6 +267,8 @@ func (s *surveyor) other(t *sqltext.Tokens, before bool) {
 			s.sc.SetEncoding(psql.EncodingName(t.Next().Text))
 		case "all":
 			s.path = ""
+		case "constraints":
+			s.unsure = before
 		}
 	case "select":
 		if t.Accept("pg_catalog") {
@@ -273,7 +276,10 @@ func (s *surveyor) other(t *sqltext.Tokens, before bool) {
 		}
 		switch name := t.Next(); name.Text {
 		case "set_config":
-			if !t.Accept("(") || !strings.EqualFold(t.Next().Text, "search_path") || !t.Accept(",") {
+			t.Accept("(")
+			parameter := strings.ToLower(t.Next().Text)
+			s.unforeseen = s.unforeseen || slices.Contains(meaning, parameter)
+			if parameter != "search_path" || !t.Accept(",") {
 				return
 			}
 			value := t.Next()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/fit"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
@@ -17,7 +18,7 @@ import (
 // lookedAt is how much of a script's rows is held to the schema after a failure, in bytes: they need as much room on the server's disk.
 const lookedAt = 2 << 30
 
-// meaning are the parameters on which it depends what a text means as a value.
+// meaning are the parameters on which it depends what a text means as a value. Rows are held to them as they stand when all have come.
 var meaning = []string{"datestyle", "intervalstyle", "timezone", "xmloption", "array_nulls", "extra_float_digits"}
 
 // valueReader reads a script's rows without running it.
@@ -28,6 +29,7 @@ type valueReader struct {
 	heads  map[string]*head // as the survey has found them
 	set    map[string]string
 	inside *insertHead // of the statement that goes on; nil where its rows are not looked at
+	maybe  bool        // tables of which no rows have come yet may have been emptied, or changed
 }
 
 // insertHead is what the first part of an INSERT says.
@@ -56,6 +58,9 @@ func (r *run) holdValues(ctx context.Context) error {
 		r.phase("compare")
 	}
 	if err := r.openRows(ctx, false); err != nil {
+		if r.lacks(err) {
+			return nil // there is no table to compare rows with
+		}
 		return err
 	}
 	survey, err := r.survey(ctx, 0)
@@ -73,7 +78,12 @@ func (r *run) holdValues(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if code, err := r.runsCode(ctx, survey); err == nil && !code {
+	switch code, err := r.runsCode(ctx, survey); {
+	case err != nil:
+		return err
+	case code && len(found) > 0:
+		r.fit.Unknown = append(r.fit.Unknown, "rows run code in the database (triggers, rules, or defaults that call functions), which may make what is missing: tables and columns were not compared")
+	default:
 		for _, f := range found {
 			r.fit.Add(f.Finding)
 		}
@@ -88,12 +98,18 @@ func (r *run) holdValues(ctx context.Context) error {
 			return row
 		}
 	}
-	v, err := fit.NewValues(ctx, r.session, &r.fit, r.o.ForeignKeys != Off, line)
+	v, err := fit.NewValues(ctx, r.session, &r.fit, fit.Options{Keys: r.o.ForeignKeys != Off, Begun: !r.checks && r.o.Transaction == None, Line: line})
 	defer func() { v.Close(context.WithoutCancel(ctx)) }()
 	if err == nil {
+		v.Leave(r.left)
 		err = r.readValues(ctx, survey, v)
 	}
-	if err == nil {
+	var unlooked unlookedError
+	switch {
+	case errors.As(err, &unlooked):
+		r.fit.Unknown = append(r.fit.Unknown, unlooked.Error())
+		err = nil
+	case err == nil:
 		err = v.Finish(ctx)
 	}
 	if err == nil && r.checks {
@@ -101,6 +117,13 @@ func (r *run) holdValues(ctx context.Context) error {
 	}
 	r.fit.Close()
 	return err
+}
+
+// unlookedError says why rows are not held to the schema.
+type unlookedError string
+
+func (e unlookedError) Error() string {
+	return string(e) + ", so its rows were not compared with the schema"
 }
 
 func headKey(h *head) string {
@@ -169,7 +192,25 @@ func (read *valueReader) table(ctx context.Context, h *head) (*fit.Table, error)
 	if h == nil || h.relation == nil || !h.relation.Usage {
 		return nil, nil //nolint:nilnil // as said
 	}
-	return read.v.Table(ctx, h.relation, read.s.replica)
+	t, err := read.v.Table(ctx, h.relation, read.s.replica)
+	if t != nil {
+		t.Maybe = t.Maybe || read.maybe && !t.HasRows()
+	}
+	return t, err
+}
+
+// named finds a table that the script fills, by its name; nil where it fills none of that name.
+func (read *valueReader) named(ctx context.Context, name sqltext.Name) (*fit.Table, error) {
+	h := &head{parts: name, path: read.s.path}
+	if len(name) == 0 || !read.s.readNames(h) {
+		return nil, nil //nolint:nilnil // as said
+	}
+	for _, known := range read.heads {
+		if known.path == h.path && slices.Equal(known.parts, h.parts) {
+			return read.table(ctx, known)
+		}
+	}
+	return nil, nil //nolint:nilnil // as said
 }
 
 func (read *valueReader) statement(ctx context.Context, sc *psql.Script, st *psql.Statement) error {
@@ -188,29 +229,62 @@ func (read *valueReader) statement(ctx context.Context, sc *psql.Script, st *psq
 			open = func() (*psql.CopyReader, error) { return sc.CopyFile(st.Pos, one.Copy.File) }
 		}
 		return read.copied(ctx, one, open)
-	case slices.Contains(meaning, one.Sets):
-		text := string(st.Text)
-		if was, again := read.set[one.Sets]; again && was != text {
-			return fmt.Errorf("the script sets %s more than once", one.Sets)
-		}
-		read.set[one.Sets] = text
-		_ = read.v.Set(ctx, text) // a failure is the load's to tell
-		return nil
+	}
+	if parameter, how := settingOf(one, st.Text, read.s.escapes); parameter != "" {
+		return read.sets(ctx, parameter, how, string(st.Text))
 	}
 	return read.changes(ctx, one)
 }
 
+// settingOf gives the parameter of meaning that a SET or RESET is about, "all" for all of them, "" for none, and how: set, local or reset.
+func settingOf(one sqltext.Statement, text []byte, escapes bool) (parameter, how string) {
+	t := &sqltext.Tokens{Text: text, Escapes: escapes}
+	how = t.Next().Text
+	if one.Kind != sqltext.Other || how != "set" && how != "reset" {
+		return "", ""
+	}
+	if how == "set" && !t.Accept("session") && t.Accept("local") {
+		how = "local"
+	}
+	switch parameter = strings.ToLower(t.Next().Text); {
+	case parameter == "time" && t.Accept("zone"):
+		return "timezone", how
+	case slices.Contains(meaning, parameter), how == "reset" && parameter == "all":
+		return parameter, how
+	}
+	return "", ""
+}
+
+// sets notes that the script sets a parameter: once for all rows, or it is not known what a text means.
+func (read *valueReader) sets(ctx context.Context, parameter, how, text string) error {
+	was, again := read.set[parameter]
+	switch {
+	case again && was == text, how == "reset" && len(read.set) == 0:
+		return nil
+	case again, how != "set", slices.ContainsFunc(read.v.All(), (*fit.Table).HasRows):
+		return unlookedError("the script sets " + parameter + " among its rows")
+	}
+	read.set[parameter] = text
+	_ = read.v.Set(ctx, text) // a failure is the load's to tell
+	return nil
+}
+
 // changes notes what a statement does to rows that have come, or were there.
 func (read *valueReader) changes(ctx context.Context, one sqltext.Statement) error {
-	if one.Kind == sqltext.Truncate {
-		for _, name := range one.Relations {
-			t, err := read.table(ctx, read.headOf(sqltext.Truncate, name, nil))
-			if err != nil {
-				return err
-			}
-			if t != nil {
-				t.Emptied = true
-			}
+	empties := one.Relations
+	switch {
+	case one.DeletesAll:
+		empties = []sqltext.Name{one.Deletes}
+	case one.Kind != sqltext.Truncate:
+		empties = nil
+	}
+	for _, name := range empties {
+		t, err := read.named(ctx, name)
+		if err != nil {
+			return err
+		}
+		if t != nil {
+			t.Emptied = true
 		}
 	}
 	touches, whole := one.Touches()
@@ -218,6 +292,7 @@ func (read *valueReader) changes(ctx context.Context, one sqltext.Statement) err
 		return nil
 	}
 	cascade := one.Mentions("cascade") || one.Kind != sqltext.Truncate
+	read.maybe = read.maybe || cascade
 	for _, t := range read.v.All() {
 		t.Maybe = t.Maybe || cascade
 		t.Moved = t.Moved || t.HasRows()

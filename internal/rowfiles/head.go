@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
+	"github.com/fabricate-seed/fabricate-seed/internal/nearest"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
@@ -53,6 +54,13 @@ func together(all []*problem.Error) error {
 		return all[0]
 	}
 	var lines []string
+	lacks, lacking := &LacksError{}, true
+	for _, p := range all {
+		var one *LacksError
+		if lacking = lacking && errors.As(p.Err, &one); lacking {
+			lacks.All = append(lacks.All, one.All...)
+		}
+	}
 	for _, p := range all[:min(len(all), shown)] {
 		lines = append(lines, p.Headline())
 		if p.Excerpt != "" {
@@ -62,7 +70,11 @@ func together(all []*problem.Error) error {
 	if more := len(all) - shown; more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
-	return &problem.Error{Code: all[0].Code, What: fmt.Sprintf("%d files cannot be loaded as they are", len(all)), Excerpt: strings.Join(lines, "\n"), Remedy: all[0].Remedy}
+	p := &problem.Error{Code: all[0].Code, What: fmt.Sprintf("%d files cannot be loaded as they are", len(all)), Excerpt: strings.Join(lines, "\n"), Remedy: all[0].Remedy}
+	if lacking {
+		p.Err = lacks
+	}
+	return p
 }
 
 // unsent ends what to do about a file that does not fit its table.
@@ -159,7 +171,7 @@ func (file *rowFile) csvColumns(ctx context.Context, in io.Reader, known []colum
 			others = append(others, fmt.Sprintf("%s: column %d of the header has no name", lines.place(f.at), n+1))
 			continue
 		case i < 0:
-			unknown = append(unknown, key{string(f.text), lines.place(f.at)})
+			unknown = append(unknown, key{string(f.text), lines.place(f.at), lines.lineAt(f.at)})
 			continue
 		case twice:
 			others = append(others, fmt.Sprintf("%s: the header names the column %q twice: %q and %q", lines.place(f.at), known[i].name, before, f.text))
@@ -215,20 +227,23 @@ func strange(record []byte, header []field, known []column) string {
 // misfit is the error of names that are no column's.
 func (file *rowFile) misfit(unknown []key, others []string, known []column) error {
 	const shown = 20
-	lines, missing := others, 0
+	lines, lacks := others, &LacksError{}
 	for _, k := range unknown {
 		if len(columnsCalled(known, k.name)) == 0 {
-			missing++
+			lacks.All = append(lacks.All, Lack{File: file.name, Line: k.line, OID: file.table.OID, Table: file.table.called(), Column: k.name, Near: nearest.Word(k.name, namesOf(known))})
 		}
 		lines = append(lines, k.place+": "+noColumn(known, k.name, "table "+file.table.called()))
 	}
 	p := &problem.Error{Code: problem.Database, Where: file.name, Remedy: "Add the column to the schema in a migration, or take it out of the export in Fabricate.\n" + unsent}
-	if missing == 0 {
+	switch len(lacks.All) {
+	case 0:
 		p.Code, p.Remedy = problem.Data, unsent
+	case len(lines):
+		p.Err = lacks
 	}
 	if len(lines) == 1 {
 		p.Where, p.What, _ = strings.Cut(lines[0], ": ")
-		if missing > 0 {
+		if len(lacks.All) > 0 {
 			p.What += " (SQLSTATE 42703)"
 		}
 		return p

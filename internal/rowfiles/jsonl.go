@@ -185,7 +185,10 @@ type keys struct {
 	rows    int64
 }
 
-type key struct{ name, place string }
+type key struct {
+	name, place string
+	line        int
+}
 
 // readKeys reads all lines.
 func readKeys(in *lines, columns []column, interrupted func() error) (k keys, err error) {
@@ -199,7 +202,7 @@ func readKeys(in *lines, columns []column, interrupted func() error) (k keys, er
 			return in.faultAt(offset, "there are more than %d keys, and no table has as many columns", maxKeys)
 		}
 		missing[name] = true
-		k.unknown = append(k.unknown, key{name, in.place(offset)})
+		k.unknown = append(k.unknown, key{name, in.place(offset), in.lineAt(offset)})
 		return nil
 	}
 	for err := interrupted(); err == nil; err = interrupted() {

@@ -184,6 +184,10 @@ func (l *lines) faultAt(offset int, format string, args ...any) error {
 // place gives the place of an offset in the record read last: file, line, and column in bytes from 1.
 func (l *lines) place(offset int) string {
 	before := l.record[:min(offset, len(l.record))]
-	line := l.line + bytes.Count(before, []byte{l.end})
-	return fmt.Sprintf("%s:%d:%d", l.name, line, len(before)-bytes.LastIndexByte(before, l.end))
+	return fmt.Sprintf("%s:%d:%d", l.name, l.lineAt(offset), len(before)-bytes.LastIndexByte(before, l.end))
+}
+
+// lineAt gives the line of an offset in the record.
+func (l *lines) lineAt(offset int) int {
+	return l.line + bytes.Count(l.record[:min(offset, len(l.record))], []byte{l.end})
 }

@@ -154,7 +154,7 @@ func (f *finder) folderSchema(rows *Rows, file string) string {
 }
 
 // tableOf finds a file's table, or says what is in the way.
-func (f *finder) tableOf(rows *Rows, file string) (found *table, not string) {
+func (f *finder) tableOf(rows *Rows, file string) (found *table, not Lack) {
 	if mapped, ok := rows.mapped(file); ok {
 		parts := (&sqltext.Tokens{Text: []byte(mapped)}).Relation()
 		switch len(parts) {
@@ -163,7 +163,7 @@ func (f *finder) tableOf(rows *Rows, file string) (found *table, not string) {
 		case 2:
 			return f.one(f.called(parts[0], parts[1]), mapped, parts[1])
 		}
-		return nil, mapped + " in table-map is no table's name"
+		return nil, Lack{NoRows: mapped + " in table-map is no table's name"}
 	}
 	name := strings.TrimSuffix(path.Base(file), path.Ext(file))
 	schema := f.folderSchema(rows, file)
@@ -201,17 +201,17 @@ func (rows *Rows) mapped(file string) (string, bool) {
 }
 
 // one gives the one table that was found. wanted is how the file calls it, name that without a schema.
-func (f *finder) one(all []*table, wanted, name string) (found *table, not string) {
+func (f *finder) one(all []*table, wanted, name string) (found *table, not Lack) {
 	switch len(all) {
 	case 1:
 		if why := all[0].takesNone(); why != "" {
-			return nil, fmt.Sprintf("%s is %s", all[0].called(), why)
+			return nil, Lack{Table: all[0].called(), NoRows: fmt.Sprintf("%s is %s", all[0].called(), why)}
 		}
-		return all[0], ""
+		return all[0], Lack{}
 	case 0:
-		return nil, "there is no table " + wanted + f.near(wanted, name)
+		return nil, Lack{Table: wanted, Hint: f.near(wanted, name)}
 	}
-	return nil, fmt.Sprintf("%s may be %s: say in table-map which", wanted, list(all))
+	return nil, Lack{NoRows: fmt.Sprintf("%s may be %s: say in table-map which", wanted, list(all))}
 }
 
 func list(all []*table) string {
@@ -238,8 +238,13 @@ func (f *finder) near(wanted, name string) string {
 	return ""
 }
 
-// unmatched is a file without a table.
-type unmatched struct{ file, why string }
+// why says it in words.
+func (l Lack) why() string {
+	if l.NoRows != "" {
+		return l.NoRows
+	}
+	return "there is no table " + l.Table + l.Hint
+}
 
 // findTables finds the table of each file. Nothing is guessed: what may be several tables, or none, is refused, all of it at once.
 func (f *FS) findTables(ctx context.Context, q catalog.Querier) error {
@@ -254,11 +259,12 @@ func (f *FS) findTables(ctx context.Context, q catalog.Querier) error {
 	if err != nil {
 		return err
 	}
-	var without []unmatched
+	var without []Lack
 	for _, file := range f.files {
 		found, not := finder.tableOf(&f.rows, file.name)
 		if found == nil {
-			without = append(without, unmatched{file.name, not})
+			not.File, not.Line = file.name, 1
+			without = append(without, not)
 			continue
 		}
 		if _, said := f.rows.mapped(file.name); found.Extension != "" && !said {
@@ -283,28 +289,33 @@ func ofExtension(file string, found *table) error {
 const shownFiles = 50
 
 // withoutTable is the error for files that have no table, or one that takes no rows.
-func (f *FS) withoutTable(all []unmatched) error {
+func (f *FS) withoutTable(all []Lack) error {
 	var lines []string
-	views := 0
-	for i, u := range all {
+	views, unclear := 0, false
+	for i, l := range all {
 		if i < shownFiles {
-			lines = append(lines, u.file+": "+u.why)
+			lines = append(lines, l.File+": "+l.why())
 		}
-		if strings.Contains(u.why, "takes no rows") {
+		if l.Table != "" && l.NoRows != "" {
 			views++
 		}
+		unclear = unclear || l.Table == ""
 	}
 	if more := len(all) - shownFiles; more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
-	have, first := "have no table", all[0].file
+	have, first := "have no table", all[0].File
 	remedy := fmt.Sprintf("Run your migrations before this step, or say in the setting table-map which file belongs to which table (%s=app.users), or that it is left out (%[1]s=).", first)
 	if views == len(all) {
 		have = "are for what takes no rows"
 		remedy = fmt.Sprintf("Leave them out, a line for each in the setting table-map (%s=), or name the table that is meant (%[1]s=app.users).", first)
 	}
-	return &problem.Error{Code: problem.Database, What: fmt.Sprintf("%d of %d files %s", len(all), len(f.rows.Files), have), Excerpt: strings.Join(lines, "\n"),
+	p := &problem.Error{Code: problem.Database, What: fmt.Sprintf("%d of %d files %s", len(all), len(f.rows.Files), have), Excerpt: strings.Join(lines, "\n"),
 		Remedy: remedy}
+	if !unclear {
+		p.Err = &LacksError{all}
+	}
+	return p
 }
 
 // onceEach refuses two files for one table: one would be added to the other, or they are the same rows twice. That they are meant says

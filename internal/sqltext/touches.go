@@ -87,7 +87,7 @@ var shown = []string{"insert", "update", "delete", "merge", "with", "select", "v
 // noCall are words behind which a parenthesis is no call of a function of the user's.
 var noCall = []string{"as", "and", "or", "not", "in", "values", "where", "on", "using", "select", "from", "exists", "any", "all", "some", "over", "distinct",
 	"union", "except", "intersect", "when", "then", "else", "case", "array", "row", "conflict", "returning", "set", "by", "analyze", "explain", "with", "materialized",
-	"coalesce", "varchar", "char", "numeric", "timestamp"}
+	"coalesce", "varchar", "char", "character", "numeric", "decimal", "timestamp", "time", "interval", "bit"}
 
 // Defines reports whether the statement is about definitions, not about rows: what it changes are tables, triggers, privileges.
 func (s *Statement) Defines() bool {

@@ -16,7 +16,8 @@ const (
 	Constant    Default = iota // none, a constant, or functions that give the same whenever they are called
 	Transaction                // the same for all of a transaction, or nothing that anybody could expect: now(), gen_random_uuid()
 	Drawn                      // a number from a sequence
-	Code                       // anything else: it may read tables, know the session, or be refused by a domain
+	Code                       // anything else: it may read tables or know the session
+	Guarded                    // its domain may refuse it
 )
 
 // Column is what is known of a column.
@@ -106,7 +107,7 @@ func Decide(t *Table, s Situation) Decision {
 			continue
 		}
 		switch {
-		case c.Default == Code:
+		case c.Default == Code, c.Default == Guarded:
 			because("column %q is left out, and its default or domain is the server's affair", c.Name)
 		case c.Default == Drawn:
 			because("column %q is left out, and draws numbers from a sequence", c.Name)
@@ -167,7 +168,7 @@ func Inert(t *Table, columns []string, given int) (inert, draws bool) {
 			continue
 		}
 		switch c.Default {
-		case Code:
+		case Code, Guarded:
 			return false, false
 		case Drawn:
 			draws = true

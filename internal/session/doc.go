@@ -27,8 +27,8 @@
 //	  its process is gone                    watcher                                  the next look                TestWatcher/gone
 //	  it was started anew                    watcher                                  ConnectTimeout, else 10 s    TestWatcher/started anew
 //	  nobody can be reached                  watcher                                  ConnectTimeout, else 10 s    TestWatcher/not reached
-//	  it can be reached, and lets no second  the system (keepalive), and the server   45 s without an answer to    -
-//	  connection in, or a pooler shares it   (lock_timeout, set by Begin or Ready)    keepalive; LockTimeout + 5 s
+//	  it can be reached, and lets no second  the system (keepalive), and the server   45 s without an answer to    TestFaults/database/lock held, no
+//	  connection in, or a pooler shares it   (lock_timeout, set by Begin or Ready)    keepalive; LockTimeout + 5 s second connection to look (faults)
 //	  ctx ends                               the call, that asks for a cancel         cancelGrace, twice           TestCancel
 //	the rows of a COPY do not go             as for an answer                                                      TestCopyRefused
 //	the advisory lock's statement            as for an answer; who serves us is       LockTimeout                  TestSoak (faults), TestLostReason
@@ -36,7 +36,7 @@
 //	an answer in a failed transaction,       the call                                 cancelGrace                  TestCancel/in a failed transaction
 //	when ctx has ended
 //	ROLLBACK                                 the caller's ctx, and as for an answer   rollbackTimeout (load)       TestInterrupt (faults)
-//	\connect                                 as for connecting                                                     -
+//	\connect                                 as for connecting                                                     TestFaults/database/\connect meets silence
 //	the watcher's own connection             poll                                     ConnectTimeout, at most 10 s TestWatcher/not reached
 //	what became of a COMMIT                  Fate                                     20 questions of askTimeout   TestFate
 //	ending a lost session's process          Terminate                                askTimeout                   TestSoak (faults)

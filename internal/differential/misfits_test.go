@@ -39,9 +39,9 @@ func TestRandomMisfitScripts(t *testing.T) {
 	shareOut(*misfitFirst, *misfitCases, func() bool { return false }, func() func(int) {
 		b := newMisfitBench(t)
 		return func(n int) {
-			any := generate(*misfitSeed, n)
-			if load, said := b.fits(any); load {
-				seen.good("any", n, said, any)
+			free := generate(*misfitSeed, n)
+			if load, said := b.fits(free); load {
+				seen.good("any", n, said, free)
 			}
 			p := &plant{kind: plantKinds[n%len(plantKinds)], at: -1}
 			c := generateWith(*misfitSeed, n, p)
@@ -81,9 +81,9 @@ func TestRandomMisfitRows(t *testing.T) {
 		shareOut(*misfitFirst, *misfitCases, func() bool { return false }, func() func(int) {
 			b := newRowBench(t)
 			return func(n int) {
-				any := randomRows(*misfitSeed, n, format)
-				if load, said := b.fits(any); load {
-					seen.good("any", n, said, any)
+				free := randomRows(*misfitSeed, n, format)
+				if load, said := b.fits(free); load {
+					seen.good("any", n, said, free)
 				}
 				kind := rowPlantKinds[n%len(rowPlantKinds)]
 				c := randomRowsWith(*misfitSeed, n, format, &plant{kind: kind, at: -1})
@@ -240,7 +240,7 @@ func (b *misfitBench) options(c generated) load.Options {
 }
 
 // fits loads a case in a dry run. Where that is possible, said is what of it is said not to fit.
-func (b *misfitBench) fits(c generated) (load_ bool, said string) {
+func (b *misfitBench) fits(c generated) (loads bool, said string) {
 	defer b.setUp(c)()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

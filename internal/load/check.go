@@ -33,7 +33,7 @@ func Compare(ctx context.Context, o Options) (fit.Report, error) {
 // explainTables says of each table of a survey how its rows would go, and which tables no rows come for.
 func (r *run) explainTables(ctx context.Context, s *survey, held *fit.Values) error {
 	names := s.filled()
-	columns := map[string][]string{}
+	columns, copied := map[string][]string{}, map[string]bool{}
 	filled := map[uint32]bool{}
 	emptied := map[uint32]bool{}
 	for _, h := range s.heads {
@@ -43,7 +43,7 @@ func (r *run) explainTables(ctx context.Context, s *survey, held *fit.Values) er
 			emptied[h.relation.OID] = true
 		case !filled[h.relation.OID]:
 			filled[h.relation.OID] = true
-			columns[h.relation.Name] = h.columns
+			columns[h.relation.Name], copied[h.relation.Name] = h.columns, h.kind == sqltext.Copy
 		}
 	}
 	for _, oid := range r.left {
@@ -62,7 +62,11 @@ func (r *run) explainTables(ctx context.Context, s *survey, held *fit.Values) er
 		plan.Empty = plan.Empty || emptied[plan.oid]
 		plan.Exclusive = plan.Empty && emptied[plan.oid]
 		_, encoder, ok := plan.encoder(columns[name], len(plan.columns))
-		way := strategy.Decide(&plan.Table, strategy.Situation{Single: true, Columns: columns[name], Binary: ok && encoder.Binary(), Many: bytes >= int64(r.o.thresholds.manyRows)})
+		s := strategy.Situation{Single: true, Columns: columns[name], Copy: copied[name], Binary: ok && encoder.Binary(), Many: bytes >= int64(r.o.thresholds.manyRows)}
+		if s.Copy { // it is sent in another format only where that is worth it
+			s.Binary = s.Binary && s.Many && len(s.Columns) > 0
+		}
+		way := strategy.Decide(&plan.Table, s)
 		r.notice(fmt.Sprintf("%s: %d rows, %s", name, rows, way))
 	}
 	all, err := catalog.Tables(ctx, r.session, nearTables)

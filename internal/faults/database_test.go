@@ -273,7 +273,7 @@ func databaseFaults() []fault {
 			}},
 		fault{name: "lock held, transaction none", args: []string{"--transaction=none"}, prepare: locked, code: problem.Timeout, after: partial, says: []string{"nightly-report (pid "}},
 		fault{name: "\\connect meets silence", args: []string{"--transaction=none"}, data: []byte("DELETE FROM payments;\n\\connect\nDELETE FROM users;\n"), code: problem.Database, after: partial, says: []string{"no answer in time"},
-			proxy: []Fault{{Connect: true, How: Silence, Nth: 2, Times: Always}}},
+			proxy: []Fault{{Connect: true, How: Silence, Nth: 3, Times: Always}}},
 		fault{name: "row held by another session", data: []byte("DELETE FROM users WHERE id = 1;\n"), code: problem.Timeout, says: []string{"nightly-report (pid "},
 			prepare: func(w *world) { w.session("BEGIN; SELECT FROM users WHERE id = 1 FOR UPDATE") }},
 		fault{name: "statement timeout", data: sleeping(60), url: query("options", "-c statement_timeout=100"), code: problem.Database, says: []string{"57014", "statement_timeout", asItWas}},

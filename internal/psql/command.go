@@ -178,6 +178,7 @@ type refusal struct{ error }
 
 // command reads and carries out one meta-command. The scanner stands just after its backslash.
 func (s *Script) command(lv *level) (item any, err error) {
+	s.commands++
 	src := lv.source()
 	pos := src.position(src.r)
 	pos.Column--

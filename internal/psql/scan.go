@@ -59,13 +59,10 @@ var class = func() (t [256]uint8) {
 	return t
 }()
 
-// inert are the bytes of which rows of literals consist, but for quotes, parentheses and newlines: those of numbers, of words, and
-// what stands between them.
+// inert are the bytes of which rows of literals consist, but for quotes, words, parentheses and newlines: those of numbers, and what
+// stands between them.
 var inert = func() (t [256]bool) {
-	for c := 'a'; c <= 'z'; c++ {
-		t[c], t[c-'a'+'A'] = true, true
-	}
-	for _, c := range "0123456789_.+, \t\r\f" {
+	for _, c := range "0123456789.+, \t\r\f" {
 		t[c] = true
 	}
 	return t
@@ -89,6 +86,7 @@ type lexer struct {
 	paren    int     // open parentheses
 	begin    int     // BEGIN ATOMIC … END and CASE … END inside the body of an SQL routine
 	words    int     // identifiers seen in this statement
+	odd      int     // offset in the query buffer behind the last thing that rows of literals do not have
 	initials [4]byte // of the first of them, where they are those of CREATE [OR REPLACE] {FUNCTION|PROCEDURE}
 	first    []byte  // the statement's first word, in lower case, as far as its capacity reaches
 
@@ -109,7 +107,7 @@ func (x *lexer) reset() {
 // clear empties the query buffer.
 func (x *lexer) clear() {
 	x.text, x.anchors, x.newlineAt, x.first = x.text[:0], x.anchors[:0], -1, x.first[:0]
-	x.joined, x.expansion = false, 0
+	x.joined, x.expansion, x.odd = false, 0, 0
 }
 
 // take appends to the query buffer. A huge one doubles: append would throw away several times its size.
@@ -303,7 +301,10 @@ func (s *Script) scanInitial(lv *level, src *source) (ev event, stop bool, err e
 			if len(x.text) == 0 && i == start {
 				x.mark(src, i)
 			}
-			for i++; i < limit && class[b[i]] == plain; i++ {
+			for ; i < limit && class[b[i]] == plain; i++ {
+				if !inert[b[i]] {
+					x.odd = len(x.text) + i + 1 - start
+				}
 			}
 			continue
 		}
@@ -375,11 +376,13 @@ func (s *Script) scanInitial(lv *level, src *source) (ev event, stop bool, err e
 						x.state = inEscape
 					}
 					keep()
-					src.r = i
+					src.r, x.odd = i, len(x.text)
 					return 0, false, nil
 				}
 			}
-			x.word(b[from:i])
+			if x.word(b[from:i]); !isLiteral(b, from, i) {
+				x.odd = len(x.text) + i - start
+			}
 		case quote:
 			i++
 			if x.stdStrings {
@@ -398,13 +401,15 @@ func (s *Script) scanInitial(lv *level, src *source) (ev event, stop bool, err e
 			i++
 			if n := closed(b[i:], limit-i, '"'); n > 0 && x.stdStrings != s.escapes {
 				i += n
+				x.odd = len(x.text) + i - start
 				continue
 			}
 			x.state = inDouble
 			keep()
-			src.r = i
+			src.r, x.odd = i, len(x.text)
 			return 0, false, nil
 		case dollar:
+			x.odd = len(x.text) + i + 1 - start
 			n, more := dollarTag(b[i:])
 			if more && !src.eof {
 				keep()
@@ -434,12 +439,17 @@ func (s *Script) scanInitial(lv *level, src *source) (ev event, stop bool, err e
 				return 0, false, nil
 			}
 			i++
+			x.odd = len(x.text) + i - start
 		case open:
 			x.paren++
 			i++
 			if x.stdStrings && !s.escapes && x.words > 0 && x.initials[0] != 'c' {
 				if n := min(limit-i, s.fragment-len(x.text)-(i-start)-1); n > 0 { // so far no comma ends a fragment
-					i += x.literals(b[i : i+n])
+					passed, name := x.literals(b[i : i+n])
+					if name > 0 {
+						x.odd = len(x.text) + i + name - start
+					}
+					i += passed
 				}
 			}
 		case closing:
@@ -479,6 +489,7 @@ func (s *Script) scanInitial(lv *level, src *source) (ev event, stop bool, err e
 			src.r = i + 1
 			return atBackslash, true, nil
 		case colon:
+			x.odd = len(x.text) + i + 1 - start
 			if i+1 < len(b) && (b[i+1] == ':' || b[i+1] == '=') {
 				if empty {
 					x.mark(src, i)
@@ -539,12 +550,24 @@ func (s *Script) scanInitial(lv *level, src *source) (ev event, stop bool, err e
 }
 
 // literals gives how much of b, which stands behind a parenthesis, needs no closer look: the rest of a row of plain literals, and
-// the rows after it. That is most of an export. It stops before what it does not know, never inside a word or a quote.
-func (x *lexer) literals(b []byte) int {
+// the rows after it. That is most of an export. It stops before what it does not know, never inside a word or a quote. name is the
+// offset behind the last name in quotes, 0 for none.
+func (x *lexer) literals(b []byte) (passed, name int) {
 	from := 0 // where the words and numbers before b[i] begin
 	for i := 0; i < len(b); i++ {
 		c := b[i]
 		if inert[c] {
+			continue
+		}
+		if class[c] == letter {
+			n := 1
+			for i+n < len(b) && isIdent[b[i+n]] {
+				n++
+			}
+			if i+n == len(b) || !isLiteral(b, i, i+n) {
+				return from, name
+			}
+			i += n - 1
 			continue
 		}
 		switch c {
@@ -554,27 +577,38 @@ func (x *lexer) literals(b []byte) int {
 			x.paren = max(0, x.paren-1)
 		case '\'', '"':
 			if i > from && isIdent[b[i-1]] { // E'…'
-				return from
+				return from, name
 			}
 			j := bytes.IndexByte(b[i+1:], c)
 			if j < 0 {
-				return i
+				return i, name
 			}
-			i += 1 + j // a doubled one begins a quote anew, which comes to the same
+			if i += 1 + j; c == '"' { // a doubled one begins a quote anew, which comes to the same
+				name = i + 1
+			}
 		case '-':
 			if i+1 == len(b) || b[i+1] == '-' {
-				return from
+				return from, name
 			}
 		case '\n':
 			if i+1 == len(b) || b[i+1] != '(' { // psql drops empty lines
-				return from
+				return from, name
 			}
 		default:
-			return from
+			return from, name
 		}
 		from = i + 1
 	}
-	return from
+	return from, name
+}
+
+// isLiteral reports whether the word b[from:to] is a literal by itself, or the exponent of the number before it.
+func isLiteral(b []byte, from, to int) bool {
+	w := b[from:to]
+	if from > 0 && isIdent[b[from-1]] {
+		return '0' <= b[from-1] && b[from-1] <= '9' && w[0]|0x20 == 'e' && len(bytes.Trim(w[1:], "0123456789")) == 0
+	}
+	return equalFold(w, "null") || equalFold(w, "true") || equalFold(w, "false")
 }
 
 // closed gives the length of what is left of a quote without escapes, if it ends within the first limit bytes of b: the common

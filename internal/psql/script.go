@@ -42,6 +42,7 @@ type Script struct {
 	utf8     bool
 	warnings func(pos Position, text string)
 	at       Position // of the meta-command in hand
+	commands int      // meta-commands so far
 	end      error    // sticky: io.EOF or a fatal error
 	read     int64    // bytes read of files that were left
 
@@ -266,6 +267,9 @@ type Statement struct {
 	// From is where the text begins, End the offset in the same file just after it.
 	From Position
 	End  int64
+	// Odd is the offset in Text behind the last thing that rows of plain literals do not have: a word, a name, an operator, a quote with
+	// a letter before it.
+	Odd int
 	// Seekable says that the text between From.Offset and End in From.File, read again, gives the same statement.
 	Seekable bool
 	// Compound says that the text holds several statements, joined by \;.
@@ -390,7 +394,7 @@ func (lv *level) dropLastNewline() {
 // give makes the query buffer a statement.
 func (s *Script) give(lv *level, more bool, send *Send) *Statement {
 	st := &s.only
-	*st = Statement{Text: lv.text, More: more, Send: send, Compound: lv.joined, anchors: lv.anchors, via: lv.via, First: s.firstWord(lv.first)}
+	*st = Statement{Text: lv.text, More: more, Send: send, Compound: lv.joined, anchors: lv.anchors, via: lv.via, First: s.firstWord(lv.first), Odd: lv.odd}
 	if len(lv.anchors) > 0 {
 		st.From = st.Locate(0)
 		st.Pos = st.Locate(leadingComments(lv.text))
@@ -433,7 +437,7 @@ func (s *Script) release() {
 	s.given = nil
 	lv := s.top()
 	if st.More {
-		lv.text, lv.anchors, lv.newlineAt = lv.text[:0], lv.anchors[:0], -1
+		lv.text, lv.anchors, lv.newlineAt, lv.odd = lv.text[:0], lv.anchors[:0], -1, 0
 	} else {
 		lv.text, lv.prev, lv.forgot = lv.prev, lv.text, false
 		if cap(lv.prev) > maxPrevious {
@@ -526,23 +530,48 @@ func (s *Script) OpenFile(pos Position, name string) (fs.File, error) {
 	return f, nil
 }
 
+// Commands is how many meta-commands were read so far.
+func (s *Script) Commands() int { return s.commands }
+
 // Reread opens the file of a statement again at its beginning, to read it, and those that follow in the file, once more. The
 // new script shares the variables.
 func (s *Script) Reread(pos Position) (*Script, error) {
-	f, err := s.fsys.Open(pos.File)
+	again, err := s.Apart(pos, s.vars, math.MaxInt)()
 	if err != nil {
 		return nil, s.fatal(pos, err)
 	}
-	if _, err := io.CopyN(io.Discard, f, pos.Offset); err != nil {
-		_ = f.Close()
-		return nil, s.fatal(pos, err)
-	}
-	again := &Script{fsys: s.fsys, cwd: s.cwd, vars: s.vars, fragment: math.MaxInt, escapes: s.escapes, encoding: s.encoding, enc: s.enc, utf8: s.utf8}
-	again.push(pos.File, pos.File, f, pos.Via)
-	src := again.top().file
-	again.top().begun = true
-	src.base, src.line, src.lineAt = pos.Offset, pos.Line, pos.Offset-int64(pos.Column-1)
 	return again, nil
+}
+
+// Apart gives what opens the file of a statement at its beginning, as this script would read it now, with variables and a size of
+// fragments of its own. That may be called while this script is read on.
+func (s *Script) Apart(pos Position, vars *Vars, fragment int) func() (*Script, error) {
+	again := &Script{fsys: s.fsys, cwd: s.cwd, vars: vars, fragment: fragment, escapes: s.escapes, encoding: s.encoding, enc: s.enc, utf8: s.utf8}
+	return func() (*Script, error) {
+		f, err := again.fsys.Open(pos.File)
+		if err != nil {
+			return nil, err
+		}
+		if err := skip(f, pos.Offset); err != nil {
+			_ = f.Close()
+			return nil, err
+		}
+		again.push(pos.File, pos.File, f, pos.Via)
+		src := again.top().file
+		again.top().begun = true
+		src.base, src.line, src.lineAt = pos.Offset, pos.Line, pos.Offset-int64(pos.Column-1)
+		return again, nil
+	}
+}
+
+// skip goes to an offset of a file that was just opened.
+func skip(f io.Reader, offset int64) error {
+	if seeker, ok := f.(io.Seeker); ok {
+		_, err := seeker.Seek(offset, io.SeekStart)
+		return err
+	}
+	_, err := io.CopyN(io.Discard, f, offset)
+	return err
 }
 
 // remedyOf gives what to do about an error of the archive's, where that says so.

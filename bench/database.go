@@ -34,9 +34,10 @@ const target = "target"
 // index is a secondary index: one that belongs to no key.
 type index struct{ name, definition string }
 
-// startServer starts a server with PostgreSQL's own defaults, durability included, and makes the templates.
+// startServer starts a server with PostgreSQL's own defaults, durability included, but for transactions that may be prepared, and makes the
+// templates.
 func (b *bench) startServer(ctx context.Context) error {
-	defaults := map[string]string{"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
+	defaults := map[string]string{"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "max_prepared_transactions": "16"}
 	server, err := pgtest.Start(ctx, pgtest.Options{Settings: defaults})
 	if err != nil {
 		return err

@@ -67,6 +67,8 @@ func allWays() []way {
 			folder: "inserts", args: ours(bare...)},
 		{name: "ours-jobs2", label: "ours, jobs: 2", shape: inserts, base: baseWay, ours: true,
 			folder: "inserts", args: ours("--transaction=none", "--jobs=2")},
+		{name: "ours-together2", label: "ours, jobs: 2, all or nothing", shape: inserts, base: baseWay, ours: true,
+			folder: "inserts", args: ours("--jobs=2")},
 		{name: "floor", label: `psql -1, \copy, no indexes at all`, shape: inserts, base: baseWay, start: keyless,
 			program: "psql", folder: "files", args: psql("-1", "-f", "load.sql")},
 

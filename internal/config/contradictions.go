@@ -153,10 +153,6 @@ func (p *parser) loading() {
 		p.find("%s needs transaction single: without it others see each table empty for a while; leave transaction out, or online",
 			p.spell("online"))
 	}
-	if s.Jobs > 1 && s.Transaction == "single" {
-		p.find("%s %d needs transaction none: a transaction lives in one connection; set transaction to none, or jobs to 1",
-			p.spell("jobs"), s.Jobs)
-	}
 }
 
 // dry checks that what is to be done can be rolled back.

@@ -279,8 +279,6 @@ func TestParseRefuses(t *testing.T) {
 			"exclude each other: with a connection Fabricate pushes the rows itself, and there is no file that could have a format; give one"},
 		{"continue in one transaction", []string{"--on-error=continue"}, nil, "--on-error continue needs transaction none: in a " +
 			"single transaction PostgreSQL refuses everything after the first error; set transaction to none, or on-error to stop"},
-		{"jobs in one transaction", []string{"--jobs=2", "--transaction=single"}, nil,
-			"--jobs 2 needs transaction none: a transaction lives in one connection; set transaction to none, or jobs to 1"},
 		{"archive and task", []string{"--archive=export.zip", "--task-id=t", target}, []string{ws},
 			"--task-id says how to generate, but --archive loads what is already here; give one"},
 		{"archive and overrides", []string{"--archive=export.zip", "--overrides={}", target}, []string{ws},

@@ -301,7 +301,7 @@ func List() []Setting {
 		},
 		{
 			Name: "jobs", Default: "1", Values: "1..64", Group: groupLoad,
-			Help: "Connections that load tables at once; more than 1 needs transaction none",
+			Help: "Connections that load tables at once; in a single transaction where the tables were empty and the server can prepare transactions",
 			set:  setJobs,
 		},
 		{

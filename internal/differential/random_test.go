@@ -352,6 +352,8 @@ func (b *bench) load(c generated) (l loaded, err error) {
 	must(b.t, err)
 	o := load.Options{Target: config, Script: load.Script{FS: os.DirFS(b.dir), Name: "load.sql"}, KeepSequences: true, ForeignKeys: load.Check, SkipAnalyze: true}
 	switch c.mode {
+	case "single":
+		o.Jobs = 1 + c.n/len(modes)%2 // committed together, where that can be
 	case "none":
 		o.Transaction = load.None
 	case "jobs":

@@ -28,6 +28,9 @@ import (
 const asProgram = "FAULTS_AS_PROGRAM"
 
 func program() int {
+	if os.Getenv(asLoad) != "" {
+		return loadProgram()
+	}
 	return int(seed.Main(context.Background(), seed.Process{Args: os.Args[1:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr, Version: "v1"}))
 }
 

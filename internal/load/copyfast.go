@@ -55,11 +55,10 @@ func (p *tablePlan) binary(c *sqltext.CopyOf) bool {
 	return ok && e.Binary()
 }
 
-// sendAlone sends the COPY outside a transaction of the script's. How many rows it was is not known when they are still under
-// way over another connection: then the tag says none.
+// sendAlone sends the COPY outside a transaction of the script's.
 func (a *copyAhead) sendAlone(ctx context.Context, r *run, s *statement) (tag pgconn.CommandTag, out *failure) {
 	f, one := s.f, s.only()
-	f.rows, f.text = a.rows, bytes.Clone(f.text) // the script may have gone on when it fails
+	f.rows = a.rows
 	c := &tableCopy{
 		table: one.Relations[0], columns: one.Copy.Columns, sql: string(s.text), rows: a.all, many: a.many, again: a.rows.Again,
 		failed: func(err error) *failure { f.err = err; return f },
@@ -70,16 +69,13 @@ func (a *copyAhead) sendAlone(ctx context.Context, r *run, s *statement) (tag pg
 		if recoded != nil {
 			c.recoded, c.rows, c.seen = recoded, recoded, recoded.seen
 		}
-		out = r.copyAlone(ctx, c, a.plan, a.decision)
+		out = r.copyAlone(ctx, c, a.plan)
 	}
 	if err = firstError(err, a.rows.Close()); out == nil && err != nil {
 		f.err = err
 		out = f
 	}
-	if c.pipe == nil {
-		tag = c.tag
-	}
-	return tag, out
+	return c.tag, out
 }
 
 // beforeRows readies the indexes for rows into a table, inside the one transaction.

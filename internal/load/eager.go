@@ -3,5 +3,5 @@ package load
 // Eager has the faster ways be taken from few rows on, and single INSERTs go as COPY from so many bytes on. It is for tests, whose
 // scripts are small.
 func (o *Options) Eager(insert int) {
-	o.thresholds = thresholds{fragmentSize: 4 << 10, largeInsert: insert, manyInserts: 2, manyRows: 1 << 10, manyToAnalyze: 1}
+	o.thresholds = thresholds{fragmentSize: 4 << 10, largeInsert: insert, manyInserts: 2, manyRows: 1 << 10, manyToAnalyze: 1, togetherFrom: 1}
 }

@@ -29,6 +29,8 @@ type statement struct {
 	source   *psql.Statement // nil for \copy and rows of \gexec
 	script   *psql.Script
 	rows     func() (*psql.CopyReader, error) // that follow a COPY
+	command  bool                             // it is a \copy
+	file     string                           // whose rows a \copy reads, "" for none
 	locate   func(int) psql.Position
 
 	parsed []sqltext.Statement
@@ -73,11 +75,13 @@ func road() []stage {
 		{"take out of the way what the replica role would", (*run).makeWay},
 		{"leave rows of tables outside the export as they are", (*run).spare},
 		{"see what it may change", (*run).learn},
+		{"hand it over to another connection", (*run).handOver},
+		{"do what several transactions can do together, or do it in one", (*run).keepTogether},
 		{"send it with others as rows of a COPY", (*run).gather},
 		{"read it to its end", (*run).complete},
 		{"hold it to the list of what the script may say, as it is written", (*run).hold},
 		{"keep a dry run from what no rollback takes back", (*run).keepDry},
-		{"wait for other connections", (*run).settleCopies},
+		{"wait for other connections", (*run).awaitOthers},
 		{"find what will not be there afterwards", (*run).settleKnown},
 		{"send it without waiting", (*run).post},
 		{"send it", (*run).deliver},
@@ -210,6 +214,9 @@ func (r *run) learn(ctx context.Context, s *statement) (bool, *failure) {
 		s.effect = sqltext.Anything
 		return false, nil
 	}
+	if r.together != nil && r.part == nil && r.together.settled {
+		return r.inOne(s, fmt.Sprintf("rows at %s follow on settings behind others", s.at))
+	}
 	plan, err := r.plan(ctx, one.Relations[0])
 	if err != nil {
 		return true, r.fail(s, err)
@@ -266,7 +273,7 @@ func (r *run) worthKnowing(s *statement, one *sqltext.Statement) bool {
 
 // few reports whether an INSERT is too small for another way to be worth its while.
 func (r *run) few(s *statement) bool {
-	return len(s.text) < r.o.thresholds.largeInsert && r.insertsSeen < r.o.thresholds.manyInserts && r.o.Jobs <= 1
+	return len(s.text) < r.o.thresholds.largeInsert && r.insertsSeen < r.o.thresholds.manyInserts && r.crew == nil
 }
 
 // complete reads the rest of a statement that was given in part.
@@ -278,6 +285,7 @@ func (r *run) complete(ctx context.Context, s *statement) (bool, *failure) {
 	if err != nil {
 		return true, &failure{at: s.at, err: err, refused: true, run: r}
 	}
+	r.passed(s.script, whole)
 	s.source, s.text, s.locate = whole, whole.Text, whole.Locate
 	r.read(s)
 	if done, f := r.refuse(ctx, s); done {
@@ -568,7 +576,10 @@ func (r *run) query(ctx context.Context, s *statement) *failure {
 
 // decide says how a table's rows go. Where that is asked for, it is explained, once all is known that it depends on.
 func (r *run) decide(plan *tablePlan, s strategy.Situation, final bool) strategy.Decision {
-	s.Single, s.Drawn, s.Jobs = r.o.Transaction != None, r.known.drawn, r.o.Jobs
+	s.Single, s.Drawn, s.Jobs = r.o.Transaction != None, r.known.drawn, 1
+	if r.crew != nil || r.part != nil {
+		s.Jobs = max(2, r.o.Jobs)
+	}
 	d := strategy.Decide(&plan.Table, s)
 	if final || d.Rows == strategy.AsWritten {
 		r.tellWay(plan, d.String())

@@ -30,6 +30,9 @@ func (r *run) checkForeignKeys(ctx context.Context, oids []uint32) error {
 		return (&failure{err: err}).problem()
 	}
 	keys = slices.DeleteFunc(keys, func(k catalog.ForeignKey) bool { return kept[k.OID] })
+	if r.together != nil {
+		return r.leaveUnchecked(keys)
+	}
 	suspects, err := r.suspects(ctx, keys)
 	if err != nil {
 		return err

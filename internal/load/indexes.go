@@ -108,7 +108,11 @@ func (r *run) helpers() int {
 	if !r.session.Local() {
 		return -1
 	}
-	return max(0, runtime.NumCPU()/max(1, r.together)-1)
+	others := 1
+	if r.fellow != nil {
+		others = r.fellow.atWork()
+	}
+	return max(0, runtime.NumCPU()/max(1, others)-1)
 }
 
 // rebuild fills the indexes that are switched off.

@@ -141,7 +141,7 @@ func (run *insertRun) send(ctx context.Context, table, columns []string) *failur
 	}
 	if !r.began {
 		return r.copyAlone(ctx, &tableCopy{table: table, columns: columns, sql: text, rows: run, many: run.more(), seen: run.seen, size: func() int64 { return run.size },
-			failed: func(err error) *failure { return run.replay(ctx, table, err) }}, run.plan, run.decision)
+			failed: func(err error) *failure { return run.replay(ctx, table, err) }}, run.plan)
 	}
 	tag, err := r.copyGuarded(ctx, text, run)
 	again := mayBeRow(err) || r.timedOut(err, run.plan, start)
@@ -217,14 +217,14 @@ func (run *insertRun) advance() {
 		run.over = true // as one statement all of them might take longer than the server lets one
 		return
 	}
-	if !inside && run.r.began && run.size > int64(run.r.o.thresholds.runSize) {
+	if !inside && run.r.o.Transaction != None && run.size > int64(run.r.o.thresholds.runSize) {
 		run.over = true
 		return
 	}
 	if !inside { // what the script reads next may tell of it; when it fails, all is loaded again
 		_ = run.r.outcome(&failure{}, pgconn.NewCommandTag(fmt.Sprintf("INSERT 0 %d", run.last)))
 	}
-	item, err := run.sc.Next()
+	item, err := run.r.following(run.sc)
 	st, ok := item.(*psql.Statement)
 	if inside {
 		if err == nil && ok {

@@ -1,16 +1,18 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
-	"strconv"
 	"strings"
+	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
@@ -19,238 +21,596 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/strategy"
 )
 
-// tableCopy is the rows of one table, on their way by COPY outside a transaction of the script's.
-type tableCopy struct {
-	table   []string
-	sql     string
-	rows    io.Reader
-	many    bool // worth switching indexes off for
-	size    func() int64
-	failed  func(error) *failure             // what a refusal means for the script, by the server's error
-	seen    *seenTable                       // the rows' values pass by there; nil if they do not
-	columns []string                         // that the rows give
-	again   func() (*psql.CopyReader, error) // the rows once more, where sql is the script's own; else nil
-	recoded *recoder                         // what rows are read from, as far as they go in the binary format; nil if all go as they are
+// With several connections the script is read ahead: what brings rows of constants for a table, and depends on nothing else, becomes a
+// part, which another connection takes, reads for itself from where it stands, and loads as a load with one connection would. The
+// longest part is taken first. Whatever else the script says waits until all parts before it are loaded.
 
-	oid                uint32
-	plan               *tablePlan
-	owned, partitioned bool  // the table, as its plan says
-	lock               bool  // it seems to be empty and has indexes: with its lock they may be switched off
-	expired            bool  // the server's limit for one statement has ended it
-	alone              bool  // the table was empty, and nobody else could write to it
-	xid                int64 // of the transaction that the rows then have, its lower half
-	analyzed           bool
-	tag                pgconn.CommandTag
-	took               time.Duration
-	err                error
-	pipe               *io.PipeReader // nil when rows are read where they are sent
-	over               chan struct{}  // closed when a worker is through with it
-	by                 *run
-	sent               chan struct{} // closed when the rows are in; indexes may still be under way
+// readAhead is how much of a script must be read before the first part is taken, so that the longest may be among those known: 30 ms.
+const readAhead = 16 << 20
+
+// part is statements that stand one after the other and bring rows for one table.
+type part struct {
+	n        int // in the order of the script
+	table    []string
+	oid      uint32
+	at       psql.Position // of the first one
+	open     func() (*psql.Script, error)
+	vars     *psql.Vars
+	settings map[string]string // of the session in which the script has them
+	made     int               // which these are
+	head     []byte            // what all its INSERTs begin with; nil for a single COPY
+	commands int               // meta-commands before it
+	whole    bool              // the INSERT that was read last: it has nothing but literals so far
+	from     psql.Position     // of that INSERT
+	goesOn   bool              // that INSERT does
+
+	// Under the crew's lock.
+	size   int64 // bytes of rows
+	end    int64 // offset behind the last statement that belongs to it; that of a COPY is 1
+	closed bool  // no more will
+
+	by       *run
+	strange  bool          // nobody has loaded it: the session of another connection cannot be made the same
+	failed   *failure      // nil if all is well
+	loaded   Table         // what it was
+	building time.Duration // of that, for indexes
+	analyzed bool
 }
 
-// run sends the rows over the connection of r. Many rows go in a transaction of their own, for which the table's indexes can
-// be switched off.
-func (c *tableCopy) run(ctx context.Context, r *run) {
-	start := time.Now()
-	c.err = r.alone(ctx, c, func() (err error) {
-		defer close(c.sent)
-		if c.recoded != nil {
-			c.tag, err = r.copyRecoded(ctx, c.sql, c.rows, c.recoded)
-		} else {
-			c.tag, err = r.session.CopyIn(ctx, c.sql, c.rows)
+// crew is the other connections, each a run of its own.
+type crew struct {
+	mu      sync.Mutex
+	changed *sync.Cond
+	waiting []*part // in the script's order
+	under   []*part // taken
+	over    []*part
+	last    *part // that may still grow
+	parts   int
+	owners  map[uint32]*run // in whose transaction a table is, where all are one
+	begun   bool            // enough was read
+	read    int64           // bytes that were given to parts since all were loaded
+	ended   bool
+
+	given, outside int64          // bytes of the script that were given to parts, and that were not
+	bytes, rows    map[*run]int64 // that each member has loaded, of the script and into tables
+	members        []*run
+	done           sync.WaitGroup
+}
+
+func newCrew() *crew {
+	c := &crew{owners: map[uint32]*run{}, bytes: map[*run]int64{}, rows: map[*run]int64{}}
+	c.changed = sync.NewCond(&c.mu)
+	return c
+}
+
+// handOver makes a statement a part of its own, or the beginning of one, if it may be loaded over another connection.
+func (r *run) handOver(ctx context.Context, s *statement) (bool, *failure) {
+	one := s.only()
+	if r.crew == nil || r.part != nil || one == nil || s.plan == nil || s.script == nil || s.send() != nil || !r.fast() || r.lessons.settles(s.at) {
+		return false, nil
+	}
+	p := &part{table: one.Relations[0], oid: s.plan.oid, at: s.at, commands: s.script.Commands()}
+	var situation strategy.Situation
+	switch {
+	case one.Insert != nil:
+		if one.Insert.Rows == 0 || s.source == nil || !s.source.Seekable || s.source.Compound || s.source.Odd > one.Insert.Rows {
+			return false, nil
 		}
-		return err
-	})
-	c.expired = c.again == nil && r.timedOut(c.err, c.plan, start)
-	if c.many && c.again != nil && c.isSent() && mayBeRow(c.err) && ctx.Err() == nil && !r.session.IsClosed() {
-		c.err = c.repeat(ctx, r)
-	}
-	c.took = time.Since(start)
-	if c.pipe != nil {
-		_ = c.pipe.CloseWithError(firstError(c.err, io.ErrClosedPipe)) // nobody reads on
-	}
-}
-
-// repeat sends the rows as the script has them: the server says then which line it refuses, as it does to psql, or takes them
-// after all. It goes over the same connection, which knows of the script's settings what counted for the rows.
-func (c *tableCopy) repeat(ctx context.Context, r *run) error {
-	rows, err := c.again()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	c.alone = false
-	c.tag, err = r.session.CopyIn(ctx, c.sql, rows)
-	return err
-}
-
-func (c *tableCopy) isSent() bool {
-	select {
-	case <-c.sent:
-		return true
+		names, encoder, ok := s.plan.encoder(one.Insert.Columns, sqltext.CountValues(s.text[one.Insert.Rows:]))
+		if !ok {
+			return false, nil
+		}
+		situation = strategy.Situation{Columns: names, Binary: encoder.Binary()}
+		p.at, p.head = s.source.From, slices.Clone(s.text[:one.Insert.Rows])
+	case one.Copy != nil && s.effect == sqltext.Rows && (s.command || s.source != nil && s.source.Seekable && !s.source.Compound):
+		situation = strategy.Situation{Columns: one.Copy.Columns, Copy: true, Binary: s.plan.binary(one.Copy)}
+		if !s.command {
+			p.at = s.source.From
+		}
 	default:
-		return false
+		return false, nil
+	}
+	if !r.decide(s.plan, situation, false).Elsewhere {
+		return false, nil
+	}
+	if f := r.answered(ctx); f != nil {
+		return true, f
+	}
+	if err := r.readSettings(ctx); err != nil {
+		return true, r.fail(s, err)
+	}
+	p.vars, p.settings, p.made = r.vars.Copy(), r.settings, r.settingsMade
+	p.open = s.script.Apart(p.at, p.vars, r.o.thresholds.fragmentSize)
+	if r.crew.failed() {
+		return true, r.join(ctx)
+	}
+	r.crew.add(p)
+	r.enlist()
+	r.given = true
+	if p.head != nil {
+		return true, r.grow(ctx, p, s.source)
+	}
+	size, inline, err := s.passRows(one)
+	if err != nil {
+		return true, &failure{at: s.at, err: err, refused: true, run: r}
+	}
+	r.crew.grow(p, size, 1, inline)
+	r.crew.close()
+	return true, nil
+}
+
+// outcomeGiven says what is known of a statement that another connection has, when the script asks for it: not how many rows it was.
+func (r *run) outcomeGiven(f *failure) *failure {
+	if f == nil && r.together != nil {
+		return &failure{at: r.at, refused: true, err: &otherwise{alone: "the script asks how many rows a statement has brought"}}
+	}
+	return firstFailure(f, r.outcome(&failure{}, noTag))
+}
+
+func firstFailure(a, b *failure) *failure {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// passRows reads over the rows of a COPY, or looks how large their file is.
+func (s *statement) passRows(one *sqltext.Statement) (size int64, inline bool, err error) {
+	if name := cmp.Or(s.file, one.Copy.File); name != "" {
+		f, err := s.script.OpenFile(s.at, name)
+		if err != nil {
+			return 0, false, err
+		}
+		if info, err := f.Stat(); err == nil {
+			size = info.Size()
+		}
+		return size, false, f.Close()
+	}
+	rows, err := s.rows()
+	if err != nil || rows == nil {
+		return 0, true, err
+	}
+	err = rows.Close()
+	return rows.Bytes(), true, err
+}
+
+// extend adds a statement to the part before it, if it is of its kind and nothing stands between.
+func (r *run) extend(ctx context.Context, sc *psql.Script, st *psql.Statement) (bool, *failure) {
+	if r.crew == nil || r.crew.last == nil {
+		return false, nil
+	}
+	p := r.crew.last
+	if p.goesOn {
+		return true, r.grow(ctx, p, st)
+	}
+	if !st.Seekable || st.Compound || st.Send != nil || st.Pos.File != p.at.File || sc.Commands() != p.commands || st.Odd > len(p.head) ||
+		!strings.HasPrefix(string(st.Text[:min(len(st.Text), len(p.head))]), string(p.head)) {
+		r.crew.close()
+		return false, nil
+	}
+	return true, r.grow(ctx, p, st)
+}
+
+// grow notes what was read of an INSERT. One that turns out to have more than literals, late, goes as written over the script's own
+// connection.
+func (r *run) grow(ctx context.Context, p *part, st *psql.Statement) *failure {
+	r.given = true
+	if inside := p.goesOn; !inside {
+		p.from, p.whole = st.From, true
+	} else {
+		p.whole = p.whole && st.Odd == 0
+	}
+	p.goesOn = st.More
+	if st.More {
+		return nil
+	}
+	if p.whole {
+		r.crew.grow(p, st.End-p.from.Offset, st.End, true)
+		return nil
+	}
+	r.crew.close()
+	if f := r.join(ctx); f != nil {
+		return f
+	}
+	return r.asWritten(ctx, p.from, st.End)
+}
+
+// asWritten sends the statement at a place as it is written.
+func (r *run) asWritten(ctx context.Context, from psql.Position, end int64) *failure {
+	again, err := r.reading.Reread(from)
+	if err != nil {
+		return &failure{at: from, err: err, refused: true}
+	}
+	defer func() { _ = again.Close() }()
+	r.replaying = true
+	defer func() { r.replaying = false }()
+	item, err := again.Next()
+	st, ok := item.(*psql.Statement)
+	if err != nil || !ok || st.From.Offset >= end {
+		return &failure{at: from, err: firstError(err, errUnsure), refused: true}
+	}
+	return r.item(ctx, again, st)
+}
+
+// add gives a part to whoever takes it.
+func (c *crew) add(p *part) {
+	c.close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p.n = c.parts
+	c.parts++
+	c.waiting, c.last = append(c.waiting, p), p
+}
+
+// grow says that a part reaches further than was known.
+func (c *crew) grow(p *part, size, end int64, inline bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p.size, p.end = p.size+size, end
+	if c.read += size; inline {
+		c.given += size
+	}
+	c.begun = c.begun || c.read >= readAhead
+	c.changed.Broadcast()
+}
+
+// close says that the last part is complete.
+func (c *crew) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p := c.last; p != nil {
+		p.closed, c.last = true, nil
+		if p.end == 0 { // its first statement is none of ours
+			c.waiting = slices.DeleteFunc(c.waiting, func(q *part) bool { return q == p })
+		}
+		c.changed.Broadcast()
 	}
 }
 
-// mayBeRow reports whether the error of rows may be that of one of them, or of the way that they went: anything but what says
-// nothing of the statement.
-func mayBeRow(err error) bool { return session.MayBeRow(err) || errors.Is(err, errUnsure) }
+// failed reports that a part could not be loaded.
+func (c *crew) failed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.over, func(p *part) bool { return p.failed != nil })
+}
 
-// alone runs a COPY outside the script's transaction.
-func (r *run) alone(ctx context.Context, c *tableCopy, send func() error) error {
-	if !c.many || !c.lock && c.recoded == nil { // what is recoded may go in two parts
-		return send()
+// beyond reports whether statements of a part stand behind an offset, and waits until that is known.
+func (c *crew) beyond(p *part, offset int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for !p.closed && p.end <= offset && !c.ended {
+		c.changed.Wait()
 	}
-	if err := r.exec(ctx, "BEGIN"); err != nil {
-		return err
-	}
-	r.began, r.tuned = true, false
-	defer func() { // what was known in the transaction, also of indexes that are off
-		r.off = nil
-		r.known.after(ours)
-	}()
-	defer r.rollback(ctx) // does nothing after COMMIT
-	if c.lock {
-		if err := r.lockForIndexes(ctx, c); err != nil {
-			return err
+	return p.end > offset && !c.ended
+}
+
+// next gives a member the longest part that it may take, and waits for one; nil when there will be no more. Parts of one table follow each
+// other, and where all is one transaction of several connections, they are one member's.
+func (c *crew) next(w *run) *part {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for !c.ended {
+		best := -1
+		for i, p := range c.waiting {
+			owner := c.owners[p.oid]
+			same := func(q *part) bool { return q.oid == p.oid }
+			if !c.begun || p.end == 0 || owner != nil && owner != w || slices.ContainsFunc(c.under, same) || slices.IndexFunc(c.waiting, same) < i {
+				continue
+			}
+			if best < 0 || p.size > c.waiting[best].size {
+				best = i
+			}
 		}
-	}
-	if err := send(); err != nil {
-		return err
-	}
-	if err := r.rebuild(ctx); err != nil {
-		return err
-	}
-	if err := r.session.Do(ctx, []byte("SELECT pg_catalog.int8and(pg_catalog.txid_current(), 4294967295); COMMIT"), session.Handlers{
-		Row: func(v [][]byte) { c.xid, _ = strconv.ParseInt(string(v[0]), 10, 64) }}); err != nil {
-		return err
-	}
-	r.began = false
-	if !r.o.SkipAnalyze && c.owned && !c.partitioned { // while others load; if it fails, it is done again with the rest
-		c.analyzed = r.exec(ctx, "ANALYZE "+skipLocked+sqltext.QuoteName(c.table...)) == nil
+		if best >= 0 {
+			p := c.waiting[best]
+			c.waiting = slices.Delete(c.waiting, best, best+1)
+			c.under = append(c.under, p)
+			if p.by = w; w.together != nil {
+				c.owners[p.oid] = w
+			}
+			return p
+		}
+		c.changed.Wait()
 	}
 	return nil
 }
 
-// lockForIndexes locks a table that seems to be empty, and switches its indexes off where it is. It waits for nobody: where others use
-// the table, the indexes stay.
-func (r *run) lockForIndexes(ctx context.Context, c *tableCopy) error {
-	err := r.session.TryAsScript(ctx, "LOCK TABLE "+sqltext.QuoteName(c.table...)+" IN ACCESS EXCLUSIVE MODE NOWAIT")
-	var pe *pgconn.PgError
-	if errors.As(err, &pe) && (pe.Code == "55P03" || pe.Code == "42501") {
+// through says that a part is done with. When one has failed, those behind it are not begun.
+func (c *crew) through(p *part) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.under = slices.DeleteFunc(c.under, func(q *part) bool { return q == p })
+	c.over = append(c.over, p)
+	if p.failed != nil {
+		c.waiting = slices.DeleteFunc(c.waiting, func(q *part) bool { return q.n > p.n || p.by.together != nil })
+	}
+	c.changed.Broadcast()
+}
+
+// atWork gives how many members have something to do.
+func (c *crew) atWork() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.under)
+}
+
+// members gives how many connections may load at once: more than there are processors take longer.
+func (r *run) members() int { return min(r.o.Jobs, max(minMembers, runtime.NumCPU())) }
+
+// minMembers are of use whatever there are of processors: one is at work while the other waits for the disk.
+const minMembers = 2
+
+// enlist has as many members at work as are of use.
+func (r *run) enlist() {
+	c := r.crew
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.members) < min(r.members(), len(c.waiting)+len(c.under)) {
+		w := newRun(r.o)
+		w.o.Jobs, w.o.Before, w.o.After, w.o.Events.Output = 1, nil, nil, nil
+		w.o.thresholds.keyMemory = max(minKeyMemory, r.o.thresholds.keyMemory/r.o.Jobs)
+		w.o.Events.Progress = r.memberProgress(w)
+		w.lessons, w.rows, w.fellow, w.together, w.total = r.lessons, r.rows, c, r.together, r.total
+		w.tally.counting = true
+		c.members = append(c.members, w)
+		config := r.session.Config()
+		c.done.Go(func() {
+			for p := c.next(w); p != nil; p = c.next(w) {
+				p.failed = w.loadPart(r.jobs, p, config)
+				c.through(p)
+			}
+		})
+	}
+}
+
+// minKeyMemory is what each of several connections may take for values of keys, however many they are, in bytes.
+const minKeyMemory = 1 << 20
+
+// loadPart loads a part.
+func (w *run) loadPart(ctx context.Context, p *part, target *pgx.ConnConfig) *failure {
+	before, building := w.tally.whole(), w.tally.building[p.oid]
+	err := w.readyFor(ctx, p, target)
+	if err == nil && !p.strange {
+		err = w.readPart(ctx, p)
+	}
+	after := w.tally.whole()
+	p.loaded = Table{Rows: after.Rows - before.Rows, Bytes: after.Bytes - before.Bytes, Elapsed: after.Elapsed - before.Elapsed}
+	p.building, p.analyzed = w.tally.building[p.oid]-building, w.known.analyzed[p.oid]
+	if err != nil {
+		return &failure{at: p.at, err: err, refused: true, run: w}
+	}
+	return nil
+}
+
+// readyFor connects, if need be, and makes the session that of the script.
+func (w *run) readyFor(ctx context.Context, p *part, target *pgx.ConnConfig) error {
+	if w.session == nil {
+		if err := w.connect(ctx, target); err != nil {
+			if w.together != nil && ctx.Err() == nil {
+				return &otherwise{alone: "no other connection could be made (" + headline(err) + ")"}
+			}
+			return err
+		}
+		if w.together != nil {
+			if err := w.session.Begin(ctx, ""); err != nil {
+				return (&failure{err: err}).problem()
+			}
+			w.began, w.inBlock = true, true
+		}
+	}
+	alike, err := w.makeAlike(ctx, p.settings, p.made)
+	if err != nil {
+		return (&failure{err: err}).problem()
+	}
+	p.strange = !alike
+	if alike && w.together != nil {
+		return w.together.claim(ctx, w, sqltext.QuoteName(p.table...), p.oid)
+	}
+	return nil
+}
+
+// readPart reads a part and loads it.
+func (w *run) readPart(ctx context.Context, p *part) error {
+	sc, err := p.open()
+	if err != nil {
+		return (&failure{at: p.at, err: err, run: w}).problem()
+	}
+	w.vars, w.part, w.reading, w.taken, w.offset, w.within = p.vars, p, sc, false, p.at.Offset, false
+	w.insertsInto, w.insertsSeen, w.held = "", 0, nil
+	defer func() {
+		w.part = nil
+		w.before += sc.BytesRead() - p.at.Offset
+		_ = sc.Close()
+	}()
+	if err := w.follows(ctx, sc); err != nil {
+		return err
+	}
+	if err := w.rebuild(ctx); err != nil {
+		return w.refused(err)
+	}
+	return nil
+}
+
+// following gives the next item of a script, within the part that is being read.
+func (r *run) following(sc *psql.Script) (any, error) {
+	p := r.part
+	if p == nil || sc != r.reading {
+		return sc.Next()
+	}
+	if p.head == nil && r.taken || p.head != nil && !r.within && !r.fellow.beyond(p, r.offset) {
+		return nil, io.EOF
+	}
+	item, err := sc.Next()
+	r.taken = true
+	if st, ok := item.(*psql.Statement); ok {
+		r.passed(sc, st)
+	}
+	return item, err
+}
+
+// passed notes how far the part was read.
+func (r *run) passed(sc *psql.Script, st *psql.Statement) {
+	if r.part != nil && sc == r.reading {
+		r.within, r.offset = st.More, st.End
+	}
+}
+
+// join awaits all parts: what comes next in the script may need them. Those whose settings no other connection takes are loaded now.
+func (r *run) join(ctx context.Context) *failure {
+	c := r.crew
+	if c == nil || r.part != nil {
 		return nil
 	}
+	c.close()
+	c.mu.Lock()
+	c.begun = true
+	c.changed.Broadcast()
+	for len(c.waiting)+len(c.under) > 0 {
+		c.changed.Wait()
+	}
+	over := c.over
+	c.over, c.begun, c.read = nil, false, 0
+	r.workers = slices.DeleteFunc(slices.Clone(c.members), func(w *run) bool { return w.session == nil })
+	c.mu.Unlock()
+	slices.SortFunc(over, func(a, b *part) int { return a.n - b.n })
+	for _, p := range over {
+		if p.failed != nil {
+			return r.whatFailed(p)
+		}
+		if p.strange {
+			if f := r.takeStrange(ctx, p); f != nil {
+				return f
+			}
+			continue
+		}
+		r.known.analyzed[p.oid] = p.analyzed
+		r.tally.count(p.table, p.loaded.Rows, p.loaded.Bytes, p.loaded.Elapsed-p.building)
+		r.tally.building[p.oid] += p.building
+	}
+	return nil
+}
+
+// whatFailed says what it means that a part could not be loaded. What the server refuses in one of several transactions, one alone is
+// to find: only there it is certain that nothing before it in the script is at fault.
+func (r *run) whatFailed(p *part) *failure {
+	var more *otherwise
+	if r.together != nil && (errors.As(p.failed.err, &more) && more.alone == "" || session.MayBeRow(p.failed.err) || errors.Is(p.failed.err, errUnsure)) {
+		p.failed.err = &otherwise{alone: "the server refused rows of table " + sqltext.QuoteName(p.table...)}
+	}
+	return p.failed
+}
+
+// takeStrange loads a part over the script's own connection.
+func (r *run) takeStrange(ctx context.Context, p *part) *failure {
+	if r.together != nil {
+		return &failure{at: p.at, refused: true, err: &otherwise{alone: "the settings of the script's session cannot be made those of another"}}
+	}
+	vars, reading, held := r.vars, r.reading, r.held
+	defer func() { r.vars, r.reading, r.held = vars, reading, held }()
+	r.fellow = r.crew
+	if err := r.readPart(ctx, p); err != nil {
+		return &failure{at: p.at, err: err, refused: true, run: r}
+	}
+	return nil
+}
+
+// mergeSeen takes over what the other connections have noted of keys. Of a table that came by several, nothing is known.
+func (r *run) mergeSeen(ctx context.Context) error {
+	if r.crew == nil || !slices.ContainsFunc(r.workers, func(w *run) bool { return len(w.known.observed.tables) > 0 }) {
+		return nil
+	}
+	if r.known.observed.tables == nil {
+		if err := r.readSeenKeys(ctx); err != nil {
+			return err
+		}
+	}
+	keys := map[uint32]*seenKey{}
+	for _, k := range r.known.observed.keys {
+		keys[k.oid] = k
+	}
+	for _, w := range r.workers {
+		for oid, theirs := range w.known.observed.tables {
+			ours := r.known.observed.tables[oid]
+			if ours == nil || !theirs.noted && !theirs.missed {
+				continue
+			}
+			if ours.noted || ours.missed {
+				ours.missed = true
+				continue
+			}
+			ours.rows, ours.xid, ours.noted, ours.missed, ours.by = theirs.rows, theirs.xid, theirs.noted, theirs.missed, w
+			for name, column := range theirs.columns {
+				if to := ours.columns[name]; to != nil && to.values != nil && column.values != nil {
+					to.values = column.values
+				}
+				for _, k := range column.keys {
+					if to := keys[k.oid]; to != nil {
+						to.missing = k.missing
+					}
+				}
+			}
+		}
+		w.known.observed = seenKeys{}
+	}
+	return nil
+}
+
+// memberProgress tells how far all connections have come, when one of them tells how far it has.
+func (r *run) memberProgress(w *run) func(Progress) {
+	tell := r.o.Events.Progress
+	if tell == nil {
+		return nil
+	}
+	c, total, rows := r.crew, r.total, r.rows
+	return func(p Progress) {
+		bytes, all := c.progress(w, w.reading.BytesRead()-w.part.at.Offset, p.Rows)
+		if rows != nil {
+			bytes = rows.BytesRead()
+		}
+		tell(Progress{Table: p.Table, Bytes: bytes, Total: total, Rows: all})
+	}
+}
+
+// noteOutside notes how far the script was read ahead.
+func (c *crew) noteOutside(read int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.outside = read - c.given
+}
+
+// awaitOthers awaits what is under way over other connections before a statement goes over the script's own: it could depend on that.
+func (r *run) awaitOthers(ctx context.Context, _ *statement) (bool, *failure) {
+	f := r.join(ctx)
+	return f != nil, f
+}
+
+// progress notes how far a member has come with its part, and gives how far all have.
+func (c *crew) progress(w *run, bytes, rows int64) (allBytes, allRows int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bytes[w], c.rows[w] = w.before+bytes, rows
+	allBytes = c.outside
+	for _, n := range c.bytes {
+		allBytes += n
+	}
+	for _, n := range c.rows {
+		allRows += n
+	}
+	return allBytes, allRows
+}
+
+// readSettings reads those of the script's session, if they may have changed.
+func (r *run) readSettings(ctx context.Context) error {
+	if r.known.settings {
+		return nil
+	}
+	settings, err := r.sessionSettings(ctx)
 	if err != nil {
 		return err
 	}
-	r.known.after(ours) // with the lock there are indexes to switch off
-	plan, err := r.plan(ctx, c.table)
-	if err != nil || plan == nil {
-		return err
-	}
-	c.alone = plan.Exclusive
-	if d := r.decide(plan, strategy.Situation{Many: true, Columns: c.columns, Copy: true, Binary: c.recoded != nil}, false); d.Indexes == strategy.KeepIndexes {
-		return nil
-	}
-	return r.switchOff(ctx, c.table, plan)
-}
-
-// copyAlone sends a table's rows outside a transaction: over a connection of its own, while the script is read on, or at once.
-func (r *run) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan, d strategy.Decision) *failure {
-	c.oid, c.owned, c.partitioned, c.sent = plan.oid, plan.Owned, plan.partitioned, make(chan struct{})
-	c.lock = plan.Owned && plan.Empty && plan.Indexes > 0 && plan.Watched == ""
-	c.plan = plan
-	var worker *run
-	if d.Elsewhere {
-		var f *failure
-		if worker, f = r.worker(ctx, plan.oid); f != nil {
-			return f
-		}
-	}
-	if worker == nil {
-		if f := r.join(ctx); f != nil {
-			return f
-		}
-		c.run(ctx, r)
-		return r.collect(ctx, c)
-	}
-	rows := c.rows
-	pr, pw := io.Pipe()
-	c.rows, c.pipe, c.over, c.by = pr, pr, make(chan struct{}), worker
-	r.copies = append(r.copies, c)
-	go func() {
-		defer close(c.over)
-		c.run(r.jobs, worker)
-	}()
-	_, err := io.CopyBuffer(pw, struct{ io.Reader }{rows}, make([]byte, session.CopyFrame))
-	_ = pw.CloseWithError(err)
-	if err == nil {
-		if c.recoded != nil && c.recoded.Left() {
-			<-c.sent // the worker reads them itself
-		}
-		return nil // whether all is well is found when the copy is collected
-	}
-	// The rows were not read to their end: what becomes of them must be settled before the script is read on.
-	<-c.over
-	r.copies = r.copies[:len(r.copies)-1]
-	return r.collect(ctx, c)
-}
-
-// settleCopies awaits what is under way over other connections before a statement goes over the script's own: it could depend on that.
-func (r *run) settleCopies(ctx context.Context, s *statement) (bool, *failure) {
-	if r.o.Jobs <= 1 || r.began {
-		return false, nil
-	}
-	if one := s.only(); one != nil && one.Kind == sqltext.Copy && len(one.Relations) == 1 {
-		return false, nil // copyAlone sees to it, or the plan says that it matters
-	}
-	return false, r.join(ctx)
-}
-
-// worker gives a connection that is free, and whose session has the settings of the script's. Before that, copies into the same table
-// and copies that hold all connections are awaited. nil means that there is none: its session cannot be made the same.
-func (r *run) worker(ctx context.Context, table uint32) (*run, *failure) {
-	for {
-		var free *run
-		busy := map[*run]bool{}
-		same, loading := false, 0
-		for _, c := range r.copies {
-			busy[c.by] = true
-			if !c.isSent() {
-				loading++
-			}
-			same = same || c.oid == table
-		}
-		for _, w := range r.workers {
-			if !busy[w] {
-				free = w
-			}
-		}
-		switch {
-		case same || loading >= r.o.Jobs || free == nil && len(r.workers) > r.o.Jobs: // one more than jobs, for indexes
-			if f := r.joinOne(ctx); f != nil {
-				return nil, f
-			}
-			continue
-		case free == nil:
-			free = newRun(r.o)
-			free.o.Events, free.o.Jobs, free.together = Events{}, 1, r.o.Jobs
-			if err := free.connect(ctx, r.session.Config()); err != nil {
-				return nil, &failure{err: err, refused: true}
-			}
-			r.workers = append(r.workers, free)
-		}
-		alike, err := r.makeAlike(ctx, free)
-		if err != nil {
-			return nil, &failure{err: err, refused: true}
-		}
-		if !alike {
-			return nil, nil
-		}
-		return free, nil
-	}
+	r.settings, r.known.settings = settings, true
+	r.settingsMade++
+	return nil
 }
 
 func (r *run) sessionSettings(ctx context.Context) (map[string]string, error) {
@@ -267,26 +627,17 @@ func setConfig(name, value string) string {
 	return fmt.Sprintf("pg_catalog.set_config(%s, %s, false)", sqltext.Literal(name), sqltext.Literal(value))
 }
 
-// makeAlike gives a worker's session the settings of the script's, as the server says what they are. It reports false where that
-// cannot be done.
-func (r *run) makeAlike(ctx context.Context, worker *run) (bool, error) {
-	if !r.known.settings {
-		settings, err := r.sessionSettings(ctx)
-		if err != nil {
-			return false, err
-		}
-		r.settings, r.known.settings = settings, true
-		r.settingsMade++
-	}
-	if worker.settingsMade == r.settingsMade {
+// makeAlike gives the session settings of the script's, as the server says what they are. It reports false where that cannot be done.
+func (r *run) makeAlike(ctx context.Context, settings map[string]string, made int) (bool, error) {
+	if r.settingsMade == made {
 		return true, nil
 	}
-	have, err := worker.sessionSettings(ctx)
+	have, err := r.sessionSettings(ctx)
 	if err != nil {
 		return false, err
 	}
 	var set []string
-	for name, value := range r.settings {
+	for name, value := range settings {
 		if have[name] == value {
 			continue
 		}
@@ -297,64 +648,17 @@ func (r *run) makeAlike(ctx context.Context, worker *run) (bool, error) {
 	}
 	if len(set) > 0 {
 		slices.Sort(set)
-		err := worker.exec(ctx, "SELECT "+strings.Join(set, ", "))
+		err := r.exec(ctx, "SELECT "+strings.Join(set, ", "))
 		if session.MayBeRow(err) {
 			return false, nil
 		}
 		if err != nil {
 			return false, err
 		}
-		worker.known.after(sqltext.Session)
+		r.known.after(sqltext.Session)
 	}
-	worker.settingsMade = r.settingsMade
+	r.settingsMade = made
 	return true, nil
-}
-
-// joinOne awaits one copy: the first that is through.
-func (r *run) joinOne(ctx context.Context) *failure {
-	through := make(chan int, len(r.copies))
-	for i, c := range r.copies {
-		go func() {
-			<-c.over
-			through <- i
-		}()
-	}
-	i := <-through
-	c := r.copies[i]
-	r.copies = append(r.copies[:i:i], r.copies[i+1:]...)
-	return r.collect(ctx, c)
-}
-
-// join awaits all copies that are under way: what comes next in the script may need them.
-func (r *run) join(ctx context.Context) *failure {
-	var first *failure
-	for len(r.copies) > 0 {
-		if f := r.joinOne(ctx); first == nil {
-			first = f
-		}
-	}
-	return first
-}
-
-// collect counts what a copy has loaded, or says what its refusal means.
-func (r *run) collect(ctx context.Context, c *tableCopy) *failure {
-	r.known.analyzed[c.oid] = c.analyzed
-	switch {
-	case c.seen == nil: // by a way on which nothing is noted
-		r.known.observed.tables[c.oid].miss()
-	case c.err == nil && c.alone:
-		c.seen.rows, c.seen.xid = c.tag.RowsAffected(), c.xid
-	default:
-		c.seen.missed = true
-	}
-	if c.err == nil {
-		r.tally.count(c.table, c.tag.RowsAffected(), c.size(), c.took)
-		return nil
-	}
-	if ctx.Err() == nil && (mayBeRow(c.err) || c.expired) {
-		return c.failed(c.err)
-	}
-	return &failure{at: r.at, err: fmt.Errorf("table %s: %w", sqltext.QuoteName(c.table...), c.err)}
 }
 
 // spread does n things over all connections at once, in order. All are done; the first error is given.
@@ -382,21 +686,37 @@ func (r *run) spread(n int, do func(over *run, i int) error) error {
 	return first
 }
 
-// resetWorkers is called when the script goes to another database.
-func (r *run) resetWorkers(ctx context.Context) {
-	r.closeWorkers(ctx)
-	r.known.settings = false
+// hire readies the other connections for a database, if there are to be some.
+func (r *run) hire(ctx context.Context) {
+	if r.cancelJobs != nil {
+		r.cancelJobs()
+	}
 	r.jobs, r.cancelJobs = context.WithCancel(ctx)
+	r.crew, r.known.settings = nil, false
+	if r.o.Jobs > 1 && (r.o.Transaction == None || r.together != nil) {
+		r.crew = newCrew()
+	}
+}
+
+// dismiss ends what is under way over the other connections, and awaits that.
+func (r *run) dismiss() {
+	if r.crew == nil {
+		return
+	}
+	r.cancelJobs()
+	r.crew.mu.Lock()
+	r.crew.ended, r.crew.waiting = true, nil
+	r.crew.changed.Broadcast()
+	r.crew.mu.Unlock()
+	r.crew.done.Wait()
+	r.workers = slices.DeleteFunc(r.crew.members, func(w *run) bool { return w.session == nil })
+	r.crew = nil
 }
 
 // closeWorkers ends the other connections, and with them whatever they still do.
 func (r *run) closeWorkers(ctx context.Context) {
 	r.cancelJobs()
-	for _, c := range r.copies {
-		_ = c.pipe.CloseWithError(context.Canceled)
-		<-c.over
-	}
-	r.copies = nil
+	r.dismiss()
 	for _, w := range r.workers {
 		w.close(ctx)
 	}

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -160,6 +161,7 @@ type seenTable struct {
 	referred string // its name, if keys refer to it
 	noted    bool   // some have passed by
 	missed   bool   // not all have
+	by       *run   // another connection, in whose transaction they are; nil for the script's own
 }
 
 type seenColumn struct {
@@ -276,7 +278,7 @@ func (c *seenColumn) note(value []byte) {
 // before these were there: where keys refer to a table, its rows are counted.
 func (r *run) whole(ctx context.Context) (map[*seenTable]bool, error) {
 	whole := map[*seenTable]bool{}
-	var oids []uint32
+	oids := map[*run][]uint32{}
 	var names []string
 	var counted []*seenTable
 	for _, oid := range slices.Sorted(maps.Keys(r.known.observed.tables)) {
@@ -284,15 +286,16 @@ func (r *run) whole(ctx context.Context) (map[*seenTable]bool, error) {
 		switch {
 		case t.rows == 0 || t.missed:
 		case r.began:
-			oids = append(oids, oid)
+			by := cmp.Or(t.by, r)
+			oids[by] = append(oids[by], oid)
 		case t.referred == "":
 			whole[t] = true
 		default:
 			counted, names = append(counted, t), append(names, t.referred)
 		}
 	}
-	if len(oids) > 0 {
-		counters, err := catalog.Counters(ctx, r.session, oids)
+	for by, oids := range oids {
+		counters, err := catalog.Counters(ctx, by.session, oids)
 		if err != nil {
 			return nil, err
 		}
@@ -318,6 +321,9 @@ func (r *run) whole(ctx context.Context) (map[*seenTable]bool, error) {
 
 // kept gives the foreign keys that all rows are known to keep.
 func (r *run) kept(ctx context.Context) (map[uint32]bool, error) {
+	if err := r.mergeSeen(ctx); err != nil {
+		return nil, err
+	}
 	whole, err := r.whole(ctx)
 	if err != nil || len(whole) == 0 {
 		return nil, err

@@ -65,7 +65,7 @@ type Options struct {
 	Transaction    Mode     // "" means Single
 	Continue       bool     // go on after an error, as psql without ON_ERROR_STOP; needs Transaction None
 	Verbatim       bool     // send every statement as written (the setting fast, turned off)
-	Jobs           int      // connections that load at once; more than 1 needs Transaction None; 0 means 1
+	Jobs           int      // connections that load at once, committed together where all is one transaction; 0 means 1
 	Variables      map[string]string
 	IfNotEmpty     IfNotEmpty  // "" means Replace
 	TakeOutside    bool        // rows outside an export go along with those that they refer to (outside-rows: take)
@@ -93,8 +93,8 @@ type Options struct {
 
 // thresholds say from when on a faster way pays. 0 means the constant of the same name.
 type thresholds struct {
-	fragmentSize, largeInsert, manyInserts, manyRows, manyToAnalyze, keyMemory, runSize int
-	noPreflight                                                                         bool // errors are to be psql's own
+	fragmentSize, largeInsert, manyInserts, manyRows, manyToAnalyze, keyMemory, runSize, togetherFrom int
+	noPreflight                                                                                       bool // errors are to be psql's own
 }
 
 // session gives the options of a connection.

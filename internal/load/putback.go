@@ -49,7 +49,7 @@ func (r *run) putBack(ctx context.Context, l *leaving) error {
 		old := r.session
 		config := l.config.Copy()
 		config.OnNotice = nil
-		r.resetWorkers(ctx)
+		r.closeWorkers(ctx)
 		if err := r.settleNames(ctx); err != nil {
 			return (&failure{err: err}).problem()
 		}
@@ -59,6 +59,7 @@ func (r *run) putBack(ctx context.Context, l *leaving) error {
 		r.facts = nil
 		r.tally.leave()
 		old.Close(ctx)
+		r.hire(ctx)
 	}
 	if l.settings == nil {
 		return nil

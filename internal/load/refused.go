@@ -25,6 +25,7 @@ type lessons struct {
 	keep  map[string]bool // indexes that stay in place, and tables whose indexes do, by qualified name: they could not be built from all rows
 	first map[string]bool // places of statements that go as written, when all indexes before them are built
 	taken int
+	alone string // why one connection does all, "" if not
 }
 
 func newLessons() *lessons { return &lessons{keep: map[string]bool{}, first: map[string]bool{}} }
@@ -35,12 +36,16 @@ const maxLessons = 4
 
 // otherwise says that the load is to begin once more, and what is to be otherwise.
 type otherwise struct {
-	keep string        // this index stays, or this table's do; else
-	at   psql.Position // all indexes are built before this statement
-	text string        // at, for people
+	keep  string        // this index stays, or this table's do; else
+	alone string        // one connection does all, because of this; else
+	at    psql.Position // all indexes are built before this statement
+	text  string        // at, for people
 }
 
 func (o *otherwise) Error() string {
+	if o.alone != "" {
+		return o.alone + ": loading once more, over one connection"
+	}
 	if o.keep != "" {
 		return fmt.Sprintf("%s: an index cannot be built from all rows; loading once more with it in place, to find the row", o.keep)
 	}
@@ -49,6 +54,10 @@ func (o *otherwise) Error() string {
 
 // take takes a lesson. It gives false where another try would be of no use.
 func (l *lessons) take(o *otherwise) bool {
+	if o.alone != "" {
+		l.alone = o.alone
+		return true
+	}
 	l.taken++
 	known, key := l.first, o.at.String()
 	if o.keep != "" {
@@ -171,7 +180,7 @@ func (run *insertRun) replay(ctx context.Context, table []string, refused error)
 		}
 	}
 	for run.goesOn { // the rest of the statement that was given in part has gone with it
-		item, err := run.sc.Next()
+		item, err := r.following(run.sc)
 		st, ok := item.(*psql.Statement)
 		if err != nil || !ok {
 			return &failure{at: run.first, err: firstError(err, errUnsure), refused: true}

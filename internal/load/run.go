@@ -122,10 +122,15 @@ func (r *run) attempt(ctx context.Context, before *run) (Result, error) {
 		}
 		defer func() { r.seeDrawn(ctx) }()
 	}
-	if r.before = before; before != nil {
+	if r.previous = before; before != nil {
 		r.session.Terminate(ctx, before.session)
 	}
-	r.jobs, r.cancelJobs = context.WithCancel(ctx)
+	if !o.DryRun {
+		if err := r.recoverOthers(ctx, r.session); err != nil {
+			return Result{}, r.abandon(ctx, err)
+		}
+	}
+	r.hire(ctx)
 	defer r.closeWorkers(ctx)
 
 	r.phase("load")
@@ -154,7 +159,8 @@ func (r *run) attempt(ctx context.Context, before *run) (Result, error) {
 	if err := r.commit(ctx); err != nil {
 		return r.result(), err
 	}
-	return r.result(), firstError(r.analyzeCommitted(ctx), r.vacuumCommitted(ctx))
+	err = firstError(r.checkUnchecked(ctx), firstError(r.analyzeCommitted(ctx), r.vacuumCommitted(ctx)))
+	return r.result(), err
 }
 
 // held is an item of the script, or the error in its place.
@@ -293,13 +299,21 @@ type run struct {
 	held       *held     // what a run of INSERTs has read too far
 	posted     []*posted // sent, not yet answered
 
-	jobs         context.Context // of the copies over other connections
+	jobs         context.Context // of what goes over other connections
 	cancelJobs   context.CancelFunc
-	together     int               // a worker: how many may be at work at once
-	workers      []*run            // the other connections
-	copies       []*tableCopy      // under way over them
-	settings     map[string]string // of the script's session, as workers have them
-	settingsMade int               // how often they were read; a worker: which it has
+	given        bool              // one of them has the last statement
+	crew         *crew             // they, while the script is read; nil if there are none
+	workers      []*run            // those that are connected
+	settings     map[string]string // of the script's session, as they have them
+	settingsMade int               // how often they were read; another connection: which it has
+	mayDie       bool              // another load was under way that could leave something prepared
+	together     *together         // all connections' transactions are to be one; nil if not
+	fellow       *crew             // another connection: those that it is one of
+	part         *part             // that it loads
+	offset       int64             // behind the statement of it that was read last
+	within       bool              // which goes on
+	taken        bool              // there was one
+	before       int64             // bytes of the script that it has loaded before
 
 	took        bool         // rows outside the export went along, as outside-rows says
 	spared      bool         // rows outside the export are safe from what files of rows replace
@@ -324,7 +338,7 @@ type run struct {
 	moved     map[uint32]catalog.Stand // a dry run: where setval would have set them
 	noting    bool                     // a dry run: statements note what setval would do
 	drew      string                   // a dry run: what is to be said of numbers that were drawn
-	before    *run                     // whose connection died, if any
+	previous  *run                     // whose connection died, if any
 	broken    error                    // the script has ended the one transaction: what is said of that
 	explained map[uint32]string        // what was said of how a table's rows go, by its oid
 	way       *ownersWay               // taken where session_replication_role is refused, else nil
@@ -343,6 +357,7 @@ func newRun(o Options) *run {
 	t.fragmentSize, t.largeInsert = cmp.Or(t.fragmentSize, fragmentSize), cmp.Or(t.largeInsert, largeInsert)
 	t.manyInserts, t.manyRows = cmp.Or(t.manyInserts, manyInserts), cmp.Or(t.manyRows, manyRows)
 	t.runSize = cmp.Or(t.runSize, runSize)
+	t.togetherFrom = cmp.Or(t.togetherFrom, togetherFrom)
 	t.manyToAnalyze, t.keyMemory = cmp.Or(t.manyToAnalyze, manyToAnalyze), cmp.Or(t.keyMemory, keyMemory)
 	o.SkipAnalyze = o.SkipAnalyze || o.DryRun // no rollback takes it all back
 	names := newTally()
@@ -380,7 +395,7 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 		return false, (&failure{err: err}).problem()
 	}
 	if r.o.Transaction != None {
-		if b := r.before; b != nil && b.known.drawn && b.stand != r.stand {
+		if b := r.previous; b != nil && b.known.drawn && b.stand != r.stand {
 			r.notice("the attempt is given up: numbers were drawn from sequences meanwhile, and its rows would get others")
 			return false, errNumbersGone
 		}
@@ -391,6 +406,9 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 	}
 	if err := r.begin(ctx, seen); err != nil {
 		return false, (&failure{err: err}).problem()
+	}
+	if err := r.recoverLate(ctx); err != nil {
+		return false, err
 	}
 	if err := r.readyOnline(ctx); err != nil {
 		return false, err
@@ -422,6 +440,9 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 				return keep, err
 			}
 		}
+	}
+	if err := r.comeTogether(ctx, seen); err != nil {
+		return false, err
 	}
 	r.tally.counting, r.tally.open = true, r.inTransaction()
 	left, err := r.leave(ctx)
@@ -549,6 +570,9 @@ func (r *run) commit(ctx context.Context) error {
 	if r.o.DryRun {
 		return r.endDry(ctx)
 	}
+	if r.together != nil && len(r.workers) > 0 {
+		return r.commitTogether(ctx)
+	}
 	r.online.xid = r.session.XID()
 	if err := r.stopReaders(ctx); err != nil {
 		return r.abandon(ctx, err)
@@ -650,6 +674,12 @@ func interrupted(ctx context.Context, while, remedy string) error {
 
 // rollback rolls back what is open, even when ctx has ended.
 func (r *run) rollback(ctx context.Context) {
+	if r.together != nil && r.crew != nil {
+		r.dismiss()
+		for _, w := range r.workers {
+			w.rollback(ctx)
+		}
+	}
 	_ = r.answered(ctx)
 	if !r.began || r.session.IsClosed() {
 		r.began = false

@@ -21,7 +21,7 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
-// script runs one script to its end, or to the first failure that stops it.
+// script runs one script.
 func (r *run) script(ctx context.Context, script Script) error {
 	o := psql.Options{Escapes: r.escapes(), Encoding: r.encoding(), Warn: func(pos psql.Position, text string) { r.notice(r.where(pos) + ": " + text) }}
 	if !r.o.Verbatim {
@@ -32,10 +32,19 @@ func (r *run) script(ctx context.Context, script Script) error {
 		return (&failure{err: err}).problem()
 	}
 	defer func() { _ = sc.Close() }()
+	return r.follows(ctx, sc)
+}
+
+// follows carries out what a script says, to its end or to the first failure that stops it.
+func (r *run) follows(ctx context.Context, sc *psql.Script) error {
 	r.reading = sc
 	var late *failure // of a statement whose answer a variable was waiting for
 	r.vars.Await(func() {
-		if f := r.answered(ctx); late == nil {
+		f := r.answered(ctx)
+		if r.given {
+			f = r.outcomeGiven(f)
+		}
+		if late == nil {
 			late = f
 		}
 	})
@@ -75,7 +84,7 @@ func (r *run) next(sc *psql.Script) (any, error) {
 		r.held = nil
 		return h.item, h.err
 	}
-	return sc.Next()
+	return r.following(sc)
 }
 
 // failed decides what a failure means: an error ends the script, nil goes on with it.
@@ -123,6 +132,9 @@ func (r *run) item(ctx context.Context, sc *psql.Script, item any) *failure {
 	switch it := item.(type) {
 	case *psql.Statement:
 		r.at = it.Pos
+		if done, f := r.extend(ctx, sc, it); done || f != nil {
+			return f
+		}
 		return r.execute(ctx, &statement{at: it.Pos, text: it.Text, compound: it.Compound, source: it, script: sc, rows: sc.CopyData, locate: it.Locate})
 	case *psql.Copy:
 		r.at = it.Pos
@@ -158,8 +170,10 @@ func (r *run) item(ctx context.Context, sc *psql.Script, item any) *failure {
 		if f := r.join(ctx); f != nil {
 			return f
 		}
-		r.resetWorkers(ctx)
-		return r.reconnect(ctx, it)
+		r.closeWorkers(ctx)
+		f := r.reconnect(ctx, it)
+		r.hire(ctx)
+		return f
 	case *psql.LargeObject:
 		return r.largeObject(ctx, sc, it)
 	default:
@@ -170,6 +184,7 @@ func (r *run) item(ctx context.Context, sc *psql.Script, item any) *failure {
 
 // outcome sets the variables that tell a script how its last statement went, and gives f back if it failed.
 func (r *run) outcome(f *failure, tag pgconn.CommandTag) *failure {
+	r.given = false
 	f.enc = r.encoding()
 	if f.err != nil {
 		f.role = fit.Name(r.session.Config().User) // not after each statement: all that the connection was made with is copied for it
@@ -205,7 +220,7 @@ func (r *run) copy(ctx context.Context, sc *psql.Script, c *psql.Copy) *failure 
 	case psql.FromNothing:
 		rows = func() (*psql.CopyReader, error) { return nil, nil } //nolint:nilnil // no rows
 	}
-	return r.execute(ctx, &statement{at: c.Pos, text: []byte(c.SQL), compound: true, script: sc, rows: rows})
+	return r.execute(ctx, &statement{at: c.Pos, text: []byte(c.SQL), compound: true, script: sc, rows: rows, command: true, file: c.File})
 }
 
 // reconnect carries out \connect. Only another database of the same server may be meant, and not inside the one transaction.
@@ -331,7 +346,11 @@ func (w watched) Read(p []byte) (int, error) {
 }
 
 func (r *run) progress() {
-	if r.o.Events.Progress != nil && r.tally.counting {
+	switch {
+	case r.o.Events.Progress == nil || !r.tally.counting:
+	case r.crew != nil && r.rows == nil: // told by those that load
+		r.crew.noteOutside(r.reading.BytesRead())
+	default:
 		r.o.Events.Progress(Progress{Table: r.tally.table, Bytes: r.bytesRead(), Total: r.total, Rows: r.tally.rows})
 	}
 }

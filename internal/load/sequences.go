@@ -131,7 +131,7 @@ func (r *run) moves(ctx context.Context, sequences []sequence) (whole, moves []s
 		case !forward && (target == last && use == called || !s.replaced || r.began && !s.Owned):
 		case r.o.DryRun:
 			r.wouldMove(s.OID, catalog.Stand{Name: s.Name, Last: target, Called: use})
-		case forward || !r.began:
+		case forward || !r.began || r.together != nil: // the script's own connection may hold the sequence by a setval
 			moves = append(moves, setval)
 		default: // RESTART gives the sequence a new file, which a rollback throws away together with the setval
 			whole = append(whole, "ALTER SEQUENCE "+s.Name+" RESTART", setval)

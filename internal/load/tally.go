@@ -219,3 +219,11 @@ func (t *tally) result() Result {
 	slices.SortFunc(res.Tables, func(a, b Table) int { return cmp.Compare(a.Name, b.Name) })
 	return res
 }
+
+// whole gives what all tables have got together.
+func (t *tally) whole() (all Table) {
+	for _, one := range t.result().Tables {
+		all.Rows, all.Bytes, all.Elapsed = all.Rows+one.Rows, all.Bytes+one.Bytes, all.Elapsed+one.Elapsed
+	}
+	return all
+}

@@ -53,6 +53,8 @@ func (r *run) verify(ctx context.Context) error {
 	case r.o.Online && r.began:
 		r.online.vacuum, r.online.same = reached.analyze, reached.ownRole
 	case r.o.SkipAnalyze, len(reached.analyze) == 0:
+	case r.together != nil:
+		r.toAnalyze = reached.analyze
 	case r.began && reached.ownRole && len(reached.analyze) > 1 && r.tally.rows >= int64(r.o.thresholds.manyToAnalyze):
 		r.toAnalyze = reached.analyze
 	default:
@@ -68,6 +70,9 @@ func (r *run) verify(ctx context.Context) error {
 		if err := r.checkForeignKeys(ctx, append(lost, reached.oids...)); err != nil {
 			return err
 		}
+	}
+	if r.together != nil {
+		return r.verifyTogether(ctx)
 	}
 	if !r.o.KeepSequences && len(reached.oids) > 0 {
 		if err := r.syncSequences(ctx, reached.oids); err != nil {
@@ -137,7 +142,9 @@ func (r *run) analyzeCommitted(ctx context.Context) error {
 	if len(r.toAnalyze) == 0 {
 		return nil
 	}
-	r.connectSecond(ctx)
+	if r.together == nil {
+		r.connectSecond(ctx)
+	}
 	err := r.analyze(ctx, r.toAnalyze, skipLocked)
 	switch {
 	case ctx.Err() != nil:

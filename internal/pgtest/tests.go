@@ -62,7 +62,7 @@ func Shared(t TB) *Server {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.server == nil && shared.err == nil {
-		shared.server, shared.err = Start(context.Background(), Options{Memory: true, Settings: map[string]string{"synchronous_commit": "off"}}) // nobody kills it
+		shared.server, shared.err = Start(context.Background(), Options{Memory: true, Settings: map[string]string{"synchronous_commit": "off", "max_prepared_transactions": "32"}}) // nobody kills it
 	}
 	if shared.err != nil {
 		t.Fatalf("%v", shared.err)

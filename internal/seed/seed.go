@@ -120,7 +120,7 @@ func (r *run) use(ctx context.Context, found data) error {
 // loadChecked loads, and sees to it that what was loaded is what the archive's checksums say: before the one transaction is committed,
 // or, where rows stay that were sent, or are asked about before they are sent, before the first of them.
 func (r *run) loadChecked(ctx context.Context, files *archive.Archive, from source, found data) error {
-	if from.rows != nil || r.Transaction == string(load.None) || r.Jobs > 1 {
+	if from.rows != nil || r.Transaction == string(load.None) {
 		r.begin("Check", "checking the archive", "Nothing was loaded.")
 		if err := files.Verify(ctx); err != nil {
 			return err

@@ -146,7 +146,7 @@ func Decide(t *Table, s Situation) Decision {
 		because("indexes stay: the role does not own the table")
 	}
 	switch {
-	case s.Single || s.Jobs <= 1:
+	case s.Jobs <= 1:
 	case t.Temporary:
 		because("over the script's own connection: other connections do not see a temporary table")
 	case !t.AnyOrder:

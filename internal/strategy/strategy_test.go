@@ -50,7 +50,7 @@ func TestDecide(t *testing.T) {
 		"online, numbers were drawn":   {func(t *Table) { t.Exclusive, t.Online = false, true }, Situation{Single: true, Drawn: true, Many: true, Columns: all, Binary: true}, "COPY binary (", "could not be done again"},
 		"jobs":                         {nil, Situation{Many: true, Jobs: 2, Columns: all, Binary: true}, "COPY binary, indexes filled after the rows, over a connection of its own", ""},
 		"jobs, and numbers were drawn": {nil, Situation{Many: true, Jobs: 2, Drawn: true, Columns: all, Binary: true}, "COPY binary, indexes filled after the rows, over a connection of its own", ""},
-		"jobs in one transaction":      {nil, Situation{Single: true, Many: true, Jobs: 2, Columns: all, Binary: true}, "COPY binary, indexes filled after the rows", ""},
+		"jobs in one transaction":      {nil, Situation{Single: true, Many: true, Jobs: 2, Columns: all, Binary: true}, "COPY binary, indexes filled after the rows, over a connection of its own", ""},
 		"jobs, foreign keys":           {func(t *Table) { t.AnyOrder = false }, Situation{Jobs: 2, Columns: all, Binary: true}, "COPY binary (", "foreign keys are checked"},
 		"jobs, temporary":              {func(t *Table) { t.Temporary = true }, Situation{Jobs: 2, Columns: all, Binary: true}, "COPY binary (", "temporary"},
 		"one job":                      {nil, Situation{Jobs: 1, Columns: all, Binary: true}, "COPY binary (indexes stay: the rows are few)", ""},

@@ -1,0 +1,172 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/psql"
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+	"github.com/fabricate-seed/fabricate-seed/internal/strategy"
+)
+
+// tableCopy is the rows of one table, on their way by COPY outside a transaction of the script's.
+type tableCopy struct {
+	table   []string
+	sql     string
+	rows    io.Reader
+	many    bool // worth switching indexes off for
+	size    func() int64
+	failed  func(error) *failure             // what a refusal means for the script, by the server's error
+	seen    *seenTable                       // the rows' values pass by there; nil if they do not
+	columns []string                         // that the rows give
+	again   func() (*psql.CopyReader, error) // the rows once more, where sql is the script's own; else nil
+	recoded *recoder                         // what rows are read from, as far as they go in the binary format; nil if all go as they are
+
+	oid                uint32
+	plan               *tablePlan
+	owned, partitioned bool  // the table, as its plan says
+	lock               bool  // it seems to be empty and has indexes: with its lock they may be switched off
+	expired            bool  // the server's limit for one statement has ended it
+	alone              bool  // the table was empty, and nobody else could write to it
+	xid                int64 // of the transaction that the rows then have, its lower half
+	analyzed           bool
+	tag                pgconn.CommandTag
+	took               time.Duration
+	err                error
+	sent               bool // the rows were; indexes may not be built
+}
+
+// run sends the rows over the connection of r. Many rows go in a transaction of their own, for which the table's indexes can
+// be switched off.
+func (c *tableCopy) run(ctx context.Context, r *run) {
+	start := time.Now()
+	c.err = r.alone(ctx, c, func() (err error) {
+		c.sent = true
+		if c.recoded != nil {
+			c.tag, err = r.copyRecoded(ctx, c.sql, c.rows, c.recoded)
+		} else {
+			c.tag, err = r.session.CopyIn(ctx, c.sql, c.rows)
+		}
+		return err
+	})
+	c.expired = c.again == nil && r.timedOut(c.err, c.plan, start)
+	if c.many && c.again != nil && c.sent && mayBeRow(c.err) && ctx.Err() == nil && !r.session.IsClosed() {
+		c.err = c.repeat(ctx, r)
+	}
+	c.took = time.Since(start)
+}
+
+// repeat sends the rows as the script has them: the server says then which line it refuses, as it does to psql, or takes them
+// after all. It goes over the same connection, which knows of the script's settings what counted for the rows.
+func (c *tableCopy) repeat(ctx context.Context, r *run) error {
+	rows, err := c.again()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	c.alone = false
+	c.tag, err = r.session.CopyIn(ctx, c.sql, rows)
+	return err
+}
+
+// mayBeRow reports whether the error of rows may be that of one of them, or of the way that they went: anything but what says
+// nothing of the statement.
+func mayBeRow(err error) bool { return session.MayBeRow(err) || errors.Is(err, errUnsure) }
+
+// alone runs a COPY outside the script's transaction.
+func (r *run) alone(ctx context.Context, c *tableCopy, send func() error) error {
+	if !c.many || !c.lock && c.recoded == nil { // what is recoded may go in two parts
+		return send()
+	}
+	if err := r.exec(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	r.began, r.tuned = true, false
+	defer func() { // what was known in the transaction, also of indexes that are off
+		r.off = nil
+		r.known.after(ours)
+	}()
+	defer r.rollback(ctx) // does nothing after COMMIT
+	if c.lock {
+		if err := r.lockForIndexes(ctx, c); err != nil {
+			return err
+		}
+	}
+	if err := send(); err != nil {
+		return err
+	}
+	if err := r.rebuild(ctx); err != nil {
+		return err
+	}
+	if err := r.session.Do(ctx, []byte("SELECT pg_catalog.int8and(pg_catalog.txid_current(), 4294967295); COMMIT"), session.Handlers{
+		Row: func(v [][]byte) { c.xid, _ = strconv.ParseInt(string(v[0]), 10, 64) }}); err != nil {
+		return err
+	}
+	r.began = false
+	if !r.o.SkipAnalyze && c.owned && !c.partitioned { // while others load; if it fails, it is done again with the rest
+		c.analyzed = r.exec(ctx, "ANALYZE "+skipLocked+sqltext.QuoteName(c.table...)) == nil
+	}
+	return nil
+}
+
+// lockForIndexes locks a table that seems to be empty, and switches its indexes off where it is. It waits for nobody: where others use
+// the table, the indexes stay.
+func (r *run) lockForIndexes(ctx context.Context, c *tableCopy) error {
+	err := r.session.TryAsScript(ctx, "LOCK TABLE "+sqltext.QuoteName(c.table...)+" IN ACCESS EXCLUSIVE MODE NOWAIT")
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) && (pe.Code == "55P03" || pe.Code == "42501") {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	r.known.after(ours) // with the lock there are indexes to switch off
+	plan, err := r.plan(ctx, c.table)
+	if err != nil || plan == nil {
+		return err
+	}
+	c.alone = plan.Exclusive
+	if d := r.decide(plan, strategy.Situation{Many: true, Columns: c.columns, Copy: true, Binary: c.recoded != nil}, false); d.Indexes == strategy.KeepIndexes {
+		return nil
+	}
+	return r.switchOff(ctx, c.table, plan)
+}
+
+// copyAlone sends a table's rows outside a transaction.
+func (r *run) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan) *failure {
+	if f := r.join(ctx); f != nil {
+		return f
+	}
+	c.oid, c.owned, c.partitioned, c.plan = plan.oid, plan.Owned, plan.partitioned, plan
+	c.lock = plan.Owned && plan.Empty && plan.Indexes > 0 && plan.Watched == ""
+	c.run(ctx, r)
+	return r.collect(ctx, c)
+}
+
+// collect counts what a copy has loaded, or says what its refusal means.
+func (r *run) collect(ctx context.Context, c *tableCopy) *failure {
+	r.known.analyzed[c.oid] = c.analyzed
+	switch {
+	case c.seen == nil: // by a way on which nothing is noted
+		r.known.observed.tables[c.oid].miss()
+	case c.err == nil && c.alone:
+		c.seen.rows, c.seen.xid = c.tag.RowsAffected(), c.xid
+	default:
+		c.seen.missed = true
+	}
+	if c.err == nil {
+		r.tally.count(c.table, c.tag.RowsAffected(), c.size(), c.took)
+		return nil
+	}
+	if ctx.Err() == nil && (mayBeRow(c.err) || c.expired) {
+		return c.failed(c.err)
+	}
+	return &failure{at: r.at, err: fmt.Errorf("table %s: %w", sqltext.QuoteName(c.table...), c.err)}
+}

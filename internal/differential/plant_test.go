@@ -203,6 +203,9 @@ func (g *maker) foreseen() {
 // rowValue gives the planted column's value as a file of rows has it.
 func (p *plant) rowValue() rowValue {
 	text := p.value()
+	if text == "''" { // of these types it is NULL in a file
+		text = "'none'"
+	}
 	if text == "NULL" {
 		return rowValue{null: true}
 	}

@@ -31,21 +31,41 @@ func collect[T any](ctx context.Context, ask func(ctx context.Context, sql strin
 
 // namesQuery asks what names mean under the script's path. to_regclass itself fails for a name in another database, for one of more than
 // three parts, and for one in a schema that the role may not look into: these mean nothing, and the server says so of the statement.
-const namesQuery = `SELECT CASE WHEN pg_catalog.cardinality(parts) OPERATOR(pg_catalog.>) 3
-	OR pg_catalog.cardinality(parts) OPERATOR(pg_catalog.=) 3 AND parts[1]::pg_catalog.name OPERATOR(pg_catalog.<>) pg_catalog.current_database()
-	OR EXISTS (SELECT 1 FROM pg_catalog.pg_namespace n WHERE n.nspname OPERATOR(pg_catalog.=) parts[pg_catalog.cardinality(parts) OPERATOR(pg_catalog.-) 1]::pg_catalog.name
-		AND NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE'))
-	THEN 0::pg_catalog.oid ELSE coalesce(pg_catalog.to_regclass(asked.name)::pg_catalog.oid, 0::pg_catalog.oid) END
-FROM pg_catalog.unnest($1::pg_catalog.text[]) WITH ORDINALITY asked(name, i), pg_catalog.parse_ident(asked.name) parts ORDER BY asked.i`
+const namesQuery = `SELECT coalesce(c.oid, 0::pg_catalog.oid), CASE WHEN c.oid IS NULL THEN '' ELSE pg_catalog.format('%I.%I', n.nspname, c.relname) END
+FROM (SELECT asked.i, CASE WHEN pg_catalog.cardinality(parts) OPERATOR(pg_catalog.>) 3
+		OR pg_catalog.cardinality(parts) OPERATOR(pg_catalog.=) 3 AND parts[1]::pg_catalog.name OPERATOR(pg_catalog.<>) pg_catalog.current_database()
+		OR EXISTS (SELECT 1 FROM pg_catalog.pg_namespace s WHERE s.nspname OPERATOR(pg_catalog.=) parts[pg_catalog.cardinality(parts) OPERATOR(pg_catalog.-) 1]::pg_catalog.name
+			AND NOT pg_catalog.has_schema_privilege(s.oid, 'USAGE'))
+		THEN NULL ELSE pg_catalog.to_regclass(asked.name)::pg_catalog.oid END AS oid
+	FROM pg_catalog.unnest($1::pg_catalog.text[]) WITH ORDINALITY asked(name, i), pg_catalog.parse_ident(asked.name) parts) meant
+LEFT JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) meant.oid
+LEFT JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace ORDER BY meant.i`
 
-// Names gives what names mean under the script's path, in their order: the relation, or 0 where the server would not name one.
-func Names(ctx context.Context, q Querier, names []string) ([]uint32, error) {
+// Meaning is what a name means: a relation and its name, schema-qualified and quoted where PostgreSQL needs it; or neither, where the server
+// would name none.
+type Meaning struct {
+	OID  uint32
+	Name string
+}
+
+// Meanings gives what names mean under the script's path, in their order.
+func Meanings(ctx context.Context, q Querier, names []string) ([]Meaning, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
-	oids, err := collect(ctx, q.Resolve, namesQuery, []any{names}, func(oid *uint32) []any { return []any{oid} })
-	if err == nil && len(oids) != len(names) {
-		err = fmt.Errorf("%d answers to %d names", len(oids), len(names))
+	all, err := collect(ctx, q.Resolve, namesQuery, []any{names}, func(m *Meaning) []any { return []any{&m.OID, &m.Name} })
+	if err == nil && len(all) != len(names) {
+		err = fmt.Errorf("%d answers to %d names", len(all), len(names))
+	}
+	return all, err
+}
+
+// Names gives the relations that names mean under the script's path, in their order, or 0.
+func Names(ctx context.Context, q Querier, names []string) ([]uint32, error) {
+	all, err := Meanings(ctx, q, names)
+	var oids []uint32
+	for _, m := range all {
+		oids = append(oids, m.OID)
 	}
 	return oids, err
 }

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -74,6 +75,46 @@ func TestPreflightAsksOnce(t *testing.T) {
 		if plain := roundTrips(t, target, load.Options{Script: script, Before: without}); compared-plain != asked || plain > ownStatements+allElse {
 			t.Errorf("%q: %d round trips, %d without the comparison", before, compared, plain)
 		}
+	}
+}
+
+// TestRowsAsWrittenAskLittle holds what many small statements cost that go as they are written, because nobody can say what they set going:
+// hardly more than with psql.
+func TestRowsAsWrittenAskLittle(t *testing.T) {
+	t.Parallel()
+	const rows = 300
+	for name, text := range map[string]string{
+		"a trigger":              "INSERT INTO watched VALUES (%d, 1);\n",
+		"a trigger of a COPY's":  "COPY watched FROM stdin;\n%d\t1\n\\.\n",
+		"a default of the clock": "INSERT INTO clocked (id) VALUES (%d);\n",
+		"a computed value":       "INSERT INTO plain VALUES (%d, 1 + 1);\n",
+		"a query":                "INSERT INTO plain SELECT %d, 1;\n",
+		"what is returned":       "INSERT INTO plain VALUES (%d, 1) RETURNING id;\n",
+		"two tables by turns":    "INSERT INTO watched VALUES (%[1]d, 1);\nINSERT INTO plain SELECT %[1]d, 1;\n",
+		"a change after each":    "INSERT INTO plain VALUES (%[1]d, 1);\nUPDATE plain SET b = 2 WHERE id = %[1]d;\nDELETE FROM plain WHERE id = %[1]d - 1;\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := server.NewDatabase(t)
+			pgtest.Exec(t, database, `CREATE TABLE plain (id int, b int); CREATE TABLE watched (LIKE plain); CREATE TABLE clocked (id int, c timestamptz DEFAULT clock_timestamp());
+				CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.b := NEW.b + 1; RETURN NEW; END';
+				CREATE TRIGGER seen BEFORE INSERT ON watched FOR EACH ROW EXECUTE FUNCTION see()`)
+			target, err := pgx.ParseConfig(database)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var script strings.Builder
+			for i := 1; i <= rows; i++ {
+				fmt.Fprintf(&script, text, i)
+			}
+			for _, transaction := range []load.Mode{load.Single, load.None} {
+				files := fstest.MapFS{"load.sql": &fstest.MapFile{Data: []byte(script.String())}}
+				trips := roundTrips(t, target, load.Options{Script: load.Script{FS: files, Name: "load.sql"}, Transaction: transaction})
+				if statements := strings.Count(script.String(), ";\n"); trips > statements+rows/4 {
+					t.Errorf("transaction %v: %d statements took %d round trips", transaction, statements, trips)
+				}
+			}
+		})
 	}
 }
 

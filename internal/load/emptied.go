@@ -53,20 +53,16 @@ func (r *run) lookUpEmptied(ctx context.Context) error {
 			e.oids = append(e.oids, t.OID)
 		}
 	}
-	oids, err := catalog.Names(ctx, r.session, deleted)
+	meant, err := catalog.Meanings(ctx, r.session, deleted)
 	if err != nil {
 		return err
 	}
-	called, err := catalog.Qualified(ctx, r.session, oids)
-	if err != nil {
-		return err
-	}
-	for i, oid := range oids {
-		if oid == 0 {
+	for i, table := range meant {
+		if table.OID == 0 {
 			continue
 		}
-		if e.byRow = append(e.byRow, oid); rows[i] > 0 {
-			e.held = append(e.held, catalog.Emptied{OID: oid, Name: called[oid], Rows: rows[i]})
+		if e.byRow = append(e.byRow, table.OID); rows[i] > 0 {
+			e.held = append(e.held, catalog.Emptied{OID: table.OID, Name: table.Name, Rows: rows[i]})
 		}
 	}
 	return nil

@@ -210,7 +210,8 @@ func (r *run) learn(ctx context.Context, s *statement) (bool, *failure) {
 		}
 		return false, nil
 	}
-	if one.Insert != nil && !r.worthKnowing(s, one) {
+	table := one.Relations[0].String()
+	if one.Insert != nil && !r.worthKnowing(s, table) || one.Insert == nil && r.known.plans[table] == nil && !r.known.due(table) {
 		s.effect = sqltext.Anything
 		return false, nil
 	}
@@ -242,6 +243,9 @@ func (r *run) learn(ctx context.Context, s *statement) (bool, *failure) {
 	switch inert, draws := strategy.Inert(&plan.Table, columns, given); {
 	case inert:
 		s.effect = sqltext.Rows
+		if one.Insert == nil {
+			delete(r.known.vain, table)
+		}
 	case draws:
 		s.effect = sqltext.Numbered
 	}
@@ -260,15 +264,14 @@ func (s *statement) firstRow(one *sqltext.Statement) int {
 const seldom = 20
 
 // worthKnowing reports whether the catalog is to be asked about the table of an INSERT, and counts INSERTs.
-func (r *run) worthKnowing(s *statement, one *sqltext.Statement) bool {
-	table := one.Relations[0].String()
+func (r *run) worthKnowing(s *statement, table string) bool {
 	if table != r.insertsInto {
 		r.insertsInto, r.insertsSeen = table, 0
 	}
 	r.insertsSeen++
 	_, known := r.known.plans[table]
 	_, foreknown := r.known.foreknown[table]
-	return known || foreknown || r.known.forgotten < seldom || !r.few(s)
+	return known || foreknown || len(s.text) >= r.o.thresholds.largeInsert || (r.known.forgotten < seldom || !r.few(s)) && r.known.due(table)
 }
 
 // few reports whether an INSERT is too small for another way to be worth its while.
@@ -297,6 +300,15 @@ func (r *run) complete(ctx context.Context, s *statement) (bool, *failure) {
 	return false, nil
 }
 
+// writes reports that the statement changes rows, and may set anything going.
+func (s *statement) writes() bool {
+	one := s.only()
+	if one == nil || s.effect != sqltext.Anything {
+		return false
+	}
+	return one.Insert != nil || one.Copy != nil && one.Copy.From || s.source != nil && slices.Contains([]string{"update", "delete", "merge"}, s.source.First)
+}
+
 // settleKnown readies what will not be known, or not be possible, after the statement: what names mean, and indexes that are to be
 // filled.
 func (r *run) settleKnown(ctx context.Context, s *statement) (bool, *failure) {
@@ -308,6 +320,15 @@ func (r *run) settleKnown(ctx context.Context, s *statement) (bool, *failure) {
 		if err := r.rebuild(ctx); err != nil {
 			return true, r.fail(s, r.refused(err))
 		}
+	}
+	if s.writes() && r.session.TxStatus() != 'E' {
+		if f := r.answered(ctx); f != nil {
+			return true, f
+		}
+		if err := firstError(r.nameBefore(ctx), r.lookUpEmptied(ctx)); err != nil {
+			return true, r.fail(s, err)
+		}
+		s.effect = writing
 	}
 	if r.session.TxStatus() != 'E' && !r.known.keeps(s.effect, namesBelief) && (len(r.tally.asked) > 0 || len(r.known.emptied.names)+len(r.known.emptied.deleted) > 0) {
 		if f := r.answered(ctx); f != nil {
@@ -384,7 +405,10 @@ func (r *run) deliver(ctx context.Context, s *statement) (bool, *failure) {
 // is seen whether that is still open.
 func (r *run) sent(ctx context.Context, s *statement) error {
 	r.known.after(s.effect)
-	if s.effect == sqltext.Anything {
+	if s.effect == writing && s.plan != nil {
+		r.known.inVain(sqltext.QuoteName(s.parsed[0].Relations[0]...))
+	}
+	if s.effect == sqltext.Anything || s.effect == writing {
 		r.way.lookAgain()
 	}
 	for _, one := range s.parsed {
@@ -395,7 +419,7 @@ func (r *run) sent(ctx context.Context, s *statement) error {
 	if err := r.stillOne(ctx, s.parsed); err != nil {
 		return err
 	}
-	if one := s.only(); s.effect == sqltext.Anything && (one == nil || one.Kind == sqltext.Other) {
+	if one := s.only(); (s.effect == sqltext.Anything || s.effect == writing) && (one == nil || one.Kind == sqltext.Other) {
 		return r.keepsReading(ctx, false)
 	}
 	return nil

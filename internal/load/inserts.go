@@ -129,7 +129,13 @@ func (r *run) gather(ctx context.Context, s *statement) (done bool, f *failure) 
 	if err := r.beforeRows(ctx, name, plan, run.decision); err != nil {
 		return true, r.fail(s, err)
 	}
-	return true, run.send(ctx, name, names)
+	f = run.send(ctx, name, names)
+	if key := sqltext.QuoteName(name...); run.size >= int64(r.o.thresholds.largeInsert) || run.rows >= int64(r.o.thresholds.manyInserts) {
+		delete(r.known.vain, key)
+	} else {
+		r.known.inVain(key)
+	}
+	return true, f
 }
 
 // send sends the run as COPY.

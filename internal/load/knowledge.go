@@ -15,10 +15,39 @@ type knowledge struct {
 	settings  bool                  // the session is as it was when the other connections were told of it
 	drawn     bool                  // numbers may have been drawn from sequences
 	forgotten int                   // how often plans were
+	vain      map[string]*passed    // tables whose plans were forgotten before they were of use
 }
 
 func newKnowledge(single bool, names *tally) *knowledge {
-	return &knowledge{single: single, names: names, plans: map[string]*tablePlan{}, foreknown: map[string]*tablePlan{}, analyzed: map[uint32]bool{}}
+	return &knowledge{single: single, names: names, plans: map[string]*tablePlan{}, foreknown: map[string]*tablePlan{}, analyzed: map[uint32]bool{},
+		vain: map[string]*passed{}}
+}
+
+// passed is how many INSERTs into a table go as they are written, without a look at it: by that nothing is said of it.
+type passed struct{ times, left int }
+
+// most is how many are passed over at once.
+const most = 1024
+
+// due reports whether the catalog is to be asked about a table. Where it was asked in vain, twice as many INSERTs as before are passed over.
+func (k *knowledge) due(table string) bool {
+	p := k.vain[table]
+	if p == nil || p.left == 0 {
+		return true
+	}
+	p.left--
+	return false
+}
+
+// inVain is called when what is known of a table was of no use to its INSERT, which went as it is written and made it forgotten.
+func (k *knowledge) inVain(table string) {
+	p := k.vain[table]
+	if p == nil {
+		p = &passed{}
+		k.vain[table] = p
+	}
+	p.times = min(max(1, 2*p.times), most)
+	p.left = p.times
 }
 
 // belief is one thing that is known.
@@ -46,10 +75,15 @@ var kept = map[sqltext.Effect]belief{
 	sqltext.Rewind:   undrawnBelief, // sequences are not taken back
 	sqltext.Anything: emptiedBelief,
 	ours:             observedBelief | namesBelief | emptiedBelief | settingsBelief | undrawnBelief,
+	writing:          namesBelief | emptiedBelief,
 }
 
 // ours is the effect of changes that this package makes to tables, and takes back: what the catalog says is another, and nothing else.
 const ours sqltext.Effect = 100
+
+// writing is the effect of an INSERT, COPY, UPDATE, DELETE or MERGE that may set anything going, as by a trigger. What names mean is asked
+// behind the first and behind the last of such statements (see nameBefore).
+const writing sqltext.Effect = 101
 
 // keeps reports whether all of some beliefs outlive a statement.
 func (k *knowledge) keeps(e sqltext.Effect, b belief) bool { return k.kept(e)&b == b }
@@ -79,8 +113,11 @@ func (k *knowledge) after(e sqltext.Effect) {
 		k.observed = seenKeys{}
 		clear(k.analyzed)
 	}
-	if all&namesBelief == 0 {
+	switch {
+	case all&namesBelief == 0:
 		k.names.forgetNames()
+	case e == writing:
+		k.names.doubt()
 	}
 	if all&emptiedBelief == 0 {
 		k.emptied = emptied{}

@@ -50,6 +50,7 @@ func TestKnowledge(t *testing.T) {
 			sqltext.Rewind:   "no  no  no  no  no  yes",
 			sqltext.Anything: "no  no  no  yes no  no ",
 			ours:             "no  yes yes yes yes yes",
+			writing:          "no  no  yes yes no  no ",
 			99:               "no  no  no  no  no  no ", // one that nobody has thought of
 		},
 	}

@@ -49,7 +49,7 @@ func (r *run) goesOn() bool {
 
 // post sends a statement without waiting for its answer, where it may.
 func (r *run) post(ctx context.Context, s *statement) (bool, *failure) {
-	if !r.mayPost(s) || !r.known.keeps(s.effect, namesBelief) || len(r.off) > 0 && s.effect != sqltext.Rows {
+	if !r.mayPost(s) || !r.known.keeps(s.effect, namesBelief) || s.effect == writing || len(r.off) > 0 && s.effect != sqltext.Rows {
 		return false, nil
 	}
 	r.known.after(s.effect)

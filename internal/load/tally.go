@@ -3,6 +3,7 @@ package load
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ type tally struct {
 	counting bool              // false while the user's own scripts run: their rows are not the load's
 	byName   map[string]*entry // as the script writes the name, its parts quoted
 	asked    []*entry          // those of byName whose table is not known yet
+	before   map[string]uint32 // what names meant when they were asked for last
 	byOID    map[uint32]*entry
 	lost     []*entry                 // whose table could not be found, or is in another database
 	building map[uint32]time.Duration // indexes, by table
@@ -38,7 +40,7 @@ type back struct {
 }
 
 func newTally() *tally {
-	return &tally{byName: map[string]*entry{}, byOID: map[uint32]*entry{}, building: map[uint32]time.Duration{}, back: []back{{}}}
+	return &tally{byName: map[string]*entry{}, before: map[string]uint32{}, byOID: map[uint32]*entry{}, building: map[uint32]time.Duration{}, back: []back{{}}}
 }
 
 // count adds rows to the table that the script calls parts.
@@ -134,17 +136,15 @@ func (r *run) settleNames(ctx context.Context) error {
 	for i, e := range asked {
 		names[i] = e.Name
 	}
-	oids, err := catalog.Names(ctx, r.session, names)
-	if err != nil {
-		return err
-	}
-	qualified, err := catalog.Qualified(ctx, r.session, oids)
+	meant, err := catalog.Meanings(ctx, r.session, names)
 	if err != nil {
 		return err
 	}
 	for i, e := range asked {
-		if name := qualified[oids[i]]; name != "" {
-			e.oid, e.Name = oids[i], name
+		before, is := t.before[e.Name]
+		t.before[e.Name] = meant[i].OID
+		if meant[i].OID != 0 && (!is || before == meant[i].OID) { // else it came to mean another meanwhile, and nobody has seen when
+			e.oid, e.Name = meant[i].OID, meant[i].Name
 		}
 	}
 	for i, e := range asked {
@@ -152,6 +152,7 @@ func (r *run) settleNames(ctx context.Context) error {
 		switch {
 		case e.oid == 0:
 			t.lost = append(t.lost, e)
+			delete(t.byName, names[i])
 		case known != nil:
 			known.add(e.Table)
 			e.same = known
@@ -163,11 +164,29 @@ func (r *run) settleNames(ctx context.Context) error {
 	return nil
 }
 
+// nameBefore sees to it that what was counted before has its table, when a statement comes that brings rows and may set anything going. Where
+// such statements follow each other, a name is asked for behind the first of them and behind the last: to ask each time would take longer
+// than they do.
+func (r *run) nameBefore(ctx context.Context) error {
+	for _, e := range r.tally.asked {
+		if _, is := r.tally.before[e.Name]; !is {
+			return r.settleNames(ctx)
+		}
+	}
+	return nil
+}
+
+// doubt is called when names may have come to mean other tables, and are asked for before it is said what was counted since.
+func (t *tally) doubt() {
+	maps.DeleteFunc(t.byName, func(_ string, e *entry) bool { return !slices.Contains(t.asked, e) })
+}
+
 // forgetNames is called when names may have come to mean other tables. Those that could not be asked for are given up.
 func (t *tally) forgetNames() {
 	t.lost = append(t.lost, t.asked...)
 	t.asked = nil
 	clear(t.byName)
+	clear(t.before)
 }
 
 // leave is called when the script goes to another database.

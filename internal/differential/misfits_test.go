@@ -209,7 +209,7 @@ func newMisfitBench(t *testing.T) *misfitBench {
 func (c generated) String() string { return script(c.setup) + "-- the script:\n" + script(c.items) }
 
 // setUp makes the schema of a case, and its script.
-func (b *misfitBench) setUp(c generated) (clear func()) {
+func (b *misfitBench) setUp(c generated) (cleanUp func()) {
 	ctx := context.Background()
 	create := ""
 	for _, s := range c.schemas() {

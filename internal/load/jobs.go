@@ -367,66 +367,66 @@ func (r *run) enlist() {
 const minKeyMemory = 1 << 20
 
 // loadPart loads a part.
-func (w *run) loadPart(ctx context.Context, p *part, target *pgx.ConnConfig) *failure {
-	before, building := w.tally.whole(), w.tally.building[p.oid]
-	err := w.readyFor(ctx, p, target)
+func (r *run) loadPart(ctx context.Context, p *part, target *pgx.ConnConfig) *failure {
+	before, building := r.tally.whole(), r.tally.building[p.oid]
+	err := r.readyFor(ctx, p, target)
 	if err == nil && !p.strange {
-		err = w.readPart(ctx, p)
+		err = r.readPart(ctx, p)
 	}
-	after := w.tally.whole()
+	after := r.tally.whole()
 	p.loaded = Table{Rows: after.Rows - before.Rows, Bytes: after.Bytes - before.Bytes, Elapsed: after.Elapsed - before.Elapsed}
-	p.building, p.analyzed = w.tally.building[p.oid]-building, w.known.analyzed[p.oid]
+	p.building, p.analyzed = r.tally.building[p.oid]-building, r.known.analyzed[p.oid]
 	if err != nil {
-		return &failure{at: p.at, err: err, refused: true, run: w}
+		return &failure{at: p.at, err: err, refused: true, run: r}
 	}
 	return nil
 }
 
 // readyFor connects, if need be, and makes the session that of the script.
-func (w *run) readyFor(ctx context.Context, p *part, target *pgx.ConnConfig) error {
-	if w.session == nil {
-		if err := w.connect(ctx, target); err != nil {
-			if w.together != nil && ctx.Err() == nil {
+func (r *run) readyFor(ctx context.Context, p *part, target *pgx.ConnConfig) error {
+	if r.session == nil {
+		if err := r.connect(ctx, target); err != nil {
+			if r.together != nil && ctx.Err() == nil {
 				return &otherwise{alone: "no other connection could be made (" + headline(err) + ")"}
 			}
 			return err
 		}
-		if w.together != nil {
-			if err := w.session.Begin(ctx, ""); err != nil {
+		if r.together != nil {
+			if err := r.session.Begin(ctx, ""); err != nil {
 				return (&failure{err: err}).problem()
 			}
-			w.began, w.inBlock = true, true
+			r.began, r.inBlock = true, true
 		}
 	}
-	alike, err := w.makeAlike(ctx, p.settings, p.made)
+	alike, err := r.makeAlike(ctx, p.settings, p.made)
 	if err != nil {
 		return (&failure{err: err}).problem()
 	}
 	p.strange = !alike
-	if alike && w.together != nil {
-		return w.together.claim(ctx, w, sqltext.QuoteName(p.table...), p.oid)
+	if alike && r.together != nil {
+		return r.together.claim(ctx, r, sqltext.QuoteName(p.table...), p.oid)
 	}
 	return nil
 }
 
 // readPart reads a part and loads it.
-func (w *run) readPart(ctx context.Context, p *part) error {
+func (r *run) readPart(ctx context.Context, p *part) error {
 	sc, err := p.open()
 	if err != nil {
-		return (&failure{at: p.at, err: err, run: w}).problem()
+		return (&failure{at: p.at, err: err, run: r}).problem()
 	}
-	w.vars, w.part, w.reading, w.taken, w.offset, w.within = p.vars, p, sc, false, p.at.Offset, false
-	w.insertsInto, w.insertsSeen, w.held = "", 0, nil
+	r.vars, r.part, r.reading, r.taken, r.offset, r.within = p.vars, p, sc, false, p.at.Offset, false
+	r.insertsInto, r.insertsSeen, r.held = "", 0, nil
 	defer func() {
-		w.part = nil
-		w.before += sc.BytesRead() - p.at.Offset
+		r.part = nil
+		r.before += sc.BytesRead() - p.at.Offset
 		_ = sc.Close()
 	}()
-	if err := w.follows(ctx, sc); err != nil {
+	if err := r.follows(ctx, sc); err != nil {
 		return err
 	}
-	if err := w.rebuild(ctx); err != nil {
-		return w.refused(err)
+	if err := r.rebuild(ctx); err != nil {
+		return r.refused(err)
 	}
 	return nil
 }

@@ -311,16 +311,16 @@ func (r *run) commitTogether(ctx context.Context) error {
 }
 
 // prepare prepares the transaction of w.
-func (w *run) prepare(ctx context.Context, sql string) error {
+func (r *run) prepare(ctx context.Context, sql string) error {
 	late, cancel := graceful(ctx)
 	defer cancel()
 	answer := ""
-	err := w.session.Do(late, []byte(sql), session.Handlers{Done: func(tag pgconn.CommandTag) { answer = tag.String() }})
+	err := r.session.Do(late, []byte(sql), session.Handlers{Done: func(tag pgconn.CommandTag) { answer = tag.String() }})
 	if err == nil && answer != "PREPARE TRANSACTION" {
 		err = fmt.Errorf("the server answers PREPARE TRANSACTION with %q", answer)
 	}
 	if err == nil {
-		w.began = false
+		r.began = false
 	}
 	return err
 }

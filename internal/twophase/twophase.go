@@ -70,7 +70,7 @@ func (r Run) Lock() string {
 
 func (r Run) key() int64 { return lockClass<<32 + int64(crc32.ChecksumIEEE([]byte(r.ID))) }
 
-// Prepare, Commit and Rollback give the statements for the i-th transaction.
+// Prepare gives the statement that prepares the i-th transaction; Commit and Rollback give those that end it afterwards.
 func (r Run) Prepare(i int) string { return "PREPARE TRANSACTION '" + r.Name(i) + "'" }
 
 // Commit gives the statement that commits the i-th transaction, which is prepared.

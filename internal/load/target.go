@@ -375,16 +375,6 @@ func (r *run) lookUpAlong(ctx context.Context, s *survey, path string, heads []*
 	return err
 }
 
-// longestName is how many bytes of a name PostgreSQL keeps.
-const longestName = 63
-
-func clipName(name string) string {
-	if len(name) > longestName {
-		return strings.ToValidUTF8(name[:longestName], "")
-	}
-	return name
-}
-
 // lookAhead reads the script before anything is changed: for what if-not-empty asks, and for what the database lacks.
 func (r *run) lookAhead(ctx context.Context) (*survey, error) {
 	guarded := r.o.IfNotEmpty == Keep || r.o.IfNotEmpty == Fail

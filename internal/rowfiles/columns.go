@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -122,23 +121,11 @@ func kindOf(types map[uint32]catalog.Type, oid uint32, known map[uint32]*kind) *
 // it; in other letters of the same case, or of the same character.
 var sameName = []func(known, name string) bool{
 	func(known, name string) bool { return known == name },
-	func(known, name string) bool { return known == cutName(name) },
+	func(known, name string) bool { return known == sqltext.ClipName(name) },
 	strings.EqualFold,
 	func(known, name string) bool {
-		return strings.EqualFold(norm.NFC.String(known), norm.NFC.String(name)) || strings.EqualFold(known, cutName(name))
+		return strings.EqualFold(norm.NFC.String(known), norm.NFC.String(name)) || strings.EqualFold(known, sqltext.ClipName(name))
 	},
-}
-
-// cutName cuts a name as the server does.
-func cutName(name string) string {
-	if len(name) <= longestName {
-		return name
-	}
-	end := longestName
-	for end > 0 && !utf8.RuneStart(name[end]) {
-		end--
-	}
-	return name[:end]
 }
 
 // columnsCalled finds the columns that a file may call so.

@@ -40,9 +40,6 @@ func (t *table) takesNone() string {
 	return ""
 }
 
-// longestName is how many bytes of a name PostgreSQL keeps for certain.
-const longestName = 63
-
 // spelled is how names are compared that are not the same: without regard to upper and lower case, and to how a letter with an accent is
 // put together (macOS takes it apart in names of files).
 func spelled(name string) string {
@@ -88,7 +85,7 @@ func newFinder(ctx context.Context, q catalog.Querier, names []string) (*finder,
 func clip(ctx context.Context, q catalog.Querier, names []string) (map[string]string, error) {
 	clipped := map[string]string{}
 	for _, name := range names {
-		if len(name) <= longestName {
+		if len(name) <= sqltext.LongestName {
 			continue
 		}
 		short, err := catalog.Clipped(ctx, q, []string{name})

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // TokenKind is what a token is.
@@ -432,6 +433,18 @@ func IsDigit(c byte) bool { return '0' <= c && c <= '9' }
 // IsWordByte reports whether a byte may be part of a word without quotes.
 func IsWordByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || c >= 0x80 || IsDigit(c)
+}
+
+// LongestName is how many bytes of a name PostgreSQL keeps for certain (NAMEDATALEN - 1).
+const LongestName = 63
+
+// ClipName gives a name as the server has it, which cuts off what is too long, between two characters.
+func ClipName(name string) string {
+	end := min(len(name), LongestName)
+	for end < len(name) && end > 0 && !utf8.RuneStart(name[end]) {
+		end--
+	}
+	return name[:end]
 }
 
 // QuoteName writes a possibly qualified name so that PostgreSQL reads just that.

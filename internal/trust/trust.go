@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
@@ -193,16 +192,11 @@ func (p *parser) foreign(parts []string) string {
 	return ""
 }
 
-// clipped gives a name as the server has it, which cuts off what is too long.
+// clipped gives a name as the server has it.
 func clipped(parts []string) []string {
-	const most = 63 // bytes
-	short := slices.Clone(parts)
-	for i, part := range short {
-		end := min(len(part), most)
-		for end < len(part) && end > 0 && !utf8.RuneStart(part[end]) {
-			end--
-		}
-		short[i] = part[:end]
+	short := make([]string, len(parts))
+	for i, part := range parts {
+		short[i] = sqltext.ClipName(part)
 	}
 	return short
 }

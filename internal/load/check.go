@@ -15,7 +15,7 @@ import (
 // rows are held to the schema in temporary tables, in a transaction that is rolled back. Of the options Before and After are not run. The
 // error is a *problem.Error, or that of ctx; what does not fit is none.
 func Compare(ctx context.Context, o Options) (fit.Report, error) {
-	o.Events, o.Before, o.After = o.Events.oneAtATime(), nil, nil
+	o.Events, o.Before, o.After = o.Events.OneAtATime(), nil, nil
 	o.Explain, o.Transaction = true, Single
 	r := newRun(o)
 	r.phase("connect")

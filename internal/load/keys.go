@@ -3,15 +3,14 @@ package load
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"maps"
-	"math/bits"
 	"slices"
 	"strings"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/copycodec"
+	"github.com/fabricate-seed/fabricate-seed/internal/keyset"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
@@ -22,129 +21,8 @@ import (
 
 const (
 	keyMemory = 8 << 20 // bytes that all sets may take
-	uuidSize  = 48      // bytes that a UUID takes in a set, about
 	maxLookUp = 10_000  // values of one key that are looked up in the server
 )
-
-// keySet is a set of whole numbers, or of UUIDs. Numbers that lie close together take a bit each.
-type keySet struct {
-	room   *int // bytes that may still be taken, by all sets
-	pages  map[int64]*keyPage
-	number int64 // of the page that was used last
-	page   *keyPage
-	uuids  map[[16]byte]struct{}
-	full   bool // there was no room for all
-}
-
-// keyPage is the set of those numbers that differ in their last bits only.
-type keyPage [1 << (pageBits - 6)]uint64
-
-const pageBits = 16
-
-// integer reads a value of COPY's binary format: a whole number's, else false.
-func integer(value []byte) (int64, bool) {
-	switch len(value) {
-	case 2:
-		return int64(int16(binary.BigEndian.Uint16(value))), true
-	case 4:
-		return int64(int32(binary.BigEndian.Uint32(value))), true
-	case 8:
-		return int64(binary.BigEndian.Uint64(value)), true
-	}
-	return 0, false
-}
-
-func (s *keySet) has(value []byte) bool {
-	v, is := integer(value)
-	if !is {
-		_, has := s.uuids[[16]byte(value)]
-		return has
-	}
-	page := s.page
-	if number := v >> pageBits; page == nil || number != s.number {
-		if page = s.pages[number]; page == nil {
-			return false
-		}
-		s.number, s.page = number, page
-	}
-	low := v & (1<<pageBits - 1)
-	return page[low/64]&(1<<(low%64)) != 0
-}
-
-func (s *keySet) add(value []byte) {
-	if s.full {
-		return
-	}
-	v, is := integer(value)
-	if !is {
-		s.addUUID([16]byte(value))
-		return
-	}
-	if number := v >> pageBits; s.page == nil || number != s.number {
-		page := s.pages[number]
-		if page == nil {
-			if !s.take(len(page) * 8) {
-				return
-			}
-			if s.pages == nil {
-				s.pages = map[int64]*keyPage{}
-			}
-			page = new(keyPage)
-			s.pages[number] = page
-		}
-		s.number, s.page = number, page
-	}
-	low := v & (1<<pageBits - 1)
-	s.page[low/64] |= 1 << (low % 64)
-}
-
-func (s *keySet) addUUID(v [16]byte) {
-	if _, has := s.uuids[v]; has || !s.take(uuidSize) {
-		return
-	}
-	if s.uuids == nil {
-		s.uuids = map[[16]byte]struct{}{}
-	}
-	s.uuids[v] = struct{}{}
-}
-
-// take takes room. Without any the set is given up, and its room given back.
-func (s *keySet) take(n int) bool {
-	if *s.room < n {
-		*s.room += len(s.pages)*len(keyPage{})*8 + len(s.uuids)*uuidSize
-		*s = keySet{room: s.room, full: true}
-		return false
-	}
-	*s.room -= n
-	return true
-}
-
-// without gives the values, as SQL writes them, that are in s and not in other. ok is false if there are more than maxLookUp.
-func (s *keySet) without(other *keySet) (values []string, ok bool) {
-	for number, page := range s.pages {
-		known := other.pages[number]
-		for i, word := range page {
-			if known != nil {
-				word &^= known[i]
-			}
-			for ; word != 0; word &= word - 1 {
-				if len(values) == maxLookUp {
-					return nil, false
-				}
-				values = append(values, fmt.Sprint(number<<pageBits+int64(i*64+bits.TrailingZeros64(word))))
-			}
-		}
-	}
-	for v := range s.uuids {
-		if _, has := other.uuids[v]; !has {
-			if len(values) == maxLookUp {
-				return nil, false
-			}
-			values = append(values, fmt.Sprintf("%x", v))
-		}
-	}
-	return values, !s.full
-}
 
 // seenKeys is what has passed by of the values that foreign keys are made of.
 type seenKeys struct {
@@ -165,7 +43,7 @@ type seenTable struct {
 }
 
 type seenColumn struct {
-	values *keySet // nil if no key refers to the column
+	values *keyset.Set // nil if no key refers to the column
 	keys   []*seenKey
 }
 
@@ -175,7 +53,7 @@ type seenKey struct {
 	table, parent *seenTable
 	to            *seenColumn // of the parent
 	column        string      // of the parent, quoted
-	missing       *keySet     // values of the table that were not in the parent when they passed by
+	missing       *keyset.Set // values of the table that were not in the parent when they passed by
 }
 
 // see readies an encoder, which gives the binary format, to note the values of foreign keys as they pass by, and gives the table
@@ -230,11 +108,11 @@ func (r *run) readSeenKeys(ctx context.Context) error {
 		return t, c
 	}
 	for _, key := range keys {
-		k := &seenKey{oid: key.OID, column: key.ParentColumnQ, missing: &keySet{room: &room}}
+		k := &seenKey{oid: key.OID, column: key.ParentColumnQ, missing: keyset.New(&room)}
 		k.parent, k.to = column(key.Parent, key.ParentColumn)
 		k.parent.referred = key.ParentName
 		if k.to.values == nil {
-			k.to.values = &keySet{room: &room}
+			k.to.values = keyset.New(&room)
 		}
 		var c *seenColumn
 		k.table, c = column(key.Table, key.Column)
@@ -264,11 +142,11 @@ func (c *seenColumn) note(value []byte) {
 		return // NULL
 	}
 	if c.values != nil {
-		c.values.add(value)
+		c.values.Add(value)
 	}
 	for _, k := range c.keys {
-		if !k.to.values.has(value) {
-			k.missing.add(value)
+		if !k.to.values.Has(value) {
+			k.missing.Add(value)
 		}
 	}
 }
@@ -335,18 +213,14 @@ func (r *run) kept(ctx context.Context) (map[uint32]bool, error) {
 		if !whole[k.table] || !whole[k.parent] && k.parent.noted {
 			continue
 		}
-		missing, ok := k.missing.without(k.to.values)
+		missing, ok := k.missing.Without(k.to.values, maxLookUp)
 		switch {
 		case !ok:
 		case len(missing) == 0:
 			kept[k.oid] = true
 		default:
-			kind := "int8"
-			if k.missing.uuids != nil {
-				kind = "uuid"
-			}
 			fmt.Fprintf(&ask, "SELECT %d WHERE NOT EXISTS (SELECT 1 FROM unnest('{%s}'::%s[]) v WHERE NOT EXISTS (SELECT 1 FROM ONLY %s p WHERE p.%s = v)); ",
-				k.oid, strings.Join(missing, ","), kind, k.parent.referred, k.column)
+				k.oid, strings.Join(missing, ","), k.missing.Type(), k.parent.referred, k.column)
 		}
 	}
 	if ask.Len() == 0 {

@@ -15,83 +15,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/fabricate-seed/fabricate-seed/internal/copycodec"
+	"github.com/fabricate-seed/fabricate-seed/internal/keyset"
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
 )
-
-// TestKeySet compares sets with a map, at the ends of their types and across pages.
-func TestKeySet(t *testing.T) {
-	t.Parallel()
-	room := 1 << 20
-	s, other := &keySet{room: &room}, &keySet{room: &room}
-	numbers := []int64{0, 1, -1, 63, 64, 65535, 65536, -65536, -65537, 32767, -32768, 1<<31 - 1, -1 << 31, 1<<63 - 1, -1 << 63}
-	for i, v := range numbers {
-		if s.has(binaryValue(t, v, 8)) {
-			t.Errorf("%d is there before it was added", v)
-		}
-		s.add(binaryValue(t, v, 8))
-		if i%2 == 0 {
-			other.add(binaryValue(t, v, 8))
-		}
-	}
-	for _, v := range numbers {
-		if !s.has(binaryValue(t, v, 8)) {
-			t.Errorf("%d is not there", v)
-		}
-		if !slices.Contains(numbers, v+2) && s.has(binaryValue(t, v+2, 8)) {
-			t.Errorf("%d is there", v+2)
-		}
-	}
-	if !s.has(binaryValue(t, -1, 4)) || !s.has(binaryValue(t, -32768, 2)) || !s.has(binaryValue(t, -32768, 4)) {
-		t.Error("a number of another size is another one")
-	}
-	got, ok := s.without(other)
-	var want []string
-	for i, v := range numbers {
-		if i%2 == 1 {
-			want = append(want, fmt.Sprint(v))
-		}
-	}
-	slices.Sort(got)
-	slices.Sort(want)
-	if !ok || !slices.Equal(got, want) {
-		t.Errorf("the difference is %v, not %v", got, want)
-	}
-	uuid := []byte("0123456789abcdef")
-	s.add(uuid)
-	if !s.has(uuid) || s.has([]byte("0123456789abcdee")) {
-		t.Error("a UUID is taken for another")
-	}
-}
-
-// TestKeySetRoom holds that a set which outgrows its room is given up, and its room with it.
-func TestKeySetRoom(t *testing.T) {
-	t.Parallel()
-	room := 10 * len(keyPage{}) * 8
-	before := room
-	s, other := &keySet{room: &room}, &keySet{room: &room}
-	for i := range int64(20) {
-		s.add(binaryValue(t, i<<pageBits, 8))
-	}
-	if _, ok := s.without(other); ok || !s.full || room != before {
-		t.Errorf("full is %t, room %d of %d", s.full, room, before)
-	}
-	for i := range maxLookUp + 1 {
-		other.add(binaryValue(t, int64(i), 4))
-	}
-	if _, ok := other.without(s); ok {
-		t.Error("more values to look up than there may be")
-	}
-}
-
-func binaryValue(t *testing.T, v int64, size int) []byte {
-	t.Helper()
-	out, ok := copycodec.CodecFor(fmt.Sprint("int", size), true)(nil, fmt.Append(nil, v))
-	if !ok {
-		t.Fatalf("%d does not fit %d bytes", v, size)
-	}
-	return out[4:]
-}
 
 // TestSeenKeys loads random rows, some of which break foreign keys, with random statements in between: whether keys are
 // compared as rows pass by or by the server, what is said of them is the same.
@@ -108,7 +34,7 @@ func TestSeenKeys(t *testing.T) {
 		o := Options{KeepSequences: true}
 		o.thresholds = thresholds{largeInsert: 1, manyInserts: 1, manyRows: 1, fragmentSize: 4 << 10, manyToAnalyze: 1}
 		if g.IntN(4) == 0 {
-			o.thresholds.keyMemory = len(keyPage{}) * 8 * (1 + g.IntN(4))
+			o.thresholds.keyMemory = keyset.PageSize * (1 + g.IntN(4))
 		}
 		if g.IntN(2) == 0 {
 			o.Transaction, o.Jobs = None, 1+g.IntN(3)

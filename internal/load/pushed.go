@@ -13,7 +13,7 @@ import (
 // key, and gathers statistics. It is for rows that somebody else has put there. Of the options, those about scripts mean nothing
 // here. The error is a *problem.Error, or that of ctx; the rows stay whatever it is.
 func Verify(ctx context.Context, o Options) error {
-	o.Events = o.Events.oneAtATime()
+	o.Events = o.Events.OneAtATime()
 	o.Transaction = Single
 	r := newRun(o)
 	r.phase("connect")

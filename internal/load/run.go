@@ -32,10 +32,10 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if o.DryRun && o.Transaction == None {
 		return Result{}, &problem.Error{Code: problem.Settings, What: "a dry run rolls its one transaction back, and there is none"}
 	}
-	o.Events = o.Events.oneAtATime()
+	o.Events = o.Events.OneAtATime()
 	again := func() {}
 	if o.Transaction != None {
-		o.Events, again = o.Events.once()
+		o.Events, again = o.Events.Once()
 	}
 	learned := newLessons()
 	var before *run

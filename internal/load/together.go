@@ -288,11 +288,13 @@ func (r *run) commitTogether(ctx context.Context) error {
 	n := len(all)
 	phase := twophase.New(r.together.database, n)
 	decider := all[n-1]
+	asked := false // the decider's transaction may be prepared
 	err := decider.exec(ctx, phase.Lock())
 	for i := 0; err == nil && i < n; i++ {
 		if err = ctx.Err(); err != nil {
 			break
 		}
+		asked = i == n-1
 		err = all[i].prepare(ctx, phase.Prepare(i+1))
 	}
 	decided := err == nil
@@ -307,7 +309,7 @@ func (r *run) commitTogether(ctx context.Context) error {
 		r.session.Ended()
 		return nil
 	}
-	return r.settleTogether(ctx, phase, decided, err)
+	return r.settleTogether(ctx, phase, asked, decided, err)
 }
 
 // prepare prepares the transaction of w.
@@ -349,7 +351,7 @@ func graceful(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // settleTogether finds out, over a new connection, what a load has come to whose committing has failed somewhere, and finishes it.
-func (r *run) settleTogether(ctx context.Context, phase twophase.Run, decided bool, err error) error {
+func (r *run) settleTogether(ctx context.Context, phase twophase.Run, asked, decided bool, err error) error {
 	var pe *pgconn.PgError
 	refused := !decided && errors.As(err, &pe) && pe.Severity != "FATAL" && pe.Severity != "PANIC"
 	late, cancel := graceful(ctx)
@@ -377,7 +379,11 @@ func (r *run) settleTogether(ctx context.Context, phase twophase.Run, decided bo
 		}
 	}
 	what := "committing over several connections failed: " + session.Reason(err)
-	if settled == nil && state == twophase.Gone && !decided {
+	switch {
+	case settled != nil || state != twophase.Gone || decided:
+	case !asked: // the server, which may have crashed, need not know the number any more
+		state = twophase.RolledBack
+	default:
 		switch decider.session.Fate(late) {
 		case session.Committed:
 			state = twophase.Committed

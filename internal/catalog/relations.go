@@ -19,6 +19,7 @@ type Relation struct {
 	Written                                  []string // what each column is: "", "generated" or "identity"
 	Insertable                               []bool   // by privilege
 	Required                                 []string // of a plain table: columns that are NOT NULL and have no default
+	Guarded                                  []string // the same, where the type is a domain that is NOT NULL: INSERT looks at that, COPY does not
 	Filled                                   string   // whether triggers may fill columns: "", "origin" in the usual replication role alone, or "always"
 }
 
@@ -41,7 +42,11 @@ SELECT i, c.oid, c.relkind::text, format('%I.%I', n.nspname, c.relname), pg_get_
 		FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
 	array(SELECT a.attname::text FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
 		WHERE c.relkind = 'r' AND NOT c.relhasrules AND a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-			AND (a.attnotnull OR t.typtype = 'd' AND t.typnotnull) AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '' AND t.typdefault IS NULL
+			AND a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '' AND t.typdefault IS NULL
+		ORDER BY a.attnum),
+	array(SELECT a.attname::text FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+		WHERE c.relkind = 'r' AND NOT c.relhasrules AND a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+			AND NOT a.attnotnull AND t.typtype = 'd' AND t.typnotnull AND NOT a.atthasdef AND a.attgenerated = '' AND t.typdefault IS NULL
 		ORDER BY a.attnum),
 	coalesce((SELECT min(CASE WHEN t.tgenabled IN ('A', 'R') THEN 'always' ELSE 'origin' END COLLATE "C") FROM pg_trigger t
 		WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 7 = 7), '')
@@ -74,7 +79,7 @@ func Relations(ctx context.Context, q Querier, schemas, relations []string, quot
 	}
 	found, err := collect(ctx, q.Ask, relationQuery, []any{schemas, relations, oids}, func(r *row) []any {
 		return []any{&r.i, &r.OID, &r.Kind, &r.Name, &r.Owner, &r.Owned, &r.Usage, &r.MayInsert, &r.MayTruncate, &r.MayLock, &r.MayRead, &r.Instead, &r.Hidden,
-			&r.Columns, &r.Written, &r.Insertable, &r.Required, &r.Filled}
+			&r.Columns, &r.Written, &r.Insertable, &r.Required, &r.Guarded, &r.Filled}
 	})
 	all := make([]*Relation, len(relations))
 	for _, f := range found {

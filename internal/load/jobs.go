@@ -86,7 +86,8 @@ func newCrew() *crew {
 // handOver makes a statement a part of its own, or the beginning of one, if it may be loaded over another connection.
 func (r *run) handOver(ctx context.Context, s *statement) (bool, *failure) {
 	one := s.only()
-	if r.crew == nil || r.part != nil || one == nil || s.plan == nil || s.script == nil || s.send() != nil || !r.fast() || r.lessons.settles(s.at) {
+	if r.crew == nil || r.part != nil || one == nil || s.plan == nil || s.script == nil || s.send() != nil || !r.fast() || r.lessons.settles(s.at) ||
+		s.plan.partitioned { // its rows are those of tables that may come by another connection
 		return false, nil
 	}
 	p := &part{table: one.Relations[0], oid: s.plan.oid, at: s.at, commands: s.script.Commands()}

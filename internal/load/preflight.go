@@ -198,7 +198,11 @@ func (r *run) compare(h *head, f *catalog.Relation, replica bool, add func(at pl
 	if !h.rows || len(h.columns) == 0 || f.MayFill(replica) {
 		return
 	}
-	for _, column := range f.Required {
+	required := f.Required
+	if h.kind == sqltext.Insert {
+		required = slices.Concat(required, f.Guarded)
+	}
+	for _, column := range required {
 		if !slices.Contains(given, column) {
 			add(h.at, fit.NotGiven(f.Name, column))
 		}

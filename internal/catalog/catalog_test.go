@@ -119,7 +119,7 @@ func TestRelations(t *testing.T) {
 	}
 	child.OID = 0
 	is(t, child, "{OID:0 Kind:r Name:app.child Owner:postgres Owned:true Usage:true Instead:false Hidden:false MayInsert:true MayTruncate:true MayLock:true MayRead:true "+
-		"Columns:[id parent code twice] Written:[identity   generated] Insertable:[true true true true] Required:[] Filled:origin}")
+		"Columns:[id parent code twice] Written:[identity   generated] Insertable:[true true true true] Required:[] Guarded:[] Filled:origin}")
 	is(t, []string{all[1].Name, all[1].Kind, all[2].Name, all[2].Kind}, `["Other"."Far" r app.shown v]`)
 }
 

@@ -29,7 +29,7 @@ const builtInSeed = 20250101
 
 var (
 	randomSeed  = flag.Uint64("seed", builtInSeed, "seed of the random loads")
-	randomLoads = flag.Int("loads", 80, "how many random loads")
+	randomLoads = flag.Int("loads", 40, "how many random loads")
 	randomFirst = flag.Int("first", 0, "the number of the first of them: with -loads 1 it is repeated alone")
 	randomFinds = flag.Int("finds", 3, "how many differences are made small and shown")
 	strict      = flag.Bool("strict", false, "fail for differences of the list testdata/random.tsv, too")

@@ -27,7 +27,7 @@ import (
 
 var (
 	rowsSeed   = flag.Uint64("rows-seed", builtInSeed, "seed of the random files of rows")
-	rowsCases  = flag.Int("rows-cases", 40, "how many folders of random files of each format")
+	rowsCases  = flag.Int("rows-cases", 20, "how many folders of random files of each format")
 	rowsFirst  = flag.Int("rows-first", 0, "the number of the first of them: with -rows-cases 1 it is repeated alone")
 	rowsFormat = flag.String("rows-format", "csv,jsonl", "the formats")
 	rowsStop   = flag.Bool("rows-stop", false, "end at the first difference")

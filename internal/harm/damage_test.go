@@ -24,7 +24,7 @@ import (
 )
 
 var (
-	flips     = flag.Int("flips", 96, "archives that are damaged by one bit each")
+	flips     = flag.Int("flips", 48, "archives that are damaged by one bit each")
 	flipsSeed = flag.Uint64("seed", 1, "of their randomness")
 )
 

@@ -23,7 +23,7 @@ import (
 // compared as rows pass by or by the server, what is said of them is the same.
 func TestSeenKeys(t *testing.T) {
 	t.Parallel()
-	cases := fromEnvironment(t, "RANDOM_KEYS", 60)
+	cases := fromEnvironment(t, "RANDOM_KEYS", 30)
 	seed := fromEnvironment(t, "RANDOM_SEED", 31)
 	t.Logf("RANDOM_KEYS=%d RANDOM_SEED=%d", cases, seed)
 	url := pgtest.Shared(t).NewDatabase(t)

@@ -140,6 +140,11 @@ type OutsideKey struct {
 	Deferrable bool
 }
 
+// Referring gives the rows f of the key's table that refer to any of the other, those in tables of inside left out: what stands from FROM on.
+func (k *OutsideKey) Referring(inside []uint32) string {
+	return fmt.Sprintf("FROM %s f WHERE f.tableoid <> ALL ('{%s}'::oid[]) AND EXISTS (SELECT 1 FROM %s p WHERE %s)", k.Table, numbers(inside), k.Parent, k.Match())
+}
+
 const deleteAction = `CASE c.confdeltype WHEN 'r' THEN 'RESTRICT' WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' ELSE 'NO ACTION' END`
 
 // outsideKeysQuery finds those that would act now, by the session's role of replication. Of a key and those that partitions have of it, the

@@ -48,8 +48,7 @@ func Taken(keys []TakenKey, inside []uint32) (count, remove string) {
 		if k.Chained {
 			further = append(further, fmt.Sprintf("SELECT %d, p.tableoid, p.ctid, f.tableoid, f.ctid FROM %s f JOIN %s p ON %s", i, k.Table, k.Parent, k.Match()))
 		} else {
-			first = append(first, fmt.Sprintf("SELECT %d, f.tableoid, f.ctid FROM %s f WHERE f.tableoid <> ALL ('{%s}'::oid[]) AND EXISTS (SELECT 1 FROM %s p WHERE %s)",
-				i, k.Table, numbers(inside), k.Parent, k.Match()))
+			first = append(first, fmt.Sprintf("SELECT %d, f.tableoid, f.ctid %s", i, k.Referring(inside)))
 		}
 		if !slices.Contains(tables, k.Table) {
 			tables = append(tables, k.Table)

@@ -165,13 +165,7 @@ func (r *run) referring(ctx context.Context, k catalog.OutsideKey, family []uint
 	if k.Hidden {
 		return -1, nil
 	}
-	var oids []string
-	for _, oid := range family {
-		oids = append(oids, fmt.Sprint(oid))
-	}
-	ask := fmt.Sprintf("SELECT count(*) FROM %s f WHERE f.tableoid <> ALL ('{%s}'::oid[]) AND EXISTS (SELECT 1 FROM %s p WHERE %s)",
-		k.Table, strings.Join(oids, ","), k.Parent, k.Match())
-	return rows, r.session.Probe(ctx, ask, session.Handlers{Row: func(v [][]byte) { _, _ = fmt.Sscan(string(v[0]), &rows) }})
+	return rows, r.session.Probe(ctx, "SELECT count(*) "+k.Referring(family), session.Handlers{Row: func(v [][]byte) { _, _ = fmt.Sscan(string(v[0]), &rows) }})
 }
 
 // takeOutside has rows of tables outside the export go along with those that they refer to, as the setting outside-rows says, and those that

@@ -51,10 +51,7 @@ func TestRandomMisfitScripts(t *testing.T) {
 				return
 			}
 			seen.good("foreseen", n, said, c)
-			first := 0
-			if p.kind == fit.Duplicate {
-				first = 1
-			}
+			first := spared(p.kind)
 			if p.n <= first {
 				return // no row of the table, or no statement
 			}
@@ -67,6 +64,14 @@ func TestRandomMisfitScripts(t *testing.T) {
 		}
 	})
 	seen.judge(*misfitSeed)
+}
+
+// spared gives how many rows of a table come before the first that a misfit can be planted into: a duplicate needs one before it.
+func spared(kind fit.Kind) int {
+	if kind == fit.Duplicate {
+		return 1
+	}
+	return 0
 }
 
 // rowPlantKinds are the kinds that are planted into files of rows. What the server computes or numbers is none there: it is left out.
@@ -95,10 +100,7 @@ func TestRandomMisfitRows(t *testing.T) {
 					}
 					seen.good("foreseen", n, said, c)
 				}
-				first := 0
-				if kind == fit.Duplicate {
-					first = 1
-				}
+				first := spared(kind)
 				rows := c.tables[0].rows
 				if rows <= first {
 					return

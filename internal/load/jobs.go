@@ -145,14 +145,7 @@ func (r *run) outcomeGiven(f *failure) *failure {
 	if f == nil && r.together != nil {
 		return &failure{at: r.at, refused: true, err: &otherwise{alone: "the script asks how many rows a statement has brought"}}
 	}
-	return firstFailure(f, r.outcome(&failure{}, noTag))
-}
-
-func firstFailure(a, b *failure) *failure {
-	if a != nil {
-		return a
-	}
-	return b
+	return cmp.Or(f, r.outcome(&failure{}, noTag))
 }
 
 // passRows reads over the rows of a COPY, or looks how large their file is.

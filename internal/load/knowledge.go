@@ -26,8 +26,8 @@ func newKnowledge(single bool, names *tally) *knowledge {
 // passed is how many INSERTs into a table go as they are written, without a look at it: by that nothing is said of it.
 type passed struct{ times, left int }
 
-// most is how many are passed over at once.
-const most = 1024
+// mostPassed is how many INSERTs go at once without a look at their table.
+const mostPassed = 1024
 
 // due reports whether the catalog is to be asked about a table. Where it was asked in vain, twice as many INSERTs as before are passed over.
 func (k *knowledge) due(table string) bool {
@@ -46,7 +46,7 @@ func (k *knowledge) inVain(table string) {
 		p = &passed{}
 		k.vain[table] = p
 	}
-	p.times = min(max(1, 2*p.times), most)
+	p.times = min(max(1, 2*p.times), mostPassed)
 	p.left = p.times
 }
 

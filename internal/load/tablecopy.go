@@ -29,18 +29,16 @@ type tableCopy struct {
 	again   func() (*psql.CopyReader, error) // the rows once more, where sql is the script's own; else nil
 	recoded *recoder                         // what rows are read from, as far as they go in the binary format; nil if all go as they are
 
-	oid                uint32
-	plan               *tablePlan
-	owned, partitioned bool  // the table, as its plan says
-	lock               bool  // it seems to be empty and has indexes: with its lock they may be switched off
-	expired            bool  // the server's limit for one statement has ended it
-	alone              bool  // the table was empty, and nobody else could write to it
-	xid                int64 // of the transaction that the rows then have, its lower half
-	analyzed           bool
-	tag                pgconn.CommandTag
-	took               time.Duration
-	err                error
-	sent               bool // the rows were; indexes may not be built
+	plan     *tablePlan
+	lock     bool  // it seems to be empty and has indexes: with its lock they may be switched off
+	expired  bool  // the server's limit for one statement has ended it
+	alone    bool  // the table was empty, and nobody else could write to it
+	xid      int64 // of the transaction that the rows then have, its lower half
+	analyzed bool
+	tag      pgconn.CommandTag
+	took     time.Duration
+	err      error
+	sent     bool // the rows were; indexes may not be built
 }
 
 // run sends the rows over the connection of r. Many rows go in a transaction of their own, for which the table's indexes can
@@ -110,7 +108,7 @@ func (r *run) alone(ctx context.Context, c *tableCopy, send func() error) error 
 		return err
 	}
 	r.began = false
-	if !r.o.SkipAnalyze && c.owned && !c.partitioned { // while others load; if it fails, it is done again with the rest
+	if !r.o.SkipAnalyze && c.plan.Owned && !c.plan.partitioned { // while others load; if it fails, it is done again with the rest
 		c.analyzed = r.exec(ctx, "ANALYZE "+skipLocked+sqltext.QuoteName(c.table...)) == nil
 	}
 	return nil
@@ -119,12 +117,7 @@ func (r *run) alone(ctx context.Context, c *tableCopy, send func() error) error 
 // lockForIndexes locks a table that seems to be empty, and switches its indexes off where it is. It waits for nobody: where others use
 // the table, the indexes stay.
 func (r *run) lockForIndexes(ctx context.Context, c *tableCopy) error {
-	err := r.session.TryAsScript(ctx, "LOCK TABLE "+sqltext.QuoteName(c.table...)+" IN ACCESS EXCLUSIVE MODE NOWAIT")
-	var pe *pgconn.PgError
-	if errors.As(err, &pe) && (pe.Code == "55P03" || pe.Code == "42501") {
-		return nil
-	}
-	if err != nil {
+	if locked, err := r.lockNow(ctx, sqltext.QuoteName(c.table...)); err != nil || !locked {
 		return err
 	}
 	r.known.after(ours) // with the lock there are indexes to switch off
@@ -139,12 +132,21 @@ func (r *run) lockForIndexes(ctx context.Context, c *tableCopy) error {
 	return r.switchOff(ctx, c.table, plan)
 }
 
+// lockNow locks a table against everybody else. It gives false where it is in use, or the role may not.
+func (r *run) lockNow(ctx context.Context, table string) (locked bool, err error) {
+	err = r.session.TryAsScript(ctx, "LOCK TABLE "+table+" IN ACCESS EXCLUSIVE MODE NOWAIT")
+	if state := session.State(err); state == "55P03" || state == "42501" {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // copyAlone sends a table's rows outside a transaction.
 func (r *run) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan) *failure {
 	if f := r.join(ctx); f != nil {
 		return f
 	}
-	c.oid, c.owned, c.partitioned, c.plan = plan.oid, plan.Owned, plan.partitioned, plan
+	c.plan = plan
 	c.lock = plan.Owned && plan.Empty && plan.Indexes > 0 && plan.Watched == ""
 	c.run(ctx, r)
 	return r.collect(ctx, c)
@@ -152,10 +154,10 @@ func (r *run) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan) *fai
 
 // collect counts what a copy has loaded, or says what its refusal means.
 func (r *run) collect(ctx context.Context, c *tableCopy) *failure {
-	r.known.analyzed[c.oid] = c.analyzed
+	r.known.analyzed[c.plan.oid] = c.analyzed
 	switch {
 	case c.seen == nil: // by a way on which nothing is noted
-		r.known.observed.tables[c.oid].miss()
+		r.known.observed.tables[c.plan.oid].miss()
 	case c.err == nil && c.alone:
 		c.seen.rows, c.seen.xid = c.tag.RowsAffected(), c.xid
 	default:

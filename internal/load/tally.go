@@ -178,7 +178,7 @@ func (r *run) nameBefore(ctx context.Context) error {
 
 // doubt is called when names may have come to mean other tables, and are asked for before it is said what was counted since.
 func (t *tally) doubt() {
-	maps.DeleteFunc(t.byName, func(_ string, e *entry) bool { return !slices.Contains(t.asked, e) })
+	maps.DeleteFunc(t.byName, func(_ string, e *entry) bool { return e.oid != 0 })
 }
 
 // forgetNames is called when names may have come to mean other tables. Those that could not be asked for are given up.

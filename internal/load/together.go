@@ -190,13 +190,12 @@ func (t *together) claim(ctx context.Context, w *run, name string, table uint32)
 	if claimed {
 		return nil
 	}
-	err := w.session.TryAsScript(ctx, "LOCK TABLE "+name+" IN ACCESS EXCLUSIVE MODE NOWAIT")
-	var pe *pgconn.PgError
-	if errors.As(err, &pe) && (pe.Code == "55P03" || pe.Code == "42501") {
-		return &otherwise{alone: fmt.Sprintf("table %s is in use, or the role may not lock it", name)}
-	}
+	locked, err := w.lockNow(ctx, name)
 	if err != nil {
 		return (&failure{err: err}).problem()
+	}
+	if !locked {
+		return &otherwise{alone: fmt.Sprintf("table %s is in use, or the role may not lock it", name)}
 	}
 	what, why, err := catalog.NotBare(ctx, w.session, []uint32{table})
 	switch {

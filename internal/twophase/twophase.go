@@ -29,7 +29,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fabricate-seed/fabricate-seed/internal/session"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // lockClass is the upper half of the keys of the deciders' locks. Those of tables have others.
@@ -210,7 +210,7 @@ func (r Run) over(ctx context.Context, q Querier) (over bool, err error) {
 func (r Run) finish(ctx context.Context, q Querier, numbers []int, statement func(i int) string) error {
 	var first error
 	for _, i := range numbers {
-		if err := q.Exec(ctx, statement(i)); err != nil && session.State(err) != "42704" && first == nil {
+		if err := q.Exec(ctx, statement(i)); err != nil && !is(err, "42704") && first == nil {
 			first = err
 		}
 	}
@@ -218,4 +218,9 @@ func (r Run) finish(ctx context.Context, q Querier, numbers []int, statement fun
 }
 
 // busy reports that another session is finishing the transaction.
-func busy(err error) bool { return session.State(err) == "55000" }
+func busy(err error) bool { return is(err, "55000") }
+
+func is(err error, state string) bool {
+	var pe *pgconn.PgError
+	return errors.As(err, &pe) && pe.Code == state
+}

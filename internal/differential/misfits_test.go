@@ -337,6 +337,26 @@ func (b *rowBench) fits(c rowCase) (loads bool, said string) {
 	return true, ""
 }
 
+// TestFitsInTheClientsEncoding compares rows that are in the client encoding from the first on, with a script's and with files.
+func TestFitsInTheClientsEncoding(t *testing.T) {
+	t.Parallel()
+	needServer(t)
+	b := newRowBench(t)
+	for _, c := range []rowCase{{role: "lat", encoding: "UTF8"}, {role: "lat", encoding: "LATIN1"}, {role: superuser, encoding: "LATIN1"}, {role: superuser, encoding: "SQL_ASCII"}} {
+		c.setup = "CREATE TABLE t1 (id int PRIMARY KEY, c1 varchar(3)); GRANT ALL ON t1 TO lat;"
+		for _, file := range []rowTable{
+			{file: "t1.csv", text: "id,c1\n1,\xe9\xe8\xe0\n"},
+			{file: "load.sql", text: "INSERT INTO t1 VALUES (1, '\xe9\xe8\xe0');\nINSERT INTO t1 VALUES (2, '\xe9');\n"},
+			{file: "load.sql", text: "COPY t1 FROM stdin;\n1\t\xe9\xe8\xe0\n\\.\n"},
+		} {
+			c.tables = []rowTable{file}
+			if loads, said := b.fits(c); !loads || said != "" {
+				t.Errorf("%s in %s: %q loads: %t, and is said not to fit: %s", c.role, c.encoding, file.text, loads, said)
+			}
+		}
+	}
+}
+
 // misfit compares a case, or loads it, and gives what is wrong with what is said of it; "" if nothing is.
 func (b *rowBench) misfit(c rowCase, p *plant, how string) string {
 	told := b.say(c, how)

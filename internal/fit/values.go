@@ -65,11 +65,11 @@ type Table struct {
 	bad      map[string]bool // columns with values that are none
 }
 
-// NewValues begins. s must be a connection of its own.
+// NewValues begins, with rows in the client encoding of s, which must be a connection of its own.
 func NewValues(ctx context.Context, s *session.Session, report *Report, o Options) (*Values, error) {
-	v := &Values{s: s, report: report, o: o, tables: map[uint32]*Table{}, enc: "UTF8"}
+	v := &Values{s: s, report: report, o: o, tables: map[uint32]*Table{}, enc: s.Parameter("client_encoding")}
 	return v, s.Exec(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL statement_timeout = '"+valuesWithin+
-		"'; SET LOCAL client_encoding = 'UTF8'; SET LOCAL client_min_messages = error")
+		"'; SET LOCAL client_min_messages = error")
 }
 
 // Leave says of which tables not all rows come.

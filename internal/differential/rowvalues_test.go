@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"unicode/utf8"
 )
 
 // rowValue is a value as both sides are given it. Ours and the oracle's differ only where psql does not take what we do.
@@ -105,6 +106,17 @@ func (d *rowDice) jsonString(text string) string {
 func plain(text string) rowValue { return rowValue{text: text, literal: true} }
 
 func bare(text string) rowValue { return rowValue{text: text, json: text, literal: true} }
+
+// within gives texts of at most so many characters where nothing is to be wrong.
+func within(most int, text func(*rowDice) rowValue) func(*rowDice) rowValue {
+	return func(d *rowDice) rowValue {
+		for {
+			if v := text(d); !d.calm || max(utf8.RuneCountInString(v.text), utf8.RuneCountInString(v.json)) <= most {
+				return v
+			}
+		}
+	}
+}
 
 // badly gives a value that the type may refuse, if that is wanted, else the good one.
 func (d *rowDice) badly(good rowValue, bad ...string) rowValue {
@@ -226,7 +238,7 @@ func rowTypes() []rowType {
 	return []rowType{
 		{"int", true, number}, {"bigint", true, number}, {"numeric(12,3)", true, func(d *rowDice) rowValue { return d.badly(bare(pickOf(d, "1.5", "-7", "1e2", "0.0005")), "x", "1e99") }},
 		{"float8", true, withWords}, {"real", true, withWords}, {"numeric", true, withWords},
-		{"text", false, text}, {"text", false, text}, {"varchar(20)", false, text}, {"char(30)", false, text}, {"name", false, text},
+		{"text", false, text}, {"text", false, text}, {"varchar(20)", false, within(20, text)}, {"char(30)", false, within(30, text)}, {"name", false, text},
 		{"bool", true, func(d *rowDice) rowValue { return d.badly(bare(pickOf(d, "true", "false")), "maybe", "2") }},
 		{"date", true, func(d *rowDice) rowValue {
 			return d.badly(plain(pickOf(d, "2024-02-29", "1999-12-31", "infinity")), "2023-02-29", "x")

@@ -306,7 +306,7 @@ func databaseFaults() []fault {
 			CREATE TRIGGER once AFTER INSERT ON orders FOR EACH STATEMENT EXECUTE FUNCTION once(); ALTER TABLE orders ENABLE ALWAYS TRIGGER once`), says: []string{again},
 			check: func(w *world) string { return w.differs("SELECT count(*) FROM orders", "72") }},
 		fault{name: "table is missing", data: []byte("TRUNCATE nothing_here;\n"), code: problem.Database, says: []string{"42P01"}},
-		fault{name: "default is to read only", url: query("options", "-c default_transaction_read_only=on"), code: problem.Database, says: []string{"25006", "only reads", asItWas}},
+		fault{name: "default is to read only", url: query("options", "-c default_transaction_read_only=on"), code: problem.Database, says: []string{"25006", "read only", asItWas}},
 		fault{name: "idle in a transaction for too long", url: query("options", "-c idle_in_transaction_session_timeout=500"), proxy: []Fault{{Text: "TRUNCATE", How: Lag, Delay: 1500 * time.Millisecond}},
 			code: problem.Database, says: []string{"25P03", "idle_in_transaction_session_timeout", asItWas}},
 		fault{name: "idle in a transaction while we check", url: query("options", "-c idle_in_transaction_session_timeout=500"),
@@ -479,7 +479,7 @@ func serverFaults() []fault {
 			standby := filepath.Join(w.server.DataDir(), "standby.signal")
 			restart(w, func() error { return os.WriteFile(standby, nil, 0o644) })
 			w.release = append(w.release, func() { restart(w, func() error { return os.Remove(standby) }) })
-		}, code: problem.Database, says: []string{"25006", "only reads"}},
+		}, code: problem.Database, says: []string{"25006", "read only"}},
 		{name: "server has no connection left, then has", prepare: func(w *world) {
 			onOwnServer(w)
 			var held []*pgx.Conn

@@ -84,7 +84,7 @@ var words = []word{
 	{state: "23514", remedy: checkRemedy},
 	{state: "23P01", remedy: "Have Fabricate make rows that do not overlap, or change the exclusion constraint in the schema."},
 	{state: "25001", remedy: "This statement cannot run inside the one transaction of the load; set transaction to none, or take it out of the script."},
-	{state: "25006", remedy: "This server only reads: it is a replica, or default_transaction_read_only is on. Give the primary's address in database-url."},
+	{state: "25006", remedy: "Something makes the transaction read only: the script (SET TRANSACTION READ ONLY), default_transaction_read_only of the role or database, or the server, which is a replica then: give the primary's address in database-url."},
 	{state: "25P03", remedy: "The server ends sessions that are idle for a while: raise idle_in_transaction_session_timeout for the role."},
 	{state: "2BP01", remedy: "Other objects depend on it: dump with pg_dump --clean --if-exists from the same schema, or load into an empty database (create-database: true)."},
 	{state: "3F000", rows: true, remedy: "The schema comes from your migrations: run them before this step, or give a script that makes it with the setting before."},

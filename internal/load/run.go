@@ -681,11 +681,11 @@ func (r *run) rollback(ctx context.Context) {
 		}
 	}
 	_ = r.answered(ctx)
-	if !r.began || r.session.IsClosed() {
-		r.began = false
+	open := r.began && !r.session.IsClosed() && r.session.TxStatus() != 'I' // a COMMIT that fails has rolled back
+	r.began = false
+	if !open {
 		return
 	}
-	r.began = false
 	short, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 	defer cancel()
 	if err := r.exec(short, "ROLLBACK"); err != nil {

@@ -3,16 +3,19 @@ package load
 import (
 	"context"
 	"fmt"
-
-	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
 // blockStart is the savepoint at the place where the script's present transaction block began.
 const blockStart = "fabricate_seed_block"
+
+// ownSavepoint begins the names of all savepoints that are the load's own.
+const ownSavepoint = "fabricate_seed_"
 
 // movedBlock moves it here.
 const movedBlock = "RELEASE SAVEPOINT " + blockStart + "; SAVEPOINT " + blockStart
@@ -25,6 +28,11 @@ var noTag pgconn.CommandTag
 // moves it forward. done means that the statement has been dealt with, rewound that something was taken back. compound says that it is not sent by itself: it is joined to
 // others, or prepared.
 func (r *run) transactionControl(ctx context.Context, infos []sqltext.Statement, compound bool) (done, rewound bool, err error) {
+	for _, info := range infos {
+		if strings.HasPrefix(info.Savepoint, ownSavepoint) {
+			return true, false, &psql.Error{Pos: r.at, Message: fmt.Sprintf("the savepoint %q has a name of those that the load itself makes", info.Savepoint), Remedy: "Give it another name."}
+		}
+	}
 	if compound {
 		for _, info := range infos {
 			switch info.Kind {

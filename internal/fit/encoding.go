@@ -2,6 +2,7 @@ package fit
 
 import (
 	"bytes"
+	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/charmap"
@@ -16,7 +17,7 @@ func encodingRemedy(file []byte) string {
 	if seems == "UTF-16" {
 		return "The file seems to be in UTF-16: convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)."
 	}
-	return "The file seems to be in " + seems + ": write SET client_encoding = '" + seems + "'; at the script's beginning, or convert the file to UTF-8 (iconv)."
+	return "The file seems to be in " + seems + ": convert it to UTF-8 (iconv -f " + strings.Replace(seems, "WIN", "CP", 1) + " -t UTF-8), or write SET client_encoding = '" + seems + "'; at the script's beginning."
 }
 
 // seemingEncoding guesses an encoding, by PostgreSQL's name; "" where there is no good guess.

@@ -138,7 +138,7 @@ func (f Finding) Line() string {
 	case f.Rows == 0:
 		return f.Examples[0].String() + ": " + f.What
 	}
-	text := fmt.Sprintf("%s, in %s", f.What, rows(f.Rows))
+	text := fmt.Sprintf("%s, in %s", f.What, several(int(f.Rows), "row"))
 	if len(f.Examples) > 0 {
 		places := make([]string, len(f.Examples))
 		for i, e := range f.Examples {
@@ -152,11 +152,11 @@ func (f Finding) Line() string {
 	return text
 }
 
-func rows(n int64) string {
+func several(n int, what string) string {
 	if n == 1 {
-		return "1 row"
+		return "1 " + what
 	}
-	return fmt.Sprintf("%d rows", n)
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // Remedies gives what to do about all findings, each once, the worst first.

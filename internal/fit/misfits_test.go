@@ -223,8 +223,9 @@ func holdDocs(t *testing.T, remedies []string) {
 
 const docsHead = `# What does not fit, and what to do
 
-What people meet, by what is said of it. The codes are PostgreSQL's (SQLSTATE): an error has its own in parentheses. Each line is an input of a
-test, which holds the program to these words.
+The errors and findings that a load or a check reports, to be looked up by their words or by PostgreSQL's code (SQLSTATE). Names and values are those
+of examples. Where several things do not fit, the report has a line for each, with its rows, and what to do about each. Every line here is an input of a test
+(` + "`" + `internal/fit` + "`" + `), which holds the program to these words.
 `
 
 // cell writes a text so that a cell of a table shows it as it is.

@@ -659,8 +659,8 @@ func (v *Values) unique(ctx context.Context, t *Table, rule catalog.Rule, from, 
 	if columns == "" {
 		columns = key
 	}
-	return v.misfits(ctx, fmt.Sprintf("SELECT '' AS g, f, l, v FROM (SELECT f, l, v, row_number() OVER (PARTITION BY %s ORDER BY f, l) AS nth FROM (%s) k) n WHERE nth > 1 AND f >= 0",
-		strings.Join(keys, ", "), all), func(_ string, add func(Finding)) { add(Duplicates(t.name, columns, rule.Name)) })
+	return v.misfits(ctx, fmt.Sprintf("SELECT (first < 0)::text AS g, f, l, v FROM (SELECT f, l, v, row_number() OVER w AS nth, first_value(f) OVER w AS first FROM (%s) k WINDOW w AS (PARTITION BY %s ORDER BY f, l)) n WHERE nth > 1 AND f >= 0",
+		all, strings.Join(keys, ", ")), func(there string, add func(Finding)) { add(Duplicates(t.name, columns, rule.Name, there == "true")) })
 }
 
 // parents finds rows whose foreign key has no row, among those that are to come and those that are there and stay.

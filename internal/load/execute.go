@@ -184,7 +184,7 @@ func (r *run) passOver(_ context.Context, s *statement) (bool, *failure) {
 	}
 	if !r.mentioned["SET "+one.Sets] {
 		r.mentioned["SET "+one.Sets] = true
-		r.warn(fmt.Sprintf("%s:%d: SET %s is passed over: the server is PostgreSQL %s, and the parameter came with version %d; a newer pg_dump has written it",
+		r.warn(fmt.Sprintf("%s:%d: SET %s is passed over: the server is PostgreSQL %s, and the parameter came with version %d; a newer pg_dump has written it, and nothing needs to be done",
 			s.at.File, s.at.Line, one.Sets, r.session.Parameter("server_version"), since/10000))
 	}
 	return true, r.outcome(s.f, pgconn.NewCommandTag("SET"))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,7 +26,7 @@ func (r *run) withFindings(ctx context.Context, err error, result *Result) error
 	if !errors.As(err, &p) || ctx.Err() != nil || r.broken != nil || len(state) != 5 || state[:2] != "22" && state[:2] != "23" {
 		return err
 	}
-	r.notice("looking for all that does not fit")
+	r.notice("comparing all rows with the schema, to name everything that does not fit")
 	look := newRun(r.o)
 	look.o.Events = Events{}
 	if failed := look.holdValues(ctx); failed != nil && ctx.Err() == nil {
@@ -40,7 +41,8 @@ func (r *run) withFindings(ctx context.Context, err error, result *Result) error
 // describeFit adds findings to the error of the statement in which the server has met the first of them.
 func describeFit(p *problem.Error, found *fit.Report, state string) error {
 	q := *p
-	if f, e := firstOf(found, p, state); f != nil {
+	f, e := firstOf(found, p, state)
+	if f != nil {
 		if file, line := placeOf(p.Where); e.File != file || e.Line != line {
 			q.Where = e.Place()
 		}
@@ -48,14 +50,17 @@ func describeFit(p *problem.Error, found *fit.Report, state string) error {
 			q.Excerpt = found.Text()
 			return &q
 		}
-		if len(found.Findings) == 1 && f.Rows <= 1 && (strings.HasPrefix(q.What, "table ") || strings.Contains(q.What, `relation "`) || strings.Contains(q.What, `table "`)) {
-			return &q // it says it all
-		}
 	}
-	q.Excerpt = strings.TrimSpace(q.Excerpt + "\n" + found.Text())
+	if f == nil || len(found.Findings) > 1 || f.Rows > 1 || !strings.HasPrefix(q.What, "table ") && !strings.Contains(q.What, `relation "`) && !strings.Contains(q.What, `table "`) {
+		q.Excerpt = strings.TrimSpace(q.Excerpt + "\n" + found.Text()) // else the error says it all
+	}
 	lines := strings.Split(p.Remedy, "\n")
-	database := lines[len(lines)-1] // what became of it
-	q.Remedy = strings.Join(append(found.Remedies(), database), "\n")
+	last := len(lines) - 1 // says what became of the database
+	remedies := found.Remedies()
+	if f == nil { // of what the server has refused nothing was found
+		remedies = append(lines[:last:last], slices.DeleteFunc(remedies, func(r string) bool { return slices.Contains(lines, r) })...)
+	}
+	q.Remedy = strings.Join(append(remedies, lines[last]), "\n")
 	return &q
 }
 

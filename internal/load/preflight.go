@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -73,6 +74,12 @@ func (r *run) example(p psql.Position) []fit.Example {
 	return []fit.Example{{File: p.File, Line: p.Line}}
 }
 
+// roleName gives the role that the session runs as, quoted where it must be.
+func (r *run) roleName() string {
+	config := r.session.Config()
+	return fit.Name(cmp.Or(config.RuntimeParams["role"], config.User))
+}
+
 // lacking gives all that the catalog says does not fit, in the order of the script.
 func (r *run) lacking(ctx context.Context, s *survey) (found []finding, err error) {
 	var tables []catalog.Named
@@ -90,7 +97,8 @@ func (r *run) lacking(ctx context.Context, s *survey) (found []finding, err erro
 				return nil, (&failure{err: err}).problem()
 			}
 		}
-		add(h.at, fit.MissingTable(h.parts, instead(h, tables)))
+		hint, remedy := instead(h, tables)
+		add(h.at, fit.MissingTable(h.parts, hint, remedy))
 	}
 	return found, nil
 }
@@ -142,13 +150,13 @@ func (f finding) excerpt() string {
 
 // compare looks at one statement's head and the table that it means.
 func (r *run) compare(h *head, f *catalog.Relation, replica bool, add func(at place, f fit.Finding)) {
-	user := fit.Name(r.session.Config().User)
+	user := r.roleName()
 	right := func(what, remedy string, args ...any) {
 		add(h.at, fit.Finding{Kind: fit.NotAllowed, Table: f.Name, State: "42501", What: what, Remedy: fmt.Sprintf(remedy, args...)})
 	}
 	if !f.Usage {
 		schema, _, _ := strings.Cut(f.Name, ".")
-		right("the role may not look into the schema of "+f.Name, "Let the schema's owner run: GRANT USAGE ON SCHEMA %s TO %s", schema, user)
+		right("role "+user+" may not use the schema of "+f.Name, "Let the schema's owner run: GRANT USAGE ON SCHEMA %s TO %s.", schema, user)
 		return
 	}
 	if h.kind == sqltext.Truncate {
@@ -156,7 +164,7 @@ func (r *run) compare(h *head, f *catalog.Relation, replica bool, add func(at pl
 		case f.Kind != "r" && f.Kind != "p" && f.Kind != "f":
 			add(h.at, fit.NoTableThere(f.Name, f.Name+" is no table, so it cannot be truncated"))
 		case !f.MayTruncate:
-			right(fmt.Sprintf("the role may not truncate %s (owner %s)", f.Name, f.Owner), "Let the owner run: GRANT TRUNCATE ON %s TO %s", f.Name, user)
+			right(fmt.Sprintf("role %s may not truncate %s (owner %s)", user, f.Name, f.Owner), "Let the owner run: GRANT TRUNCATE ON %s TO %s.", f.Name, user)
 		}
 		return
 	}
@@ -166,7 +174,7 @@ func (r *run) compare(h *head, f *catalog.Relation, replica bool, add func(at pl
 	}
 	if f.Hidden && !f.Owned && h.kind == sqltext.Copy {
 		add(h.at, fit.Finding{Kind: fit.NotAllowed, Table: f.Name, State: "0A000",
-			What:   "row security of " + f.Name + " holds the role's rows to policies, and the server takes none by COPY then",
+			What:   "row security of " + f.Name + " holds role " + user + " to policies, and the server takes no rows by COPY then",
 			Remedy: fmt.Sprintf("Load as %s, or ALTER ROLE %s BYPASSRLS.", fit.Name(f.Owner), user)})
 		return
 	}
@@ -193,7 +201,7 @@ func (r *run) compare(h *head, f *catalog.Relation, replica bool, add func(at pl
 		}
 	}
 	if denied {
-		right(fmt.Sprintf("the role may not insert into %s (owner %s)", f.Name, f.Owner), "Let the owner run: GRANT INSERT ON %s TO %s", f.Name, user)
+		right(fmt.Sprintf("role %s may not insert into %s (owner %s)", user, f.Name, f.Owner), "Let the owner run: GRANT INSERT ON %s TO %s.", f.Name, user)
 	}
 	if !h.rows || len(h.columns) == 0 || f.MayFill(replica) {
 		return
@@ -209,11 +217,12 @@ func (r *run) compare(h *head, f *catalog.Relation, replica bool, add func(at pl
 	}
 }
 
-// instead says which table may have been meant, and what then helps.
-func instead(h *head, tables []catalog.Named) (hint string) {
+// instead says which table may have been meant, and what to do then.
+func instead(h *head, tables []catalog.Named) (hint, remedy string) {
+	const rename = "give it one name in Fabricate and in the schema"
 	name := h.parts[len(h.parts)-1]
 	if len(tables) == 0 {
-		return ", and none at all"
+		return ": the database has none at all", ""
 	}
 	var names, elsewhere []string
 	for _, t := range tables {
@@ -221,16 +230,17 @@ func instead(h *head, tables []catalog.Named) (hint string) {
 		case t.Name == name:
 			elsewhere = append(elsewhere, fit.Name(t.Schema, t.Name))
 		case strings.EqualFold(t.Name, name):
-			return fmt.Sprintf("; there is %s: a name in double quotes is looked for just as it is written, upper and lower case included", fit.Name(t.Schema, t.Name))
+			return fmt.Sprintf("; there is %s: in double quotes, upper and lower case are not the same", fit.Name(t.Schema, t.Name)), rename
 		}
 		names = append(names, t.Name)
 	}
 	if len(elsewhere) > 0 {
-		return fmt.Sprintf("; there is %s: set the search_path of the role or the database, as in database-url?options=-csearch_path%%3D…", strings.Join(elsewhere[:min(3, len(elsewhere))], ", "))
+		return fmt.Sprintf("; there is %s", strings.Join(elsewhere[:min(3, len(elsewhere))], ", ")),
+			"put its schema on the search_path of the role or the database, as in database-url?options=-csearch_path%3D…"
 	}
 	if word := nearest.Word(name, names); word != "" {
 		i := slices.IndexFunc(tables, func(t catalog.Named) bool { return t.Name == word })
-		return fmt.Sprintf("; did you mean %s?", fit.Name(tables[i].Schema, word))
+		return fmt.Sprintf("; did you mean %s?", fit.Name(tables[i].Schema, word)), rename
 	}
-	return ""
+	return "", ""
 }

@@ -387,7 +387,7 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 
 // grantReplica is the statement that lets the role set the replica role, for a remedy.
 func (r *run) grantReplica() string {
-	return fmt.Sprintf("GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later)", sqltext.QuoteName(r.session.Config().User))
+	return fmt.Sprintf("GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later)", r.roleName())
 }
 
 // tellWayOf says once of a kind of obstacles what is done with them.

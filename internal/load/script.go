@@ -14,7 +14,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/fabricate-seed/fabricate-seed/internal/fit"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
@@ -187,7 +186,7 @@ func (r *run) outcome(f *failure, tag pgconn.CommandTag) *failure {
 	r.given = false
 	f.enc = r.encoding()
 	if f.err != nil {
-		f.role = fit.Name(r.session.Config().User) // not after each statement: all that the connection was made with is copied for it
+		f.role = r.roleName() // not after each statement: all that the connection was made with is copied for it
 		state := f.sqlState()
 		r.vars.Put("ERROR", "true")
 		r.vars.Put("SQLSTATE", state)
@@ -228,7 +227,7 @@ func (r *run) reconnect(ctx context.Context, c *psql.Connect) *failure {
 	f := &failure{at: c.Pos, refused: true}
 	if r.began {
 		f.err = &psql.Error{Pos: c.Pos, Message: `the script's own \connect would leave the one transaction of the load`,
-			Remedy: "Take the command out of the script: database-url says already where the rows go. If the script must change databases, set transaction to none."}
+			Remedy: "Take the command out of the script: database-url already names the database that is loaded. If the script must change databases, set transaction to none."}
 		return f
 	}
 	config := r.session.Config().Copy()

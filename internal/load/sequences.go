@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
-	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
 // sequence is one sequence and the columns that it feeds.
@@ -43,7 +42,7 @@ func (r *run) syncSequences(ctx context.Context, oids []uint32) error {
 	if len(forbidden) > 0 {
 		names := strings.Join(forbidden, ", ")
 		r.warn(fmt.Sprintf("the role may not move the sequence %s, so the next default value may collide with a loaded row: GRANT SELECT, UPDATE ON SEQUENCE %[1]s TO %s",
-			names, sqltext.QuoteName(r.session.Config().User)))
+			names, r.roleName()))
 	}
 	var whole, moves []string // those that a rollback takes back come first
 	for part := range slices.Chunk(asked, sequencesTogether) {
@@ -80,7 +79,7 @@ func (r *run) fedSequences(ctx context.Context, oids []uint32) ([]sequence, erro
 			}
 			if fed.Hidden {
 				r.warn(fmt.Sprintf("row security hides rows of %s from the role, so the sequence %s may not be past the largest of them: ALTER ROLE %s BYPASSRLS, or load as the table's owner",
-					fed.TableName, s.Name, sqltext.QuoteName(r.session.Config().User)))
+					fed.TableName, s.Name, r.roleName()))
 			}
 			far, filter := "max", ""
 			if s.Increment < 0 {

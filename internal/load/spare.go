@@ -211,7 +211,7 @@ func (r *run) takeOutside(ctx context.Context, tables []uint32) error {
 	case len(refused) > 0:
 		return &problem.Error{Code: problem.Database, Where: "table " + tableName(refused[0].ForeignKey),
 			What: "rows of tables outside the export cannot be taken along by the role", Excerpt: strings.Join(listOutside(refused), "\n"),
-			Remedy: "Grant it SELECT and DELETE on these tables (and BYPASSRLS where row security is on), put them into the export, or empty them in a script of the setting before." + r.untouched()}
+			Remedy: "Grant it SELECT and DELETE on these tables (and BYPASSRLS where row security is on), put them into the export, or empty them first (setting \"before\")." + r.untouched()}
 	case len(found) == 0:
 		return nil
 	}
@@ -239,7 +239,7 @@ func (r *run) takeOutside(ctx context.Context, tables []uint32) error {
 	if were != went {
 		return &problem.Error{Code: problem.Database, Where: "table " + tableName(found[0].ForeignKey),
 			What:   fmt.Sprintf("of %d rows of tables outside the export that were to be taken along, %d went: a trigger or a policy has kept the others", were, went),
-			Remedy: "Put these tables into the export, or empty them in a script of the setting before."}
+			Remedy: "Put these tables into the export, or empty them first (setting \"before\")."}
 	}
 	return nil
 }
@@ -272,6 +272,6 @@ func (r *run) refuseOutside(found []outside) error {
 	return &problem.Error{Code: problem.Database, Where: "table " + parentName(found[0].ForeignKey),
 		What:    "rows of tables outside the export refer to rows that would be emptied, and the role may not leave their foreign keys out of it",
 		Excerpt: strings.Join(listOutside(found), "\n"),
-		Remedy: fmt.Sprintf("Put these tables into the export, empty them in a script of the setting before, or have these rows go along (outside-rows: take). Or, to keep them: %s, or %s; "+
+		Remedy: fmt.Sprintf("Put these tables into the export, empty them first (setting \"before\"), or have these rows go along (outside-rows: take). Or, to keep them: %s, or %s; "+
 			"they are checked then as foreign-keys says.%s", way, r.grantReplica(), r.untouched())}
 }

@@ -31,7 +31,7 @@ func TestCheck(t *testing.T) {
 		"fits": {"TRUNCATE users;\nCOPY users (id, name) FROM stdin;\n1\tBob\n\\.\n", problem.OK, nil, "public.users: 1 rows, COPY"},
 		"does not fit": {"TRUNCATE users;\nINSERT INTO users (id, name) VALUES (1, 'Gwendolyn'), (1, 'Al');\nINSERT INTO orders (id) VALUES (1);\n", problem.Database,
 			[]fit.Kind{fit.NoTable, fit.TooLong, fit.Duplicate}, "3 things of the export do not fit the database"},
-		"one thing":      {"INSERT INTO users (id) VALUES (9);\n", problem.Database, []fit.Kind{fit.Duplicate}, "have a key (id) that others have"},
+		"one thing":      {"INSERT INTO users (id) VALUES (9);\n", problem.Database, []fit.Kind{fit.Duplicate}, "key (id) of public.users is in the table already"},
 		"its own schema": {"CREATE TABLE own (id int);\nINSERT INTO own VALUES (1);\n", problem.OK, nil, "were not compared with the schema"},
 	} {
 		path := filepath.Join(t.TempDir(), "load.sql")

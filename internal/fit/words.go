@@ -186,7 +186,7 @@ func Remedy(pe *pgconn.PgError, s Situation) string {
 			return remedy
 		}
 	}
-	if drops.Match(s.Text) && slices.Contains([]string{"3F000", "42704", "42883", "42P01"}, pe.Code) {
+	if drops.Match(psql.WithoutHeader(s.Text)) && slices.Contains([]string{"3F000", "42704", "42883", "42P01"}, pe.Code) {
 		return "Nothing is there to be dropped: write DROP … IF EXISTS (as pg_dump --clean --if-exists does), or take the statement out."
 	}
 	for _, w := range words {

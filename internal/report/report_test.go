@@ -166,7 +166,7 @@ func TestFindings(t *testing.T) {
 			Rows: 1, Examples: []fit.Example{{File: "load.sql", Line: 10 + i, Value: "s3cret-key|<b>"}}, Remedy: "Make the column wider."})
 	}
 	for i := range 12 {
-		all.Add(fit.MissingTable([]string{fmt.Sprintf("t%d", i)}, ""))
+		all.Add(fit.MissingTable([]string{fmt.Sprintf("t%d", i)}, "", ""))
 	}
 	all.Close()
 	all.Unfilled = []string{"public.audit"}

@@ -1,9 +1,18 @@
 package fit
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
+)
+
+// What to do where another table may have been meant than the one that is not there.
+const (
+	OtherName   = "If the table that is there is meant, give it one name in Fabricate and in the schema. If not: " + itsMigrations
+	OtherSchema = "If the table that is there is meant, put its schema on the search_path of the role or the database, as in database-url?options=-csearch_path%3D…. If not: " + itsMigrations
+
+	itsMigrations = "run your migrations before this step, or give a schema script" + inBefore + "."
 )
 
 // MissingTable is the finding for a table that is not there. hint says which one may have been meant, and remedy what to do then; both may
@@ -11,10 +20,7 @@ import (
 func MissingTable(parts []string, hint, remedy string) Finding {
 	name := Name(parts...)
 	f := Finding{Kind: NoTable, Table: name, State: "42P01", What: "there is no table " + psql.Visible(name) + hint,
-		Remedy: noTableRemedy}
-	if remedy != "" {
-		f.Remedy = "If that table is meant, " + remedy + ". If not: run your migrations before this step, or give a schema script" + inBefore + "."
-	}
+		Remedy: cmp.Or(remedy, noTableRemedy)}
 	if shown := psql.Visible(name); shown != name {
 		f.Remedy = invisible(shown)
 	}

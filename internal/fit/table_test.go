@@ -259,7 +259,7 @@ var misfits = []misfit{
 	{name: "no-table-case", group: lacks, title: "The name of the table has capital letters", schema: "CREATE TABLE users (id int);",
 		script: `INSERT INTO "Users" VALUES (1);`,
 		finds:  []found{{fit.NoTable, `"Users"`, "", 0, "1"}},
-		code:   problem.Database, says: `there is no table "Users"; there is public.users: in double quotes, upper and lower case are not the same`, where: "load.sql:1:13", remedy: "If that table is meant, give it one name in Fabricate and in the schema"},
+		code:   problem.Database, says: `there is no table "Users"; there is public.users: in double quotes, upper and lower case are not the same`, where: "load.sql:1:13", remedy: "If the table that is there is meant, give it one name in Fabricate and in the schema"},
 	{name: "no-table-invisible", group: lacks, title: "A blank in the name of the table is none", schema: "CREATE TABLE users (id int);",
 		script: "COPY\u00a0users FROM stdin;\n1\n\\.\n",
 		code:   problem.Database, says: `syntax error at or near "COPY\u00a0users"`, where: "load.sql:1:1", remedy: `There is a character that cannot be seen, written here as \u00a0`},

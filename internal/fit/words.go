@@ -51,7 +51,7 @@ const (
 	orphanRemedy = "Export the table that the key refers to as well, or have Fabricate draw the key's values from it."
 	laterRemedy  = " If the row comes later in the script, let the key wait for the transaction's end (ALTER TABLE … ALTER CONSTRAINT … DEFERRABLE INITIALLY DEFERRED), " +
 		"or write SET session_replication_role = 'replica'; at the script's beginning."
-	noTableRemedy   = "A data export needs its tables first: run your migrations before this step, or give a schema script" + inBefore + "."
+	noTableRemedy   = "A data export needs its tables first: " + itsMigrations
 	noColumnRemedy  = "Add the column to the schema in a migration, or take it out of the export in Fabricate."
 	notTextRemedy   = "The statement names a column that is not there. If a text is meant, it must stand in single quotes: 'like this'."
 	generatedRemedy = "Take the column out of the export in Fabricate: the server computes it."

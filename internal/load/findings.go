@@ -58,7 +58,7 @@ func describeFit(p *problem.Error, found *fit.Report, state string) error {
 	last := len(lines) - 1 // says what became of the database
 	remedies := found.Remedies()
 	if f == nil { // of what the server has refused nothing was found
-		remedies = append(lines[:last:last], slices.DeleteFunc(remedies, func(r string) bool { return slices.Contains(lines, r) })...)
+		remedies = slices.Concat(lines[:last], slices.DeleteFunc(remedies, func(r string) bool { return slices.Contains(lines, r) }))
 	}
 	q.Remedy = strings.Join(append(remedies, lines[last]), "\n")
 	return &q

@@ -219,10 +219,9 @@ func (r *run) compare(h *head, f *catalog.Relation, replica bool, add func(at pl
 
 // instead says which table may have been meant, and what to do then.
 func instead(h *head, tables []catalog.Named) (hint, remedy string) {
-	const rename = "give it one name in Fabricate and in the schema"
 	name := h.parts[len(h.parts)-1]
 	if len(tables) == 0 {
-		return ": the database has none at all", ""
+		return ": the database has no table at all", ""
 	}
 	var names, elsewhere []string
 	for _, t := range tables {
@@ -230,17 +229,16 @@ func instead(h *head, tables []catalog.Named) (hint, remedy string) {
 		case t.Name == name:
 			elsewhere = append(elsewhere, fit.Name(t.Schema, t.Name))
 		case strings.EqualFold(t.Name, name):
-			return fmt.Sprintf("; there is %s: in double quotes, upper and lower case are not the same", fit.Name(t.Schema, t.Name)), rename
+			return fmt.Sprintf("; there is %s: in double quotes, upper and lower case are not the same", fit.Name(t.Schema, t.Name)), fit.OtherName
 		}
 		names = append(names, t.Name)
 	}
 	if len(elsewhere) > 0 {
-		return fmt.Sprintf("; there is %s", strings.Join(elsewhere[:min(3, len(elsewhere))], ", ")),
-			"put its schema on the search_path of the role or the database, as in database-url?options=-csearch_path%3D…"
+		return "; there is " + strings.Join(elsewhere[:min(3, len(elsewhere))], ", "), fit.OtherSchema
 	}
 	if word := nearest.Word(name, names); word != "" {
 		i := slices.IndexFunc(tables, func(t catalog.Named) bool { return t.Name == word })
-		return fmt.Sprintf("; did you mean %s?", fit.Name(tables[i].Schema, word)), rename
+		return fmt.Sprintf("; did you mean %s?", fit.Name(tables[i].Schema, word)), fit.OtherName
 	}
 	return "", ""
 }

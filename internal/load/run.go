@@ -64,7 +64,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		case r.again && try > 1:
 			return result, triedAgain(err, try)
 		default:
-			return result, r.withFindings(ctx, err, &result)
+			return result, r.explain(r.withFindings(ctx, err, &result))
 		}
 	}
 }
@@ -136,7 +136,7 @@ func (r *run) attempt(ctx context.Context, before *run) (Result, error) {
 	r.phase("load")
 	skipped, err := r.load(ctx)
 	if err != nil {
-		return r.result(), r.explain(r.abandon(ctx, err))
+		return r.result(), r.abandon(ctx, err)
 	}
 	if skipped {
 		r.rollback(ctx)

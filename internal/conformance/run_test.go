@@ -112,7 +112,7 @@ func byPsql(t testing.TB, database, schema, dir string, m mode, extra ...string)
 	return o
 }
 
-var ourPlace = regexp.MustCompile(`^([^:\n]+):(\d+):(\d+)`)
+var ourPlace = regexp.MustCompile(`^([^:\n]+):(\d+)`)
 
 // byUs runs the same by package load, with all that is done after a load turned off.
 func byUs(t testing.TB, database, schema, dir string, m mode, change ...func(*load.Options)) outcome {

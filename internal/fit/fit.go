@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
 // Kind is what is wrong. It is part of the JSON that is printed, and the anchor in docs/errors.md.
@@ -67,12 +69,12 @@ type Example struct {
 	Value string `json:"value,omitempty"` // shortened; empty where the place alone says it
 }
 
-// Place gives "file:line".
-func (e Example) Place() string { return fmt.Sprintf("%s:%d", e.File, e.Line) }
+// Place gives the place as an error has it.
+func (e Example) Place() problem.Place { return problem.Place{File: e.File, Line: e.Line} }
 
 // String gives "file:line (value)".
 func (e Example) String() string {
-	text := e.Place()
+	text := e.Place().String()
 	if e.Value != "" {
 		text += " (" + e.Value + ")"
 	}

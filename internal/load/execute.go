@@ -485,7 +485,7 @@ func (r *run) endedByScript(ctx context.Context, committed bool) error {
 	if committed {
 		what = "what came before was committed and stays"
 	}
-	r.broken = &problem.Error{Code: problem.Database, Where: r.where(r.at), What: "the script has ended the one transaction of the load: " + what, State: problem.Partly,
+	r.broken = &problem.Error{Code: problem.Database, At: r.placeOf(r.at), What: "the script has ended the one transaction of the load: " + what, State: problem.Partly,
 		Remedy: "Look at the tables. Take out of the script what ends its transaction, or set transaction to none."}
 	return r.broken
 }

@@ -3,9 +3,7 @@ package load
 import (
 	"context"
 	"errors"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -43,8 +41,8 @@ func describeFit(p *problem.Error, found *fit.Report, state string) error {
 	q := *p
 	f, e := firstOf(found, p, state)
 	if f != nil {
-		if file, line := placeOf(p.Where); e.File != file || e.Line != line {
-			q.Where = e.Place()
+		if e.File != p.At.File || e.Line != p.At.Line {
+			q.At = e.Place()
 		}
 		if errors.Is(p, errBrokenKey) { // the error says what to do
 			q.Excerpt = found.Text()
@@ -67,12 +65,11 @@ func describeFit(p *problem.Error, found *fit.Report, state string) error {
 // firstOf gives the finding that a server's error is about, and the row of it that the server has met first: at the error's place or behind
 // it, in a statement of many rows. A key is known by its values. One that was deferred is refused at no place of a row.
 func firstOf(found *fit.Report, p *problem.Error, state string) (first *fit.Finding, at fit.Example) {
-	file, line := placeOf(p.Where)
 	var pe *pgconn.PgError
 	keyed := errors.As(p, &pe) && (state == "23503" || state == "23505")
 	for i, f := range found.Findings {
 		for _, e := range f.Examples {
-			meant := file == "" || e.File == file && e.Line >= line
+			meant := p.At.File == "" || e.File == p.At.File && e.Line >= p.At.Line
 			if keyed {
 				meant = strings.Contains(pe.Detail, "=("+e.Value+")")
 			}
@@ -82,16 +79,4 @@ func firstOf(found *fit.Report, p *problem.Error, state string) (first *fit.Find
 		}
 	}
 	return first, at
-}
-
-var scriptPlace = regexp.MustCompile(`^(.+?):(\d+)(?::\d+)?(?: |$)`)
-
-// placeOf reads file and line of an error's place.
-func placeOf(where string) (file string, line int) {
-	m := scriptPlace.FindStringSubmatch(where)
-	if m == nil {
-		return "", 0
-	}
-	line, _ = strconv.Atoi(m[2])
-	return m[1], line
 }

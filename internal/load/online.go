@@ -74,8 +74,8 @@ func (r *run) readyOnline(ctx context.Context) error {
 }
 
 // notOnline is the error of what cannot be done while others read.
-func notOnline(where, what, remedy string) error {
-	return &problem.Error{Code: problem.Database, Where: where, What: what, Remedy: strings.TrimSpace(remedy + " Without online the load does it, and readers wait until it is through.")}
+func notOnline(at problem.Place, what, remedy string) error {
+	return &problem.Error{Code: problem.Database, At: at, What: what, Remedy: strings.TrimSpace(remedy + " Without online the load does it, and readers wait until it is through.")}
 }
 
 // letRead refuses a statement that would stop those who read, as far as its text shows it.
@@ -119,7 +119,7 @@ func (r *run) letRead(ctx context.Context, s *statement) (bool, *failure) {
 				remedy = "Refresh it CONCURRENTLY, which needs a unique index of the view, or in a step after the load."
 			}
 			s.f.refused = true
-			return true, r.fail(s, notOnline(s.at.String(), fmt.Sprintf("%s would stop everybody who reads %s until the load is through, and online is true", what, found), remedy))
+			return true, r.fail(s, notOnline(s.at.Place(), fmt.Sprintf("%s would stop everybody who reads %s until the load is through, and online is true", what, found), remedy))
 		}
 	}
 	return false, nil
@@ -136,7 +136,7 @@ func (r *run) keepsReading(ctx context.Context, always bool) error {
 		return err
 	}
 	if len(stopped) > 0 {
-		return notOnline(r.at.String(), fmt.Sprintf("the script has locked %s against those who read, and online is true", strings.Join(stopped, ", ")), "Do what needs that lock in a script of its own.")
+		return notOnline(r.at.Place(), fmt.Sprintf("the script has locked %s against those who read, and online is true", strings.Join(stopped, ", ")), "Do what needs that lock in a script of its own.")
 	}
 	return nil
 }
@@ -146,9 +146,9 @@ func (r *run) emptyOnline(ctx context.Context, s *statement) *failure {
 	one := s.only()
 	if one == nil || one.Truncate == nil || s.send() != nil {
 		s.f.refused = true
-		return r.fail(s, notOnline(s.at.String(), "this TRUNCATE is joined to other statements or of a form that is not read, and online is true: it cannot be done in a way that lets others read", "Write it as a statement of its own."))
+		return r.fail(s, notOnline(s.at.Place(), "this TRUNCATE is joined to other statements or of a form that is not read, and online is true: it cannot be done in a way that lets others read", "Write it as a statement of its own."))
 	}
-	err := r.emptyTables(ctx, s.at.String(), one)
+	err := r.emptyTables(ctx, s.at.Place(), one)
 	r.known.after(s.effect)
 	if err != nil {
 		r.fail(s, err)
@@ -156,7 +156,7 @@ func (r *run) emptyOnline(ctx context.Context, s *statement) *failure {
 	return r.outcome(s.f, pgconn.NewCommandTag("TRUNCATE TABLE"))
 }
 
-func (r *run) emptyTables(ctx context.Context, where string, one *sqltext.Statement) error {
+func (r *run) emptyTables(ctx context.Context, at problem.Place, one *sqltext.Statement) error {
 	tables, err := r.lockReached(ctx, one)
 	if err != nil {
 		return err
@@ -175,13 +175,13 @@ func (r *run) emptyTables(ctx context.Context, where string, one *sqltext.Statem
 	}
 	tables = slices.DeleteFunc(tables, func(t catalog.Reached) bool { return t.Kind == "p" })
 	for _, t := range tables {
-		if err := mayEmpty(where, t, wanted, deletes, one.Truncate.Restart); err != nil {
+		if err := mayEmpty(at, t, wanted, deletes, one.Truncate.Restart); err != nil {
 			return err
 		}
 	}
 	var before, after []string
 	if deletes != "replica" {
-		if tables, before, err = r.childrenFirst(ctx, where, tables); err != nil {
+		if tables, before, err = r.childrenFirst(ctx, at, tables); err != nil {
 			return err
 		}
 	}
@@ -281,9 +281,9 @@ func fires(enabled, role string) bool {
 
 // mayEmpty refuses a table for which DELETE would do something else than TRUNCATE. wanted is the replication role that the script has set, deletes
 // that in which rows are deleted.
-func mayEmpty(where string, t catalog.Reached, wanted, deletes string, restart bool) error {
+func mayEmpty(at problem.Place, t catalog.Reached, wanted, deletes string, restart bool) error {
 	no := func(why, remedy string) error {
-		return notOnline(where, fmt.Sprintf("%s cannot be emptied while others read it: %s", t.Name, why), remedy)
+		return notOnline(at, fmt.Sprintf("%s cannot be emptied while others read it: %s", t.Name, why), remedy)
 	}
 	firing := func(all []string, role string) string {
 		for _, one := range all {
@@ -311,7 +311,7 @@ func mayEmpty(where string, t catalog.Reached, wanted, deletes string, restart b
 }
 
 // childrenFirst gives tables in an order in which their rows can be deleted while foreign keys are checked, and what is to be said before.
-func (r *run) childrenFirst(ctx context.Context, where string, tables []catalog.Reached) (ordered []catalog.Reached, before []string, err error) {
+func (r *run) childrenFirst(ctx context.Context, at problem.Place, tables []catalog.Reached) (ordered []catalog.Reached, before []string, err error) {
 	var oids []uint32
 	for _, t := range tables {
 		oids = append(oids, t.OID)
@@ -332,7 +332,7 @@ func (r *run) childrenFirst(ctx context.Context, where string, tables []catalog.
 				r.warn(said + "; " + remedy)
 			}
 			if pages += k.ParentRows * k.ChildPages; pages > scannedPages {
-				return nil, nil, notOnline(where, said, remedy)
+				return nil, nil, notOnline(at, said, remedy)
 			}
 		}
 		if k.Deferrable {
@@ -343,7 +343,7 @@ func (r *run) childrenFirst(ctx context.Context, where string, tables []catalog.
 	}
 	rank, circular := rankTables(edges, func(k catalog.LiveKey) (first, then uint32) { return k.Child, k.Parent })
 	if circular != nil {
-		return nil, nil, notOnline(where, fmt.Sprintf("tables refer to each other in a circle, and their rows cannot be deleted one table after the other: foreign key %s of %s", circular.Name, circular.ChildName),
+		return nil, nil, notOnline(at, fmt.Sprintf("tables refer to each other in a circle, and their rows cannot be deleted one table after the other: foreign key %s of %s", circular.Name, circular.ChildName),
 			fmt.Sprintf("Make the key DEFERRABLE, %s", grant))
 	}
 	ordered = slices.Clone(tables)

@@ -54,7 +54,7 @@ func (r *run) preflight(ctx context.Context, s *survey) error {
 		nothing = ""
 	}
 	first := found[slices.IndexFunc(found, func(f finding) bool { return f.What == r.fit.Findings[0].What })]
-	p := &problem.Error{Code: problem.Database, Where: r.where(first.at.Position), What: fmt.Sprintf("%s (SQLSTATE %s)", first.What, first.State),
+	p := &problem.Error{Code: problem.Database, At: r.placeOf(first.at.Position), What: fmt.Sprintf("%s (SQLSTATE %s)", first.What, first.State),
 		Excerpt: first.excerpt(), Remedy: strings.Join(r.fit.Remedies(), "\n") + nothing}
 	if n := len(r.fit.Findings) + r.fit.Left; n > 1 {
 		p.What = fmt.Sprintf("%d things of the export do not fit the database (SQLSTATE %s)", n, first.State)

@@ -144,7 +144,7 @@ func (r *run) makeWay(ctx context.Context, s *statement) (bool, *failure) {
 			}
 			if one.Mentions("truncate") { // CASCADE follows the keys, which other changes need out of the way
 				if one.Mentions("delete", "update", "insert", "merge", "execute") {
-					return true, r.fail(s, &problem.Error{Code: problem.Database, Where: r.where(s.at),
+					return true, r.fail(s, &problem.Error{Code: problem.Database, At: r.placeOf(s.at),
 						What:   "the statement both truncates and changes tables while session_replication_role is refused to the role, and foreign keys cannot be in place for one and not for the other",
 						Remedy: "Make two statements of it. " + r.missingGrant()})
 				}

@@ -31,12 +31,12 @@ type failure struct {
 	run     *run                    // which knows what places are called; nil where there is none to be called
 }
 
-// where gives a place for people.
-func (f *failure) where(p psql.Position) string {
-	if f.run == nil {
-		return p.String()
+// place says in an error which place of the script, or of the files that it stands for, it is about.
+func (f *failure) place(p *problem.Error, at psql.Position) {
+	p.At = at.Place()
+	if f.run != nil {
+		p.At = f.run.placeOf(at)
 	}
-	return f.run.where(p)
 }
 
 // sqlState gives the server's code, "" if it is not the server that complained.
@@ -66,7 +66,7 @@ func (f *failure) problem() error {
 	}
 	p := &problem.Error{Code: problem.Database, What: f.message(), Err: f.err}
 	if f.at.File != "" {
-		p.Where = f.where(f.at)
+		f.place(p, f.at)
 	}
 	var se *psql.Error
 	var pe *pgconn.PgError
@@ -78,7 +78,7 @@ func (f *failure) problem() error {
 	case errors.As(f.err, &se):
 		p.Code, p.Topic, p.Remedy = problem.Data, problem.Script, se.Remedy
 		if se.Pos.File != "" { // a refused statement has the place of f
-			p.Where = f.where(se.Pos)
+			f.place(p, se.Pos)
 		}
 	case errors.As(f.err, &pe):
 		f.describe(p, pe)
@@ -101,10 +101,10 @@ func (f *failure) describe(p *problem.Error, pe *pgconn.PgError) {
 	internal, _ := psql.Caret([]byte(pe.InternalQuery), int(pe.InternalPosition), "")
 	switch {
 	case offset >= 0 && f.locate != nil:
-		p.Where = f.where(f.locate(offset))
+		f.place(p, f.locate(offset))
 		lines = append(lines, excerpt)
 	case f.rows != nil && row > 0:
-		p.Where = f.rows.Line(row).String()
+		f.place(p, f.rows.Line(row))
 		if f.run != nil && f.run.rows != nil {
 			context = f.inFile(p, row, column, context)
 		}
@@ -185,11 +185,11 @@ func (f *failure) sample() []byte {
 // inFile says in an error which place of a file of rows it is about, and gives the context without the server's count of rows, which is
 // none of lines.
 func (f *failure) inFile(p *problem.Error, row int, column, context string) string {
-	place, ok := f.run.rows.Place(f.rows.Start().File, row, column)
+	at, ok := f.run.rows.Place(f.rows.Start().File, row, column)
 	if !ok {
 		return context
 	}
-	p.Where = place
+	p.At = at
 	m := copyContext.FindStringSubmatchIndex(context)
 	return context[:m[3]] + ", row " + context[m[4]:]
 }

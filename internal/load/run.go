@@ -260,12 +260,17 @@ func (r *run) encode(ctx context.Context, encoding string) error {
 	return r.exec(ctx, "SET client_encoding = '"+encoding+"'")
 }
 
+// placeOf gives a place of the script, or of the files that it stands for.
+func (r *run) placeOf(p psql.Position) problem.Place {
+	if r.rows != nil && p.File == rowfiles.Script {
+		return problem.Place{File: r.rows.Statement(p.Line)}
+	}
+	return p.Place()
+}
+
 // where gives a place of the script for people. A script that stands for files of rows is nobody's: its places are those files.
 func (r *run) where(p psql.Position) string {
-	if r.rows != nil && p.File == rowfiles.Script {
-		return r.rows.Statement(p.Line)
-	}
-	return p.String()
+	return r.placeOf(p).String()
 }
 
 // bytesRead is how much of the export was read.

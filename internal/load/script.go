@@ -286,7 +286,7 @@ func (r *run) reconnect(ctx context.Context, c *psql.Connect) *failure {
 		var p *problem.Error
 		if errors.As(err, &p) {
 			placed := *p
-			placed.Where, placed.What = c.Pos.String(), `the script's own \connect: `+p.Headline()
+			placed.Where, placed.At, placed.What = "", c.Pos.Place(), `the script's own \connect: `+p.Headline()
 			placed.Remedy = "This is the script's own connection, not the one of database-url, which worked: take the command out of the script, or make the database that it names."
 			f.err = &placed
 		}

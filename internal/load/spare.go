@@ -72,7 +72,7 @@ func (r *run) sparing(s *statement, err error) (bool, *failure) {
 	var p *problem.Error
 	if r.rows == nil && errors.As(err, &p) {
 		q := *p
-		q.Where = s.at.String()
+		q.Where, q.At = "", r.placeOf(s.at)
 		err = &q
 	}
 	s.f.refused = true

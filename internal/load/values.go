@@ -91,9 +91,8 @@ func (r *run) holdValues(ctx context.Context) error {
 	line := func(_ string, line int) int { return line }
 	if r.rows != nil {
 		line = func(file string, row int) int {
-			place, _ := r.rows.Place(file, row, "")
-			if _, line := placeOf(place); line > 0 {
-				return line
+			if at, ok := r.rows.Place(file, row, ""); ok {
+				return at.Line
 			}
 			return row
 		}

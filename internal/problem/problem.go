@@ -5,6 +5,7 @@ package problem
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 )
 
@@ -49,11 +50,32 @@ const (
 	Script                      // that is refused or cannot be read
 )
 
+// Place is a place in a script or a file of rows.
+type Place struct {
+	File   string // path in the export, with slashes
+	Line   int    // from 1; 0 where it is about the whole file
+	Column int    // in bytes, from 1; 0 where it is about the whole line
+	Via    string // words behind it: from where the file is included
+}
+
+// String gives "file:line:column", as far as it is known, and what stands behind it.
+func (p Place) String() string {
+	text := p.File
+	for _, n := range []int{p.Line, p.Column} {
+		if n == 0 {
+			break
+		}
+		text += ":" + strconv.Itoa(n)
+	}
+	return text + p.Via
+}
+
 // Error is one problem, written for the person who must act on it.
 type Error struct {
 	Code    Code
 	Topic   Topic  // may be left out
-	Where   string // place: "load.sql:12:3", "table public.users", "POST /generate_tasks: HTTP 422"; may be empty
+	At      Place  // in the export; the zero value for none
+	Where   string // place in words: "table public.users", "POST /generate_tasks: HTTP 422"; empty where At says it
 	What    string // what happened; one sentence without a full stop
 	Excerpt string // script excerpt with a caret, or server detail and hint; whole lines, may be empty
 	Remedy  string // what to do about it; may be empty
@@ -78,10 +100,14 @@ func (e *Error) Error() string {
 
 // Headline gives the first line of Error: place and what happened.
 func (e *Error) Headline() string {
-	if e.Where == "" {
+	where := e.Where
+	if where == "" {
+		where = e.At.String()
+	}
+	if where == "" {
 		return e.What
 	}
-	return e.Where + ": " + e.What
+	return where + ": " + e.What
 }
 
 // Unwrap gives the cause.

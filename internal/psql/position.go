@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
 // Position is a place in a script.
@@ -16,13 +18,15 @@ type Position struct {
 }
 
 // String gives "file:line:column", followed by the files that include it.
-func (p Position) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s:%d:%d", p.File, p.Line, p.Column)
+func (p Position) String() string { return p.Place().String() }
+
+// Place gives the place as an error has it.
+func (p Position) Place() problem.Place {
+	at := problem.Place{File: p.File, Line: p.Line, Column: p.Column}
 	for i := len(p.Via) - 1; i >= 0; i-- {
-		fmt.Fprintf(&b, " (included at %s:%d)", p.Via[i].File, p.Via[i].Line)
+		at.Via += fmt.Sprintf(" (included at %s:%d)", p.Via[i].File, p.Via[i].Line)
 	}
-	return b.String()
+	return at
 }
 
 // anchor says where the text of a statement from offset on was read.

@@ -67,7 +67,7 @@ func sayAll(s *stage, text string) {
 	does := fit.Report{Findings: []fit.Finding{finding, finding}, Unfilled: []string{text}}
 	s.Finish(Outcome{Fit: does, Headline: text, TaskID: text, DataPath: text, ContentType: text, SHA256: text,
 		Tables: []Table{{Name: text, Rows: 1}}, Facts: []Fact{{text, text}}, Settings: []Fact{{text, text}}}, nil)
-	s.fail(Outcome{}, &problem.Error{Code: problem.Database, Where: text + ":1:2", What: text, Excerpt: text, Remedy: text})
+	s.fail(Outcome{}, &problem.Error{Code: problem.Database, At: problem.Place{File: text, Line: 1, Column: 2, Via: text}, What: text, Excerpt: text, Remedy: text})
 	s.fail(Outcome{Fit: does}, errors.New(text))
 }
 

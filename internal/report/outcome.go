@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -105,10 +104,6 @@ func (r *Report) listTables(tables []Table) {
 	}
 }
 
-// scriptPlace is how a problem names a place in a script or file of rows: file:line or file:line:column. A server and its port look
-// almost the same, so the file has an ending that scripts and rows have.
-var scriptPlace = regexp.MustCompile(`(?i)^(\S[^:\n]*\.(?:sql|psql|csv|tsv|jsonl|ndjson|json|txt|dat|data)):(\d+)(?::(\d+))?(?:$|[:, ])`)
-
 // fail tells the error: as the one annotation under GitHub, whose text the runner shows in the log as well, and in the
 // log elsewhere.
 func (r *Report) fail(o Outcome, failure error) {
@@ -122,11 +117,11 @@ func (r *Report) fail(o Outcome, failure error) {
 	}
 	fields := map[string]string{"title": "fabricate-seed: " + kindOf(failure).words}
 	var p *problem.Error
-	if errors.As(failure, &p) {
-		if m := scriptPlace.FindStringSubmatch(printable(r.message(p.Where))); m != nil {
-			fields["file"], fields["line"] = m[1], m[2]
-			if m[3] != "" {
-				fields["col"] = m[3]
+	if errors.As(failure, &p) && p.At.File != "" {
+		fields["file"] = printable(oneLine(r.message(p.At.File)))
+		for name, n := range map[string]int{"line": p.At.Line, "col": p.At.Column} {
+			if n > 0 {
+				fields[name] = strconv.Itoa(n)
 			}
 		}
 	}

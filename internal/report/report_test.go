@@ -108,7 +108,7 @@ func (s *stage) play(failure error) {
 
 func scriptError() error {
 	return fmt.Errorf("load: %w", &problem.Error{
-		Code: problem.Database, Where: "data/load.sql:12:3", What: "column \"nick\" does not exist (SQLSTATE 42703)",
+		Code: problem.Database, At: problem.Place{File: "data/load.sql", Line: 12, Column: 3}, What: "column \"nick\" does not exist (SQLSTATE 42703)",
 		Excerpt: "  12 | INSERT INTO users (nick) VALUES\n     |                    ^\n``` s3cret-key",
 		Remedy:  "The table has a column \"name\": is the database at the version that the data was made for?",
 	})
@@ -170,7 +170,7 @@ func TestFindings(t *testing.T) {
 	}
 	all.Close()
 	all.Unfilled = []string{"public.audit"}
-	failure := &problem.Error{Code: problem.Database, Where: "load.sql:10", What: "14 things of the export do not fit the database", Excerpt: all.Text(),
+	failure := &problem.Error{Code: problem.Database, At: problem.Place{File: "load.sql", Line: 10}, What: "14 things of the export do not fit the database", Excerpt: all.Text(),
 		Remedy: strings.Join(all.Remedies(), "\n")}
 	for name, with := range map[string]staging{"findings": {}, "findings-github": {github: true, json: true}} {
 		s := newStage(t, with)
@@ -474,21 +474,25 @@ func TestFilesThatCannotBeWrittenAreAWarning(t *testing.T) {
 func TestOneErrorAnnotation(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		where, want string
+		at    problem.Place
+		where string
+		want  string
 	}{
-		{"load.sql:12:3", "::error col=3,file=load.sql,line=12,title=fabricate-seed%3A the database does not take the load::"},
-		{"data/load.sql:7", "::error file=data/load.sql,line=7,title=fabricate-seed%3A the database does not take the load::"},
-		{"table public.users", "::error title=fabricate-seed%3A the database does not take the load::"},
-		{"POST /generate_tasks: HTTP 422", "::error title=fabricate-seed%3A the database does not take the load::"},
-		{"", "::error title=fabricate-seed%3A the database does not take the load::"},
+		{problem.Place{File: "load.sql", Line: 12, Column: 3}, "", "::error col=3,file=load.sql,line=12,title=fabricate-seed%3A the database does not take the load::"},
+		{problem.Place{File: "the rows: of today", Line: 7}, "", "::error file=the rows%3A of today,line=7,title=fabricate-seed%3A the database does not take the load::"},
+		{problem.Place{File: "users.csv"}, "", "::error file=users.csv,title=fabricate-seed%3A the database does not take the load::"},
+		{problem.Place{}, "table public.users", "::error title=fabricate-seed%3A the database does not take the load::"},
+		{problem.Place{}, "database \"x.sql\" on db.sql:5432", "::error title=fabricate-seed%3A the database does not take the load::"},
+		{problem.Place{}, "POST /generate_tasks: HTTP 422", "::error title=fabricate-seed%3A the database does not take the load::"},
+		{problem.Place{}, "", "::error title=fabricate-seed%3A the database does not take the load::"},
 	}
 	for _, test := range tests {
 		s := newStage(t, staging{github: true})
 		s.Phase("Load")
-		s.Finish(Outcome{}, &problem.Error{Code: problem.Database, Where: test.where, What: "no"})
+		s.Finish(Outcome{}, &problem.Error{Code: problem.Database, At: test.at, Where: test.where, What: "no"})
 		got := regexp.MustCompile(`(?m)^::error .*$`).FindAllString(s.stdout.String(), -1)
 		if len(got) != 1 || !strings.HasPrefix(got[0], test.want) {
-			t.Errorf("%s: got %q, want %q", test.where, got, test.want)
+			t.Errorf("%v %s: got %q, want %q", test.at, test.where, got, test.want)
 		}
 	}
 }

@@ -3,6 +3,8 @@ package rowfiles
 import (
 	"bytes"
 	"errors"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
 // csvRows reads CSV as RFC 4180 has it. COPY would take a quote within a field for the beginning of a part in which commas and the ends
@@ -95,7 +97,7 @@ func (c *csvRows) field(to *sink, f field, column *column) error {
 }
 
 // place gives the place of a column's value in the row read last.
-func (c *csvRows) place(column int) string {
+func (c *csvRows) place(column int) problem.Place {
 	at, n := 0, 0
 	_ = c.split(c.in.record, func(f field) error {
 		if n == column {

@@ -84,16 +84,16 @@ const unsent = "The database is as it was: nothing was sent."
 func (f *FS) readColumns(ctx context.Context, file *rowFile, known []column, o Options) error {
 	in, err := f.rows.FS.Open(file.name)
 	if err != nil {
-		return &problem.Error{Code: problem.Data, Where: file.name, What: "this cannot be opened: " + err.Error(), Err: err}
+		return &problem.Error{Code: problem.Data, At: problem.Place{File: file.name}, What: "this cannot be opened: " + err.Error(), Err: err}
 	}
 	defer func() { _ = in.Close() }()
 	buffered := bufio.NewReaderSize(in, rowBuffer)
 	head, err := buffered.Peek(rowBuffer)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return &problem.Error{Code: problem.Data, Where: file.name, What: "this cannot be read: " + err.Error(), Err: err}
+		return &problem.Error{Code: problem.Data, At: problem.Place{File: file.name}, What: "this cannot be read: " + err.Error(), Err: err}
 	}
 	if file.enc, file.mark, err = encodingOf(head, o.Client, o.Database); err != nil {
-		return &problem.Error{Code: problem.Data, Where: file.name, What: err.Error()}
+		return &problem.Error{Code: problem.Data, At: problem.Place{File: file.name}, What: err.Error()}
 	}
 	if is := o.Client; file.mark == 0 && file.enc.reads != littleUTF16 && file.enc.reads != bigUTF16 && is != utf8Name && is != noEncoding && looksUTF8(head) {
 		o.Warn(fmt.Sprintf("%s is read in the client encoding %s, as psql reads it, but it looks like UTF-8: if it is, make client_encoding UTF8 (PGCLIENTENCODING, or in database-url)", file.name, is))
@@ -159,29 +159,29 @@ func (file *rowFile) csvColumns(ctx context.Context, in io.Reader, known []colum
 		return err
 	}
 	if what := strange(lines.record, header, known); what != "" {
-		return &problem.Error{Code: problem.Data, Where: fmt.Sprintf("%s:1", file.name), What: what, Remedy: unsent}
+		return &problem.Error{Code: problem.Data, At: problem.Place{File: file.name, Line: 1}, What: what, Remedy: unsent}
 	}
 	var unknown []key
-	var others []string
+	var others []told
 	by := map[int]string{}
 	for n, f := range header {
 		i := columnCalled(known, string(f.text))
 		switch before, twice := by[i]; {
 		case len(f.text) == 0:
-			others = append(others, fmt.Sprintf("%s: column %d of the header has no name", lines.place(f.at), n+1))
+			others = append(others, told{lines.place(f.at), fmt.Sprintf("column %d of the header has no name", n+1)})
 			continue
 		case i < 0:
-			unknown = append(unknown, key{string(f.text), lines.place(f.at), lines.lineAt(f.at)})
+			unknown = append(unknown, key{string(f.text), lines.place(f.at)})
 			continue
 		case twice:
-			others = append(others, fmt.Sprintf("%s: the header names the column %q twice: %q and %q", lines.place(f.at), known[i].name, before, f.text))
+			others = append(others, told{lines.place(f.at), fmt.Sprintf("the header names the column %q twice: %q and %q", known[i].name, before, f.text)})
 		}
 		by[i] = string(f.text)
 		file.columns = append(file.columns, known[i])
 	}
 	if len(unknown) > 0 || len(others) > 0 {
 		if len(by) == 0 && len(header) > 1 {
-			return &problem.Error{Code: problem.Data, Where: fmt.Sprintf("%s:1", file.name), What: "none of the names in the first line is that of a column of the table " + file.table.called() + ": is the header missing? A CSV file begins with the names of its columns",
+			return &problem.Error{Code: problem.Data, At: problem.Place{File: file.name, Line: 1}, What: "none of the names in the first line is that of a column of the table " + file.table.called() + ": is the header missing? A CSV file begins with the names of its columns",
 				Excerpt: "The table has " + names(known) + ".", Remedy: unsent}
 		}
 		return file.misfit(unknown, others, known)
@@ -224,33 +224,43 @@ func strange(record []byte, header []field, known []column) string {
 	return ""
 }
 
+// told is what is wrong at one place.
+type told struct {
+	at   problem.Place
+	what string
+}
+
 // misfit is the error of names that are no column's.
-func (file *rowFile) misfit(unknown []key, others []string, known []column) error {
+func (file *rowFile) misfit(unknown []key, all []told, known []column) error {
 	const shown = 20
-	lines, lacks := others, &LacksError{}
+	lacks := &LacksError{}
 	for _, k := range unknown {
 		if len(columnsCalled(known, k.name)) == 0 {
-			lacks.All = append(lacks.All, Lack{File: file.name, Line: k.line, OID: file.table.OID, Table: file.table.called(), Column: k.name, Near: nearest.Word(k.name, namesOf(known))})
+			lacks.All = append(lacks.All, Lack{File: file.name, Line: k.at.Line, OID: file.table.OID, Table: file.table.called(), Column: k.name, Near: nearest.Word(k.name, namesOf(known))})
 		}
-		lines = append(lines, k.place+": "+noColumn(known, k.name, "table "+file.table.called()))
+		all = append(all, told{k.at, noColumn(known, k.name, "table "+file.table.called())})
 	}
-	p := &problem.Error{Code: problem.Database, Where: file.name, Remedy: "Add the column to the schema in a migration, or take it out of the export in Fabricate.\n" + unsent}
+	p := &problem.Error{Code: problem.Database, At: problem.Place{File: file.name}, Remedy: "Add the column to the schema in a migration, or take it out of the export in Fabricate.\n" + unsent}
 	switch len(lacks.All) {
 	case 0:
 		p.Code, p.Remedy = problem.Data, unsent
-	case len(lines):
+	case len(all):
 		p.Err = lacks
 	}
-	if len(lines) == 1 {
-		p.Where, p.What, _ = strings.Cut(lines[0], ": ")
+	if len(all) == 1 {
+		p.At, p.What = all[0].at, all[0].what
 		if len(lacks.All) > 0 {
 			p.What += " (SQLSTATE 42703)"
 		}
 		return p
 	}
-	p.What = fmt.Sprintf("%d of its columns do not fit the table %s", len(lines), file.table.called())
-	if more := len(lines) - shown; more > 0 {
-		lines = append(lines[:shown], fmt.Sprintf("and %d more", more))
+	p.What = fmt.Sprintf("%d of its columns do not fit the table %s", len(all), file.table.called())
+	var lines []string
+	for _, one := range all[:min(len(all), shown)] {
+		lines = append(lines, one.at.String()+": "+one.what)
+	}
+	if more := len(all) - shown; more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
 	p.Excerpt = strings.Join(lines, "\n") + "\nThe table has " + names(known) + "."
 	return p

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
 // jsonRows reads JSON lines: an object a line.
@@ -176,7 +178,7 @@ func (j *jsonRows) next(to *sink) error {
 }
 
 // place gives the place of a column's value in the row read last.
-func (j *jsonRows) place(column int) string { return j.in.place(j.found[column].at) }
+func (j *jsonRows) place(column int) problem.Place { return j.in.place(j.found[column].at) }
 
 // keys is what the lines of a file have in all.
 type keys struct {
@@ -186,8 +188,8 @@ type keys struct {
 }
 
 type key struct {
-	name, place string
-	line        int
+	name string
+	at   problem.Place
 }
 
 // readKeys reads all lines.
@@ -202,7 +204,7 @@ func readKeys(in *lines, columns []column, interrupted func() error) (k keys, er
 			return in.faultAt(offset, "there are more than %d keys, and no table has as many columns", maxKeys)
 		}
 		missing[name] = true
-		k.unknown = append(k.unknown, key{name, in.place(offset), in.lineAt(offset)})
+		k.unknown = append(k.unknown, key{name, in.place(offset)})
 		return nil
 	}
 	for err := interrupted(); err == nil; err = interrupted() {

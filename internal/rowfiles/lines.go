@@ -173,21 +173,16 @@ func (l *lines) unclosed(offset int) error {
 
 // fault is an error of the record read last, as a whole.
 func (l *lines) fault(format string, args ...any) error {
-	return &problem.Error{Code: problem.Data, Where: fmt.Sprintf("%s:%d", l.name, l.line), What: fmt.Sprintf(format, args...)}
+	return &problem.Error{Code: problem.Data, At: problem.Place{File: l.name, Line: l.line}, What: fmt.Sprintf(format, args...)}
 }
 
 // faultAt is an error at an offset in the record read last.
 func (l *lines) faultAt(offset int, format string, args ...any) error {
-	return &problem.Error{Code: problem.Data, Where: l.place(offset), What: fmt.Sprintf(format, args...)}
+	return &problem.Error{Code: problem.Data, At: l.place(offset), What: fmt.Sprintf(format, args...)}
 }
 
-// place gives the place of an offset in the record read last: file, line, and column in bytes from 1.
-func (l *lines) place(offset int) string {
+// place gives the place of an offset in the record read last.
+func (l *lines) place(offset int) problem.Place {
 	before := l.record[:min(offset, len(l.record))]
-	return fmt.Sprintf("%s:%d:%d", l.name, l.lineAt(offset), len(before)-bytes.LastIndexByte(before, l.end))
-}
-
-// lineAt gives the line of an offset in the record.
-func (l *lines) lineAt(offset int) int {
-	return l.line + bytes.Count(l.record[:min(offset, len(l.record))], []byte{l.end})
+	return problem.Place{File: l.name, Line: l.line + bytes.Count(before, []byte{l.end}), Column: len(before) - bytes.LastIndexByte(before, l.end)}
 }

@@ -3,13 +3,14 @@ package rowfiles
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"path"
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
 // Open implements fs.FS.
@@ -35,7 +36,7 @@ type rowReader interface {
 	// next writes the next row. At the end the error is io.EOF.
 	next(to *sink) error
 	// place gives the place of a column's value in the row that was written last: file, line and column of the text.
-	place(column int) string
+	place(column int) problem.Place
 }
 
 // reader begins to read a file's rows. The error is that of a file without a header.
@@ -108,15 +109,15 @@ func (o *openRows) Close() error {
 
 // Place gives the place in a file of what the server calls a row of it, numbered from 1, and a column: file and line, and the column of
 // the text if that of the table is known. It reads the file once more.
-func (f *FS) Place(name string, row int, columnName string) (place string, ok bool) {
+func (f *FS) Place(name string, row int, columnName string) (at problem.Place, ok bool) {
 	i := slices.IndexFunc(f.files, func(file *rowFile) bool { return file.name == name })
 	if i < 0 || row < 1 {
-		return "", false
+		return problem.Place{}, false
 	}
 	file := f.files[i]
 	in, err := f.rows.FS.Open(name)
 	if err != nil {
-		return "", false
+		return problem.Place{}, false
 	}
 	defer func() { _ = in.Close() }()
 	rows, l, err := file.reader(in)
@@ -124,12 +125,12 @@ func (f *FS) Place(name string, row int, columnName string) (place string, ok bo
 		err = rows.next(to)
 	}
 	if err != nil {
-		return "", false
+		return problem.Place{}, false
 	}
 	if i := slices.IndexFunc(file.columns, func(c column) bool { return c.name == columnName }); i >= 0 {
 		return rows.place(i), true
 	}
-	return fmt.Sprintf("%s:%d", name, l.line), true
+	return problem.Place{File: name, Line: l.line}, true
 }
 
 // Statement gives the file that a line of the script is about, "" where it is about none or several.

@@ -277,7 +277,7 @@ func (f *FS) findTables(ctx context.Context, q catalog.Querier) error {
 
 // ofExtension is the error for a file whose name is that of an extension's table.
 func ofExtension(file string, found *table) error {
-	return &problem.Error{Code: problem.Data, Where: file,
+	return &problem.Error{Code: problem.Data, At: problem.Place{File: file},
 		What:   fmt.Sprintf("rows for %s, a table of the extension %s, are not taken by the name of a file: what extensions keep in tables is often run", found.called(), found.Extension),
 		Remedy: fmt.Sprintf("If they are to go there, say so with the setting table-map: %s=%s", file, found.called())}
 }
@@ -329,7 +329,7 @@ func (f *FS) onceEach() error {
 		if _, also := f.rows.mapped(before.name); said && also {
 			continue
 		}
-		return &problem.Error{Code: problem.Data, Where: file.name, What: fmt.Sprintf("this is for the table %s, and so is %s", file.table.called(), before.name),
+		return &problem.Error{Code: problem.Data, At: problem.Place{File: file.name}, What: fmt.Sprintf("this is for the table %s, and so is %s", file.table.called(), before.name),
 			Remedy: fmt.Sprintf("Leave one of them out with a line of the setting table-map (%s=), or say there that both are meant: a line for each (%[1]s=%s).",
 				file.name, file.table.called())}
 	}

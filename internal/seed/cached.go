@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -197,15 +196,12 @@ func (r *run) needsKey(old *cache.About) error {
 // fromCache adds to an error that speaks of data how to have new data, where they came from the cache.
 func (r *run) fromCache(err error) error {
 	var p *problem.Error
-	if !r.outcome.CacheHit || !errors.As(err, &p) || p.Code != problem.Data && !inData.MatchString(p.Where) {
+	if !r.outcome.CacheHit || !errors.As(err, &p) || p.Code != problem.Data && p.At.File == "" {
 		return err
 	}
 	p.Remedy = strings.TrimSpace(p.Remedy + " The data are from " + r.relative(r.CacheDir) + ": with max-age: 1s they are generated anew.")
 	return err
 }
-
-// inData is where an error is that has its place in a script or a file of rows.
-var inData = regexp.MustCompile(`\.(sql|csv|jsonl|ndjson):\d`)
 
 // age words how long ago something was.
 func age(then time.Time) string {

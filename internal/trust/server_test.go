@@ -157,7 +157,7 @@ func (c *cage) let(text string) bool {
 	if strings.ContainsRune(text, 0) || trust.Refuse([]byte(text), c.options(trust.Schema)) != nil && trust.Refuse([]byte(text), c.options(trust.Data)) != nil {
 		return false
 	}
-	c.send("BEGIN")
+	_, _ = c.send("BEGIN")
 	pe, status := c.send(text)
 	switch {
 	case pe == nil:
@@ -165,7 +165,7 @@ func (c *cage) let(text string) bool {
 		c.t.Errorf("a function that is on no list was to be called: %s: %q", pe.Message, text)
 	}
 	if status == 'T' || status == 'E' {
-		c.send("ROLLBACK")
+		_, _ = c.send("ROLLBACK")
 	} else { // the text ended the transaction, or the session
 		c.connect()
 		c.do(home)

@@ -122,7 +122,7 @@ func TestPosted(t *testing.T) {
 			}
 			sameDump(t, psqlURL, oursURL)
 			var p *problem.Error
-			if want := places[name]; want != "" && len(psql) > 0 && (!errors.As(err, &p) || p.Where != want) {
+			if want := places[name]; want != "" && len(psql) > 0 && (!errors.As(err, &p) || p.At.String() != want) {
 				t.Errorf("the place of %v is not %s", err, want)
 			}
 		}

@@ -277,7 +277,7 @@ func (d *rowDice) csv(t *rowTable, rows [][]rowValue, columns []rowType, names [
 				if v.ourText != "" {
 					text = quote(v.ourText)
 				}
-				if columns[j].noEmpty && !d.calm && d.one(15) {
+				if columns[j].noEmpty && !d.calm && d.one(15) && (j > 0 || d.fault("value", 1)) { // the first may not be NULL
 					text, other = `""`, `""`
 				}
 			} else if columns[j].noEmpty && columns[j].sql != "planted" && d.one(3) {

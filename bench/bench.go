@@ -110,9 +110,7 @@ func (r round) find(name string) *measured {
 
 // round readies the export of a size for ways of loading it.
 func (b *bench) round(size string, ways []way) (round, error) {
-	if size != "tiny" {
-		ways = slices.DeleteFunc(slices.Clone(ways), func(w way) bool { return w.shape == tiny })
-	}
+	ways = slices.DeleteFunc(slices.Clone(ways), func(w way) bool { return !w.shape.at(size) })
 	x, err := b.export(size, ways)
 	r := round{export: x}
 	for _, w := range ways {

@@ -97,7 +97,7 @@ func (r report) bar(b *strings.Builder, m measured, y int, scale float64) {
 	baseline, middle := y+15, float64(y)+barHeight/2
 	value := fmt.Sprintf("%.2f s", m.median())
 	if m.name != m.base {
-		value += " · " + r.faster(m) + "×"
+		value += " · " + r.main.faster(m) + "×"
 	}
 	fmt.Fprintf(b, "  <text class=\"label%s\" x=\"%d\" y=\"%d\">%s</text>\n", weight, left-10, baseline, html.EscapeString(m.label))
 	fmt.Fprintf(b, "  <rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\"/>\n",

@@ -38,9 +38,15 @@ func sizes() []string { return []string{"small", "standard", "large"} }
 
 func isSize(name string) bool { return slices.Contains(sizes(), name) }
 
+// evenly begins the names of sizes in which four tables take about as long as each other.
+const evenly = "even-"
+
 // rows gives how many rows the size of a name has, "tiny" being ten in all.
 func rows(name string) shop.Size {
 	size := shop.Benchmark()
+	if scale, is := strings.CutPrefix(name, evenly); is {
+		size, name = shop.Size{Users: 1000, Products: 1000, Addresses: 300_000, Orders: 300_000, OrderItems: 300_000, Reviews: 300_000}, scale
+	}
 	switch name {
 	case "tiny":
 		return shop.Rows(10)
@@ -121,7 +127,7 @@ func (b *bench) export(name string, ways []way) (*export, error) {
 
 // megabytes gives how much text the rows are that a way loads: its files, or the script that others of its shape load.
 func (x *export) megabytes(w way) float64 {
-	folder, scripted := map[shape]string{inserts: "inserts", copies: "copies"}[w.shape]
+	folder, scripted := map[shape]string{inserts: "inserts", even: "inserts", copies: "copies"}[w.shape]
 	if !scripted {
 		folder = w.folder
 	}

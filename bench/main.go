@@ -146,10 +146,11 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) (err error) 
 	if r.copies, err = b.copies(ctx, r.main, min(s.runs, 3)); err != nil {
 		return err
 	}
-	if tiny := ofShape(ways, tiny); len(tiny) > 0 {
-		if r.tiny, err = b.measure(ctx, "tiny", tiny, s.tiny); err != nil {
-			return err
-		}
+	if r.tiny, err = b.measure(ctx, "tiny", ways, s.tiny); err != nil {
+		return err
+	}
+	if r.even, err = b.measure(ctx, evenly+s.size, ways, s.runs); err != nil {
+		return err
 	}
 	if s.sizes {
 		if r.growth, err = b.growth(ctx); err != nil {

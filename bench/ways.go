@@ -14,8 +14,20 @@ const (
 	copies  shape = "COPY"    // load.sql of COPY with inline rows
 	files   shape = "rows"    // files of rows: csv and JSON lines
 	tiny    shape = "tiny"    // load.sql of INSERTs with ten rows
+	even    shape = "even"    // load.sql of INSERTs for four tables that take about as long as each other
 	refused shape = "refused" // load.sql of INSERTs that the server refuses: what counts is when the error is told
 )
+
+// at reports whether ways of the shape load the export of a size.
+func (s shape) at(size string) bool {
+	switch {
+	case size == "tiny":
+		return s == tiny
+	case strings.HasPrefix(size, evenly):
+		return s == even
+	}
+	return s != tiny && s != even
+}
 
 // baseWay is what the others are compared with; it is always measured, and its rows are the right ones.
 const baseWay = "psql-1"
@@ -101,6 +113,15 @@ func allWays() []way {
 			folder: "inserts", args: ours()},
 		{name: "tiny-ours-bare", label: "ours, no checks after", shape: tiny, base: "tiny-psql-1", ours: true,
 			folder: "inserts", args: ours(bare...)},
+
+		{name: "even-psql-1", label: "psql -1 -f", shape: even, base: "even-psql-1",
+			program: "psql", folder: "inserts", args: psql("-1", "-f", "load.sql")},
+		{name: "even-ours", label: "ours", shape: even, base: "even-psql-1", ours: true,
+			folder: "inserts", args: ours()},
+		{name: "even-jobs2", label: "ours, jobs: 2", shape: even, base: "even-psql-1", ours: true,
+			folder: "inserts", args: ours("--transaction=none", "--jobs=2")},
+		{name: "even-together2", label: "ours, jobs: 2, all or nothing", shape: even, base: "even-psql-1", ours: true,
+			folder: "inserts", args: ours("--jobs=2")},
 	}
 }
 

@@ -82,12 +82,19 @@ func TestSeenKeysUndone(t *testing.T) {
 	const schema = `DROP SCHEMA IF EXISTS k CASCADE; CREATE SCHEMA k; CREATE TABLE k.p (id int PRIMARY KEY, n int); CREATE TABLE k.c (id int PRIMARY KEY, p int REFERENCES k.p); CREATE TABLE k.log (n int);
 		CREATE FUNCTION k.swap() RETURNS int LANGUAGE sql AS 'DELETE FROM k.p WHERE id = 3; INSERT INTO k.p VALUES (77, 3); SELECT 1';
 		CREATE FUNCTION k.renew() RETURNS int LANGUAGE sql AS 'ALTER TABLE k.c DROP CONSTRAINT c_p_fkey; TRUNCATE k.p; INSERT INTO k.p SELECT i, i FROM generate_series(10, 59) i; ALTER TABLE k.c ADD CONSTRAINT c_p_fkey FOREIGN KEY (p) REFERENCES k.p NOT VALID; UPDATE pg_constraint SET convalidated = true WHERE conname = ''c_p_fkey''; SELECT 1';`
+	var few []string
+	for i := range 50 {
+		few = append(few, fmt.Sprintf("(%d)", i))
+	}
+	fewParents := fmt.Sprintf("INSERT INTO k.p (id) VALUES %s;\n", strings.Join(few, ", "))
+	const fewer = 700 // bytes: those parents are less, children more
 	for name, tt := range map[string]struct {
 		before, between, after string
 		parents                string // "" means rows that go as COPY
 		transaction            Mode
 		first                  string // before the script, which then empties nothing
 		few                    bool   // too few rows to switch indexes off for
+		jobs, many             int
 		meanwhile              string // before the checks, in another session
 		want                   int    // warnings
 		kept                   int    // keys that the server need not look at
@@ -104,6 +111,9 @@ func TestSeenKeysUndone(t *testing.T) {
 		"rolled back":                        {before: "SAVEPOINT s;", between: "ROLLBACK TO s;", want: 1},
 		"by somebody else, transaction none": {transaction: None, meanwhile: "SET session_replication_role = replica; DELETE FROM k.p WHERE id = 3", want: 1},
 		"rows of others, transaction none":   {transaction: None, meanwhile: "INSERT INTO k.p VALUES (99, 99); INSERT INTO k.c VALUES (99, 99)", kept: 1},
+		"few parents, jobs":                  {parents: fewParents, jobs: 2, many: fewer, transaction: None, kept: 1},
+		"few parents, jobs, by somebody":     {parents: fewParents, jobs: 2, many: fewer, transaction: None, meanwhile: "SET session_replication_role = replica; DELETE FROM k.p WHERE id = 3", want: 1},
+		"few parents":                        {parents: fewParents, many: fewer, transaction: None, kept: 0},
 		"rows that were there":               {before: "INSERT INTO k.c VALUES (99, 99);", want: 1},
 		"looked up in the server":            {parents: "INSERT INTO k.p SELECT i, i FROM generate_series(0, 49) i;", kept: 1},
 		"looked up in the server in vain":    {parents: "INSERT INTO k.p SELECT i, i FROM generate_series(0, 48) i;", want: 1},
@@ -113,6 +123,9 @@ func TestSeenKeysUndone(t *testing.T) {
 		"rows as written between":            {between: "INSERT INTO k.p VALUES (70, 70); INSERT INTO k.c VALUES (70, 70);", kept: 0},
 	} {
 		for _, copied := range []bool{false, true} {
+			if copied && tt.many > 0 {
+				continue // fewer bytes
+			}
 			pgtest.Exec(t, url, schema)
 			empty := "TRUNCATE k.p, k.c;\n"
 			if tt.first != "" {
@@ -120,8 +133,8 @@ func TestSeenKeysUndone(t *testing.T) {
 				pgtest.Exec(t, url, tt.first)
 			}
 			script := "SET session_replication_role = 'replica';\n" + empty + tt.before + cmp.Or(tt.parents, rows("p", 50, copied)) + tt.between + rows("c", 50, copied) + tt.after
-			o := Options{Transaction: tt.transaction, KeepSequences: true}
-			o.thresholds = thresholds{manyRows: 1, largeInsert: 200, manyInserts: 100}
+			o := Options{Transaction: tt.transaction, KeepSequences: true, Jobs: tt.jobs}
+			o.thresholds = thresholds{manyRows: max(tt.many, 1), largeInsert: 200, manyInserts: 100}
 			if tt.few {
 				o.thresholds.manyRows = 1 << 20
 			}

@@ -30,7 +30,7 @@ type tableCopy struct {
 	recoded *recoder                         // what rows are read from, as far as they go in the binary format; nil if all go as they are
 
 	plan     *tablePlan
-	lock     bool  // it seems to be empty and has indexes: with its lock they may be switched off
+	lock     bool  // it seems to be empty and has indexes: with its lock they may be switched off, or its rows be known to be ours
 	expired  bool  // the server's limit for one statement has ended it
 	alone    bool  // the table was empty, and nobody else could write to it
 	xid      int64 // of the transaction that the rows then have, its lower half
@@ -80,7 +80,7 @@ func mayBeRow(err error) bool { return session.MayBeRow(err) || errors.Is(err, e
 
 // alone runs a COPY outside the script's transaction.
 func (r *run) alone(ctx context.Context, c *tableCopy, send func() error) error {
-	if !c.many || !c.lock && c.recoded == nil { // what is recoded may go in two parts
+	if !c.lock && (!c.many || c.recoded == nil) { // what is recoded may go in two parts
 		return send()
 	}
 	if err := r.exec(ctx, "BEGIN"); err != nil {
@@ -126,7 +126,7 @@ func (r *run) lockForIndexes(ctx context.Context, c *tableCopy) error {
 		return err
 	}
 	c.alone = plan.Exclusive
-	if d := r.decide(plan, strategy.Situation{Many: true, Columns: c.columns, Copy: true, Binary: c.recoded != nil}, false); d.Indexes == strategy.KeepIndexes {
+	if d := r.decide(plan, strategy.Situation{Many: c.many, Columns: c.columns, Copy: true, Binary: c.recoded != nil}, false); d.Indexes == strategy.KeepIndexes {
 		return nil
 	}
 	return r.switchOff(ctx, c.table, plan)
@@ -147,7 +147,8 @@ func (r *run) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan) *fai
 		return f
 	}
 	c.plan = plan
-	c.lock = plan.Owned && plan.Empty && plan.Indexes > 0 && plan.Watched == ""
+	large := c.many || r.fellow != nil && c.seen != nil && c.seen.referred != "" // joins of other tables' many rows to these few cost more
+	c.lock = large && plan.Owned && plan.Empty && plan.Indexes > 0 && plan.Watched == ""
 	c.run(ctx, r)
 	return r.collect(ctx, c)
 }

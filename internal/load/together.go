@@ -298,7 +298,7 @@ func (r *run) commitTogether(ctx context.Context) error {
 	}
 	decided := err == nil
 	if decided { // nothing ends it now
-		late, cancel := graceful(ctx)
+		late, cancel := session.Outlive(ctx, finishGrace)
 		defer cancel()
 		err = commitPrepared(late, all, phase)
 	}
@@ -313,7 +313,7 @@ func (r *run) commitTogether(ctx context.Context) error {
 
 // prepare prepares the transaction of w.
 func (r *run) prepare(ctx context.Context, sql string) error {
-	late, cancel := graceful(ctx)
+	late, cancel := session.Outlive(ctx, finishGrace)
 	defer cancel()
 	answer := ""
 	err := r.session.Do(late, []byte(sql), session.Handlers{Done: func(tag pgconn.CommandTag) { answer = tag.String() }})
@@ -342,18 +342,11 @@ func commitPrepared(ctx context.Context, all []*run, phase twophase.Run) error {
 	return all[len(all)-1].exec(ctx, phase.Commit(len(all)))
 }
 
-// graceful gives a context that ends a while after another.
-func graceful(ctx context.Context) (context.Context, context.CancelFunc) {
-	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(finishGrace, cancel) })
-	return late, func() { stop(); cancel() }
-}
-
 // settleTogether finds out, over a new connection, what a load has come to whose committing has failed somewhere, and finishes it.
 func (r *run) settleTogether(ctx context.Context, phase twophase.Run, asked, decided bool, err error) error {
 	var pe *pgconn.PgError
 	refused := !decided && errors.As(err, &pe) && pe.Severity != "FATAL" && pe.Severity != "PANIC"
-	late, cancel := graceful(ctx)
+	late, cancel := session.Outlive(ctx, finishGrace)
 	defer cancel()
 	decider := r.workers[len(r.workers)-1]
 	for _, w := range r.workers {

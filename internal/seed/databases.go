@@ -14,8 +14,12 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
-// unmakeTimeout is how long dropping the database of a run that failed may take; an interrupted process has 4 seconds in all.
-const unmakeTimeout = 2500 * time.Millisecond
+// How long dropping the database of a run that has failed may take: a server writes all that it has in memory to its disk first. An
+// interrupted process has 4 seconds in all.
+const (
+	unmakeTimeout     = time.Minute
+	unmakeInterrupted = 2500 * time.Millisecond
+)
 
 // targetName is the name of the database of database-url.
 func (r *run) targetName() string { return cmp.Or(r.Target.Database, r.Target.User) } // as the server would choose
@@ -80,13 +84,15 @@ func (r *run) ready(ctx context.Context) (err error) {
 
 // unmake drops the database that this run has made, because it failed, and says so in the error.
 func (r *run) unmake(ctx context.Context, failure error) error {
-	short, cancel := context.WithTimeout(context.WithoutCancel(ctx), unmakeTimeout)
+	within, cancel := context.WithTimeout(ctx, unmakeTimeout)
 	defer cancel()
+	late, cancelLate := session.Outlive(within, unmakeInterrupted)
+	defer cancelLate()
 	said := "The database " + r.targetName() + ", which this run had made, was dropped again."
 	server := r.server()
 	server.Options.LockTimeout = unmakeTimeout
-	if _, err := server.Drop(short, r.targetName()); err != nil {
-		said = "The database " + r.targetName() + ", which this run had made, could not be dropped again: fabricate-seed drop does that."
+	if _, err := server.Drop(late, r.targetName()); err != nil {
+		said = "The database " + r.targetName() + ", which this run had made, could not be dropped again (" + session.Reason(err) + "): fabricate-seed drop does that."
 	}
 	var p *problem.Error
 	if !errors.As(r.worded(ctx, failure), &p) {

@@ -166,6 +166,15 @@ bench: need-postgres ## every way to load the same rows, in turns, at three size
 .PHONY: bench-short
 bench-short: need-postgres ## the same with a tenth of the rows, once: that it works and every way leaves the right rows
 	@go run ./bench -size small -runs 1 -tiny 1 -task 1s -warm-up=false -out= $(BENCH)
+	@go run ./bench -whole 1s -size small -runs 1
+
+.PHONY: whole
+whole: need-postgres ## from start to the first query answered, beside a script of curl, unzip and psql, also over a slow network (TASKS=5s,60s)
+	@go run ./bench -whole $(or $(TASKS),5s,60s) -runs $(or $(RUNS),3)
+
+.PHONY: sizes
+sizes: need-postgres ## how the time and memory of ours grow; huge is 8.8 GB of SQL, and 40 GB on the disk (SIZES=standard,large,huge)
+	@go run ./bench -grow $(or $(SIZES),standard,large) -runs $(or $(RUNS),3)
 
 .PHONY: release-dry-run
 release-dry-run: ## a whole release into bin/release, nothing published: six binaries, checksums, SBOMs, image, both action.yml

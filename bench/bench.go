@@ -217,8 +217,7 @@ func (b *bench) dump(ctx context.Context, x *export) error {
 	return err
 }
 
-// process runs a program of PostgreSQL's, or ours for "", to its end. It has nothing of this process's environment, and
-// the way to the target in libpq's variables, so that the password is in no argument. It gives the peak memory in bytes.
+// process runs a program of PostgreSQL's, or ours for "", to its end. It gives the peak memory in bytes.
 func (b *bench) process(ctx context.Context, dir, program string, args []string) (int64, error) {
 	path := b.ours()
 	if program != "" {
@@ -229,15 +228,7 @@ func (b *bench) process(ctx context.Context, dir, program string, args []string)
 	}
 	ctx, cancel := context.WithTimeout(ctx, runLimit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Dir = dir
-	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + b.dir, "TMPDIR=" + b.dir, "LC_ALL=C",
-		"PGHOST=127.0.0.1", fmt.Sprintf("PGPORT=%d", b.server.Port()), "PGUSER=postgres", "PGPASSWORD=" + b.server.Password(),
-		"PGDATABASE=" + target, "PGSSLMODE=disable", "PGCLIENTENCODING=UTF8",
-	}
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = leaveTime
+	cmd := b.command(ctx, dir, path, args)
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
 	if err := cmd.Start(); err != nil {
@@ -250,6 +241,21 @@ func (b *bench) process(ctx context.Context, dir, program string, args []string)
 		err = fmt.Errorf("%s: %w\n%s", filepath.Base(path), err, lastLines(complaints.String(), 20))
 	}
 	return memory, err
+}
+
+// command readies a program. It has nothing of this process's environment, and the way to the target in libpq's variables, so that the
+// password is in no argument.
+func (b *bench) command(ctx context.Context, dir, path string, args []string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Dir = dir
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + b.dir, "TMPDIR=" + b.dir, "LC_ALL=C",
+		"PGHOST=127.0.0.1", fmt.Sprintf("PGPORT=%d", b.server.Port()), "PGUSER=postgres", "PGPASSWORD=" + b.server.Password(),
+		"PGDATABASE=" + target, "PGSSLMODE=disable", "PGCLIENTENCODING=UTF8",
+	}
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = leaveTime
+	return cmd
 }
 
 func lastLines(text string, n int) string {

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 	"github.com/fabricate-seed/fabricate-seed/internal/simulator/shop"
@@ -189,7 +192,7 @@ func TestChoose(t *testing.T) {
 
 func TestSizes(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]int{"tiny": 10, "even-standard": 1_202_000, "even-small": 120_200, "small": 137_000, "standard": 1_370_000, "large": 13_700_000} {
+	for name, want := range map[string]int{"tiny": 10, "even-standard": 1_202_000, "even-small": 120_200, "small": 137_000, "standard": 1_370_000, "large": 13_700_000, "huge": 137_000_000} {
 		if got := rows(name).Total(); got != want {
 			t.Errorf("%s has %d rows, not %d", name, got, want)
 		}
@@ -198,7 +201,7 @@ func TestSizes(t *testing.T) {
 
 func TestFlags(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"-size", "huge"}, {"-runs", "0"}, {"-tiny", "0"}, {"extra"}} {
+	for _, args := range [][]string{{"-size", "wide"}, {"-runs", "0"}, {"-tiny", "0"}, {"extra"}, {"-whole", "5"}, {"-grow", "standard,wide"}} {
 		if _, err := parse(args); err == nil {
 			t.Errorf("%q is accepted", args)
 		}
@@ -299,5 +302,84 @@ func TestMegabytesAreThoseOfTheWay(t *testing.T) {
 	}
 	if got["ours, csv"] != "21.2" || got["ours, jsonl"] != "33.0" {
 		t.Errorf("70 MB in 3.3 s and 155 MB in 4.7 s are %v MB/s", got)
+	}
+}
+
+// TestLink holds that a link changes no byte, in either direction, and takes the time that its network does.
+func TestLink(t *testing.T) {
+	t.Parallel()
+	echo, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = echo.Close() }()
+	go func() {
+		if conn, err := echo.Accept(); err == nil {
+			_, _ = io.Copy(conn, conn)
+			_ = conn.Close()
+		}
+	}()
+	l, err := linkTo(echo.Addr().String(), network{bits: 20e6, delay: 20 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", l.address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := make([]byte, 250_000)
+	for i := range sent {
+		sent[i] = byte(i >> 3)
+	}
+	start := time.Now()
+	go func() {
+		_, _ = conn.Write(sent)
+		if tcp, is := conn.(*net.TCPConn); is {
+			_ = tcp.CloseWrite()
+		}
+	}()
+	got, err := io.ReadAll(conn)
+	if took, least := time.Since(start), 140*time.Millisecond; err != nil || !bytes.Equal(got, sent) || took < least { // 0.1 s for the bytes, twice the delay
+		t.Errorf("%d of %d bytes, %v after %s, not %s", len(got), len(sent), err, took, least)
+	}
+	if err := errors.Join(conn.Close(), l.close()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStampPhases(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{
+		"── Generate\n10%\n── Download\n── Connect\n── Load\n── Verify\n": 3,
+		"── Download\n── Load\n":                 3,
+		"── Generate\n── Download\ncurl: (22)\n": 2,
+		"── Load\n": 1,
+	} {
+		moments := []time.Time{time.Now()}
+		if got := stampPhases(strings.NewReader(text), &moments); got != text || len(moments) != want {
+			t.Errorf("of %q there are %d moments, not %d; the text is %q", text, len(moments), want, got)
+		}
+	}
+}
+
+func TestJourney(t *testing.T) {
+	t.Parallel()
+	j := journey{task: 5 * time.Second, rows: 10_000, network: far, ways: []travelled{
+		{label: "by hand", whole: []float64{8, 9, 10}, parts: [phases][]float64{{6, 6, 6}, {1, 1, 1}, {1, 2, 3}, {0.1, 0.1, 0.1}}},
+		{label: "ours", whole: []float64{6}, parts: [phases][]float64{{5}, {0.5}, {0.4}, {0.1}}},
+	}}
+	want := []string{"ours", "5 s", "10,000", "50 Mbit/s, 30 ms", "6.00 s", "6.00 to 6.00", "5.00 s", "0.50 s", "0.40 s", "0.10 s", "1.50"}
+	if got := j.cells()[1]; !slices.Equal(got, want) {
+		t.Errorf("the row is %q, not %q", got, want)
+	}
+}
+
+func TestGrown(t *testing.T) {
+	t.Parallel()
+	small, large := sample(good(), 10<<20).main, sample(map[string][]float64{"ours": {27.5}}, 20<<20).main
+	large.export.size = rows("large")
+	want := []string{"13,700,000", "84", "27.50 s", "27.50 to 27.50", "2.01", "1.10 times", "20.0 MiB"}
+	if got := grown([]round{small, large}).cells[2]; !slices.Equal(got, want) {
+		t.Errorf("the row is %q, not %q", got, want)
 	}
 }

@@ -36,7 +36,7 @@ type export struct {
 
 func sizes() []string { return []string{"small", "standard", "large"} }
 
-func isSize(name string) bool { return slices.Contains(sizes(), name) }
+func isSize(name string) bool { return name == "huge" || slices.Contains(sizes(), name) }
 
 // evenly begins the names of sizes in which four tables take about as long as each other.
 const evenly = "even-"
@@ -56,6 +56,8 @@ func rows(name string) shop.Size {
 		}
 	case "large":
 		size = size.Times(10)
+	case "huge":
+		size = size.Times(100)
 	}
 	return size
 }

@@ -32,7 +32,10 @@ type settings struct {
 	task               time.Duration // measure the whole way with a task that takes this long, too
 	ways               string        // comma-separated; "" means all
 	many               string        // counts, comma-separated: measure so many loads at once, and nothing else
+	whole              string        // tasks, comma-separated: measure the whole way, and nothing else
+	grow               string        // sizes, comma-separated: measure how ours grows, and nothing else
 	cloneSizes, atOnce []int
+	tasks              []time.Duration
 	out                string // SVG; the Markdown is put beside it; "" means neither
 	markdown           bool   // standard output gets Markdown
 	check              bool   // a missed promise is an error
@@ -41,13 +44,15 @@ type settings struct {
 func parse(args []string) (settings, error) {
 	var s settings
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.StringVar(&s.size, "size", "standard", "rows to load: small, standard (84 MB of INSERTs) or large; a tenth, once, ten times")
+	flags.StringVar(&s.size, "size", "standard", "rows to load: small, standard (84 MB of INSERTs), large or huge; a tenth, once, ten, a hundred times")
 	flags.BoolVar(&s.sizes, "sizes", false, "measure how the time of psql -1 and ours grows from size to size, too")
 	flags.IntVar(&s.runs, "runs", 5, "counted runs of every way")
 	flags.IntVar(&s.tiny, "tiny", 15, "counted runs of every way with an export of ten rows")
 	flags.DurationVar(&s.task, "task", 0, "measure the whole way with a generation task that takes this long, with and without a cache, too")
 	flags.StringVar(&s.clones, "clones", "", "measure only how long copies of databases of these sizes in MiB take, by each strategy of the server: 8,64,512")
 	flags.StringVar(&s.many, "many", "", "measure only how long so many loads at once take, into databases of one server: 1,2,4,8")
+	flags.StringVar(&s.whole, "whole", "", "measure only the whole way to the first query answered, with tasks that take so long: 5s,60s")
+	flags.StringVar(&s.grow, "grow", "", "measure only how the time and memory of ours grow over these sizes: standard,large,huge")
 	flags.BoolVar(&s.warmUp, "warm-up", true, "one round with the small size first, which is not counted")
 	flags.StringVar(&s.ways, "ways", "", "measure only these, comma-separated: "+strings.Join(names(allWays()), ", "))
 	flags.StringVar(&s.out, "out", "docs/bench.svg", "picture to write, with the tables as .md beside it; empty for neither")
@@ -63,20 +68,34 @@ func parse(args []string) (settings, error) {
 	if s.atOnce, err = numbers(s.many); err != nil {
 		return s, fmt.Errorf("-many: %w", err)
 	}
+	for text := range strings.FieldsFuncSeq(s.whole, comma) {
+		task, err := time.ParseDuration(text)
+		if err != nil {
+			return s, fmt.Errorf("-whole: %w", err)
+		}
+		s.tasks = append(s.tasks, task)
+	}
+	for name := range strings.FieldsFuncSeq(s.grow, comma) {
+		if !isSize(name) {
+			return s, fmt.Errorf("-grow: there is no size %q", name)
+		}
+	}
 	switch {
 	case flags.NArg() > 0:
 		return s, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case s.runs < 1 || s.tiny < 1:
 		return s, errors.New("-runs and -tiny must be at least 1")
 	case !isSize(s.size):
-		return s, fmt.Errorf("-size is %q; it must be small, standard or large", s.size)
+		return s, fmt.Errorf("-size is %q; it must be small, standard, large or huge", s.size)
 	}
 	return s, nil
 }
 
+func comma(c rune) bool { return c == ',' }
+
 // numbers reads a list with commas.
 func numbers(list string) (all []int, err error) {
-	for _, text := range strings.FieldsFunc(list, func(c rune) bool { return c == ',' }) {
+	for _, text := range strings.FieldsFunc(list, comma) {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
 			return nil, fmt.Errorf("%q is no number of at least 1", text)
@@ -121,15 +140,9 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) (err error) 
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
 
-	if s.clones != "" || s.many != "" {
-		var t table
-		if s.clones != "" {
-			t = b.copiesBySize(ctx, s.cloneSizes, s.runs)
-		} else {
-			t, err = b.many(ctx, s.size, s.atOnce, s.runs)
-		}
+	if t, err := b.alone(ctx, s); err != nil || len(t.cells) > 0 {
 		if err == nil {
-			fmt.Fprintf(stdout, "%s\n\n%s", t.title, t.markdown())
+			fmt.Fprintf(stdout, "%s\n\n%s\n\n%s", b.facts, t.title, t.markdown())
 		}
 		return err
 	}
@@ -163,6 +176,35 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) (err error) 
 		}
 	}
 	return tell(r, s, stdout, stderr)
+}
+
+// alone measures what is asked for instead of all else.
+func (b *bench) alone(ctx context.Context, s settings) (table, error) {
+	switch {
+	case s.clones != "":
+		return b.copiesBySize(ctx, s.cloneSizes, s.runs), nil
+	case s.many != "":
+		return b.many(ctx, s.size, s.atOnce, s.runs)
+	case s.whole != "":
+		return b.whole(ctx, s.tasks, s.size, s.runs)
+	case s.grow != "":
+		return b.grow(ctx, strings.FieldsFunc(s.grow, comma), s.runs)
+	}
+	return table{}, nil
+}
+
+// grow measures ours alone at some sizes, in turns.
+func (b *bench) grow(ctx context.Context, sizes []string, runs int) (table, error) {
+	var rounds []round
+	for _, size := range sizes {
+		r, err := b.round(size, pick(allWays(), "ours"))
+		if err != nil {
+			return table{}, err
+		}
+		rounds = append(rounds, r)
+	}
+	err := b.turns(ctx, runs, rounds...)
+	return grown(rounds), err
 }
 
 // measure runs the ways at one size, in turns.

@@ -163,6 +163,24 @@ func (r report) growing() table {
 	return t
 }
 
+// grown tells how the time and memory of ours grow from each size to the next.
+func grown(rounds []round) table {
+	t := table{title: "How it grows, ours", cells: [][]string{{"rows", "MB of SQL", "median", "min to max", "s per million rows", "for each row, as the size before", "peak memory"}}}
+	before := 0.0
+	for _, at := range rounds {
+		ours := at.find("ours")
+		each := ours.median() / float64(at.export.size.Total()) * 1e6
+		times := ""
+		if before > 0 {
+			times = fmt.Sprintf("%.2f times", each/before)
+		}
+		before = each
+		t.cells = append(t.cells, []string{thousands(at.export.size.Total()), fmt.Sprintf("%.0f", at.export.megabytes(way{shape: inserts})), fmt.Sprintf("%.2f s", ours.median()),
+			fmt.Sprintf("%.2f to %.2f", slices.Min(ours.seconds), slices.Max(ours.seconds)), fmt.Sprintf("%.2f", each), times, mebibytes(ours.memory)})
+	}
+	return t
+}
+
 // text gives the tables for a terminal.
 func (r report) text() string {
 	var b strings.Builder
@@ -240,13 +258,16 @@ func (r report) circumstances() string {
 	for _, m := range r.main.ways {
 		runs = max(runs, len(m.seconds))
 	}
+	return fmt.Sprintf("%s; %s.", r.facts, medians(runs))
+}
+
+func (f facts) String() string {
 	// Since version 10 server_version_num is the major version, and the minor in four digits.
-	major, _, _ := strings.Cut(r.facts.server, "0")
-	if len(r.facts.server) == 6 {
-		major = r.facts.server[:2]
+	major, _, _ := strings.Cut(f.server, "0")
+	if len(f.server) == 6 {
+		major = f.server[:2]
 	}
-	return fmt.Sprintf("PostgreSQL %s with default settings on the same machine, %s, %d cores; %s.",
-		major, r.facts.system, r.facts.cores, medians(runs))
+	return fmt.Sprintf("PostgreSQL %s with default settings on the same machine, %s, %d cores", major, f.system, f.cores)
 }
 
 func medians(runs int) string {

@@ -40,8 +40,10 @@ func TestSecretsAreNotTold(t *testing.T) {
 		name string
 		api  simulator.Options
 		url  func(*url.URL) // changes the address of the database
-		exit int
-		want string // in the log
+
+		patience string // connect-timeout; empty for the default
+		exit     int
+		want     string // in the log
 	}{
 		{name: "success", api: script("CREATE TABLE t (id int);\nINSERT INTO t VALUES (1);\n"), exit: 0, want: "1 row in 1 table"},
 		{
@@ -59,7 +61,7 @@ func TestSecretsAreNotTold(t *testing.T) {
 		},
 		{
 			name: "no server", api: script("SELECT 1;\n"), exit: 6, want: "cannot connect",
-			url: func(u *url.URL) { u.Host = "127.0.0.1:1" },
+			url: func(u *url.URL) { u.Host = "127.0.0.1:1" }, patience: "300ms",
 		},
 		{name: "wrong key", api: simulator.Options{Key: "another"}, exit: 3, want: "401"},
 		{
@@ -110,7 +112,7 @@ func TestSecretsAreNotTold(t *testing.T) {
 				p := program(t, "fabricate-seed", nil)
 				p.Env = append(p.Env, environ(p.Dir, map[string]string{
 					"api-url": listening.URL + simulator.Path, "api-key": key, "workspace": "w", "database": "d",
-					"database-url": db.String(), "connect-timeout": "300ms", "poll-interval": "10ms", "allow": "sql",
+					"database-url": db.String(), "connect-timeout": run.patience, "poll-interval": "10ms", "allow": "sql",
 				})...)
 				if strings.HasSuffix(mode, "json") {
 					p.Args = append(p.Args, "--output=json")

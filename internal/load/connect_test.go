@@ -241,6 +241,10 @@ func TestReach(t *testing.T) {
 			fmt.Sprintf("postgres://app:pw@127.0.0.1:%d/shop?sslmode=disable&connect_timeout=1", answering(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })),
 			"no answer in time\nSomething took the connection, and did not answer as PostgreSQL",
 		},
+		"silence after the first word": {
+			loggingIn(t, 10, []byte("SCRAM-SHA-256\x00\x00")...) + "&connect_timeout=1",
+			"no answer in time\nSomething took the connection, and did not answer as PostgreSQL",
+		},
 		"TLS required": {
 			saying("28000", `no pg_hba.conf entry for host "10.0.0.1", user "app", database "shop", no encryption`),
 			"(SQLSTATE 28000)\nThe server takes encrypted connections only: write sslmode=require",
@@ -328,10 +332,10 @@ func refuse(conn net.Conn, code, message string) {
 }
 
 // loggingIn is a server that asks for a way to log in by its number in the protocol.
-func loggingIn(t *testing.T, kind byte) (url string) {
+func loggingIn(t *testing.T, kind byte, more ...byte) (url string) {
 	port := answering(t, func(conn net.Conn) {
 		if _, err := pgproto3.NewBackend(conn, conn).ReceiveStartupMessage(); err == nil {
-			_, _ = conn.Write([]byte{'R', 0, 0, 0, 8, 0, 0, 0, kind})
+			_, _ = conn.Write(append([]byte{'R', 0, 0, 0, byte(8 + len(more)), 0, 0, 0, kind}, more...))
 		}
 		_, _ = io.Copy(io.Discard, conn)
 	})

@@ -76,8 +76,16 @@ func answered(err error) string {
 
 // isFinal says whether what answered will not answer otherwise a moment later.
 func isFinal(err error) bool {
-	said := answered(err)
-	return !closedAtOnce(err) && (noAgreement.MatchString(said) || notPostgreSQL.MatchString(said))
+	return !closedAtOnce(err) && (isNoAgreement(err) || notPostgreSQL.MatchString(answered(err)))
+}
+
+// isNoAgreement says whether server and client know no way to log in that both take. One that has asked and then said nothing more may.
+func isNoAgreement(err error) bool { return !timedOut(err) && noAgreement.MatchString(answered(err)) }
+
+func timedOut(err error) bool {
+	var op *net.OpError
+	last := lastAttempt(err)
+	return errors.Is(last, context.DeadlineExceeded) || errors.As(last, &op) && op.Timeout()
 }
 
 // refusedTLS is the text of pgconn's error for a server without TLS, which it does not export.
@@ -113,7 +121,7 @@ func Reason(err error) string {
 		return "the connection was closed without an answer"
 	case isRefusedTLS(err):
 		return "the server offers no TLS"
-	case errors.Is(last, context.DeadlineExceeded), errors.As(last, &op) && op.Timeout():
+	case timedOut(err):
 		return "no answer in time"
 	case notPostgreSQL.MatchString(answered(err)):
 		return "what answers there does not speak PostgreSQL"
@@ -184,7 +192,7 @@ func connectProblem(config *pgx.ConnConfig, o Options, detoured bool, err error)
 	case closedAtOnce(err):
 		p.Remedy = fmt.Sprintf("Something is there but has not spoken as PostgreSQL within %s: the server may still be starting (a health check of the service makes "+
 			"the job wait for it; connect-timeout gives it more time), or the port belongs to something else.", o.ConnectTimeout)
-	case noAgreement.MatchString(answered(err)):
+	case isNoAgreement(err):
 		p.Remedy = "The server answered, but it asks for a way to log in that is not known here, or that channel_binding, require_auth or sslcertmode in " +
 			"database-url rules out. Known are scram-sha-256, md5, a password and a certificate: see the server's pg_hba.conf."
 	case otherRole.MatchString(answered(err)):

@@ -148,6 +148,7 @@ func readFaults(name string) (faults []fault, err error) {
 	if err != nil {
 		return nil, err
 	}
+	var stale []error
 	for _, f := range archive.Files {
 		path, what, _ := strings.Cut(f.Name, " ")
 		text, err := os.ReadFile(path)
@@ -157,7 +158,8 @@ func readFaults(name string) (faults []fault, err error) {
 		before, after, ok := strings.Cut(string(f.Data), "----\n")
 		before, after = strings.TrimSuffix(before, "\n"), strings.TrimSuffix(after, "\n")
 		if !ok || strings.Count(string(text), before) != 1 {
-			return nil, fmt.Errorf("%s: what is to be replaced is not there exactly once", f.Name)
+			stale = append(stale, fmt.Errorf("%s: what is to be replaced is not there exactly once", f.Name))
+			continue
 		}
 		path, err = filepath.Abs(path)
 		if err != nil {
@@ -166,7 +168,7 @@ func readFaults(name string) (faults []fault, err error) {
 		at := strings.Index(string(text), before)
 		faults = append(faults, fault{path, at, at + len(before), after, what})
 	}
-	return faults, nil
+	return faults, errors.Join(stale...)
 }
 
 // neighbours are operators that are easily taken for one another.

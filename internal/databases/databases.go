@@ -276,13 +276,45 @@ func (s Server) make(ctx context.Context, on *session.Session, name, template, o
 	if err := s.patiently(ctx, on, template, func() error { return on.Exec(ctx, create+options) }); err != nil {
 		return err
 	}
-	err := s.name(ctx, on, temporary, name, m, finish)
+	var made uint32
+	err := on.Ask(ctx, "SELECT oid FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) $1::pg_catalog.name", []any{temporary}, []any{&made}, nil)
+	if err == nil {
+		err = s.name(ctx, on, temporary, name, m, finish)
+	}
+	if session.Lost(err) && ctx.Err() == nil {
+		err = s.named(ctx, made, temporary, name, err)
+	}
 	if err != nil {
 		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 		defer cancel()
 		_ = s.dropUnfinished(short, on, temporary) // what cannot be dropped now, the next one drops
 	}
 	return err
+}
+
+// named finds out, over a new connection, whether a database had got its name when the connection was lost. If it has, what is left to be
+// done is done, and nil given; if not, lost is.
+func (s Server) named(ctx context.Context, made uint32, temporary, name string, lost error) error {
+	var now string
+	err := s.at(ctx, name, func(on *session.Session) error { // not before the other session has ended
+		err := on.Ask(ctx, "SELECT datname FROM pg_catalog.pg_database WHERE oid OPERATOR(pg_catalog.=) $1::oid", []any{made}, []any{&now}, nil)
+		if err == nil && now == name {
+			s.notice("the connection was lost; the server says that the database " + name + " has its name")
+			s.dropReplaced(ctx, on, temporary, name)
+		}
+		return err
+	})
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err == nil && now == name:
+		return nil
+	case err == nil && now == temporary:
+		return lost
+	}
+	return &problem.Error{Code: problem.Database, Topic: problem.Lost, Where: "database " + name, Err: lost,
+		What:   "the connection to the server was lost, and whether the database has been made is not known: " + session.Reason(lost),
+		Remedy: "Look whether it is there. fabricate-seed drop drops what was made."}
 }
 
 func (s Server) name(ctx context.Context, on *session.Session, temporary, name string, m mark, finish func(string) error) error {
@@ -310,10 +342,20 @@ func (s Server) name(ctx context.Context, on *session.Session, temporary, name s
 	if err != nil || there == nil {
 		return err
 	}
-	if err := s.dropUnfinished(ctx, on, temporary+replaced); err != nil {
-		s.warn(fmt.Sprintf("the database that had the name %s before could not be dropped, which the next run does: %s", name, session.Reason(err)))
-	}
+	s.dropReplaced(ctx, on, temporary, name)
 	return nil
+}
+
+// dropReplaced drops the database that another one has taken the place of.
+func (s Server) dropReplaced(ctx context.Context, on *session.Session, temporary, name string) {
+	said := "could not be dropped, which the next run does"
+	err := s.dropUnfinished(ctx, on, temporary+replaced)
+	if session.Lost(err) {
+		said = "was being dropped when the connection was lost; the next run does the rest"
+	}
+	if err != nil {
+		s.warn(fmt.Sprintf("the database that had the name %s before %s: %s", name, said, session.Reason(err)))
+	}
 }
 
 // replaced is what the unfinished name of a database ends in that another one has taken the place of.
@@ -366,8 +408,14 @@ func transaction(ctx context.Context, on *session.Session, do func() error) erro
 		}
 		return err
 	}
-	return on.Exec(ctx, "COMMIT")
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx)) // what became of it is to be known
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(commitGrace, cancel) })()
+	return on.Exec(late, "COMMIT")
 }
+
+// commitGrace is how long a COMMIT that is under way when the run is interrupted may go on.
+const commitGrace = 2 * time.Second
 
 // rollbackTimeout is how long a rollback may take before the connection is dropped, which rolls back too.
 const rollbackTimeout = 2 * time.Second

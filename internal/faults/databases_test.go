@@ -41,6 +41,7 @@ type house struct {
 	look    *pgx.Conn
 	dir     string            // with the script
 	foreign map[string]string // names and oids of what is nobody's business of ours
+	via     *Proxy            // through which the program goes, nil for none
 }
 
 const (
@@ -140,7 +141,14 @@ func (h *house) databases() []string {
 
 // environ is that of a run about a database.
 func (h *house) environ(database string) []string {
-	u, err := url.Parse(h.server.URL(database))
+	address := h.server.URL(database)
+	if h.via != nil {
+		var err error
+		if address, err = h.via.URL(address); err != nil {
+			h.Fatal(err)
+		}
+	}
+	u, err := url.Parse(address)
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -209,8 +217,34 @@ func (h *house) await(sql, otherwise string) {
 	}
 }
 
+// crash has the server crash, and waits until it is back.
+func (h *house) crash() {
+	h.Helper()
+	conn, err := pgx.Connect(context.Background(), h.server.URL("postgres"))
+	if err != nil {
+		h.Fatal(err)
+	}
+	if err := syscall.Kill(int(conn.PgConn().PID()), syscall.SIGKILL); err != nil {
+		h.Fatal(err)
+	}
+	_ = conn.Close(context.Background())
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if h.look.Ping(context.Background()) != nil { // all sessions ended
+			if conn, err := pgx.Connect(context.Background(), h.server.URL("postgres")); err == nil {
+				_ = conn.Close(context.Background())
+				break
+			}
+		}
+		if time.Now().After(deadline) {
+			h.Fatal("the server does not come back")
+		}
+	}
+	_ = h.look.Close(context.Background())
+	h.connect()
+}
+
 // whole looks that databases of others are as they were, and that each of ours which has its name is marked, open and complete. It gives
-// the names of ours, and how many have no name yet.
+// the names of ours, and how many have no name yet, or are marked by the server as dropped in part: nobody can connect to them.
 func (h *house) whole(rows ...int) (ours []string, unfinished int) {
 	h.Helper()
 	for name, oid := range h.foreign {
@@ -228,6 +262,10 @@ func (h *house) whole(rows ...int) (ours []string, unfinished int) {
 			if unfinished++; open {
 				h.Errorf("%s is open", name)
 			}
+			continue
+		}
+		if h.ask(fmt.Sprintf("SELECT (datconnlimit = -2)::text"+of, name)) == "true" {
+			unfinished++
 			continue
 		}
 		ours = append(ours, name)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
@@ -92,26 +91,7 @@ func TestFaultsOnline(t *testing.T) {
 	now = 1 - now
 	whole("afterwards")
 	// The server crashes just after, and brings it all back from its log.
-	conn, err := pgx.Connect(context.Background(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Kill(int(conn.PgConn().PID()), syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	_ = conn.Close(context.Background())
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		if conn, err = pgx.Connect(context.Background(), url); err == nil {
-			err = conn.Ping(context.Background())
-			_ = conn.Close(context.Background())
-		}
-		if err == nil && h.look.Ping(context.Background()) != nil { // all sessions ended
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the server does not come back: %v", err)
-		}
-	}
+	h.crash()
 	whole("after a crash")
 	h.tell("killed in the middle of an online load", fmt.Sprintf("%d moments, committed at %d of them; rows old or new, indexes whole, nothing left", killed, changed))
 }

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -206,32 +205,6 @@ func (h *phaseHit) struck(name string, proxy *Proxy) {
 	if h.after {
 		h.await(fmt.Sprintf("SELECT count(*) = %d FROM pg_prepared_xacts WHERE database = '%s'", h.prepared, h.database), name+": the server did not act")
 	}
-}
-
-// crash has the server crash, and waits until it is back.
-func (h *phaseHit) crash() {
-	conn, err := pgx.Connect(context.Background(), h.server.URL("postgres"))
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	pid := int(conn.PgConn().PID())
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		h.t.Fatal(err)
-	}
-	_ = conn.Close(context.Background())
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		if h.look.Ping(context.Background()) != nil {
-			if conn, err := pgx.Connect(context.Background(), h.server.URL("postgres")); err == nil {
-				_ = conn.Close(context.Background())
-				break
-			}
-		}
-		if time.Now().After(deadline) {
-			h.t.Fatal("the server does not come back")
-		}
-	}
-	_ = h.look.Close(context.Background())
-	h.connect()
 }
 
 // state gives the rows that can be seen, and how many transactions are prepared.

@@ -134,9 +134,12 @@ func (r *run) clone(ctx context.Context) error {
 		return err
 	}
 	said := "The load is committed. "
-	if len(made) > 0 {
+	switch {
+	case len(made) > 0:
 		said += "These clones were made: " + strings.Join(made, ", ") + "."
-	} else {
+	case session.Lost(err):
+		said += "No clone is known to have been made."
+	default:
 		said += "No clone was made."
 	}
 	q := *p

@@ -83,7 +83,7 @@ faults: need-postgres ## everything that can go wrong, made to: one line a fault
 	@go test -count=1 -timeout 15m -run TestFaults -v ./internal/faults -table | grep -vE '^ *(===|--- PASS|PASS|ok )'
 
 .PHONY: online
-online: need-postgres ## 1.37 million rows replaced while ten readers and pg_dump read them, beside psql -1; on a machine that does nothing else (ROLE=superuser)
+online: need-postgres ## 1.37 million rows replaced while ten readers and pg_dump read them, beside psql -1 as the same role; on a machine that does nothing else (ROLE=superuser|granted|owner)
 	@go test -count=1 -timeout 60m -run TestOnlineReaders -v ./internal/load -readers $(if $(ROLE),-role $(ROLE)) | grep -vE 'notice:|^ *(=== |PASS|ok )'
 
 .PHONY: harm

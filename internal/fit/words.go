@@ -89,7 +89,8 @@ var words = []word{
 	{state: "22P05", remedy: "The database's encoding has no such character: make the database with the encoding UTF8."},
 	{state: "23502", remedy: nullRemedy},
 	{state: "23503", pattern: said(`update or delete on table`), remedy: "Other rows still refer to the row: empty or load the tables that refer to it too, or give the key ON DELETE CASCADE."},
-	{state: "23503", remedy: orphanRemedy + laterRemedy},
+	{state: "23503", rows: true, remedy: orphanRemedy + laterRemedy},
+	{state: "23503", remedy: orphanRemedy}, // at the end of a transaction, or of an UPDATE
 	{state: "23505", remedy: uniqueRemedy + " If the row was in the table before the load, empty the table at the script's beginning (TRUNCATE)."},
 	{state: "23514", pattern: said(`no partition of relation "(.+)" found`), remedy: partitionRemedy("$1")},
 	{state: "23514", remedy: checkRemedy},

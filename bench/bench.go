@@ -90,6 +90,7 @@ func (b *bench) tell(format string, args ...any) { fmt.Fprintf(b.log, "bench: "+
 type measured struct {
 	way
 	seconds []float64 // of each run, in order
+	told    []float64 // until the error was told, of one that fails
 	memory  int64     // bytes; the most in any run
 }
 
@@ -197,7 +198,9 @@ func (b *bench) once(ctx context.Context, x *export, m *measured) error {
 		args[i] = strings.ReplaceAll(args[i], "%d", target)
 	}
 	start := time.Now()
-	memory, err := b.process(ctx, filepath.Join(x.dir, m.folder), m.program, args)
+	said := &complaints{awaited: m.fails}
+	memory, err := b.process(ctx, filepath.Join(x.dir, m.folder), m.program, args, said)
+	end := time.Since(start).Seconds()
 	if m.fails != "" && err != nil && strings.Contains(err.Error(), m.fails) && ctx.Err() == nil {
 		err = nil
 	} else if m.fails != "" && err == nil {
@@ -206,19 +209,22 @@ func (b *bench) once(ctx context.Context, x *export, m *measured) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", m.name, err)
 	}
-	m.seconds = append(m.seconds, time.Since(start).Seconds())
+	m.seconds = append(m.seconds, end)
+	if m.fails != "" {
+		m.told = append(m.told, said.at.Sub(start).Seconds())
+	}
 	m.memory = max(m.memory, memory)
 	return nil
 }
 
 // dump makes the export's dump from the target.
 func (b *bench) dump(ctx context.Context, x *export) error {
-	_, err := b.process(ctx, x.dir, "pg_dump", []string{"--format=custom", "--file=dump", target})
+	_, err := b.process(ctx, x.dir, "pg_dump", []string{"--format=custom", "--file=dump", target}, &complaints{})
 	return err
 }
 
 // process runs a program of PostgreSQL's, or ours for "", to its end. It gives the peak memory in bytes.
-func (b *bench) process(ctx context.Context, dir, program string, args []string) (int64, error) {
+func (b *bench) process(ctx context.Context, dir, program string, args []string, said *complaints) (int64, error) {
 	path := b.ours()
 	if program != "" {
 		var err error
@@ -229,8 +235,7 @@ func (b *bench) process(ctx context.Context, dir, program string, args []string)
 	ctx, cancel := context.WithTimeout(ctx, runLimit)
 	defer cancel()
 	cmd := b.command(ctx, dir, path, args)
-	var complaints bytes.Buffer
-	cmd.Stderr = &complaints
+	cmd.Stderr = said
 	if err := cmd.Start(); err != nil {
 		return 0, err
 	}
@@ -238,9 +243,24 @@ func (b *bench) process(ctx context.Context, dir, program string, args []string)
 	err := cmd.Wait()
 	memory := watched.end(cmd.ProcessState)
 	if err != nil {
-		err = fmt.Errorf("%s: %w\n%s", filepath.Base(path), err, lastLines(complaints.String(), 20))
+		err = fmt.Errorf("%s: %w\n%s", filepath.Base(path), err, lastLines(said.text.String(), 20))
 	}
 	return memory, err
+}
+
+// complaints is what a program says on standard error, and when it first said what is awaited.
+type complaints struct {
+	awaited string
+	text    bytes.Buffer
+	at      time.Time
+}
+
+func (c *complaints) Write(p []byte) (int, error) {
+	n, err := c.text.Write(p)
+	if c.at.IsZero() && strings.Contains(c.text.String(), c.awaited) {
+		c.at = time.Now()
+	}
+	return n, err
 }
 
 // command readies a program. It has nothing of this process's environment, and the way to the target in libpq's variables, so that the

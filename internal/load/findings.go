@@ -24,7 +24,7 @@ func (r *run) withFindings(ctx context.Context, err error, result *Result) error
 	if !errors.As(err, &p) || ctx.Err() != nil || r.broken != nil || len(state) != 5 || state[:2] != "22" && state[:2] != "23" {
 		return err
 	}
-	r.notice("comparing all rows with the schema, to name everything that does not fit")
+	r.notice(headline(err) + "; comparing all rows with the schema, to name everything that does not fit") // which takes longer than the load
 	look := newRun(r.o)
 	look.o.Events = Events{}
 	if failed := look.holdValues(ctx); failed != nil && ctx.Err() == nil {

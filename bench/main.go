@@ -152,7 +152,7 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) (err error) 
 			return err
 		}
 	}
-	r := report{facts: b.facts}
+	r := report{facts: b.facts, flags: os.Args[1:]}
 	if r.main, err = b.measure(ctx, s.size, ways, s.runs); err != nil {
 		return err
 	}

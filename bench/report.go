@@ -11,6 +11,7 @@ import (
 // report is all that was measured.
 type report struct {
 	facts  facts
+	flags  []string // that it was measured with
 	main   round
 	tiny   round    // without ways if it was not measured
 	even   round    // the same
@@ -213,7 +214,8 @@ func (r report) readme() string {
 // page gives all tables in Markdown, under the picture.
 func (r report) page(picture string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# How fast it loads\n\nWritten by `make bench`. %s\n\n![Seconds to load, by way](%s)\n", r.circumstances(), picture)
+	fmt.Fprintf(&b, "# How fast it loads\n\nWritten by `%s`. %s\n\n![Seconds to load, by way](%s)\n",
+		strings.Join(append([]string{"go run ./bench"}, r.flags...), " "), r.circumstances(), picture)
 	for _, t := range r.tables() {
 		fmt.Fprintf(&b, "\n## %s\n\n%s", t.title, t.markdown())
 	}

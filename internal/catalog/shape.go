@@ -16,6 +16,7 @@ type ShapeColumn struct {
 	Unsure   bool // what a text means for the type depends on names
 	NotNull  bool
 	Computed bool // the server computes it
+	Always   bool // the server numbers it, always
 	Default  bool // it has a default, or is numbered
 }
 
@@ -23,7 +24,7 @@ const shapeQuery = `SELECT a.attname::text, quote_ident(a.attname), format_type(
 	CASE WHEN a.attcollation <> 0 AND a.attcollation <> b.typcollation THEN (SELECT format(' COLLATE %I.%I', n.nspname, c.collname)
 		FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace WHERE c.oid = a.attcollation) ELSE '' END,
 	t.oid <> b.oid, b.typtype = 'e', b.typtype = 'c', t.oid = b.oid AND a.atttypmod < 0 AND b.oid IN (25, 1043),
-	b.typname LIKE 'reg%' OR b.typtype NOT IN ('b', 'e', 'r', 'm', 'c'), a.attnotnull, a.attgenerated <> '',
+	b.typname LIKE 'reg%' OR b.typtype NOT IN ('b', 'e', 'r', 'm', 'c'), a.attnotnull, a.attgenerated <> '', a.attidentity = 'a',
 	a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL
 FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_type b1 ON t.typtype = 'd' AND b1.oid = t.typbasetype
@@ -34,7 +35,7 @@ WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.at
 // Shape gives a relation's columns, in its order.
 func Shape(ctx context.Context, q Querier, relation uint32) ([]ShapeColumn, error) {
 	return collect(ctx, q.Ask, shapeQuery, []any{relation}, func(c *ShapeColumn) []any {
-		return []any{&c.Name, &c.Quoted, &c.Type, &c.Base, &c.Collate, &c.Domain, &c.Enum, &c.Row, &c.Free, &c.Unsure, &c.NotNull, &c.Computed, &c.Default}
+		return []any{&c.Name, &c.Quoted, &c.Type, &c.Base, &c.Collate, &c.Domain, &c.Enum, &c.Row, &c.Free, &c.Unsure, &c.NotNull, &c.Computed, &c.Always, &c.Default}
 	})
 }
 
@@ -68,7 +69,7 @@ SELECT 'u', i.relname::text, array(SELECT a.attname::text FROM unnest(x.indkey::
 	coalesce((to_jsonb(x) ->> 'indnullsnotdistinct')::bool, false), false
 FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid WHERE x.indrelid = $1::oid AND x.indisunique AND x.indisvalid
 UNION ALL
-SELECT 'p', '', '{}'::text[], string_agg('(' || pg_get_partition_constraintdef(l.relid) || ')', ' OR '), '{}'::text[], 0::oid, '{}'::text[], false,
+SELECT 'p', '', '{}'::text[], coalesce(string_agg('(' || pg_get_partition_constraintdef(l.relid) || ')', ' OR '), ''), '{}'::text[], 0::oid, '{}'::text[], false,
 	bool_or(pg_get_partition_constraintdef(l.relid) IS NULL)
 FROM pg_class c, LATERAL (SELECT t.relid FROM pg_partition_tree(c.oid) t WHERE t.isleaf AND t.relid <> c.oid) l WHERE c.oid = $1::oid AND c.relkind = 'p' HAVING count(*) > 0`
 

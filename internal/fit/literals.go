@@ -10,6 +10,8 @@ type Value struct {
 	Text   string
 	Null   bool
 	Number bool // it is written without quotes
+
+	Default bool // it is DEFAULT: the row does not give the column
 }
 
 // Rows reads rows of literals, (…), (…), …, as INSERT's VALUES has them, and calls each with the offset of each row in text. What stands
@@ -128,6 +130,8 @@ func (r *literals) value() (v Value, ok bool) {
 	switch word := strings.ToLower(string(r.text[from:r.i])); word {
 	case "null":
 		return Value{Null: true}, r.ended()
+	case "default":
+		return Value{Default: true}, r.ended()
 	case "true", "false":
 		return Value{Text: word, Number: true}, r.ended()
 	}

@@ -13,7 +13,7 @@ func TestRows(t *testing.T) {
 		"(1, 'a''b', NULL)":                      "0[1# a'b NULL] ",
 		"(-1.5e3,true , E'x\\n\\'y')":            "0[-1.5e3# true# x\n'y] ",
 		"(1),\n -- a comment, (9)\n(2) ;":        "0[1#] 24[2#] ",
-		"(1, DEFAULT), (2, now())":               "0none 14none ",
+		"(1, DEFAULT), (2, now())":               "0[1# DEFAULT] 14none ",
 		"(1, 'a' || 'b'), (2, 'x')":              "0none 17[2# x] ",
 		"(1, '{}'::jsonb), (3, 'y')":             "0none 18[3# y] ",
 		"(1, ARRAY[1,2], 'z'), (3, 4, 'y')":      "0none 22[3# 4# y] ",
@@ -39,6 +39,8 @@ func TestRows(t *testing.T) {
 			var values []string
 			for _, v := range row {
 				switch {
+				case v.Default:
+					v.Text = "DEFAULT"
 				case v.Null:
 					v.Text = "NULL"
 				case v.Number:

@@ -59,7 +59,7 @@ type Table struct {
 	rules    []catalog.Rule
 	sets     [][]bool // which columns are given, for each set of them
 	counts   []int64  // rows of each set
-	size     int64    // of the rows, in bytes
+	come     Come
 	buf      bytes.Buffer
 	typed    bool
 	bad      map[string]bool // columns with values that are none
@@ -156,10 +156,7 @@ func (t *Table) rows() string  { return fmt.Sprintf("fabricate_seed_rows_%d", t.
 func (t *Table) Columns(names []string, n int) (set int, positions []int, ok bool) {
 	given := make([]bool, len(t.shape))
 	if names == nil {
-		if n > len(t.shape) {
-			return 0, nil, false
-		}
-		for i := range n {
+		for i := range min(n, len(t.shape)) { // a row with more has another shape
 			positions = append(positions, i)
 		}
 	}
@@ -173,12 +170,17 @@ func (t *Table) Columns(names []string, n int) (set int, positions []int, ok boo
 	for _, i := range positions {
 		given[i] = true
 	}
+	return t.set(given), positions, true
+}
+
+// set gives the number of a set of columns.
+func (t *Table) set(given []bool) (set int) {
 	set = slices.IndexFunc(t.sets, func(have []bool) bool { return slices.Equal(have, given) })
 	if set < 0 {
 		set = len(t.sets)
 		t.sets, t.counts = append(t.sets, given), append(t.counts, 0)
 	}
-	return set, positions, true
+	return set
 }
 
 // Copied gives the columns that a COPY brings which names none.
@@ -199,7 +201,17 @@ func (v *Values) Row(ctx context.Context, t *Table, set int, positions []int, fi
 		return nil
 	}
 	fields := make([]*string, len(t.shape))
+	given := slices.Clone(t.sets[set])
 	for i, value := range row {
+		c := t.shape[positions[i]]
+		if value.Default {
+			given[positions[i]] = false
+			continue
+		}
+		if c.Computed || c.Always {
+			v.taken(t, c, Example{File: file, Line: line})
+			return nil
+		}
 		if value.Null {
 			continue
 		}
@@ -209,7 +221,19 @@ func (v *Values) Row(ctx context.Context, t *Table, set int, positions []int, fi
 		}
 		fields[positions[i]] = &row[i].Text
 	}
-	return v.take(ctx, t, set, file, line, fields)
+	return v.take(ctx, t, t.set(given), file, line, fields)
+}
+
+// taken tells a value for a column that takes none, where it was not told of the statement.
+func (v *Values) taken(t *Table, c catalog.ShapeColumn, at Example) {
+	f := GeneratedColumn(t.name, c.Name)
+	if c.Always {
+		f = IdentityColumn(t.name, c.Name)
+	}
+	t.Partial = true
+	if !slices.ContainsFunc(v.report.Findings, func(have Finding) bool { return have.What == f.What && have.Rows == 0 }) {
+		v.report.Add(f.in(1, at))
+	}
 }
 
 // takesNumber tells whether a number that is written without quotes is for a column what the text of it is.
@@ -298,6 +322,7 @@ func (v *Values) take(ctx context.Context, t *Table, set int, file string, line 
 	}
 	before := t.buf.Len()
 	fmt.Fprintf(&t.buf, "%d\t%d\t%d\tf", number, line, set)
+	rest := t.buf.Len() + 1
 	for _, field := range fields {
 		t.buf.WriteByte('\t')
 		if field == nil {
@@ -314,7 +339,7 @@ func (v *Values) take(ctx context.Context, t *Table, set int, file string, line 
 	}
 	t.buf.WriteByte('\n')
 	t.counts[set]++
-	t.size += int64(t.buf.Len() - before)
+	t.come.Bytes += int64(t.buf.Len() - rest)
 	v.staged += t.buf.Len() - before
 	if v.staged >= mostStaged {
 		return v.flush(ctx)
@@ -420,6 +445,7 @@ func (v *Values) Finish(ctx context.Context) error {
 			return err
 		}
 	}
+	v.tellRest()
 	for _, t := range v.All() {
 		if !t.typed || t.filled {
 			continue
@@ -434,6 +460,40 @@ func (v *Values) Finish(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// tellRest says of which tables not all was compared.
+func (v *Values) tellRest() {
+	known := len(v.report.Unknown) == 0 // else the reason is told
+	for _, rest := range []struct {
+		of  func(*Table) bool
+		why string
+	}{
+		{func(t *Table) bool { return t.Partial && known && !v.toldOfRows(t) }, "not all rows were compared: some are expressions, or written in a way that is not read"},
+		{func(t *Table) bool { return t.Moved }, "keys were not compared, nor what becomes of the rows: the script changes or deletes rows after some have come"},
+		{func(t *Table) bool { return t.filled }, "rows were compared with types alone: triggers or rules may change them"},
+	} {
+		var names []string
+		for _, t := range v.All() {
+			if rest.of(t) {
+				names = append(names, t.name)
+			}
+		}
+		if len(names) > 0 {
+			shown := strings.Join(names[:min(len(names), MostExamples)], ", ")
+			if more := len(names) - MostExamples; more > 0 {
+				shown += fmt.Sprintf(" and %d more", more)
+			}
+			v.report.Unknown = append(v.report.Unknown, shown+": "+rest.why)
+		}
+	}
+}
+
+// toldOfRows tells whether rows were left out for which there is a finding.
+func (v *Values) toldOfRows(t *Table) bool {
+	return slices.ContainsFunc(v.report.Findings, func(f Finding) bool {
+		return f.Table == t.name && slices.Contains([]Kind{RowShape, Encoding, Generated, Identity}, f.Kind)
+	})
 }
 
 // giving gives the condition for rows that give all of some columns.
@@ -710,13 +770,42 @@ func (t *Table) HasRows() bool {
 	return slices.ContainsFunc(t.counts, func(n int64) bool { return n > 0 })
 }
 
-// Count gives how many rows have come for a table, and their size in bytes.
-func (v *Values) Count(table uint32) (rows, size int64) {
-	if t := v.tables[table]; t != nil {
-		for _, n := range t.counts {
-			rows += n
-		}
-		size = t.size
+// Come is what has come for a table.
+type Come struct {
+	Rows, Bytes int64
+	Least       bool // there may be more
+	Inserts     int  // statements that bring them, without those of COPY
+	Largest     int  // of these, in bytes
+}
+
+// String says how many rows there are.
+func (c Come) String() string {
+	switch text := several(int(c.Rows), "row"); {
+	case !c.Least:
+		return text
+	case c.Rows == 0:
+		return "rows"
+	default:
+		return "at least " + text
 	}
-	return rows, size
+}
+
+// Brought notes an INSERT with so many bytes.
+func (t *Table) Brought(bytes int) {
+	t.come.Inserts++
+	t.come.Largest = max(t.come.Largest, bytes)
+}
+
+// Count gives what has come for a table.
+func (v *Values) Count(table uint32) Come {
+	t := v.tables[table]
+	if t == nil {
+		return Come{Least: true}
+	}
+	come := t.come
+	come.Least = t.Partial
+	for _, n := range t.counts {
+		come.Rows += n
+	}
+	return come
 }

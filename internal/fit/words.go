@@ -196,11 +196,15 @@ func Remedy(pe *pgconn.PgError, s Situation) string {
 		}
 		remedy := w.remedy
 		if w.pattern != nil {
-			found := w.pattern.FindStringSubmatchIndex(pe.Message)
+			text := pe.Message
+			if pe.Code == "428C9" { // the detail says which kind of column it is
+				text += " " + pe.Detail
+			}
+			found := w.pattern.FindStringSubmatchIndex(text)
 			if found == nil {
 				continue
 			}
-			remedy = string(w.pattern.ExpandString(nil, remedy, pe.Message, found))
+			remedy = string(w.pattern.ExpandString(nil, remedy, text, found))
 		}
 		return complete(remedy, s)
 	}

@@ -25,11 +25,11 @@ type copyAhead struct {
 // ahead reads the first rows of a COPY, to see whether many follow. It gives nil where nothing can be gained.
 func (r *run) ahead(s *statement, open func() (*psql.CopyReader, error)) (*copyAhead, error) {
 	one := s.only()
-	if one == nil || one.Copy == nil || s.plan == nil || s.effect != sqltext.Rows || !r.fast() || r.lessons.settles(s.at) {
+	if one == nil || one.Copy == nil || s.plan == nil || !r.fast() || r.lessons.settles(s.at) {
 		return nil, nil //nolint:nilnil // as said
 	}
 	situation := strategy.Situation{Columns: one.Copy.Columns, Copy: true, Binary: s.plan.binary(one.Copy)}
-	if r.decide(s.plan, situation, false).Rows == strategy.AsWritten {
+	if r.decide(s.plan, situation, false).Rows == strategy.AsWritten || s.effect != sqltext.Rows {
 		return nil, nil //nolint:nilnil // as said
 	}
 	rows, err := open()

@@ -601,11 +601,11 @@ func (r *run) query(ctx context.Context, s *statement) *failure {
 // decide says how a table's rows go. Where that is asked for, it is explained, once all is known that it depends on.
 func (r *run) decide(plan *tablePlan, s strategy.Situation, final bool) strategy.Decision {
 	s.Single, s.Drawn, s.Jobs = r.o.Transaction != None, r.known.drawn, 1
-	if r.crew != nil || r.part != nil {
+	if (r.crew != nil || r.part != nil) && !plan.partitioned { // rows of that go over the script's own
 		s.Jobs = max(2, r.o.Jobs)
 	}
 	d := strategy.Decide(&plan.Table, s)
-	if final || d.Rows == strategy.AsWritten {
+	if final && (s.Single || !s.Many || plan.Exclusive || !plan.lockable()) || d.Rows == strategy.AsWritten { // else it is told when the lock is there
 		r.tellWay(plan, d.String())
 	}
 	return d

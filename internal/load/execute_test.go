@@ -5,6 +5,8 @@ package load_test
 import (
 	"context"
 	"fmt"
+	"maps"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -148,3 +150,96 @@ func TestExplain(t *testing.T) {
 		}
 	}
 }
+
+// TestCheckExplains holds that a comparison foretells for each table what the load then does.
+func TestCheckExplains(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Shared(t)
+	copied := func(table, columns string) string {
+		var b strings.Builder
+		fmt.Fprintf(&b, "COPY %s (%s) FROM stdin;\n", table, columns)
+		for i := range 4000 {
+			fmt.Fprintf(&b, "%d\t%s\n", i, strings.Repeat("x", 100))
+		}
+		return b.String() + "\\.\n"
+	}
+	inserted := func(n int, values string) (text string) {
+		for i := range n {
+			text += fmt.Sprintf(values, i)
+		}
+		return text
+	}
+	const tables = `CREATE TABLE t (id int PRIMARY KEY, n text); CREATE INDEX ON t (n); CREATE TABLE c (id int PRIMARY KEY, n text, t int REFERENCES t, self int REFERENCES c);
+		CREATE TABLE u (id serial PRIMARY KEY, n text); CREATE TABLE p (id int, n text) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF p DEFAULT; CREATE INDEX ON p (id);
+		CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN new; END$$; CREATE TABLE r (id int, n text); CREATE TRIGGER r BEFORE INSERT ON r FOR EACH ROW EXECUTE FUNCTION f();`
+	const replica = "SET session_replication_role = 'replica';\n"
+	none := func(o *load.Options) { o.Transaction = load.None }
+	for name, tt := range map[string]struct {
+		script string
+		change func(*load.Options)
+		owner  bool
+		setup  string
+	}{
+		"empty":            {script: copied("t", "id, n")},
+		"truncated":        {script: "TRUNCATE t CASCADE;\n" + copied("t", "id, n")},
+		"owner":            {script: "TRUNCATE t CASCADE;\n" + copied("t", "id, n"), owner: true},
+		"cascade":          {script: "TRUNCATE t CASCADE;\n" + copied("t", "id, n") + copied("c", "id, n")},
+		"deleted":          {script: "DELETE FROM t;\n" + copied("t", "id, n")},
+		"few":              {script: "TRUNCATE t CASCADE;\nINSERT INTO t VALUES (1, 'a');\n"},
+		"few of COPY":      {script: "TRUNCATE t CASCADE;\nCOPY t FROM stdin;\n1\ta\n\\.\n"},
+		"one INSERT":       {script: "TRUNCATE t CASCADE;\nINSERT INTO t VALUES (-1, 'a')" + inserted(9000, ", (%d, 'some text to make it many')") + ";\n"},
+		"replica":          {script: replica + "TRUNCATE c, r;\n" + copied("c", "id, n") + copied("r", "id, n")},
+		"replica as owner": {script: replica + "TRUNCATE c, r;\n" + copied("c", "id, n") + copied("r", "id, n"), owner: true},
+		"no replica":       {script: "TRUNCATE c, r;\n" + copied("c", "id, n") + copied("r", "id, n")},
+		"drawn":            {script: "TRUNCATE t, u CASCADE;\nINSERT INTO u (n) VALUES ('a');\n" + copied("t", "id, n")},
+		"drawn by COPY":    {script: "TRUNCATE t, u CASCADE;\n" + strings.ReplaceAll(copied("u", "n"), "\t", " ") + copied("t", "id, n")},
+		"partitions":       {script: "TRUNCATE p;\n" + copied("p", "id, n")},
+		"none":             {script: copied("t", "id, n"), change: none},
+		"none, jobs":       {script: copied("t", "id, n") + copied("c", "id, n") + copied("p", "id, n"), change: func(o *load.Options) { o.Transaction, o.Jobs = load.None, 2 }},
+		"jobs":             {script: "TRUNCATE t CASCADE;\n" + copied("t", "id, n"), change: func(o *load.Options) { o.Jobs = 2 }},
+		"online":           {script: "TRUNCATE t CASCADE;\n" + copied("t", "id, n"), change: func(o *load.Options) { o.Online = true }},
+		"timeout":          {script: "TRUNCATE t CASCADE;\n" + copied("t", "id, n"), setup: "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = 3600000', current_database()); END $$"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := server.NewDatabase(t)
+			pgtest.Exec(t, url, tables+tt.setup)
+			if tt.owner {
+				role, ownerURL := newRole(t, url)
+				for _, table := range []string{"t", "c", "u", "p", "r"} {
+					pgtest.Exec(t, url, "ALTER TABLE "+table+" OWNER TO "+role)
+				}
+				url = ownerURL
+			}
+			ways := func(do func(load.Options) error) map[string]string {
+				told := map[string]string{}
+				o := load.Options{Target: target(t, url), Script: script(tt.script), Explain: true}
+				o.Events.Notice = func(s string) {
+					if table, way, ok := strings.Cut(s, ": "); ok && strings.HasPrefix(table, "public.") {
+						told[table] = counted.ReplaceAllString(way, "")
+					}
+				}
+				if tt.change != nil {
+					tt.change(&o)
+				}
+				if err := do(o); err != nil {
+					t.Fatal(err)
+				}
+				return told
+			}
+			foretold := ways(func(o load.Options) error {
+				_, err := load.Compare(t.Context(), o)
+				return err
+			})
+			done := ways(func(o load.Options) error {
+				_, err := load.Run(t.Context(), o)
+				return err
+			})
+			if len(foretold) == 0 || !maps.Equal(foretold, done) {
+				t.Errorf("foretold %q,\ndone     %q", foretold, done)
+			}
+		})
+	}
+}
+
+var counted = regexp.MustCompile(`^[0-9]+ rows?, `)

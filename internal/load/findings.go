@@ -21,7 +21,7 @@ func (r *run) withFindings(ctx context.Context, err error, result *Result) error
 	if errors.Is(err, errBrokenKey) {
 		state = "23503"
 	}
-	if !errors.As(err, &p) || ctx.Err() != nil || r.broken != nil || len(state) != 5 || state[:2] != "22" && state[:2] != "23" {
+	if !errors.As(err, &p) || ctx.Err() != nil || r.broken != nil || len(state) != 5 || state[:2] != "22" && state[:2] != "23" && state != "428C9" {
 		return err
 	}
 	r.notice(headline(err) + "; comparing all rows with the schema, to name everything that does not fit") // which takes longer than the load
@@ -33,13 +33,17 @@ func (r *run) withFindings(ctx context.Context, err error, result *Result) error
 	if result.Fit = look.fit; len(look.fit.Findings) == 0 {
 		return err
 	}
-	return describeFit(p, &look.fit, state)
+	return describeFit(p, &look.fit, state, r.other)
 }
 
-// describeFit adds findings to the error of the statement in which the server has met the first of them.
-func describeFit(p *problem.Error, found *fit.Report, state string) error {
+// describeFit adds findings to the error of the statement in which the server has met the first of them. other says that it was another
+// statement, which brings no rows of the script's.
+func describeFit(p *problem.Error, found *fit.Report, state string, other bool) error {
 	q := *p
 	f, e := firstOf(found, p, state)
+	if other {
+		f = nil
+	}
 	if f != nil {
 		if e.File != p.At.File || e.Line != p.At.Line {
 			q.At = e.Place()

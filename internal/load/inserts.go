@@ -79,6 +79,9 @@ type insertRun struct {
 	err      error
 }
 
+// fewInserts is how rows go for which nothing else is worth its while.
+const fewInserts = "as written (a few small INSERTs)"
+
 // gather sends an INSERT, and those after it that fit, as one COPY. done is false if it must go as written.
 func (r *run) gather(ctx context.Context, s *statement) (done bool, f *failure) {
 	st, one, plan := s.source, s.only(), s.plan
@@ -88,7 +91,9 @@ func (r *run) gather(ctx context.Context, s *statement) (done bool, f *failure) 
 	}
 	name, from := one.Relations[0], one.Insert.Rows
 	if few := r.few(s); few && (!r.way.keysStay() || !plan.together) {
-		r.tellWay(plan, "as written (a few small INSERTs)")
+		if r.o.Explain && r.decide(plan, strategy.Situation{Columns: one.Insert.Columns}, false).Rows != strategy.AsWritten {
+			r.tellWay(plan, fewInserts)
+		}
 		return false, nil
 	}
 	run := &insertRun{r: r, sc: s.script, head: bytes.Clone(st.Text[:from]), plan: plan, first: st.Pos, from: st.From, parts: st.More, start: time.Now(),

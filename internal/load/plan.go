@@ -30,6 +30,12 @@ type tablePlan struct {
 	twins   []string // indexes that these build beside those in use
 }
 
+// lockable tells whether many rows, as a transaction of their own, are worth the table's lock: it seems to be empty, and indexes may be
+// switched off then.
+func (p *tablePlan) lockable() bool {
+	return p.Owned && p.Empty && p.Indexes > 0 && p.Watched == ""
+}
+
 // rebuild brings back an index that is switched off.
 type rebuild struct {
 	what string // the index, by its qualified name, where it can be kept by itself, else the table

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -115,7 +116,12 @@ func (f *failure) describe(p *problem.Error, pe *pgconn.PgError) {
 	case f.text != nil:
 		lines = append(lines, "STATEMENT: "+firstLine(psql.WithoutHeader(f.text)))
 	}
-	p.Remedy = fit.Remedy(pe, f.situation(pe, offset))
+	situation := f.situation(pe, offset)
+	if f.run != nil {
+		first := (&sqltext.Tokens{Text: psql.WithoutHeader(f.text)}).Next().Text
+		f.run.other = slices.Contains([]string{"update", "delete", "merge", "select", "with", "do", "call", "execute"}, first)
+	}
+	p.Remedy = fit.Remedy(pe, situation)
 	hint := pe.Hint
 	if p.Remedy != "" { // one is enough
 		hint = ""

@@ -134,6 +134,9 @@ func (r *run) attempt(ctx context.Context, before *run) (Result, error) {
 	defer r.closeWorkers(ctx)
 
 	r.phase("load")
+	if o.Explain && (o.Verbatim || o.Continue) {
+		r.notice("every statement goes as written")
+	}
 	skipped, err := r.load(ctx)
 	if err != nil {
 		return r.result(), r.abandon(ctx, err)
@@ -351,7 +354,9 @@ type run struct {
 	at psql.Position // of the statement in hand, for the server's notices
 
 	left   []uint32   // tables whose files were left out of a comparison, because they do not fit
+	other  bool       // the statement that the server has refused brings no rows of the script's
 	checks bool       // nothing is loaded: what would be is compared and explained
+	asked  Options    // then: those of the load
 	fit    fit.Report // what of the export does not fit the database
 
 	again bool // the load failed in a way that may pass, and nothing of it is left

@@ -117,7 +117,9 @@ func (r *run) alone(ctx context.Context, c *tableCopy, send func() error) error 
 // lockForIndexes locks a table that seems to be empty, and switches its indexes off where it is. It waits for nobody: where others use
 // the table, the indexes stay.
 func (r *run) lockForIndexes(ctx context.Context, c *tableCopy) error {
+	s := strategy.Situation{Many: c.many, Columns: c.columns, Copy: true, Binary: c.recoded != nil}
 	if locked, err := r.lockNow(ctx, sqltext.QuoteName(c.table...)); err != nil || !locked {
+		r.decide(c.plan, s, true)
 		return err
 	}
 	r.known.after(ours) // with the lock there are indexes to switch off
@@ -126,7 +128,7 @@ func (r *run) lockForIndexes(ctx context.Context, c *tableCopy) error {
 		return err
 	}
 	c.alone = plan.Exclusive
-	if d := r.decide(plan, strategy.Situation{Many: c.many, Columns: c.columns, Copy: true, Binary: c.recoded != nil}, false); d.Indexes == strategy.KeepIndexes {
+	if d := r.decide(plan, s, true); d.Indexes == strategy.KeepIndexes {
 		return nil
 	}
 	return r.switchOff(ctx, c.table, plan)
@@ -148,7 +150,7 @@ func (r *run) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan) *fai
 	}
 	c.plan = plan
 	large := c.many || r.fellow != nil && c.seen != nil && c.seen.referred != "" // joins of other tables' many rows to these few cost more
-	c.lock = large && plan.Owned && plan.Empty && plan.Indexes > 0 && plan.Watched == ""
+	c.lock = large && plan.lockable()
 	c.run(ctx, r)
 	return r.collect(ctx, c)
 }

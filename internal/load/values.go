@@ -71,7 +71,7 @@ func (r *run) holdValues(ctx context.Context) error {
 		return err
 	}
 	if survey.unforeseen || survey.unsure || len(r.o.Before) > 0 {
-		r.fit.Unknown = append(r.fit.Unknown, "the script changes more than rows, so its rows were not compared with the schema")
+		r.fit.Unknown = append(r.fit.Unknown, "the script changes more than rows, so its rows were not compared with the schema, and how tables would be loaded is not known")
 		return nil
 	}
 	found, err := r.lacking(ctx, survey)
@@ -98,7 +98,6 @@ func (r *run) holdValues(ctx context.Context) error {
 		}
 	}
 	v, err := fit.NewValues(ctx, r.session, &r.fit, fit.Options{Keys: r.o.ForeignKeys != Off, Begun: !r.checks && r.o.Transaction == None, Line: line})
-	defer func() { v.Close(context.WithoutCancel(ctx)) }()
 	if err == nil {
 		v.Leave(r.left)
 		err = r.readValues(ctx, survey, v)
@@ -111,6 +110,7 @@ func (r *run) holdValues(ctx context.Context) error {
 	case err == nil:
 		err = v.Finish(ctx)
 	}
+	v.Close(context.WithoutCancel(ctx))
 	if err == nil && r.checks {
 		err = r.explainTables(ctx, survey, v)
 	}
@@ -315,6 +315,7 @@ func (read *valueReader) insert(ctx context.Context, st *psql.Statement, one sql
 		t.Partial = true
 		return nil
 	}
+	t.Brought(len(st.Text))
 	into := &insertHead{t, set, positions}
 	read.inside = into
 	return read.rowsOf(ctx, st, st.Text[one.Insert.Rows:], one.Insert.Rows, into)

@@ -28,10 +28,14 @@ func TestCheck(t *testing.T) {
 		kinds  []fit.Kind
 		says   string
 	}{
-		"fits": {"TRUNCATE users;\nCOPY users (id, name) FROM stdin;\n1\tBob\n\\.\n", problem.OK, nil, "public.users: 1 rows, COPY"},
+		"fits": {"TRUNCATE users;\nCOPY users (id, name) FROM stdin;\n1\tBob\n\\.\n", problem.OK, nil, "public.users: 1 row, COPY"},
 		"does not fit": {"TRUNCATE users;\nINSERT INTO users (id, name) VALUES (1, 'Gwendolyn'), (1, 'Al');\nINSERT INTO orders (id) VALUES (1);\n", problem.Database,
 			[]fit.Kind{fit.NoTable, fit.TooLong, fit.Duplicate}, "3 things of the export do not fit the database"},
 		"one thing":      {"INSERT INTO users (id) VALUES (9);\n", problem.Database, []fit.Kind{fit.Duplicate}, "key (id) of public.users is in the table already"},
+		"changes later":  {"TRUNCATE users;\nINSERT INTO users (id) VALUES (1), (1);\nUPDATE users SET id = id + 1;\n", problem.OK, nil, "public.users: keys were not compared, nor what becomes of the rows"},
+		"deletes later":  {"TRUNCATE users;\nINSERT INTO users (id) VALUES (1);\nDELETE FROM users WHERE id = 1;\n", problem.OK, nil, "public.users: keys were not compared"},
+		"expressions":    {"TRUNCATE users;\nINSERT INTO users (id) VALUES (1 + 1);\n", problem.OK, nil, "public.users: not all rows were compared"},
+		"SELECT":         {"TRUNCATE users;\nINSERT INTO users (id) SELECT 1;\n", problem.OK, nil, "public.users: not all rows were compared"},
 		"its own schema": {"CREATE TABLE own (id int);\nINSERT INTO own VALUES (1);\n", problem.OK, nil, "were not compared with the schema"},
 	} {
 		path := filepath.Join(t.TempDir(), "load.sql")

@@ -119,9 +119,11 @@ func Decide(t *Table, s Situation) Decision {
 		return d
 	}
 	d.Rows = CopyText
-	if s.Binary {
+	switch {
+	case s.Binary:
 		d.Rows = CopyBinary
-	} else {
+	case s.Copy && (!s.Many || s.Drawn || s.Columns == nil): // it is text already, and nothing is to be gained
+	default:
 		because("some column or value has a type or spelling for which only text is certain")
 	}
 	switch {
@@ -129,7 +131,7 @@ func Decide(t *Table, s Situation) Decision {
 	case t.Online && !t.Superuser:
 		because("indexes stay: others read by them, and only a superuser can build others beside them that take their place")
 	case !t.Exclusive && !t.Online:
-		because("indexes stay: the table is not empty and ours alone")
+		because("indexes stay: the table has rows, or others may write to it meanwhile")
 	case t.Watched != "":
 		because("indexes stay: %s", t.Watched)
 	case s.Single && s.Drawn:

@@ -27,7 +27,7 @@ func TestDecide(t *testing.T) {
 		"neither":                      {func(t *Table) { t.Superuser, t.Owned = false, false }, Situation{Single: true, Many: true, Columns: all, Binary: true}, "COPY binary (", "does not own"},
 		"text":                         {nil, Situation{Single: true, Many: true, Columns: all}, "COPY text, indexes filled", "only text is certain"},
 		"few":                          {nil, Situation{Single: true, Columns: all, Binary: true}, "COPY binary (", "few"},
-		"not empty":                    {func(t *Table) { t.Exclusive = false }, Situation{Single: true, Many: true, Columns: all, Binary: true}, "COPY binary (", "not empty and ours"},
+		"not empty":                    {func(t *Table) { t.Exclusive = false }, Situation{Single: true, Many: true, Columns: all, Binary: true}, "COPY binary (", "the table has rows, or others"},
 		"no indexes":                   {func(t *Table) { t.Indexes = 0 }, Situation{Single: true, Many: true, Columns: all, Binary: true}, "COPY binary", ""},
 		"watched":                      {func(t *Table) { t.Watched = "a cursor is open" }, Situation{Single: true, Many: true, Columns: all, Binary: true}, "COPY binary (", "a cursor is open"},
 		"numbers were drawn":           {nil, Situation{Single: true, Drawn: true, Many: true, Columns: all, Binary: true}, "COPY binary (", "could not be done again"},

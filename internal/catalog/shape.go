@@ -41,7 +41,7 @@ func Shape(ctx context.Context, q Querier, relation uint32) ([]ShapeColumn, erro
 
 // Rule is a constraint of a relation, or a unique index.
 type Rule struct {
-	Kind    string // "c" a check, "u" a unique key, "f" a foreign key, "p" the partitions' bounds
+	Kind    string // "c" a check, "u" a unique key, "f" a foreign key, "p" the partitions' bounds, "x" an exclusion
 	Name    string
 	Columns []string // that it is about; empty where an expression is
 	Text    string   // of a check or of bounds: the condition; of a unique key: the condition under which it counts, "" for always
@@ -56,6 +56,8 @@ const rulesQuery = `SELECT 'c', k.conname::text, array(SELECT a.attname::text FR
 	pg_get_expr(k.conbin, k.conrelid), '{}'::text[], 0::oid, '{}'::text[], false,
 	EXISTS (SELECT FROM regexp_matches(k.conbin::text, ':(?:opfuncid|funcid) (\d+)', 'g') m(f) JOIN pg_proc p ON p.oid = f[1]::oid WHERE p.provolatile = 'v')
 FROM pg_constraint k WHERE k.conrelid = $1::oid AND k.contype = 'c'
+UNION ALL
+SELECT 'x', k.conname::text, '{}'::text[], '', '{}'::text[], 0::oid, '{}'::text[], false, true FROM pg_constraint k WHERE k.conrelid = $1::oid AND k.contype = 'x'
 UNION ALL
 SELECT 'f', k.conname::text, array(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY u(n, i) JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = n ORDER BY i), '',
 	array(SELECT quote_ident(a.attname) FROM unnest(k.conkey) WITH ORDINALITY u(n, i) JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = n ORDER BY i), k.confrelid,

@@ -174,9 +174,9 @@ func (r *Report) Remedies() []string {
 
 // Shorten gives a value as it is shown.
 func Shorten(value string) string {
-	runes := []rune(value)
+	runes := []rune(strings.NewReplacer("\n", `\n`, "\r", `\r`).Replace(value))
 	if len(runes) > longestValue {
 		return string(runes[:longestValue-1]) + "…"
 	}
-	return value
+	return string(runes)
 }

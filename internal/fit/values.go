@@ -33,6 +33,7 @@ type Values struct {
 	tables map[uint32]*Table
 	files  []string
 	staged int
+	cut    bool // not all of the script was read
 	enc    string
 }
 
@@ -79,6 +80,14 @@ func (v *Values) Leave(tables []uint32) {
 	}
 }
 
+// Cut says that not all of the script was read.
+func (v *Values) Cut() {
+	v.cut = true
+	for _, t := range v.All() {
+		t.Partial = true
+	}
+}
+
 // Close takes back all that was done.
 func (v *Values) Close(ctx context.Context) { _ = v.s.Exec(ctx, "ROLLBACK") }
 
@@ -115,6 +124,7 @@ func (v *Values) Table(ctx context.Context, relation *catalog.Relation, replica 
 	}
 	if relation.Kind != "r" && relation.Kind != "p" {
 		v.tables[relation.OID] = nil
+		v.report.Unknown = append(v.report.Unknown, relation.Name+": rows were not compared, since it is no plain table")
 		return nil, nil //nolint:nilnil // as said
 	}
 	t := &Table{relation: relation, name: relation.Name, number: len(v.tables) + 1, bad: map[string]bool{}, filled: relation.MayFill(replica)}
@@ -464,7 +474,7 @@ func (v *Values) Finish(ctx context.Context) error {
 
 // tellRest says of which tables not all was compared.
 func (v *Values) tellRest() {
-	known := len(v.report.Unknown) == 0 // else the reason is told
+	known := !v.cut // else the reason is told
 	for _, rest := range []struct {
 		of  func(*Table) bool
 		why string
@@ -661,6 +671,9 @@ const place = `"fabricate_seed f" AS f, "fabricate_seed l" AS l`
 func (v *Values) rule(ctx context.Context, t *Table, rule catalog.Rule) error {
 	at, ok := t.positions(rule.Columns)
 	if !ok || rule.Skip {
+		if rule.Kind != "p" {
+			v.report.Unknown = append(v.report.Unknown, fmt.Sprintf("%s: rows were not compared with %s", t.name, Name(rule.Name)))
+		}
 		return nil
 	}
 	from := fmt.Sprintf(`pg_temp.%s r WHERE "fabricate_seed s" IN %s`, t.rows(), t.giving(at))
@@ -702,7 +715,11 @@ func (v *Values) unique(ctx context.Context, t *Table, rule catalog.Rule, from, 
 		}
 	}
 	key := strings.Join(rule.Exprs, ", ")
-	shown := "concat_ws(', ', " + key + ")"
+	texts := make([]string, len(rule.Exprs)) // as the server's detail has them
+	for i, e := range rule.Exprs {
+		texts[i] = "coalesce((" + e + ")::text, 'null')"
+	}
+	shown := "concat_ws(', ', " + strings.Join(texts, ", ") + ")"
 	keys := make([]string, len(rule.Exprs))
 	named := make([]string, len(rule.Exprs))
 	for i, e := range rule.Exprs {

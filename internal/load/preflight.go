@@ -233,6 +233,9 @@ func instead(h *head, tables []catalog.Named) (hint, remedy string) {
 		}
 		names = append(names, t.Name)
 	}
+	if len(elsewhere) > 0 && len(h.parts) > 1 {
+		return "; there is " + strings.Join(elsewhere[:min(3, len(elsewhere))], ", "), fit.OtherName
+	}
 	if len(elsewhere) > 0 {
 		return "; there is " + strings.Join(elsewhere[:min(3, len(elsewhere))], ", "), fit.OtherSchema
 	}

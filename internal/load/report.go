@@ -221,7 +221,7 @@ const shownText = 300 // bytes of a statement, detail or context in an error
 func firstLine(text []byte) string {
 	line, _, more := strings.Cut(strings.TrimSpace(string(text[:min(len(text), 4*shownText)])), "\n")
 	if more {
-		line += " …"
+		line = strings.TrimRight(line, "\r") + " …"
 	}
 	return cutText(line)
 }

@@ -228,7 +228,7 @@ func (r *run) lacks(err error) bool {
 		case l.NoRows != "":
 			f = fit.NoTableThere(l.Table, l.NoRows)
 		case l.Column == "":
-			f = fit.MissingTable(strings.Split(l.Table, "."), l.Hint, "")
+			f = fit.MissingTable(strings.Split(l.Table, "."), l.Hint, fmt.Sprintf(rowfiles.NoTable, l.File))
 		}
 		f.Examples = []fit.Example{{File: l.File, Line: l.Line}}
 		r.fit.Add(f)

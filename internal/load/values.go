@@ -143,9 +143,7 @@ func (r *run) readValues(ctx context.Context, found *survey, v *fit.Values) erro
 	}
 	for ctx.Err() == nil {
 		if sc.BytesRead() > lookedAt {
-			for _, t := range v.All() {
-				t.Partial = true
-			}
+			v.Cut()
 			r.fit.Unknown = append(r.fit.Unknown, fmt.Sprintf("of the script the first %d GiB were compared", lookedAt>>30))
 			return nil
 		}

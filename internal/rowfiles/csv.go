@@ -68,7 +68,7 @@ func (c *csvRows) next(to *sink) error {
 		return err
 	}
 	if n != len(c.columns) {
-		return c.in.fault("this row has %d fields, the header %d", n, len(c.columns))
+		return advise(c.in.fault("this row has %d fields, the header %d", n, len(c.columns)), "Put a value with a comma, a line break or a double quote into double quotes.")
 	}
 	to.buf = append(to.buf, '\n')
 	to.pass()

@@ -132,7 +132,8 @@ func (l *lines) check() error {
 			}
 			i += size
 		}
-		return l.faultAt(i, `invalid byte sequence for encoding "UTF8": %s`, hex(l.record[i:]))
+		return advise(l.faultAt(i, `invalid byte sequence for encoding "UTF8": %s`, hex(l.record[i:])),
+			"Convert the file to UTF-8 (iconv -f LATIN1 -t UTF-8, or -f CP1252 for a file from Windows), or generate the export again.")
 	case l.enc.ascii:
 		if i := bytes.IndexFunc(l.record, func(r rune) bool { return r >= utf8.RuneSelf }); i >= 0 {
 			return l.faultAt(i, "the file is in the client encoding %s, in which a character can hold a quote or a comma; "+
@@ -168,7 +169,16 @@ var errUnclosed = errors.New("a double quote is never closed")
 
 // unclosed is the error of the double quote at an offset that is never closed.
 func (l *lines) unclosed(offset int) error {
-	return l.faultAt(offset, "%s", errUnclosed)
+	return advise(l.faultAt(offset, "%s", errUnclosed), "Close it, or write a double quote that belongs to the text as two.")
+}
+
+// advise says what to do about an error.
+func advise(err error, remedy string) error {
+	var p *problem.Error
+	if errors.As(err, &p) {
+		p.Remedy = remedy
+	}
+	return err
 }
 
 // fault is an error of the record read last, as a whole.

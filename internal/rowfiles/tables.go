@@ -15,6 +15,9 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
+// NoTable is what to do about a file, in the place of %s, that has no table.
+const NoTable = "Run your migrations before this step, or say in the setting table-map which file belongs to which table (%s=app.users), or that it is left out (%[1]s=)."
+
 // table is a table, or a view, that a file may belong to.
 type table struct {
 	catalog.Named
@@ -302,7 +305,7 @@ func (f *FS) withoutTable(all []Lack) error {
 		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
 	have, first := "have no table", all[0].File
-	remedy := fmt.Sprintf("Run your migrations before this step, or say in the setting table-map which file belongs to which table (%s=app.users), or that it is left out (%[1]s=).", first)
+	remedy := fmt.Sprintf(NoTable, first)
 	if views == len(all) {
 		have = "are for what takes no rows"
 		remedy = fmt.Sprintf("Leave them out, a line for each in the setting table-map (%s=), or name the table that is meant (%[1]s=app.users).", first)

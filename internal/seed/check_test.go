@@ -20,7 +20,7 @@ func TestCheck(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
 	database := pgtest.Shared(t).NewDatabase(t)
-	pgtest.Exec(t, database, "CREATE TABLE users (id int PRIMARY KEY, name varchar(5)); CREATE TABLE audit (at date); INSERT INTO users VALUES (9, 'there')")
+	pgtest.Exec(t, database, "CREATE TABLE users (id int PRIMARY KEY, name varchar(5)); CREATE TABLE audit (at date); CREATE TABLE booked (during int4range, EXCLUDE USING gist (during WITH &&)); CREATE VIEW seen AS SELECT id, name FROM users; INSERT INTO users VALUES (9, 'there')")
 	before := pgtest.Dump(t, database)
 	for name, tt := range map[string]struct {
 		script string
@@ -36,6 +36,8 @@ func TestCheck(t *testing.T) {
 		"deletes later":  {"TRUNCATE users;\nINSERT INTO users (id) VALUES (1);\nDELETE FROM users WHERE id = 1;\n", problem.OK, nil, "public.users: keys were not compared"},
 		"expressions":    {"TRUNCATE users;\nINSERT INTO users (id) VALUES (1 + 1);\n", problem.OK, nil, "public.users: not all rows were compared"},
 		"SELECT":         {"TRUNCATE users;\nINSERT INTO users (id) SELECT 1;\n", problem.OK, nil, "public.users: not all rows were compared"},
+		"exclusion":      {"INSERT INTO booked VALUES ('[1,3)'), ('[2,4)');\n", problem.OK, nil, "public.booked: rows were not compared with booked_during_excl"},
+		"view":           {"INSERT INTO seen VALUES (1, 'Gwendolyn');\n", problem.OK, nil, "public.seen: rows were not compared, since it is no plain table"},
 		"its own schema": {"CREATE TABLE own (id int);\nINSERT INTO own VALUES (1);\n", problem.OK, nil, "were not compared with the schema"},
 	} {
 		path := filepath.Join(t.TempDir(), "load.sql")

@@ -68,13 +68,18 @@ func invisible(shown string) string {
 	return "There is a character that cannot be seen, written here as " + firstEscape(shown) + ": delete it from the script. Such characters come with text that is copied from a page or a chat."
 }
 
-// RowsOfAnotherShape is the finding for rows that have not as many values as columns are named.
-func RowsOfAnotherShape(table string, columns, values int) Finding {
-	remedy := moreValues
-	if values < columns {
+// RowsOfAnotherShape is the finding for rows that have not as many values as columns are named, of an INSERT or of a COPY.
+func RowsOfAnotherShape(table string, columns, values int, insert bool) Finding {
+	state, remedy := "22P04", moreValues
+	switch {
+	case insert && values < columns:
+		state, remedy = "42601", fewerInserted
+	case insert:
+		state, remedy = "42601", moreInserted
+	case values < columns:
 		remedy = fewerValues
 	}
-	return Finding{Kind: RowShape, Table: table, State: "22P04", What: fmt.Sprintf("rows for %s have %s for %s", table, several(values, "value"), several(columns, "column")), Remedy: remedy}
+	return Finding{Kind: RowShape, Table: table, State: state, What: fmt.Sprintf("rows for %s have %s for %s", table, several(values, "value"), several(columns, "column")), Remedy: remedy}
 }
 
 // NotInEncoding is the finding for rows that are not valid in the script's encoding.

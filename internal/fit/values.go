@@ -206,7 +206,7 @@ func (t *Table) Copied() (names []string) {
 // Row takes a row. What is no constant makes it one that is not known.
 func (v *Values) Row(ctx context.Context, t *Table, set int, positions []int, file string, line int, row []Value) error {
 	if len(row) != len(positions) {
-		v.report.Add(RowsOfAnotherShape(t.name, len(positions), len(row)).in(1, Example{File: file, Line: line}))
+		v.report.Add(RowsOfAnotherShape(t.name, len(positions), len(row), true).in(1, Example{File: file, Line: line}))
 		t.Partial = true
 		return nil
 	}
@@ -279,7 +279,7 @@ func (v *Values) CopyRow(ctx context.Context, t *Table, set int, positions []int
 		fields[positions[n]] = &text
 	}
 	if n != len(positions) {
-		v.report.Add(RowsOfAnotherShape(t.name, len(positions), n).in(1, Example{File: file, Line: v.o.Line(file, line), Value: Shorten(string(row))}))
+		v.report.Add(RowsOfAnotherShape(t.name, len(positions), n, false).in(1, Example{File: file, Line: v.o.Line(file, line), Value: Shorten(string(row))}))
 		t.Partial = true
 		return nil
 	}

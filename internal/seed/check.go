@@ -34,7 +34,9 @@ func (r *run) check(ctx context.Context) error {
 	target := describe(r.Target)
 	r.fact("Target", target)
 	r.at("comparing", "Nothing was changed.")
-	r.outcome.Fit, err = load.Compare(ctx, r.optionsFor(from))
+	o := r.optionsFor(from)
+	o.Before, o.After = make([]load.Script, len(r.Before)), make([]load.Script, len(r.After)) // they are not run: that there are some is what counts
+	r.outcome.Fit, err = load.Compare(ctx, o)
 	if err != nil {
 		return err
 	}

@@ -70,6 +70,23 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// check does not run the scripts of before, and says so instead of naming as missing what they make.
+func TestCheckBefore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	path := filepath.Join(w.workspace, "load.sql")
+	schema := filepath.Join(w.workspace, "schema.sql")
+	for file, text := range map[string]string{path: "INSERT INTO users VALUES (1);\n", schema: "CREATE TABLE users (id int);\n"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	res, log := w.run(t, "check", path, "--before="+schema, "--database-url="+pgtest.Shared(t).NewDatabase(t))
+	if res.ExitCode != problem.OK || len(res.Findings) > 0 || !strings.Contains(log, "nothing was compared") {
+		t.Errorf("exit code %d, %v\n%s", res.ExitCode, res.Findings, log)
+	}
+}
+
 // check takes the last archive of the cache, whatever its age, without a key; and has none where there is none.
 func TestCheckFromCache(t *testing.T) {
 	t.Parallel()

@@ -14,8 +14,8 @@ import (
 )
 
 // Compare compares a script, or files of rows, with the target database, and says of each table how it would be loaded. It changes nothing:
-// rows are held to the schema in temporary tables, in a transaction that is rolled back. Before and After are not run, and where
-// there is a Before, which may make what is missing, nothing is compared. The error is a *problem.Error, or that of ctx; what does not fit is none.
+// rows are held to the schema in temporary tables, in a transaction that is rolled back. Before and After are not run, and it
+// says so of Before, which may make what is missing. The error is a *problem.Error, or that of ctx; what does not fit is none.
 func Compare(ctx context.Context, o Options) (fit.Report, error) {
 	asked := o
 	o.Events, o.Before, o.After = o.Events.OneAtATime(), nil, nil

@@ -1,6 +1,11 @@
 package catalog
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
 
 // Setup is what a load that others read beside needs to know of the server and of itself.
 type Setup struct {
@@ -90,6 +95,7 @@ type LiveKey struct {
 	ChildName, ParentName  string // schema-qualified and quoted
 	Columns                string // of the child, as CREATE INDEX takes them
 	Deferrable, Indexed    bool
+	Vacant                 bool  // the table that it refers to has never had a row
 	ParentRows, ChildPages int64 // as the server's statistics have it
 }
 
@@ -97,7 +103,7 @@ const liveKeyQuery = `SELECT k.conrelid, k.confrelid, format('%I.%I', kn.nspname
 	(SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY u.i) FROM unnest(k.conkey) WITH ORDINALITY u(n, i) JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = u.n),
 	k.condeferrable,
 	c.relkind = 'p' OR EXISTS (SELECT 1 FROM pg_index x WHERE x.indrelid = c.oid AND x.indisvalid AND x.indpred IS NULL AND x.indkey[0] = ANY (k.conkey)),
-	greatest(p.reltuples, 0)::int8, c.relpages::int8
+	p.relkind = 'r' AND pg_relation_size(p.oid) = 0, greatest(p.reltuples, 0)::int8, c.relpages::int8
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_class p ON p.oid = k.confrelid JOIN pg_namespace kn ON kn.oid = k.connamespace
 JOIN pg_namespace cn ON cn.oid = c.relnamespace JOIN pg_namespace pn ON pn.oid = p.relnamespace
 WHERE k.contype = 'f' AND k.confrelid = ANY ($1::oid[]) AND EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgrelid = p.oid AND t.tgenabled IN ('O', 'A')) ORDER BY 3, 1`
@@ -105,7 +111,7 @@ WHERE k.contype = 'f' AND k.confrelid = ANY ($1::oid[]) AND EXISTS (SELECT 1 FRO
 // LiveKeys gives the foreign keys that point at one of the tables and are checked.
 func LiveKeys(ctx context.Context, q Querier, tables []uint32) ([]LiveKey, error) {
 	return collect(ctx, q.Ask, liveKeyQuery, []any{tables}, func(k *LiveKey) []any {
-		return []any{&k.Child, &k.Parent, &k.Name, &k.ChildName, &k.ParentName, &k.Columns, &k.Deferrable, &k.Indexed, &k.ParentRows, &k.ChildPages}
+		return []any{&k.Child, &k.Parent, &k.Name, &k.ChildName, &k.ParentName, &k.Columns, &k.Deferrable, &k.Indexed, &k.Vacant, &k.ParentRows, &k.ChildPages}
 	})
 }
 
@@ -167,6 +173,18 @@ type Holder struct {
 	Seconds           float64 // since its transaction began
 }
 
+// String names the session, or what else it is.
+func (h Holder) String() string {
+	if h.PID == 0 {
+		return strings.TrimSpace(h.Application)
+	}
+	name := h.Application
+	if strings.TrimSpace(name) == "" {
+		name = "-"
+	}
+	return fmt.Sprintf("%s (pid %d, user %s), %s since %s", name, h.PID, h.User, h.State, time.Duration(h.Seconds*float64(time.Second)).Round(100*time.Millisecond))
+}
+
 const readersQuery = `SELECT coalesce(l.pid, 0), coalesce(a.application_name, ''), coalesce(a.usename::text, ''), coalesce(a.state, ''), min(l.relation::regclass::text),
 	coalesce(extract(epoch FROM clock_timestamp() - a.xact_start)::float8, 0)
 FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
@@ -205,4 +223,59 @@ func holders(ctx context.Context, q Querier, sql string, args ...any) ([]Holder,
 // HasSchema reports whether there is a schema of a name, quoted.
 func HasSchema(ctx context.Context, q Querier, name string) (has bool, err error) {
 	return has, q.Ask(ctx, "SELECT to_regnamespace($1::text) IS NOT NULL", []any{name}, []any{&has}, nil)
+}
+
+// Replaceable is a table whose rows can be replaced one by one, by its primary key, without anybody noticing: those that keep their key stay
+// what other rows refer to.
+type Replaceable struct {
+	OID     uint32
+	Stage   string // a temporary table for the new rows
+	Columns int    // how many of the table's take values; the new rows must have all of them
+
+	Create string // makes the stage
+	Merge  string // deletes the rows that are not there, and brings over those that are others, or new; in reverse where they refer to each other
+	Refill string // brings all of them over, where the table is empty
+}
+
+// replaceableQuery looks for tables ($1) with a primary key of plain types that is what keys of other tables point at, and with nothing that
+// an UPDATE would set going and a TRUNCATE with INSERTs would not. Rows are the same if all their bytes are. Left out is where a row that goes
+// could take new rows along, by what ON DELETE says: it is there longer than they, or they may have come before.
+const replaceableQuery = `
+WITH found AS (
+	SELECT c.oid, format('%I.%I', n.nspname, c.relname) AS name, 'pg_temp.fabricate_seed_rows_' || c.oid AS stage, x.indkey::int2[] AS key
+	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_index x ON x.indrelid = c.oid AND x.indisprimary AND x.indisvalid AND x.indimmediate
+	WHERE c.oid = ANY ($1::oid[]) AND c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relispartition AND NOT c.relrowsecurity
+		AND NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal) AND NOT EXISTS (SELECT 1 FROM pg_rewrite w WHERE w.ev_class = c.oid)
+		AND NOT EXISTS (SELECT 1 FROM pg_inherits i WHERE c.oid IN (i.inhrelid, i.inhparent))
+		AND has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')
+		AND has_database_privilege(current_database(), 'TEMPORARY')
+		AND EXISTS (SELECT 1 FROM pg_constraint k WHERE k.contype = 'f' AND k.confrelid = c.oid)
+		AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.contype = 'f' AND k.confrelid = c.oid AND (k.conindid <> x.indexrelid OR k.condeferrable OR k.conrelid = c.oid AND k.confdeltype NOT IN ('a', 'r')))
+		AND NOT EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated <> '')
+		AND NOT EXISTS (SELECT 1 FROM pg_attribute a LEFT JOIN pg_collation l ON l.oid = a.attcollation WHERE a.attrelid = c.oid AND a.attnum = ANY (x.indkey::int2[])
+			AND (a.atttypid NOT IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'uuid'::regtype, 'text'::regtype, 'varchar'::regtype) OR NOT coalesce(l.collisdeterministic, true)))
+), told AS (
+	SELECT f.oid, f.name, f.stage, count(*) AS columns, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) AS names,
+		string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FILTER (WHERE a.attnum = ANY (f.key)) AS keys,
+		string_agg(format('t.%I = s.%1$I', a.attname), ' AND ') FILTER (WHERE a.attnum = ANY (f.key)) AS same,
+		string_agg(format('%I = s.%1$I', a.attname), ', ') FILTER (WHERE a.attnum <> ALL (f.key)) AS set
+	FROM found f JOIN pg_attribute a ON a.attrelid = f.oid AND a.attnum > 0 AND NOT a.attisdropped
+	GROUP BY f.oid, f.name, f.stage
+)
+SELECT oid, stage, columns::int4,
+	format('CREATE TEMPORARY TABLE %s ON COMMIT DROP AS SELECT %s FROM %s WITH NO DATA', stage, names, name),
+	concat_ws('; ', format('CREATE UNIQUE INDEX ON %s (%s)', stage, keys), CASE WHEN own THEN new || '; ' || old || '; ' || gone ELSE gone || '; ' || old || '; ' || new END, format('DROP TABLE %s', stage)),
+	format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM %s; DROP TABLE %3$s', name, names, stage)
+FROM told, LATERAL (SELECT
+	EXISTS (SELECT 1 FROM pg_constraint k WHERE k.contype = 'f' AND k.conrelid = told.oid AND k.confrelid = told.oid) AS own,
+	format('DELETE FROM ONLY %s t WHERE NOT EXISTS (SELECT 1 FROM %s s WHERE %s)', name, stage, same) AS gone,
+	format('UPDATE ONLY %s t SET %s FROM %s s WHERE %s AND t.* *<> s.*', name, set, stage, same) AS old,
+	format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM %s s WHERE NOT EXISTS (SELECT 1 FROM ONLY %1$s t WHERE %4$s)', name, names, stage, same) AS new) step
+WHERE set IS NOT NULL ORDER BY oid`
+
+// ReplaceableOf gives those of the tables.
+func ReplaceableOf(ctx context.Context, q Querier, tables []uint32) ([]Replaceable, error) {
+	return collect(ctx, q.Ask, replaceableQuery, []any{tables}, func(r *Replaceable) []any {
+		return []any{&r.OID, &r.Stage, &r.Columns, &r.Create, &r.Merge, &r.Refill}
+	})
 }

@@ -78,8 +78,11 @@ func (a *copyAhead) sendAlone(ctx context.Context, r *run, s *statement) (tag pg
 	return c.tag, out
 }
 
-// beforeRows readies the indexes for rows into a table, inside the one transaction.
-func (r *run) beforeRows(ctx context.Context, table []string, plan *tablePlan, d strategy.Decision) error {
+// beforeRows readies a table, and its indexes, for rows that give columns, inside the one transaction.
+func (r *run) beforeRows(ctx context.Context, table []string, plan *tablePlan, columns []string, d strategy.Decision) error {
+	if err := r.makeRoom(ctx, plan, columns); err != nil {
+		return err
+	}
 	if len(r.off) > 0 && !plan.replica && !plan.off { // foreign keys are looked up in the tables before
 		if err := r.rebuild(ctx); err != nil {
 			return r.refused(err)

@@ -321,6 +321,14 @@ func (r *run) settleKnown(ctx context.Context, s *statement) (bool, *failure) {
 			return true, r.fail(s, r.refused(err))
 		}
 	}
+	if len(r.online.full) > 0 && !s.spares() && r.session.TxStatus() != 'E' {
+		if f := r.answered(ctx); f != nil {
+			return true, f
+		}
+		if err := r.emptyRest(ctx); err != nil {
+			return true, r.fail(s, err)
+		}
+	}
 	if s.writes() && r.session.TxStatus() != 'E' {
 		if f := r.answered(ctx); f != nil {
 			return true, f
@@ -535,9 +543,16 @@ func (r *run) query(ctx context.Context, s *statement) *failure {
 		if out := r.join(ctx); out != nil {
 			return out
 		}
+		if err := r.emptyRest(ctx); err != nil {
+			return r.outcome(r.fail(s, err), pgconn.CommandTag{})
+		}
 	case ahead != nil:
 		open = ahead.rows
-		if err = r.beforeRows(ctx, infos[0].Relations[0], ahead.plan, ahead.decision); err == nil {
+		columns := infos[0].Copy.Columns
+		if !infos[0].Copy.Plain {
+			columns = nil
+		}
+		if err = r.beforeRows(ctx, infos[0].Relations[0], ahead.plan, columns, ahead.decision); err == nil {
 			recoded, err = r.recode(ctx, infos[0], ahead)
 		}
 		if err != nil {
@@ -546,7 +561,7 @@ func (r *run) query(ctx context.Context, s *statement) *failure {
 			return f
 		}
 	}
-	if ahead != nil && (recoded != nil || len(r.off) > 0) {
+	if ahead != nil && (recoded != nil || len(r.off) > 0 || ahead.plan.stage != nil) {
 		var tag pgconn.CommandTag
 		tag, err = r.sendAhead(ctx, s, ahead, recoded)
 		tags = append(tags, tag)

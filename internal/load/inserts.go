@@ -131,7 +131,7 @@ func (r *run) gather(ctx context.Context, s *statement) (done bool, f *failure) 
 	}
 	situation.Binary, situation.Many = encoder.Binary(), run.more()
 	run.decision = r.decide(plan, situation, true)
-	if err := r.beforeRows(ctx, name, plan, run.decision); err != nil {
+	if err := r.beforeRows(ctx, name, plan, names, run.decision); err != nil {
 		return true, r.fail(s, err)
 	}
 	f = run.send(ctx, name, names)
@@ -146,7 +146,7 @@ func (r *run) gather(ctx context.Context, s *statement) (done bool, f *failure) 
 // send sends the run as COPY.
 func (run *insertRun) send(ctx context.Context, table, columns []string) *failure {
 	r, start := run.r, time.Now()
-	text := copyStatementFor(table, columns, run.encoder.Binary())
+	text := copyStatementFor(run.plan.target(table), columns, run.encoder.Binary())
 	if run.encoder.Binary() {
 		run.buf = slices.Insert(run.buf, 0, copycodec.Header...)
 	}
@@ -177,6 +177,14 @@ func (run *insertRun) send(ctx context.Context, table, columns []string) *failur
 func (r *run) timedOut(err error, plan *tablePlan, start time.Time) bool {
 	var pe *pgconn.PgError
 	return errors.As(err, &pe) && pe.Code == "57014" && plan.limit > 0 && time.Since(start) >= plan.limit
+}
+
+// target is where rows of a table go by COPY.
+func (p *tablePlan) target(table []string) []string {
+	if p.stage != nil {
+		return p.stage
+	}
+	return table
 }
 
 // copyStatementFor gives the COPY for rows that an encoder gives.

@@ -16,6 +16,7 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+	"github.com/fabricate-seed/fabricate-seed/internal/strategy"
 )
 
 // A load with Options.Online lets others read the old rows until it commits. What TRUNCATE empties is emptied by DELETE, under a lock
@@ -47,6 +48,7 @@ type online struct {
 	same    bool      // the role is the one that connections begin with
 	xid     int64     // of the transaction
 	last    []string  // statements that come after everything that can fail
+	full    []*replaced
 }
 
 // readyOnline finds what a load needs to know that others read beside. It is called when the transaction has begun.
@@ -158,6 +160,9 @@ func (r *run) emptyOnline(ctx context.Context, s *statement) *failure {
 
 func (r *run) emptyTables(ctx context.Context, at problem.Place, one *sqltext.Statement) error {
 	tables, err := r.lockReached(ctx, one)
+	if err == nil && slices.ContainsFunc(r.online.full, func(t *replaced) bool { return t.staged }) {
+		err = r.emptyRest(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -190,6 +195,7 @@ func (r *run) emptyTables(ctx context.Context, at problem.Place, one *sqltext.St
 		after = append(after, fmt.Sprintf("SELECT set_config('session_replication_role', '%s', true)", present))
 	}
 	var rows []string
+	var oids []uint32
 	for _, t := range tables {
 		if base, is := r.known.emptied.since[t.OID]; is && base.Inserted == t.Inserted {
 			continue // it is empty already
@@ -203,7 +209,9 @@ func (r *run) emptyTables(ctx context.Context, at problem.Place, one *sqltext.St
 			before = append(before, fmt.Sprintf("ALTER TABLE ONLY %s DISABLE TRIGGER %s", t.Name, name))
 			after = append(after, fmt.Sprintf("ALTER TABLE ONLY %s ENABLE %sTRIGGER %s", t.Name, map[string]string{"A": "ALWAYS ", "R": "REPLICA "}[state], name))
 		}
-		rows = append(rows, "DELETE FROM ONLY "+t.Name)
+		if r.replacing(t.OID) == nil {
+			rows, oids = append(rows, "DELETE FROM ONLY "+t.Name), append(oids, t.OID)
+		}
 		if one.Truncate.Restart {
 			for _, sequence := range t.Sequences {
 				after = append(after, "ALTER SEQUENCE "+sequence+" RESTART")
@@ -212,10 +220,6 @@ func (r *run) emptyTables(ctx context.Context, at problem.Place, one *sqltext.St
 	}
 	if err := r.change(ctx, strings.Join(slices.Concat(before, rows, after), "; ")); err != nil {
 		return err
-	}
-	var oids []uint32
-	for _, t := range tables {
-		oids = append(oids, t.OID)
 	}
 	counters, err := catalog.Counters(ctx, r.session, oids)
 	if r.known.emptied.since == nil {
@@ -341,14 +345,14 @@ func (r *run) childrenFirst(ctx context.Context, at problem.Place, tables []cata
 			edges = append(edges, k)
 		}
 	}
-	rank, circular := rankTables(edges, func(k catalog.LiveKey) (first, then uint32) { return k.Child, k.Parent })
+	rank, circular := strategy.Rank(edges, func(k catalog.LiveKey) (first, then uint32) { return k.Child, k.Parent })
 	if circular != nil {
 		return nil, nil, notOnline(at, fmt.Sprintf("tables refer to each other in a circle, and their rows cannot be deleted one table after the other: foreign key %s of %s", circular.Name, circular.ChildName),
 			fmt.Sprintf("Make the key DEFERRABLE, %s", grant))
 	}
 	ordered = slices.Clone(tables)
 	slices.SortStableFunc(ordered, func(a, b catalog.Reached) int { return rank[a.OID] - rank[b.OID] })
-	return ordered, before, nil
+	return ordered, before, r.keepToReplace(ctx, ordered, keys)
 }
 
 // switchToTwins makes the server leave a table's indexes alone while rows come, for us and for nobody else, until rebuild builds them
@@ -420,7 +424,7 @@ func (r *run) stopReaders(ctx context.Context) error {
 		if time.Since(start) > wait {
 			held := "other sessions"
 			if len(holders) > 0 {
-				held = fmt.Sprintf("%s, which has had %s locked", who(holders[0]), holders[0].Table)
+				held = fmt.Sprintf("%s, which has had %s locked", holders[0], holders[0].Table)
 			}
 			return &problem.Error{Code: problem.Timeout, What: fmt.Sprintf("waited %s for a moment in which nobody reads the tables, which the new indexes need to take their place; there was always %s", wait, held),
 				Remedy: "Wait for it to end, or end it (SELECT pg_terminate_backend(pid)), or raise the setting lock-timeout."}
@@ -444,18 +448,6 @@ func (r *run) last(ctx context.Context, sql string) error {
 		return (&failure{err: err}).problem()
 	}
 	return nil
-}
-
-// who names a session, or what else it is.
-func who(h catalog.Holder) string {
-	if h.PID == 0 {
-		return strings.TrimSpace(h.Application)
-	}
-	name := h.Application
-	if strings.TrimSpace(name) == "" {
-		name = "-"
-	}
-	return fmt.Sprintf("%s (pid %d, user %s), %s since %s", name, h.PID, h.User, h.State, time.Duration(h.Seconds*float64(time.Second)).Round(100*time.Millisecond))
 }
 
 // vacuumCommitted clears the old rows away, once the new ones are committed. The rows are safe: only the end of ctx is an error.
@@ -497,7 +489,7 @@ func (r *run) vacuumCommitted(ctx context.Context) error {
 	case err != nil:
 		r.warn("VACUUM failed after the commit, the old rows' space is not free yet: " + session.Reason(err))
 	case len(old) > 0:
-		r.warn(fmt.Sprintf("the old rows stay where they are until %s has ended, for it still sees them; tables grow with each refresh until then, and VACUUM frees the space afterwards", who(old[0])))
+		r.warn(fmt.Sprintf("the old rows stay where they are until %s has ended, for it still sees them; tables grow with each refresh until then, and VACUUM frees the space afterwards", old[0]))
 	}
 	return nil
 }

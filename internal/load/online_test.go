@@ -5,6 +5,8 @@ package load
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -397,6 +399,100 @@ func TestOnlineWaitsForReaders(t *testing.T) {
 				}
 			}
 			_ = tx.Rollback(ctx)
+		})
+	}
+}
+
+// TestOnlineReplaces holds that a role which may do no more than own the tables leaves what psql leaves, where rows that others refer to take
+// the place of old ones: whichever of them come, go, change, and exchange what is unique. Rows at fault are named.
+func TestOnlineReplaces(t *testing.T) {
+	t.Parallel()
+	const schema = `CREATE TABLE p (id int PRIMARY KEY, name varchar(40) UNIQUE, n numeric, "odd, name" text, gone int, CHECK (n < 1000)); ALTER TABLE p DROP COLUMN gone;
+		CREATE TABLE c (a uuid, b text, p int NOT NULL REFERENCES p ON DELETE CASCADE, PRIMARY KEY (a, b)); CREATE INDEX ON c (p);
+		CREATE TABLE g (id int PRIMARY KEY, a uuid, b text, FOREIGN KEY (a, b) REFERENCES c ON DELETE SET NULL); CREATE INDEX ON g (a, b);
+		CREATE TABLE tree (id int PRIMARY KEY, up int REFERENCES tree, name text); CREATE INDEX ON tree (up); INSERT INTO tree SELECT i, nullif(i / 2, 0), 'x' FROM generate_series(1, 50) i;
+		INSERT INTO p SELECT i, 'name ' || i, i * 1.0, 'x' FROM generate_series(1, 50) i; INSERT INTO c SELECT md5(i::text)::uuid, 'b', i FROM generate_series(1, 50) i;
+		INSERT INTO g SELECT i, md5(i::text)::uuid, 'b' FROM generate_series(1, 50) i;`
+	const ps, cs, gs = "p (id, name, n, \"odd, name\")", "c (a, b, p)", "g (id, a, b)"
+	rows := func(head string, from, to int, row string) string {
+		var all []string
+		for i := from; i <= to; i++ {
+			all = append(all, strings.NewReplacer("{i}", fmt.Sprint(i), "{rest}", fmt.Sprint(51-i)).Replace(row))
+		}
+		return "INSERT INTO " + head + " VALUES\n" + strings.Join(all, ",\n") + ";\n"
+	}
+	const plain, uuid = "({i}, 'name {i}', {i}.0, 'x')", "('00000000-0000-0000-0000-0000000000{i}'"
+	copied := func(from, to int) string {
+		var b strings.Builder
+		b.WriteString("COPY " + ps + " FROM stdin;\n")
+		for i := from; i <= to; i++ {
+			fmt.Fprintf(&b, "%d\tname %d\t%d.0\t\\N\n", i, i, i)
+		}
+		return b.String() + "\\.\n"
+	}
+	for name, tt := range map[string]struct {
+		script string
+		kept   bool // the old rows stay where they are
+		want   string
+	}{
+		"the same":                     {script: rows(ps, 1, 50, plain), kept: true},
+		"written otherwise":            {script: rows(ps, 1, 50, "({i}, 'name {i}', {i}.00, 'x')")},
+		"changed":                      {script: rows(ps, 1, 50, "({i}, 'new {i}', NULL, '')")},
+		"some go":                      {script: rows(ps, 1, 30, plain) + rows(cs, 10, 30, uuid+", 'b', {i})")},
+		"some come":                    {script: rows(ps, 20, 90, plain) + rows(cs, 30, 90, uuid+", 'b', {i})") + rows(gs, 30, 90, "({i}, '00000000-0000-0000-0000-0000000000{i}', 'b')")},
+		"others":                       {script: rows(ps, 100, 190, plain)},
+		"names change places":          {script: rows(ps, 1, 50, "({i}, 'name {rest}', {i}, 'x')") + rows(cs, 10, 50, uuid+", 'b', {i})")},
+		"a name goes to another":       {script: rows(ps, 50, 80, "({i}, 'name {rest}', {i}, 'x')") + rows(cs, 60, 80, uuid+", 'b', {i})")},
+		"by COPY":                      {script: copied(5, 60)},
+		"in two parts":                 {script: rows(ps, 1, 20, plain) + rows(cs, 10, 20, uuid+", 'b', {i})") + rows(ps, 21, 40, plain) + copied(41, 60)},
+		"a look between":               {script: rows(ps, 1, 20, plain) + "SELECT count(*) FROM p;\n" + rows(ps, 21, 40, plain)},
+		"changed by the script":        {script: rows(ps, 1, 20, plain) + "UPDATE p SET n = 7 WHERE id < 5;\nDELETE FROM p WHERE id = 7;\n" + rows(ps, 21, 40, plain)},
+		"taken back":                   {script: rows(ps, 1, 20, plain) + "SAVEPOINT a;\n" + rows(ps, 21, 40, plain) + "ROLLBACK TO a;\n" + rows(ps, 41, 60, plain)},
+		"emptied again":                {script: rows(ps, 1, 20, plain) + "TRUNCATE p CASCADE;\n" + rows(ps, 21, 60, plain)},
+		"fewer columns":                {script: rows("p (id, name)", 1, 40, "({i}, 'name {i}')")},
+		"a tree":                       {script: rows("tree (id, up, name)", 20, 70, "({i}, 20, 'y')") + rows(ps, 1, 30, plain) + rows(cs, 10, 30, uuid+", 'b', {i})")},
+		"a tree, and nothing there":    {script: rows("tree (id, up, name)", 20, 70, "({i}, 7, 'y')"), want: "(7)"},
+		"children alone":               {script: rows(gs, 1, 40, "({i}, NULL, NULL)")},
+		"a key twice":                  {script: rows(ps, 1, 50, plain) + rows(ps, 7, 7, plain), want: "(7)"},
+		"a name twice":                 {script: rows(ps, 1, 50, plain) + rows(ps, 60, 60, "({i}, 'name 7', 1, 'x')"), want: "(name 7)"},
+		"a check":                      {script: rows(ps, 1, 40, plain) + rows(ps, 41, 41, "({i}, 'a', 1000, 'x')"), want: "p_n_check"},
+		"a child of none":              {script: rows(ps, 1, 50, plain) + rows(cs, 51, 51, uuid+", 'b', {i})"), want: "(51)"},
+		"a child of one that has gone": {script: rows(ps, 1, 40, plain) + rows(cs, 41, 41, uuid+", 'b', {i})"), want: "(41)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			super, owner := asOwner(t, "", schema)
+			before := pgtest.Dump(t, super.ConnString())
+			ask := asker(t, connectTo(t, super))
+			const places = "SELECT string_agg(ctid::text || xmin, ' ' ORDER BY id) FROM p"
+			old := ask(places)
+			script := "SET session_replication_role = replica;\nTRUNCATE tree, g, c, p;\n" + tt.script + "SET session_replication_role = origin;\n"
+			told, err := loadOnline(t, owner, script, func(o *Options) { o.Eager(1) })
+			if tt.want != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "load.sql:") {
+					t.Errorf("%v, %q", err, told)
+				}
+				if after := pgtest.Dump(t, super.ConnString()); after != before {
+					t.Errorf("the database has changed: %s", firstDifference(before, after))
+				}
+				return
+			}
+			if err != nil {
+				t.Fatalf("%v, %q", err, told)
+			}
+			if stayed := ask(places) == old; stayed != tt.kept {
+				t.Errorf("the old rows stay: %t; %q", stayed, told)
+			}
+			psqlURL := pgtest.Shared(t).NewDatabase(t)
+			pgtest.Exec(t, psqlURL, schema)
+			file := filepath.Join(t.TempDir(), "load.sql")
+			must(t, os.WriteFile(file, []byte(script), 0o600))
+			if _, stderr, code := pgtest.Psql(t, psqlURL, "-v", "ON_ERROR_STOP=1", "-1", "-q", "-f", file); code != 0 {
+				t.Fatal(stderr)
+			}
+			if want, got := pgtest.SortedDump(t, psqlURL, "--no-owner"), pgtest.SortedDump(t, super.ConnString(), "--no-owner"); want != got {
+				t.Errorf("dumps differ: %s", firstDifference(want, got))
+			}
 		})
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+	"github.com/fabricate-seed/fabricate-seed/internal/strategy"
 )
 
 // order is the order in which rows go to tables whose foreign keys stay on while they are loaded: where the replica role is
@@ -49,11 +50,12 @@ func (r *run) planOrder(ctx context.Context, s *survey) error {
 	if r.o.Online {
 		references, because = catalog.UndeferredReferences, "because others read meanwhile"
 	}
+	r.fills = oids
 	edges, err := references(ctx, r.session, oids)
 	if err != nil || len(edges) == 0 {
 		return err
 	}
-	rank, circular := rankTables(edges, func(e catalog.Reference) (first, then uint32) { return e.Parent, e.Child })
+	rank, circular := strategy.Rank(edges, func(e catalog.Reference) (first, then uint32) { return e.Parent, e.Child })
 	if circular != nil {
 		return &problem.Error{Code: problem.Database, Where: "foreign key " + circular.Name, What: "tables refer to each other in a circle, and the role may not take this key out of the way",
 			Remedy: r.missingGrant()}
@@ -68,26 +70,6 @@ func (r *run) planOrder(ctx context.Context, s *survey) error {
 	r.order = o
 	r.notice(fmt.Sprintf("foreign keys stay on, %s: rows go to their tables parents first, in %d readings of the script", because, o.last+1))
 	return nil
-}
-
-// rankTables gives tables ranks by which those at one end of a foreign key come before those at its other end. circular is a key of a
-// circle, or behind one; nil where there is none.
-func rankTables[K any](keys []K, ends func(K) (first, then uint32)) (rank map[uint32]int, circular *K) {
-	rank = map[uint32]int{}
-	for moved, round := true, 0; moved; round++ {
-		moved = false
-		for i, k := range keys {
-			first, then := ends(k)
-			if rank[then] > rank[first] {
-				continue
-			}
-			if round > len(keys) {
-				return nil, &keys[i]
-			}
-			rank[then], moved = rank[first]+1, true
-		}
-	}
-	return rank, nil
 }
 
 // missingGrant says what would let the role load as it is.

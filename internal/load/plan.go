@@ -28,6 +28,7 @@ type tablePlan struct {
 	off     bool     // the indexes are switched off
 	rebuild []rebuild
 	twins   []string // indexes that these build beside those in use
+	stage   []string // where its rows go first, nil for the table itself
 }
 
 // lockable tells whether many rows, as a transaction of their own, are worth the table's lock: it seems to be empty, and indexes may be

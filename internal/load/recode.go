@@ -46,7 +46,7 @@ func (r *run) recode(ctx context.Context, info sqltext.Statement, a *copyAhead) 
 	if err != nil {
 		return nil, err
 	}
-	return &recoder{Reader: copycodec.NewReader(a.all, e), seen: seen, sql: copyStatementFor(info.Relations[0], columns, true)}, nil
+	return &recoder{Reader: copycodec.NewReader(a.all, e), seen: seen, sql: copyStatementFor(a.plan.target(info.Relations[0]), columns, true)}, nil
 }
 
 // copyRecoded sends what c encodes, which comes by way of rows, and what it leaves as text. Call it in a transaction, for that is

@@ -46,6 +46,9 @@ func (o *otherwise) Error() string {
 	if o.alone != "" {
 		return o.alone + ": loading once more, over one connection"
 	}
+	if o.keep != "" && o.text != "" {
+		return o.keep + ": " + o.text
+	}
 	if o.keep != "" {
 		return fmt.Sprintf("%s: an index cannot be built from all rows; loading once more with it in place, to find the row", o.keep)
 	}
@@ -114,10 +117,14 @@ func (r *run) sendAhead(ctx context.Context, s *statement, a *copyAhead, c *reco
 	if err := r.exec(ctx, "SAVEPOINT "+runStart); err != nil {
 		return tag, err
 	}
+	text := string(s.text)
+	if a.plan.stage != nil {
+		text = copyStatementFor(a.plan.stage, s.parsed[0].Copy.Columns, false)
+	}
 	if c != nil {
-		tag, err = r.copyRecoded(ctx, string(s.text), c, c)
+		tag, err = r.copyRecoded(ctx, text, c, c)
 	} else {
-		tag, err = r.session.CopyIn(ctx, string(s.text), a.all)
+		tag, err = r.session.CopyIn(ctx, text, a.all)
 	}
 	switch {
 	case err == nil:
@@ -136,6 +143,9 @@ func (r *run) sendAhead(ctx context.Context, s *statement, a *copyAhead, c *reco
 	}
 	if err := r.rebuild(ctx); err != nil {
 		return noTag, r.refused(err)
+	}
+	if err := r.emptyRest(ctx); err != nil {
+		return noTag, err
 	}
 	rows, err := a.rows.Again()
 	if err != nil {
@@ -214,7 +224,7 @@ func (run *insertRun) sendInnocent(ctx context.Context, table []string, refused 
 		if r.began {
 			send = r.copyGuarded
 		}
-		tag, err := send(ctx, copyStatementFor(table, p.names, p.encoder.Binary()), p)
+		tag, err := send(ctx, copyStatementFor(run.plan.target(table), p.names, p.encoder.Binary()), p)
 		_ = p.again.Close()
 		switch {
 		case err == nil && p.rows > 0:

@@ -291,14 +291,15 @@ type run struct {
 	vars    *psql.Vars
 	tally   *tally
 
-	total      int64  // bytes of the entry script
-	began      bool   // our own transaction is open
-	inBlock    bool   // Single: the script is where psql -1 would be in a transaction block
-	level      string // Single: how the script wants the transaction isolated, as it has begun
-	readOnly   bool   // Single: the script has made its block read only
-	online     online // what Options.Online needs
-	unguarded  bool   // foreign keys were not enforced all the time
-	first      error  // what was told of the first failure
+	total      int64    // bytes of the entry script
+	began      bool     // our own transaction is open
+	inBlock    bool     // Single: the script is where psql -1 would be in a transaction block
+	level      string   // Single: how the script wants the transaction isolated, as it has begun
+	readOnly   bool     // Single: the script has made its block read only
+	online     online   // what Options.Online needs
+	fills      []uint32 // tables that the script brings rows for, where that is known and foreign keys stay on
+	unguarded  bool     // foreign keys were not enforced all the time
+	first      error    // what was told of the first failure
 	failures   int
 	mentioned  map[string]bool // commands that were said to be skipped
 	notices    int

@@ -22,6 +22,9 @@ const withoutLimits = `SELECT pg_catalog.set_config(name, '0', true) FROM pg_cat
 // verify makes the loaded tables ready for an application: statistics, foreign keys, sequences. Sequences come last because
 // no rollback takes them back.
 func (r *run) verify(ctx context.Context) error {
+	if err := r.emptyRest(ctx); err != nil {
+		return (&failure{err: err}).problem()
+	}
 	if err := r.endOwnersWay(ctx); err != nil {
 		return err
 	}

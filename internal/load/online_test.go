@@ -448,6 +448,8 @@ func TestOnlineReplaces(t *testing.T) {
 		"a look between":               {script: rows(ps, 1, 20, plain) + "SELECT count(*) FROM p;\n" + rows(ps, 21, 40, plain)},
 		"changed by the script":        {script: rows(ps, 1, 20, plain) + "UPDATE p SET n = 7 WHERE id < 5;\nDELETE FROM p WHERE id = 7;\n" + rows(ps, 21, 40, plain)},
 		"taken back":                   {script: rows(ps, 1, 20, plain) + "SAVEPOINT a;\n" + rows(ps, 21, 40, plain) + "ROLLBACK TO a;\n" + rows(ps, 41, 60, plain)},
+		"taken back at once":           {script: "SAVEPOINT a;\n" + rows(ps, 1, 20, plain) + "ROLLBACK TO a;\n" + rows(ps, 41, 60, plain) + rows(cs, 41, 50, uuid+", 'b', {i})")},
+		"taken back to the beginning":  {script: "BEGIN;\n" + rows(ps, 1, 20, plain) + "ROLLBACK;\n" + rows("p (id)", 141, 160, "({i})")},
 		"emptied again":                {script: rows(ps, 1, 20, plain) + "TRUNCATE p CASCADE;\n" + rows(ps, 21, 60, plain)},
 		"fewer columns":                {script: rows("p (id, name)", 1, 40, "({i}, 'name {i}')")},
 		"a tree":                       {script: rows("tree (id, up, name)", 20, 70, "({i}, 20, 'y')") + rows(ps, 1, 30, plain) + rows(cs, 10, 30, uuid+", 'b', {i})")},

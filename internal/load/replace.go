@@ -134,7 +134,8 @@ func (r *run) emptyRest(ctx context.Context) error {
 }
 
 // spares reports whether a statement leaves it open what becomes of old rows: it brings rows by COPY, empties tables, or has to do with none.
+// A savepoint does not: what is done behind it may be taken back.
 func (s *statement) spares() bool {
 	one := s.only()
-	return one != nil && (one.Kind == sqltext.Truncate || s.effect == sqltext.Rows && one.Copy != nil || s.effect == sqltext.Nothing || s.effect == sqltext.Setting)
+	return one != nil && (one.Kind == sqltext.Truncate || s.effect == sqltext.Rows && one.Copy != nil || one.Kind == sqltext.Other && (s.effect == sqltext.Nothing || s.effect == sqltext.Setting))
 }

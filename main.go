@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -56,6 +57,7 @@ const lastExit = 4800 * time.Millisecond
 const softMemory = 48 << 20
 
 func main() {
+	log.SetOutput(io.Discard) // there net/http repeats what hosts send, unasked
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(softMemory)
 	}

@@ -380,9 +380,11 @@ func serverAttempts() (all []attempt) {
 		}
 	}
 	row := encoded(&pgproto3.DataRow{Values: [][]byte{[]byte(strings.Repeat("x", 1000))}})
-	both("notices without an end", 6, "notices and no answer", 'C', flood(notice))
-	both("notifications without an end", 6, "notices and no answer", 'C', flood(encoded(&pgproto3.NotificationResponse{PID: 1, Channel: "c", Payload: strings.Repeat("x", 100)})))
-	both("one setting, without an end", 6, "notices and no answer", 'C', flood(encoded(&pgproto3.ParameterStatus{Name: "application_name", Value: "x"})))
+	both("notices without an end", 6, "notices and the like", 'C', flood(notice))
+	both("answers that bring nothing, without an end", 6, "notices and the like", 'C', flood(encoded(&pgproto3.EmptyQueryResponse{})))
+	both("commands without an end", 6, "answered with more than 1000000 commands", 'C', flood(encoded(&pgproto3.CommandComplete{CommandTag: []byte("SELECT 1")})))
+	both("notifications without an end", 6, "notices and the like", 'C', flood(encoded(&pgproto3.NotificationResponse{PID: 1, Channel: "c", Payload: strings.Repeat("x", 100)})))
+	both("one setting, without an end", 6, "notices and the like", 'C', flood(encoded(&pgproto3.ParameterStatus{Name: "application_name", Value: "x"})))
 	both("settings without an end", 6, "1000 settings", 'C', func(m *middle, _ []byte) []byte {
 		for i := 0; ; i++ {
 			if _, err := m.conn.Write(encoded(&pgproto3.ParameterStatus{Name: fmt.Sprint("x.", i), Value: "v"})); err != nil {

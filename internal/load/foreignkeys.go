@@ -59,11 +59,11 @@ func (r *run) suspects(ctx context.Context, keys []catalog.ForeignKey) ([]catalo
 		}
 		return text.String()
 	}
-	note := session.Handlers{Row: func(v [][]byte) {
+	note := session.Handlers{Row: func(v [][]byte) { // beside those of settings
 		if len(v) != 2 || string(v[1]) != "0" {
 			return
 		}
-		if i, err := strconv.Atoi(string(v[0])); err == nil {
+		if i, err := strconv.Atoi(string(v[0])); err == nil && i >= 0 && i < len(left) {
 			left[i]--
 		}
 	}}
@@ -151,7 +151,7 @@ func (r *run) brokenKeys(ctx context.Context, k catalog.ForeignKey) (said string
 	var samples []string
 	for _, condition := range broken(k) {
 		count := int64(0)
-		if err := r.try(ctx, fmt.Sprintf("SELECT count(*) FROM %s f WHERE %s", k.Table, condition), session.Handlers{
+		if err := r.try(ctx, fmt.Sprintf("SELECT count(*) FROM %s f WHERE %s", k.Table, condition), session.Handlers{Columns: 1,
 			Row: func(v [][]byte) { _, _ = fmt.Sscan(string(v[0]), &count) }}); err != nil {
 			return "", 0, err
 		}
@@ -159,7 +159,7 @@ func (r *run) brokenKeys(ctx context.Context, k catalog.ForeignKey) (said string
 			continue
 		}
 		total += count
-		if err := r.try(ctx, fmt.Sprintf("SELECT DISTINCT concat_ws(', ', %s) FROM %s f WHERE %s LIMIT %d", strings.Join(shown, ", "), k.Table, condition, sampleKeys), session.Handlers{
+		if err := r.try(ctx, fmt.Sprintf("SELECT DISTINCT concat_ws(', ', %s) FROM %s f WHERE %s LIMIT %d", strings.Join(shown, ", "), k.Table, condition, sampleKeys), session.Handlers{Columns: 1,
 			Row: func(v [][]byte) { samples = append(samples, string(v[0])) }}); err != nil {
 			return "", 0, err
 		}

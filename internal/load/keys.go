@@ -189,7 +189,7 @@ func (r *run) whole(ctx context.Context) (map[*seenTable]bool, error) {
 	counts := make([]bool, len(counted))
 	err := r.spread(len(counted), func(s *run, i int) error {
 		return s.session.Change(ctx, fmt.Sprintf("SELECT count(*) = %d FROM ONLY %s WHERE xmin = '%d'", counted[i].rows, names[i], counted[i].xid),
-			session.Handlers{Row: func(v [][]byte) { counts[i] = string(v[0]) == "t" }})
+			session.Handlers{Columns: 1, Row: func(v [][]byte) { counts[i] = string(v[0]) == "t" }})
 	})
 	for i, t := range counted {
 		whole[t] = counts[i]
@@ -226,7 +226,7 @@ func (r *run) kept(ctx context.Context) (map[uint32]bool, error) {
 	if ask.Len() == 0 {
 		return kept, nil
 	}
-	return kept, r.ownFault(ctx, r.try(ctx, ask.String(), session.Handlers{Row: func(v [][]byte) {
+	return kept, r.ownFault(ctx, r.try(ctx, ask.String(), session.Handlers{Columns: 1, Row: func(v [][]byte) {
 		var oid uint32
 		if _, err := fmt.Sscan(string(v[0]), &oid); err == nil {
 			kept[oid] = true

@@ -41,7 +41,7 @@ func (r *run) importObject(ctx context.Context, sc *psql.Script, lo *psql.LargeO
 	}
 	defer func() { _ = file.Close() }()
 	oid := ""
-	if err := r.session.Do(ctx, []byte("SELECT pg_catalog.lo_create(0)"), session.Handlers{Row: func(v [][]byte) { oid = string(v[0]) }}); err != nil {
+	if err := r.session.Do(ctx, []byte("SELECT pg_catalog.lo_create(0)"), session.Handlers{Columns: 1, Row: func(v [][]byte) { oid = string(v[0]) }}); err != nil {
 		return err
 	}
 	buf := make([]byte, largeObjectChunk)

@@ -600,8 +600,10 @@ func (r *run) commit(ctx context.Context) error {
 	case err == nil:
 		what = fmt.Sprintf("the server answers COMMIT with %q", answer)
 		err = errors.New(what)
-	case errors.As(err, &pe) && pe.Severity != "FATAL" && pe.Severity != "PANIC":
+	case errors.As(err, &pe) && pe.Severity != "FATAL" && pe.Severity != "PANIC" && answer != "COMMIT":
 		return r.abandon(ctx, (&failure{err: err}).problem())
+	case pe != nil && answer == "COMMIT":
+		what = "the server answers COMMIT with COMMIT and an error"
 	}
 	r.began = false
 	fate := session.NotKnown

@@ -165,7 +165,7 @@ func (r *run) referring(ctx context.Context, k catalog.OutsideKey, family []uint
 	if k.Hidden {
 		return -1, nil
 	}
-	return rows, r.session.Probe(ctx, "SELECT count(*) "+k.Referring(family), session.Handlers{Row: func(v [][]byte) { _, _ = fmt.Sscan(string(v[0]), &rows) }})
+	return rows, r.session.Probe(ctx, "SELECT count(*) "+k.Referring(family), session.Handlers{Columns: 1, Row: func(v [][]byte) { _, _ = fmt.Sscan(string(v[0]), &rows) }})
 }
 
 // takeOutside has rows of tables outside the export go along with those that they refer to, as the setting outside-rows says, and those that
@@ -186,8 +186,8 @@ func (r *run) takeOutside(ctx context.Context, tables []uint32) error {
 	rows := make([]int64, len(keys))
 	hidden := slices.ContainsFunc(keys, func(k catalog.TakenKey) bool { return k.Hidden })
 	if !hidden {
-		if err := r.session.Probe(ctx, count, session.Handlers{Row: func(v [][]byte) {
-			if i, err := strconv.Atoi(string(v[0])); err == nil {
+		if err := r.session.Probe(ctx, count, session.Handlers{Columns: 2, Row: func(v [][]byte) {
+			if i, err := strconv.Atoi(string(v[0])); err == nil && i >= 0 && i < len(rows) {
 				_, _ = fmt.Sscan(string(v[1]), &rows[i])
 			}
 		}}); err != nil {
@@ -231,7 +231,7 @@ func (r *run) takeOutside(ctx context.Context, tables []uint32) error {
 		remove = "LOCK TABLE " + strings.Join(names, ", ") + " IN EXCLUSIVE MODE; " + remove
 	}
 	var were, went int64
-	if err := r.session.Change(ctx, remove, session.Handlers{Row: func(v [][]byte) {
+	if err := r.session.Change(ctx, remove, session.Handlers{Columns: 2, Row: func(v [][]byte) {
 		_, _ = fmt.Sscan(string(v[0])+" "+string(v[1]), &were, &went)
 	}}); err != nil {
 		return err

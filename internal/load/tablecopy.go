@@ -103,7 +103,7 @@ func (r *run) alone(ctx context.Context, c *tableCopy, send func() error) error 
 	if err := r.rebuild(ctx); err != nil {
 		return err
 	}
-	if err := r.session.Do(ctx, []byte("SELECT pg_catalog.int8and(pg_catalog.txid_current(), 4294967295); COMMIT"), session.Handlers{
+	if err := r.session.Do(ctx, []byte("SELECT pg_catalog.int8and(pg_catalog.txid_current(), 4294967295); COMMIT"), session.Handlers{Columns: 1,
 		Row: func(v [][]byte) { c.xid, _ = strconv.ParseInt(string(v[0]), 10, 64) }}); err != nil {
 		return err
 	}

@@ -470,7 +470,7 @@ func (r *run) keepRows(ctx context.Context, s *survey) (bool, error) {
 			from = "ONLY " + name
 		}
 		ask := "SET LOCAL row_security = off; SELECT EXISTS (SELECT 1 FROM " + from + ")" // an error where policies hide rows
-		if err := r.session.Probe(ctx, ask, session.Handlers{Row: func(v [][]byte) { rows = string(v[0]) == "t" }}); err != nil {
+		if err := r.session.Probe(ctx, ask, session.Handlers{Columns: 1, Row: func(v [][]byte) { rows = string(v[0]) == "t" }}); err != nil {
 			return false, (&failure{err: err}).problem()
 		}
 		switch {

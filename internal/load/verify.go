@@ -30,7 +30,7 @@ func (r *run) verify(ctx context.Context) error {
 	}
 	if r.began {
 		var xid int64 // of the last row
-		if err := r.session.Change(ctx, planAsWritten+"; "+withoutLimits+"; SELECT txid_current()", session.Handlers{
+		if err := r.session.Change(ctx, planAsWritten+"; "+withoutLimits+"; SELECT txid_current()", session.Handlers{Columns: 1,
 			Row: func(v [][]byte) { _, _ = fmt.Sscan(string(v[0]), &xid) }}); err != nil {
 			return (&failure{err: err}).problem()
 		}

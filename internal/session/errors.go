@@ -108,6 +108,7 @@ var (
 	errNoState       = errors.New("the server tells of a state of the transaction that there is not")
 	errNoTransaction = errors.New("the server says that no transaction is open after BEGIN")
 	errNoRow         = errors.New("the answer has no row")
+	errNoColumns     = errors.New("a row of the answer has other columns than were told of or asked for")
 	errAnotherServer = errors.New("another server answers, or the same one after a restart")
 )
 

@@ -86,7 +86,7 @@ func (e *notPassedOn) Error() string {
 // setUp sends what holds setupStatement.
 func (s *Session) setUp(send func(h Handlers) error) error {
 	var b *backend
-	err := send(Handlers{Row: func(v [][]byte) {
+	err := send(Handlers{Columns: 4, Row: func(v [][]byte) {
 		number := func(i int) int64 {
 			n, _ := strconv.ParseInt(string(v[i]), 10, 64)
 			return n

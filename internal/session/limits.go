@@ -20,10 +20,12 @@ const (
 	maxMessage    = 16 << 20   // bytes of one message: a row, an error; the driver has it three times for a moment, once in a power of two
 	maxGreeting   = 1 << 20    // bytes until the connection is ready
 	maxParameters = 1000       // settings that the server tells of
-	maxAside      = 10_000_000 // notices, settings and notifications between two words that are for us
+	maxAside      = 10_000_000 // messages that bring nothing, such as notices, between two that are for us
 	maxRows       = 1 << 30    // bytes of rows that one text is answered with
 	maxAnswer     = 16 << 20   // bytes of rows that a question of ours is answered with
 	maxWords      = 1 << 20    // bytes of each part of an error
+	maxCommands   = 1_000_000  // commands that one text is answered with
+	maxCommand    = 16         // bytes of the first word of one
 )
 
 // limitServer has a configuration's connections keep the limits that are below this package, and no notifications: nobody asks for
@@ -76,7 +78,6 @@ type asides struct {
 // take counts a message. The error is that of a limit.
 func (a *asides) take(msg pgproto3.BackendMessage) error {
 	switch m := msg.(type) {
-	case *pgproto3.NoticeResponse, *pgproto3.NotificationResponse:
 	case *pgproto3.ParameterStatus:
 		if a.parameters == nil {
 			a.parameters = map[string]struct{}{}
@@ -85,23 +86,24 @@ func (a *asides) take(msg pgproto3.BackendMessage) error {
 			return overLimit(fmt.Sprintf("the server tells of more than %d settings", maxParameters))
 		}
 	case *pgproto3.DataRow:
-		a.n = 0
+		const row = 4 // bytes, also of one without columns
+		a.n, a.rows = 0, a.rows+row
 		for _, value := range m.Values {
 			a.rows += len(value) + 4
 		}
 		return a.tooMany()
 	case *pgproto3.CopyData:
-		a.n, a.rows = 0, a.rows+len(m.Data)
+		a.n, a.rows = 0, a.rows+4+len(m.Data)
 		return a.tooMany()
 	case *pgproto3.ReadyForQuery:
 		a.n, a.rows = 0, 0
 		return nil
-	default:
+	case *pgproto3.CommandComplete: // which are counted by themselves
 		a.n = 0
 		return nil
 	}
 	if a.n++; a.n > maxAside {
-		return overLimit(fmt.Sprintf("the server has sent more than %d notices and no answer", maxAside))
+		return overLimit(fmt.Sprintf("the server has sent more than %d notices and the like, and no answer", maxAside))
 	}
 	return nil
 }

@@ -45,6 +45,26 @@ func TestServerLimits(t *testing.T) { // not in parallel: it keeps a processor b
 		"a long row": {func(p *peer) {
 			p.say(&pgproto3.DataRow{Values: [][]byte{make([]byte, maxMessage)}})
 		}, "a message of 16 MiB"},
+		"commands": {func(p *peer) {
+			for range maxCommands + 10 {
+				p.say(&pgproto3.CommandComplete{CommandTag: []byte("SELECT 1")})
+			}
+		}, "more than 1000000 commands"},
+		"answers that bring nothing": {func(p *peer) {
+			some := make([]pgproto3.BackendMessage, 0, 4*1000)
+			for range 1000 {
+				some = append(some, &pgproto3.EmptyQueryResponse{}, &pgproto3.PortalSuspended{}, &pgproto3.NoData{}, &pgproto3.BindComplete{})
+			}
+			for range maxAside/len(some) + 1 {
+				p.say(some...)
+			}
+		}, "more than 10000000 notices and the like"},
+		"long commands": {func(p *peer) {
+			tag := []byte(strings.Repeat("x", 1<<20))
+			for range 100 {
+				p.say(&pgproto3.CommandComplete{CommandTag: tag})
+			}
+		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
@@ -69,6 +89,51 @@ func TestServerLimits(t *testing.T) { // not in parallel: it keeps a processor b
 				t.Errorf("%d MiB are kept", kept>>20)
 			}
 		})
+	}
+}
+
+// A row has the columns that the server has told of, and those that were asked for: handlers count on it.
+func TestColumns(t *testing.T) {
+	t.Parallel()
+	row := func(n int) *pgproto3.DataRow { return &pgproto3.DataRow{Values: make([][]byte, n)} }
+	told := func(names ...string) *pgproto3.RowDescription {
+		var d pgproto3.RowDescription
+		for _, name := range names {
+			d.Fields = append(d.Fields, pgproto3.FieldDescription{Name: []byte(name)})
+		}
+		return &d
+	}
+	for name, tt := range map[string]struct {
+		says []pgproto3.BackendMessage
+		well bool
+	}{
+		"as asked":                  {[]pgproto3.BackendMessage{told("a", "b"), row(2)}, true},
+		"more":                      {[]pgproto3.BackendMessage{told("a", "b", "c"), row(3)}, true},
+		"around ours":               {[]pgproto3.BackendMessage{told(asked), row(1), told("a", "b"), row(2)}, true},
+		"fewer than asked for":      {[]pgproto3.BackendMessage{told("a"), row(1)}, false},
+		"fewer than told of":        {[]pgproto3.BackendMessage{told("a", "b"), row(1)}, false},
+		"more than told of":         {[]pgproto3.BackendMessage{told("a", "b"), row(3)}, false},
+		"nothing was told of":       {[]pgproto3.BackendMessage{row(2)}, false},
+		"none at all":               {[]pgproto3.BackendMessage{told(), row(0)}, false},
+		"of the statement before":   {[]pgproto3.BackendMessage{told("a", "b"), row(2), row(1)}, false},
+		"told of again, in between": {[]pgproto3.BackendMessage{told("a", "b"), told("a"), row(2)}, false},
+	} {
+		f := newFake(t)
+		f.answer = func(p *peer, _ string) {
+			for _, m := range tt.says {
+				p.say(m)
+			}
+			p.done("SELECT 1")
+		}
+		s := f.open(Options{})
+		err := s.Do(context.Background(), []byte("SELECT 1"), Handlers{Columns: 2, Row: func(v [][]byte) {
+			if len(v) < 2 && tt.says[0].(*pgproto3.RowDescription).Fields[0].Name[0] != asked[0] {
+				t.Errorf("%s: a row of %d", name, len(v))
+			}
+		}})
+		if well := err == nil; well != tt.well || !well && !Lost(err) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -25,9 +26,11 @@ const wholeMessage = 64 << 10
 type Handlers struct {
 	Fields func(names []string)        // a result set begins
 	Types  func(oids []uint32)         // the same: its columns' types
-	Row    func(values [][]byte)       // one row; nil for NULL; valid during the call
+	Row    func(values [][]byte)       // one row, of as many values as Fields had names; nil for NULL; valid during the call
 	CopyIn func() (io.Reader, error)   // the server wants COPY rows
 	Done   func(tag pgconn.CommandTag) // a command has completed
+
+	Columns int // what a row of a statement of our own has at least
 }
 
 // Result is what the last message came to.
@@ -146,7 +149,8 @@ func (s *Session) producing(rows bool) {
 
 func (s *Session) receive(ctx context.Context, h Handlers) error {
 	var first error
-	var copyOut, described bool
+	var copyOut, described, around bool
+	columns := -1 // that the rows have, by what the server has said of them
 	before := s.pg.TxStatus()
 	keep := func(err error) {
 		if first == nil {
@@ -171,7 +175,8 @@ func (s *Session) receive(ctx context.Context, h Handlers) error {
 		case *pgproto3.CopyOutResponse:
 			copyOut = true
 		case *pgproto3.RowDescription:
-			described = true
+			described, columns = true, len(m.Fields)
+			around = columns > 0 && string(m.Fields[0].Name) == asked
 			if h.Fields != nil {
 				names := make([]string, len(m.Fields))
 				for i, f := range m.Fields {
@@ -187,13 +192,22 @@ func (s *Session) receive(ctx context.Context, h Handlers) error {
 				h.Types(types)
 			}
 		case *pgproto3.DataRow:
-			if h.Row != nil {
-				h.Row(m.Values)
+			if h.Row == nil {
+				continue
 			}
+			if n := len(m.Values); n != columns || n < h.Columns && !around {
+				s.Drop()
+				return &LostError{errNoColumns}
+			}
+			h.Row(m.Values)
 		case *pgproto3.CommandComplete:
 			tag := string(m.CommandTag)
 			word, _, _ := strings.Cut(tag, " ")
-			s.last.Commands, s.last.GaveRows = append(s.last.Commands, word), described
+			word = strings.Clone(word[:min(len(word), maxCommand)]) // the message is let go
+			if s.last.Commands, s.last.GaveRows = append(s.last.Commands, word), described; len(s.last.Commands) > maxCommands {
+				s.Drop()
+				return overLimit(fmt.Sprintf("the server has answered with more than %d commands", maxCommands))
+			}
 			if copyOut {
 				tag = "COPY 0" // psql counts no rows that it was given
 			}

@@ -3,6 +3,8 @@ package trust
 import (
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
@@ -24,8 +26,8 @@ var shown = []string{"in_hot_standby", "integer_datetimes", "is_superuser", "lc_
 	"server_version", "server_version_num", "session_authorization", "transaction_isolation", "transaction_read_only"}
 
 // unsafeEncodings are those in which a byte of ASCII can be part of another character. The server has none of them, so that a text
-// means something else here and there.
-var unsafeEncodings = []string{"big5", "gb18030", "gbk", "johab", "shift_jis_2004", "shiftjis2004", "sjis", "shiftjis", "mskanji", "uhc", "win936", "win949", "win950", "win932", "windows932", "windows936", "windows949", "windows950"}
+// means something else here and there. The names have letters and digits alone: the server passes over all else.
+var unsafeEncodings = []string{"big5", "gb18030", "gbk", "johab", "shiftjis2004", "sjis", "shiftjis", "mskanji", "uhc", "win936", "win949", "win950", "win932", "windows932", "windows936", "windows949", "windows950"}
 
 // statement reads one statement.
 func (p *parser) statement() {
@@ -273,8 +275,16 @@ func (p *parser) set() {
 	if !p.Accept("=") {
 		p.must("to")
 	}
-	if name == "client_encoding" {
+	switch name {
+	case "client_encoding":
 		p.encoding()
+	case "search_path":
+		at := p.I
+		for tok := p.Peek(); tok.Kind != sqltext.EndToken && tok.Text != ";"; tok = p.Peek() {
+			p.path()
+			p.Next()
+		}
+		p.I = at
 	}
 	p.plain("from") // FROM CURRENT is of ALTER DATABASE
 }
@@ -282,9 +292,22 @@ func (p *parser) set() {
 // encoding looks at the name of an encoding that comes next.
 func (p *parser) encoding() {
 	tok := p.Peek()
-	name := strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "").Replace(p.Content(tok)))
-	if slices.Contains(unsafeEncodings, name) || strings.Contains(name, `\`) {
+	name := strings.Map(func(c rune) rune {
+		if c >= utf8.RuneSelf || unicode.IsLetter(c) || unicode.IsDigit(c) {
+			return unicode.ToLower(c)
+		}
+		return -1
+	}, p.Content(tok))
+	if slices.Contains(unsafeEncodings, name) || strings.Contains(p.Content(tok), `\`) {
 		p.refuse("the client encoding " + tok.Text)
+	}
+}
+
+// path looks at a name, or a list of names, for the search_path that comes next: what is made in the schema of temporary relations
+// stands in front of the user's own.
+func (p *parser) path() {
+	if content := strings.ToLower(p.Content(p.Peek())); strings.Contains(content, "pg_temp") || strings.Contains(content, `\`) || content == "uescape" {
+		p.refuse("a search_path with temporary tables (" + content + ")")
 	}
 }
 
@@ -399,9 +422,23 @@ func (p *parser) setval() {
 
 // counted reads an expression in which max and min of a column, and a query of nothing else over one table, may stand.
 func (p *parser) counted(expression func()) {
-	p.queries = true
+	p.queries, p.counting = true, true
 	expression()
-	p.queries = false
+	p.queries, p.counting = false, false
+}
+
+// count reads SELECT … [FROM table [WHERE …]].
+func (p *parser) count() {
+	p.must("select")
+	p.list(p.target)
+	if p.word("from") != "" {
+		p.word("only")
+		p.relation()
+		p.alias()
+	}
+	if p.word("where") != "" {
+		p.expression()
+	}
 }
 
 // setConfig reads SELECT set_config('name', value, local) [AS x], behind its first parenthesis.
@@ -413,12 +450,16 @@ func (p *parser) setConfig() {
 		p.refuse("set_config of anything but a parameter on the list")
 	}
 	p.must(",")
-	if value := p.Peek(); value.Kind != sqltext.StringToken && name == "client_encoding" {
-		p.refuse("")
-	} else if name == "client_encoding" {
+	switch name {
+	case "client_encoding":
 		p.encoding()
+		p.text()
+	case "search_path":
+		p.path()
+		p.text()
+	default:
+		p.expression()
 	}
-	p.expression()
 	p.must(",")
 	p.expression()
 	p.must(")")

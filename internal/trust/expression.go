@@ -10,19 +10,19 @@ import (
 
 // harmless are functions of pg_catalog that look at their arguments, at the clock, at a generator of random numbers or at a sequence,
 // and at nothing else: no file, no table, no other server, no text that is run. Those whose result can be made larger than their
-// arguments at will (repeat, lpad) are not among them.
-var harmless = set(`abs age array_append array_cat array_length array_lower array_ndims array_position array_prepend array_remove
-	array_replace array_to_json array_to_string array_upper ascii bit_length box btrim cardinality cbrt ceil ceiling center char_length
-	character_length chr circle clock_timestamp coalesce concat concat_ws convert_from convert_to crc32 currval date_bin date_part date_trunc daterange decode degrees
-	div encode exp extract floor format gcd gen_random_uuid get_bit get_byte greatest height host initcap int4range int8range isempty
+// arguments at will (repeat) are not among them, or only with a constant (format, lpad).
+var harmless = set(`abs acos age array_append array_cat array_length array_lower array_ndims array_position array_prepend array_remove
+	array_replace array_to_json array_to_string array_upper ascii asin atan atan2 bit_count bit_length box broadcast btrim cardinality cbrt ceil ceiling center char_length
+	character_length chr circle clock_timestamp coalesce concat concat_ws convert_from convert_to cos cot crc32 currval date_bin date_part date_trunc daterange decode degrees
+	div encode exp extract family floor format gcd gen_random_uuid get_bit get_byte greatest height host hostmask inet_merge inet_same_family initcap int4range int8range isempty
 	isfinite json_array_length json_build_array json_build_object json_extract_path json_extract_path_text json_strip_nulls json_typeof
 	jsonb_array_length jsonb_build_array jsonb_build_object jsonb_extract_path jsonb_extract_path_text jsonb_insert jsonb_pretty
-	jsonb_set jsonb_strip_nulls jsonb_typeof justify_days justify_hours justify_interval lastval lcm least left length line ln log log10 lower
-	lower_inc lower_inf lseg make_date make_interval make_time make_timestamp make_timestamptz masklen md5 mod multirange netmask network nextval
+	jsonb_path_exists jsonb_path_match jsonb_path_query_array jsonb_path_query_first jsonb_set jsonb_strip_nulls jsonb_typeof justify_days justify_hours justify_interval lastval lcm least left length like_escape line ln log log10 lower
+	lower_inc lower_inf lpad lseg ltrim make_date make_interval make_time make_timestamp make_timestamptz masklen md5 min_scale mod multirange netmask network nextval
 	now nullif num_nonnulls num_nulls numrange octet_length overlay path pg_get_serial_sequence pg_typeof phraseto_tsquery pi plainto_tsquery point
 	polygon position power quote_ident quote_literal quote_nullable radians radius random range_merge regexp_count regexp_instr regexp_like
-	regexp_match regexp_replace regexp_substr replace reverse right round row_to_json scale setweight sha224 sha256 sha384 sha512 sign
-	split_part sqrt statement_timestamp string_to_array strip strpos substr substring text timeofday timezone to_char to_date to_hex to_json
+	regexp_match regexp_replace regexp_substr replace reverse right round row_to_json rpad rtrim scale setweight sha224 sha256 sha384 sha512 sign
+	similar_to_escape sin split_part sqrt starts_with statement_timestamp string_to_array strip strpos substr substring tan text timeofday timezone to_char to_date to_hex to_json
 	to_jsonb to_number to_timestamp to_tsquery to_tsvector transaction_timestamp translate trim trim_array trim_scale trunc tsrange
 	tstzrange unistr upper upper_inc upper_inf uuidv4 uuidv7 websearch_to_tsquery width width_bucket`)
 
@@ -30,9 +30,9 @@ var harmless = set(`abs age array_append array_cat array_length array_lower arra
 var generators = set("gen_random_uuid uuid_generate_v1 uuid_generate_v1mc uuid_generate_v4")
 
 // aggregates and window functions, and those that give rows: in the queries of views.
-var aggregates = set(`array_agg avg bit_and bit_or bool_and bool_or count cume_dist dense_rank every first_value generate_series json_agg
+var aggregates = set(`array_agg avg bit_and bit_or bool_and bool_or count cume_dist dense_rank every first_value generate_series grouping json_agg
 	json_array_elements json_array_elements_text json_each json_each_text json_object_agg jsonb_agg jsonb_array_elements
-	jsonb_array_elements_text jsonb_each jsonb_each_text jsonb_object_agg jsonb_object_keys lag last_value lead max min mode nth_value ntile
+	jsonb_array_elements_text jsonb_each jsonb_each_text jsonb_object_agg jsonb_object_keys jsonb_path_query lag last_value lead max min mode nth_value ntile
 	percent_rank percentile_cont percentile_disc rank regexp_matches regexp_split_to_array regexp_split_to_table row_number stddev stddev_pop
 	stddev_samp string_agg sum unnest var_pop var_samp variance`)
 
@@ -269,6 +269,10 @@ func (p *parser) subqueryOr(other func()) {
 		if !p.queries {
 			p.refuse("a query in an expression")
 		}
+		if p.counting {
+			p.count()
+			return
+		}
 		p.query()
 		return
 	}
@@ -455,6 +459,18 @@ func (p *parser) call(parts []string) {
 	case "format":
 		if tok := p.Peek(); tok.Kind != sqltext.StringToken || !harmlessFormat.MatchString(p.Content(tok)) {
 			p.refuse("a format that is no constant, or gives a width")
+		}
+	case "lpad", "rpad":
+		p.expression()
+		p.must(",")
+		at := p.I
+		if tok := p.Next(); !isNumber(tok.Text) || len(tok.Text) > 4 || p.Peek().Text != "," && p.Peek().Text != ")" {
+			p.I = at
+			p.refuse("a length that is no constant, or of more than four digits,")
+		}
+		if !p.Accept(",") {
+			p.must(")")
+			return
 		}
 	}
 	if !p.Accept(")") {

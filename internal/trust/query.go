@@ -64,7 +64,9 @@ func (p *parser) term() {
 	} else {
 		p.word("all")
 	}
-	p.list(p.target)
+	if p.Peek().Text != "from" { // of no columns, as in EXISTS
+		p.list(p.target)
+	}
 	if p.word("from") != "" {
 		p.list(p.joined)
 	}
@@ -72,7 +74,8 @@ func (p *parser) term() {
 		p.expression()
 	}
 	if p.words("group", "by") {
-		p.list(p.expression)
+		p.word("all", "distinct")
+		p.list(p.grouped)
 	}
 	if p.word("having") != "" {
 		p.expression()
@@ -84,6 +87,23 @@ func (p *parser) term() {
 			p.window()
 		})
 	}
+}
+
+// grouped reads an item of GROUP BY.
+func (p *parser) grouped() {
+	at := p.I
+	switch {
+	case p.words("grouping", "sets"):
+		p.parens(p.grouped)
+		return
+	case p.Accept("(") && p.Accept(")"): // all rows together
+		return
+	}
+	p.I = at
+	if p.word("rollup", "cube") == "" || p.Peek().Text != "(" {
+		p.I = at
+	}
+	p.expression()
 }
 
 // joined reads an item of FROM with what is joined to it.

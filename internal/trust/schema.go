@@ -2,6 +2,7 @@ package trust
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
@@ -74,7 +75,7 @@ func (p *parser) create() {
 		p.relation()
 		p.sequenceOptions()
 	case "type":
-		p.enumOrComposite()
+		p.typeOf()
 	case "domain":
 		p.relation()
 		p.word("as")
@@ -149,12 +150,7 @@ func (p *parser) tablespace() {
 
 func (p *parser) extension() {
 	p.ifNotExists()
-	at := p.I
-	name := p.name()
-	if p.o.Trusted == nil || !p.o.Trusted(name) {
-		p.I = at
-		p.refuse("an extension that the server does not mark as trusted (" + name + ")")
-	}
+	p.trusted()
 	p.word("with")
 	for {
 		switch p.word("schema", "version") {
@@ -168,7 +164,18 @@ func (p *parser) extension() {
 	}
 }
 
-func (p *parser) enumOrComposite() {
+// trusted reads the name of an extension that the server marks as trusted.
+func (p *parser) trusted() {
+	at := p.I
+	name := p.name()
+	if p.o.Trusted == nil || !p.o.Trusted(name) {
+		p.I = at
+		p.refuse("an extension that the server does not mark as trusted (" + name + ")")
+	}
+}
+
+// typeOf reads what a type is made of.
+func (p *parser) typeOf() {
 	p.relation()
 	p.must("as")
 	if p.word("enum") != "" {
@@ -178,6 +185,10 @@ func (p *parser) enumOrComposite() {
 		}
 		p.list(p.text)
 		p.must(")")
+		return
+	}
+	if p.word("range") != "" {
+		p.parens(p.rangeOption)
 		return
 	}
 	p.must("(")
@@ -190,6 +201,31 @@ func (p *parser) enumOrComposite() {
 		p.collate()
 	})
 	p.must(")")
+}
+
+// differences are functions of pg_catalog that tell how far values of a range are from one another.
+var differences = set("float8mi int4range_subdiff int8range_subdiff numrange_subdiff daterange_subdiff tsrange_subdiff tstzrange_subdiff")
+
+// rangeOption reads what a range is made of. The functions that PostgreSQL makes for it put values together, and run nothing.
+func (p *parser) rangeOption() {
+	option := p.name()
+	p.must("=")
+	at := p.I
+	switch option {
+	case "subtype":
+		p.typeName()
+	case "subtype_opclass", "collation":
+		p.qualified()
+	case "multirange_type_name":
+		p.relation()
+	case "subtype_diff":
+		if parts := p.qualified(); !builtin(parts) || !differences[parts[len(parts)-1]] {
+			p.I = at
+			p.refuse("the function " + strings.Join(parts, "."))
+		}
+	default:
+		p.refuse("the option " + option + " of a range")
+	}
 }
 
 // text reads a string constant.
@@ -864,11 +900,13 @@ func (p *parser) alterDomain() {
 
 func (p *parser) drop() {
 	name := p.relation
-	switch p.word("table", "view", "materialized", "index", "sequence", "type", "domain", "schema", "statistics") {
+	switch p.word("table", "view", "materialized", "index", "sequence", "type", "domain", "schema", "statistics", "extension") {
 	case "":
 		p.refuse("")
 	case "schema":
 		name = p.schema
+	case "extension":
+		name = p.trusted
 	case "materialized":
 		p.must("view")
 	case "index":

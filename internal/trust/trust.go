@@ -59,6 +59,8 @@ type parser struct {
 	columns []string // that qualified names in an expression may name; see column
 	queries bool     // subqueries and aggregates may stand in expressions: in the query of a view
 	moved   bool     // a statement of the text may have changed the search_path
+
+	counting bool // these queries are over one table: in the value of a setval
 }
 
 func (p *parser) script() (refusal *sqltext.Refusal) {

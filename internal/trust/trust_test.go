@@ -105,6 +105,8 @@ ALTER SEQUENCE s RESTART WITH 5
 CREATE TYPE mood AS ENUM ('sad', 'ok')
 ALTER TYPE mood ADD VALUE IF NOT EXISTS 'happy' AFTER 'ok'
 CREATE TYPE addr AS (street text COLLATE "C", no integer)
+CREATE TYPE public.r AS RANGE (subtype = double precision, multirange_type_name = public.mr, subtype_diff = float8mi)
+CREATE TYPE r AS RANGE (subtype = text, collation = pg_catalog."C", subtype_opclass = text_pattern_ops)
 ALTER TYPE addr OWNER TO app
 CREATE DOMAIN email AS citext CHECK (VALUE ~ '^[^@]+@[^@]+$') NOT NULL
 ALTER DOMAIN email ADD CONSTRAINT c CHECK (length(VALUE) < 100) NOT VALID
@@ -123,6 +125,10 @@ REVOKE GRANT OPTION FOR ALL PRIVILEGES ON SEQUENCE s FROM app CASCADE
 ALTER DEFAULT PRIVILEGES FOR ROLE a IN SCHEMA b GRANT SELECT ON TABLES TO c
 DROP TABLE IF EXISTS a, app.b CASCADE
 DROP INDEX i; DROP TYPE mood; DROP SCHEMA app
+DROP EXTENSION IF EXISTS citext
+CREATE TABLE l (a text DEFAULT lpad('1', 5, '0'), b text CHECK (starts_with(b, 'a') AND ltrim(b) = rpad(b, 10)))
+CREATE VIEW e AS SELECT 1 WHERE EXISTS (SELECT FROM users WHERE family(ip) = 4)
+CREATE VIEW g AS SELECT u, GROUPING(u) AS g, jsonb_path_query(j, '$.a'::jsonpath) FROM users GROUP BY ROLLUP(u, (a, b)), CUBE (a), GROUPING SETS ((u), ROLLUP (a), ()), (a, b)
 CREATE EXTENSION IF NOT EXISTS citext WITH SCHEMA public
 CREATE STATISTICS st (ndistinct) ON a, b FROM t
 `
@@ -146,6 +152,11 @@ CREATE OPERATOR === (leftarg = int, function = f)
 CREATE CAST (int AS text) WITH FUNCTION f(int)
 CREATE TYPE t (INPUT = f, OUTPUT = g)
 CREATE TYPE r AS RANGE (subtype = int, subtype_diff = f)
+CREATE TYPE r AS RANGE (subtype = int, subtype_diff = public.float8mi)
+CREATE TYPE r AS RANGE (subtype = int, canonical = f)
+DROP EXTENSION file_fdw
+CREATE TABLE l (a text DEFAULT lpad('1', 100000, '0'))
+CREATE TABLE l (a text DEFAULT lpad('1', 9999 * 9999))
 CREATE TABLE t AS SELECT 1
 CREATE TEMP TABLE users (id int)
 CREATE TEMPORARY VIEW users AS SELECT 1
@@ -239,6 +250,24 @@ SELECT format('%1000000000s', 'x')
 SELECT format('%1$*2$s', 'x', 1000000000)
 SELECT format(E'%\\x31000000000s', 'x')
 SELECT format('%' || '1000000000s', 'x')
+SELECT setval('s', (WITH RECURSIVE r AS (SELECT 1 UNION ALL SELECT 1 FROM r) SELECT count(*) FROM r))
+SELECT setval('s', (SELECT count(*) FROM t, t u))
+SELECT setval('s', (SELECT max(a) FROM generate_series(1, 1000000000000) a))
+SELECT setval('s', (SELECT max(a) FROM t JOIN u USING (a)))
+SELECT set_config('client_encoding', 'SJ' || 'IS', false)
+SELECT set_config('client_encoding', 'S.JIS', false)
+SET client_encoding = 'GB+K'
+SET NAMES 's.jis'
+SET search_path = pg_temp
+SET search_path = public, "pg_temp"
+SET LOCAL search_path TO PG_TEMP_3
+SET search_path = U&'pg\005ftemp'
+SET search_path = U&'pg!005ftemp' UESCAPE '!'
+SET search_path = E'pg\x5ftemp'
+SELECT set_config('search_path', 'public, pg_temp', false)
+SELECT set_config('search_path', 'pg_' || 'temp', false)
+CREATE VIEW v AS SELECT 1 FROM t GROUP BY ROLLUP (evil(a))
+CREATE VIEW v AS SELECT 1 FROM t GROUP BY GROUPING SETS ((evil(a)))
 SHOW data_directory
 SHOW primary_conninfo
 SHOW ALL

@@ -102,6 +102,15 @@ func hostAttempts() (all []attempt) {
 		w.Header().Set("Retry-After", "31536000")
 		w.WriteHeader(http.StatusServiceUnavailable)
 	})
+	host("words that nobody asked for", 5, "HTTP 204", serves(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		defer conn.Close()
+		_, _ = fmt.Fprintf(conn, "HTTP/1.1 204 No Content\r\n\r\n::error::%s", password)
+		_, _ = io.Copy(io.Discard, conn)
+	}))
 	host("redirects round and round", -1, "", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/api/v1/x"+r.URL.Path, http.StatusTemporaryRedirect)
 	})

@@ -127,7 +127,7 @@ func TestColumns(t *testing.T) {
 		}
 		s := f.open(Options{})
 		err := s.Do(context.Background(), []byte("SELECT 1"), Handlers{Columns: 2, Row: func(v [][]byte) {
-			if len(v) < 2 && tt.says[0].(*pgproto3.RowDescription).Fields[0].Name[0] != asked[0] {
+			if len(v) < 2 && name != "around ours" {
 				t.Errorf("%s: a row of %d", name, len(v))
 			}
 		}})

@@ -87,23 +87,56 @@ func (a *Archive) regularFiles(folder string) ([]string, error) {
 // commands that git runs, and names of devices are no files on Windows, in whatever folder and with whatever ending.
 func harmfulName(name string) string {
 	for part := range strings.SplitSeq(name, "/") {
-		part = strings.Map(func(c rune) rune {
-			if unicode.Is(unicode.Cf, c) { // HFS+ looks through characters that have no width
-				return -1
-			}
-			return unicode.ToLower(c)
-		}, part)
-		part, _, _ = strings.Cut(part, ":")               // on NTFS what follows is a stream of the file
-		part = strings.TrimRight(part, " .")              // as Windows does
-		short, isShort := strings.CutPrefix(part, "git~") // its 8.3 name
+		part = plainName(part)
 		switch base, _, _ := strings.Cut(part, "."); {
-		case part == ".git", isShort && strings.Trim(short, "0123456789") == "":
+		case ofGit(part):
 			return "git would take it for its own"
 		case slices.Contains(devices, strings.TrimRight(base, " ")):
 			return "Windows has a device of that name"
 		}
 	}
 	return ""
+}
+
+// plainName gives a name as the file systems take it that see the least of it.
+func plainName(part string) string {
+	part = strings.Map(func(c rune) rune {
+		if unicode.Is(unicode.Cf, c) { // HFS+ looks through characters that have no width
+			return -1
+		}
+		return unicode.ToLower(c)
+	}, part)
+	part, _, _ = strings.Cut(part, ":")  // on NTFS what follows is a stream of the file
+	return strings.TrimRight(part, " .") // as Windows does
+}
+
+// ofGit tells whether a plain name is that of git's own folder, or its 8.3 name.
+func ofGit(part string) bool {
+	short, isShort := strings.CutPrefix(part, "git~")
+	return part == ".git" || isShort && strings.Trim(short, "0123456789") == ""
+}
+
+// checkDir refuses a folder that is git's own, or is in it: what is named config there is commands that git runs.
+func checkDir(dir string) error {
+	whole, err := filepath.Abs(dir)
+	if err != nil {
+		return cannotWrite(dir, err)
+	}
+	for there := whole; ; there = filepath.Dir(there) { // it may not be there yet
+		if real, err := filepath.EvalSymlinks(there); err == nil {
+			whole += "/" + real
+			break
+		} else if there == filepath.Dir(there) {
+			break
+		}
+	}
+	for part := range strings.SplitSeq(filepath.ToSlash(whole), "/") {
+		if ofGit(plainName(part)) {
+			return &problem.Error{Code: problem.Data, Topic: problem.Archive, Where: dir, What: "nothing is kept in this folder: git would take it for its own",
+				Remedy: "Give another folder as the setting data-dir."}
+		}
+	}
+	return nil
 }
 
 // devices are the names that Windows keeps for itself.
@@ -123,6 +156,9 @@ func sameFolder(a, b string) bool {
 
 // place writes the named files into dir, all or none.
 func place(ctx context.Context, dir string, names []string, open func(name string) (fs.File, error)) (err error) {
+	if err := checkDir(dir); err != nil {
+		return err
+	}
 	if _, statErr := os.Stat(dir); errors.Is(statErr, fs.ErrNotExist) {
 		if err := os.MkdirAll(dir, folderMode); err != nil {
 			return cannotWrite(dir, err)

@@ -2,12 +2,16 @@ package archive
 
 import (
 	"archive/zip"
+	"context"
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
 // What was read of an archive is held to its checksum to the last byte, also where it was not read so far, and where the directory says
@@ -85,6 +89,37 @@ func TestHarmfulNames(t *testing.T) {
 		a := open(t, write(t, "a.zip", makeZip(t, entry{name, "x", nil}, entry{"load.sql", "SELECT 1", nil})), Limits{})
 		if err := a.Unpack(t.Context(), t.TempDir()); err != nil {
 			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+// Git's own folder is no data folder, however it is written and come to.
+func TestDataFolderOfGit(t *testing.T) {
+	t.Parallel()
+	workspace := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(workspace, ".git"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(".git", filepath.Join(workspace, "link")); err != nil {
+		t.Skip(err)
+	}
+	script := filepath.Join(t.TempDir(), "load.sql")
+	if err := os.WriteFile(script, []byte("SELECT 1;"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{".git", ".GIT", "a/../.git", ".git/hooks", "a/.git/b", "git~1", ".git.", ".git ", ".git::$INDEX_ALLOCATION", ".g\u200cit", "link", "link/x", "link/x/y"} {
+		err := Keep(context.Background(), script, workspace+"/"+dir, "config")
+		var p *problem.Error
+		if !errors.As(err, &p) || p.Code != problem.Data || !strings.Contains(p.What, "git would take it") {
+			t.Errorf("%q: %v", dir, err)
+		}
+	}
+	if entries, err := os.ReadDir(workspace); err != nil || len(entries) != 2 {
+		t.Errorf("the workspace holds %v, %v", entries, err)
+	}
+	for _, dir := range []string{"data", ".github", "x.git", "digit~1"} {
+		if err := Keep(context.Background(), script, filepath.Join(workspace, dir), "config"); err != nil {
+			t.Errorf("%q: %v", dir, err)
 		}
 	}
 }

@@ -123,8 +123,8 @@ func checkDir(dir string) error {
 		return cannotWrite(dir, err)
 	}
 	for there := whole; ; there = filepath.Dir(there) { // it may not be there yet
-		if real, err := filepath.EvalSymlinks(there); err == nil {
-			whole += "/" + real
+		if linked, err := filepath.EvalSymlinks(there); err == nil {
+			whole += "/" + linked
 			break
 		} else if there == filepath.Dir(there) {
 			break

@@ -105,7 +105,7 @@ func (r *run) holdCommand(ctx context.Context, at psql.Position, text string) *f
 	}
 	s := &statement{at: at, text: []byte(text)}
 	r.read(s)
-	if _, f := r.heldTo(s, trust.Refuse(s.text, r.list(ctx, s))); f != nil {
+	if _, f := r.heldTo(s, trust.Refuse(r.readable(s.text), r.list(ctx, s))); f != nil {
 		return f
 	}
 	return nil

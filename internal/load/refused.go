@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/copycodec"
+	"github.com/fabricate-seed/fabricate-seed/internal/fit"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
@@ -260,7 +261,7 @@ func rowOf(err error) int64 {
 	if !errors.As(err, &pe) {
 		return 0
 	}
-	row, _ := copyPlace(pe.Where)
+	row, _ := fit.CopyPlace(pe.Where)
 	return int64(row)
 }
 

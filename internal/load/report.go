@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -94,9 +92,9 @@ func (f *failure) problem() error {
 
 // describe adds what the server says: place, table, detail, hint, context; and what to do.
 func (f *failure) describe(p *problem.Error, pe *pgconn.PgError) {
-	p.What = fmt.Sprintf("%s%s (SQLSTATE %s)", subject(pe), psql.Visible(pe.Message), pe.Code)
+	p.What = fmt.Sprintf("%s%s (SQLSTATE %s)", fit.Subject(pe), psql.Visible(pe.Message), pe.Code)
 	var lines []string
-	row, column := copyPlace(pe.Where)
+	row, column := fit.CopyPlace(pe.Where)
 	context := pe.Where
 	excerpt, offset := psql.Caret(f.text, int(pe.Position), f.enc)
 	internal, _ := psql.Caret([]byte(pe.InternalQuery), int(pe.InternalPosition), "")
@@ -139,23 +137,6 @@ func (f *failure) describe(p *problem.Error, pe *pgconn.PgError) {
 	}
 }
 
-// subject names the table and column that an error is about, where its message does not.
-func subject(pe *pgconn.PgError) string {
-	table, column := "", ""
-	if pe.TableName != "" {
-		table, column = fit.Name(pe.SchemaName, pe.TableName), pe.ColumnName
-	} else if m := copyContext.FindStringSubmatch(pe.Where); m != nil {
-		table, column = m[1], m[3]
-	}
-	if table == "" || strings.Contains(pe.Message, `"`+pe.TableName+`"`) && pe.TableName != "" {
-		return ""
-	}
-	if column != "" && !strings.Contains(pe.Message, `"`+column+`"`) {
-		table += ", column " + column
-	}
-	return "table " + table + ": "
-}
-
 // situation is what the words for an error depend on.
 func (f *failure) situation(pe *pgconn.PgError, offset int) fit.Situation {
 	s := fit.Situation{Role: f.role, Text: f.text, At: offset}
@@ -196,24 +177,7 @@ func (f *failure) inFile(p *problem.Error, row int, column, context string) stri
 		return context
 	}
 	p.At = at
-	m := copyContext.FindStringSubmatchIndex(context)
-	return context[:m[3]] + ", row " + context[m[4]:]
-}
-
-// copyContext is what the server says of a row of COPY, behind what functions and types say that it called.
-var copyContext = regexp.MustCompile(`(?m)^COPY (.*?), line (\d+)(?:, column ([^:]+))?`)
-
-// copyPlace reads the row of the data, from 1, and the column from the context of a COPY error, 0 and "" where it has none.
-func copyPlace(context string) (row int, column string) {
-	m := copyContext.FindStringSubmatch(context)
-	if m == nil {
-		return 0, ""
-	}
-	row, err := strconv.Atoi(m[2])
-	if err != nil {
-		return 0, ""
-	}
-	return row, m[3]
+	return fit.CountingRows(context)
 }
 
 const shownText = 300 // bytes of a statement, detail or context in an error

@@ -320,6 +320,8 @@ func (r report) promises() []promise {
 	atLeast("copies-ours", "copies-psql-1", 2.5, "COPY export: at least 2.5 times as fast as psql -1")
 	atLeast("csv-ours", "hand", 1, "csv: at least as fast as indexes by hand")
 	atLeast("jsonl-ours", "hand", 1/1.5, "jsonl: at most 1.5 of the time of indexes by hand")
+	atLeast("csv-ours", "copy", 2, "csv, beside psql -1 \\copy: at most half the time")
+	atLeast("jsonl-ours", "copy", 1/0.6, "jsonl, beside psql -1 \\copy: at most 0.6 of the time")
 	atLeast("verbatim", baseWay, 1, "fast: false is no slower than psql -1")
 
 	for _, name := range []string{"late", "twice"} {

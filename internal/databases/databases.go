@@ -408,9 +408,8 @@ func transaction(ctx context.Context, on *session.Session, do func() error) erro
 		}
 		return err
 	}
-	late, cancel := context.WithCancel(context.WithoutCancel(ctx)) // what became of it is to be known
+	late, cancel := session.Outlive(ctx, commitGrace) // what became of it is to be known
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(commitGrace, cancel) })()
 	return on.Exec(late, "COMMIT")
 }
 

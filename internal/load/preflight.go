@@ -65,13 +65,11 @@ func (r *run) preflight(ctx context.Context, s *survey) error {
 
 // example gives a place of the script for a finding: of files of rows, the beginning of the file.
 func (r *run) example(p psql.Position) []fit.Example {
-	switch place := r.where(p); {
-	case place == "":
+	at := r.placeOf(p)
+	if at.File == "" {
 		return []fit.Example{}
-	case place != p.String():
-		return []fit.Example{{File: place, Line: 1}}
 	}
-	return []fit.Example{{File: p.File, Line: p.Line}}
+	return []fit.Example{{File: at.File, Line: max(1, at.Line)}}
 }
 
 // roleName gives the role that the session runs as, quoted where it must be.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
@@ -139,11 +140,9 @@ func (r *run) setModes(ctx context.Context, info sqltext.Statement) error {
 
 // place begins a message about the statement in hand.
 func (r *run) place() string {
-	switch place := r.where(r.at); {
-	case place == "":
+	at := r.placeOf(r.at)
+	if at.File == "" {
 		return ""
-	case r.rows != nil && place != r.at.String():
-		return place + ": "
 	}
-	return fmt.Sprintf("%s:%d: ", r.at.File, r.at.Line)
+	return problem.Place{File: at.File, Line: at.Line}.String() + ": "
 }

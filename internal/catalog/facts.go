@@ -32,6 +32,12 @@ type Facts struct {
 	ElementOIDs []int64
 }
 
+// Reasons that are gone where rules and triggers are switched off.
+const (
+	HasRule    = "it has a rule on INSERT"
+	HasTrigger = "it has a trigger on INSERT"
+)
+
 // factsQuery asks all at once. A table's rows go the same way by COPY as by INSERT unless one of these is in between:
 // rules, which COPY passes by; row security, which COPY refuses; triggers, which would see other command boundaries (in
 // the present replication role; the ones of foreign keys only matter where a table refers to itself); foreign tables
@@ -96,8 +102,8 @@ SELECT c.oid, role.replica,
 	ARRAY(SELECT 'it is no plain table' WHERE c.relkind NOT IN ('r', 'p') OR c.relnamespace = 'pg_catalog'::regnamespace
 		UNION ALL SELECT 'row security applies to the role' WHERE pg_catalog.row_security_active(c.oid)
 		UNION ALL SELECT 'a partition is a foreign table' WHERE c.relkind = 'p' AND EXISTS (SELECT 1 FROM rels WHERE relkind NOT IN ('r', 'p'))
-		UNION ALL SELECT 'it has a rule on INSERT' WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite w JOIN rels ON rels.oid = w.ev_class WHERE w.ev_type = '3')
-		UNION ALL SELECT 'it has a trigger on INSERT' WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t JOIN rels ON rels.oid = t.tgrelid, role
+		UNION ALL SELECT '` + HasRule + `' WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite w JOIN rels ON rels.oid = w.ev_class WHERE w.ev_type = '3')
+		UNION ALL SELECT '` + HasTrigger + `' WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t JOIN rels ON rels.oid = t.tgrelid, role
 			WHERE NOT t.tgisinternal AND t.tgtype & 4 <> 0 AND (t.tgenabled = 'A' OR t.tgenabled = CASE WHEN role.replica THEN 'R' ELSE 'O' END))
 		UNION ALL SELECT DISTINCT what || ' calls a function that may do anything' FROM judged WHERE what <> 'default' AND class > 1
 		UNION ALL SELECT 'an index uses operators of the user''s' WHERE EXISTS (SELECT 1 FROM rels JOIN pg_catalog.pg_index x ON x.indrelid = rels.oid,

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/fit"
@@ -144,7 +143,7 @@ func (r *run) expect(plan *tablePlan, emptied bool) {
 		plan.Exclusive = emptied
 	}
 	if r.way.emulated() && plan.Owned { // they are disabled before
-		plan.Reasons = slices.DeleteFunc(plan.Reasons, func(reason string) bool { return strings.HasPrefix(reason, "it has a ") })
+		plan.Reasons = slices.DeleteFunc(plan.Reasons, func(reason string) bool { return reason == catalog.HasRule || reason == catalog.HasTrigger })
 	}
 }
 

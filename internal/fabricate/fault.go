@@ -83,7 +83,7 @@ func (c *Fetcher) unreachable(address *url.URL, where string, err error) *fault 
 	switch {
 	case errors.Is(err, errProxyAddress):
 		f.passing = false
-		p.What, p.Remedy = err.Error(), "Write it like http://proxy.example:3128, with special characters in its password percent-encoded."
+		p.What, p.Remedy = err.Error(), "Write it like http://gateway.example:8888, with special characters in its password percent-encoded."
 	case errors.As(err, &refused):
 		f.passing = passingStatus(refused.status)
 		p.What = fmt.Sprintf("the proxy %s does not let us through to %s: HTTP %d (%s)", proxy, address.Host, refused.status, http.StatusText(refused.status))
@@ -115,7 +115,7 @@ func (c *Fetcher) unreachable(address *url.URL, where string, err error) *fault 
 // proxyRemedy says what to do about a proxy that has answered with a status, or not at all (0).
 func proxyRemedy(status int) string {
 	if status == http.StatusProxyAuthRequired {
-		return "It asks for a name and a password: give them in HTTPS_PROXY and HTTP_PROXY, as in http://user:password@proxy.example:3128."
+		return "It asks for a name and a password: give them in HTTPS_PROXY and HTTP_PROXY, as in http://user:password@gateway.example:8888."
 	}
 	return "Check HTTPS_PROXY and HTTP_PROXY, or name the host in NO_PROXY if it can be reached without a proxy."
 }

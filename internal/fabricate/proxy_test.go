@@ -40,7 +40,7 @@ func TestProxy(t *testing.T) {
 		"https, cuts":             {"https://api.example", "http://{proxy}", cut, []string{"proxy {proxy}"}, 4},
 		"away":                    {"https://api.example", strings.Replace(away.URL, "//", "//user:Sig4711@", 1), nil, []string{"proxy " + away.Listener.Addr().String(), "does not answer", "HTTPS_PROXY"}, 0},
 		"http, away":              {"http://api.example", away.URL, nil, []string{"proxy " + away.Listener.Addr().String(), "does not answer"}, 0},
-		"name is not known":       {"https://api.example", "http://proxy.invalid:3128", nil, []string{"proxy proxy.invalid:3128", "HTTPS_PROXY"}, 0},
+		"name is not known":       {"https://api.example", "http://gateway.invalid:8888", nil, []string{"proxy gateway.invalid:8888", "HTTPS_PROXY"}, 0},
 		"speaks no TLS":           {"https://api.example", "https://{proxy}", answer(200, ``), []string{"proxy {proxy}"}, 0},
 		"foreign certificate":     {"https://api.example", foreign.URL, nil, []string{"proxy " + foreign.Listener.Addr().String(), "certificate"}, 0},
 		"silent":                  {"https://api.example", "http://{proxy}", hang, []string{"proxy {proxy}", "request-timeout"}, 4},

@@ -414,6 +414,9 @@ func serverAttempts() (all []attempt) {
 	through("ROLLBACK, where all was to be committed", 0, "the server says that it did commit", on("COMMIT", 'C', tag("ROLLBACK")))
 	through("an error, where all was committed", 6, "", on("COMMIT", 'C', instead(encoded(&pgproto3.ErrorResponse{Severity: "ERROR", Code: "40001", Message: "no"}))))
 	all[len(all)-1].liar = true
+	through("COMMIT, and an error behind it", 0, "COMMIT with COMMIT and an error; the server says that it did commit", on("COMMIT", 'C', func(_ *middle, body []byte) []byte {
+		return append(frame('C', body), encoded(&pgproto3.ErrorResponse{Severity: "ERROR", Code: "40001", Message: "no"})...)
+	}))
 	state := func(s string) func(*middle, []byte) []byte { return instead(frame('Z', []byte(s))) }
 	both("no transaction, where one is open", 6, "", 'Z', state("I"))
 	both("a failed transaction, where one is open", 6, "", 'Z', state("E"))

@@ -82,38 +82,40 @@ func TestRandomMisfitRows(t *testing.T) {
 	t.Parallel()
 	needServer(t)
 	for _, format := range []string{"csv", "jsonl"} {
-		seen := newMisfitCount(t, format)
-		shareOut(*misfitFirst, *misfitCases, func() bool { return false }, func() func(int) {
-			b := newRowBench(t)
-			return func(n int) {
-				free := randomRows(*misfitSeed, n, format)
-				if load, said := b.fits(free); load {
-					seen.good("any", n, said, free)
-				}
-				kind := rowPlantKinds[n%len(rowPlantKinds)]
-				c := randomRowsWith(*misfitSeed, n, format, &plant{kind: kind, at: -1})
-				if kind != fit.NoTable {
-					load, said := b.fits(c)
-					if !load {
-						seen.left(n, said)
+		t.Run(format, func(t *testing.T) {
+			seen := newMisfitCount(t, format)
+			shareOut(*misfitFirst, *misfitCases, func() bool { return false }, func() func(int) {
+				b := newRowBench(t)
+				return func(n int) {
+					free := randomRows(*misfitSeed, n, format)
+					if load, said := b.fits(free); load {
+						seen.good("any", n, said, free)
+					}
+					kind := rowPlantKinds[n%len(rowPlantKinds)]
+					c := randomRowsWith(*misfitSeed, n, format, &plant{kind: kind, at: -1})
+					if kind != fit.NoTable {
+						load, said := b.fits(c)
+						if !load {
+							seen.left(n, said)
+							return
+						}
+						seen.good("foreseen", n, said, c)
+					}
+					first := spared(kind)
+					rows := c.tables[0].rows
+					if rows <= first {
 						return
 					}
-					seen.good("foreseen", n, said, c)
+					p := &plant{kind: kind, at: first + int(*misfitSeed+uint64(n)*7919)%(rows-first)}
+					c = randomRowsWith(*misfitSeed, n, format, p)
+					p.foundIn(c.tables[0])
+					for _, how := range []string{"check", "load"} {
+						seen.planted(kind, n, how, b.misfit(c, p, how), c)
+					}
 				}
-				first := spared(kind)
-				rows := c.tables[0].rows
-				if rows <= first {
-					return
-				}
-				p := &plant{kind: kind, at: first + int(*misfitSeed+uint64(n)*7919)%(rows-first)}
-				c = randomRowsWith(*misfitSeed, n, format, p)
-				p.foundIn(c.tables[0])
-				for _, how := range []string{"check", "load"} {
-					seen.planted(kind, n, how, b.misfit(c, p, how), c)
-				}
-			}
+			})
+			seen.judge(*misfitSeed)
 		})
-		seen.judge(*misfitSeed)
 	}
 }
 

@@ -22,9 +22,10 @@ const (
 	SchemaClass = LockClass + 1
 )
 
-// whoServes asks who serves the connection: the process, when the server and the process were started.
+// whoServes asks who serves the connection: the process, when the server and the process were started. That of the process, 0 then, is not
+// shown to a role that the session has taken and that has not the rights of the one that connected.
 const whoServes = `SELECT pg_backend_pid(), (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8,
-	(SELECT (extract(epoch FROM backend_start) * 1000000)::int8 FROM pg_stat_get_activity(pg_backend_pid()))`
+	coalesce((SELECT (extract(epoch FROM backend_start) * 1000000)::int8 FROM pg_stat_get_activity(pg_backend_pid())), 0)`
 
 // setupStatement asks who serves the connection, for the transaction's number, and sets the server's own limits for the transaction,
 // or else for the session. The limit on locks stands in where we cannot look ourselves: a role's or a script's own goes before it.

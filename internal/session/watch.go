@@ -240,7 +240,7 @@ func (w *watcher) poll(ctx context.Context) (lockStatus, error) {
 		w.over.Drop() // the next look begins anew
 		w.over.Close(ctx)
 		w.over = nil
-		return lockStatus{restarted: another && server > known.started}, err // another server knows nothing of the session
+		return lockStatus{restarted: another && known.started > 0 && server > known.started}, err // another server knows nothing of the session
 	}
 	if err != nil {
 		return lockStatus{}, err

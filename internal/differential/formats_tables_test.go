@@ -1,6 +1,7 @@
 package differential
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -14,6 +15,7 @@ func TestFormatsTables(t *testing.T) {
 	const refused, ambiguous = problem.Database, problem.Data
 	long, umlauts := strings.Repeat("x", 70), strings.Repeat("ü", 40)
 	escaped := `U&"` + strings.Repeat(`\00fc`, 40) + `"` // the setup's own client encoding is that of the database
+	twice := escaped[:len(escaped)-1] + escaped[3:]
 	file := func(names ...string) map[string]string {
 		files := map[string]string{}
 		for _, name := range names {
@@ -67,8 +69,16 @@ func TestFormatsTables(t *testing.T) {
 		{name: "longer than a name, two files", setup: table(long), files: file(long+".csv", long+"y.csv"), query: in(long), exit: ambiguous, result: "7", says: []string{"and so is"}},
 		{name: "longer than a name, in the midst of a letter", setup: table(umlauts), files: file(umlauts + ".csv"), query: in(umlauts), result: "1"},
 		{name: "longer than a name in LATIN1", encoding: "LATIN1", setup: table(escaped), files: file(umlauts + ".csv"), query: in(escaped), result: "1"},
+		{name: "a column longer than a name", setup: `create table t("` + umlauts + `" int)`, files: map[string]string{"t.csv": umlauts + "\n1\n"}, query: "select count(*) from t", result: "1"},
+		{name: "a column longer than a name in LATIN1", encoding: "LATIN1", setup: "create table t(" + twice + " int)", files: map[string]string{"t.csv": "\ufeff" + umlauts + umlauts + "\n1\n"}, query: "select count(*) from t", result: "1"},
+		{name: "a key longer than a name in LATIN1", encoding: "LATIN1", setup: "create table t(" + twice + " int)", files: map[string]string{"t.jsonl": "\ufeff{\"" + umlauts + umlauts + "\":1}\n"}, query: "select count(*) from t", result: "1"},
+		{name: "a script's column longer than a name in LATIN1", encoding: "LATIN1", setup: "create table t(" + twice + " int)",
+			files: map[string]string{"load.sql": "set client_encoding = utf8; insert into t (\"" + umlauts + umlauts + "\") values (1);"}, query: "select count(*) from t", result: "1"},
 		{name: "a letter that LATIN1 lacks", encoding: "LATIN1", setup: table("t"), files: file("日本.csv"), query: in("t"), exit: refused, result: "7", says: []string{"there is no table 日本"}},
 		{name: "as a word of SQL", setup: table(`"select"`, `"or""der"`), files: file("select.csv", `or"der.csv`), query: in(`"select"`) + " union all " + in(`"or""der"`), result: "1 / 1"},
+		{name: "a backslash", setup: table(`"a\b"`), files: file(`a\b.csv`), query: in(`"a\b"`), result: "1"},
+		{name: "a backslash, as older servers take strings", setup: table(`"a\b"`) + "do $$ begin execute format('alter database %I set standard_conforming_strings = off', current_database()); end $$",
+			files: file(`a\b.csv`), query: in(`"a\b"`), result: "1"},
 		{name: "a quote and a backslash", setup: table(`"o'neil"`), files: file("o'neil.csv"), query: in(`"o'neil"`), result: "1"},
 
 		// Two files for one table.
@@ -98,6 +108,8 @@ func TestFormatsTables(t *testing.T) {
 
 		// What takes no rows.
 		{name: "a view", setup: table("t") + "create view v as select a from t", files: file("v.csv"), query: in("t"), exit: refused, result: "7", says: []string{"v.csv=", "view"}, silent: []string{"generated.sql"}},
+		{name: "a foreign table", setup: "create extension file_fdw; create server s foreign data wrapper file_fdw; create foreign table t(a int) server s options (filename '/dev/null')", files: file("t.csv"),
+			query: "select count(*) from t", exit: refused, result: "0", says: []string{"error: cannot truncate foreign table"}, silent: []string{"generated.sql"}},
 		{name: "a view left out", setup: table("t") + "create view v as select a from t", files: file("v.csv", "t.csv"), options: []string{"--table-map=v.csv="}, query: in("t"), result: "1"},
 		{name: "a materialized view", setup: table("t") + "create materialized view v as select a from t", files: file("v.csv"), query: in("v"), exit: refused, result: "7", says: []string{"v.csv=", "materialized view"}, silent: []string{"generated.sql"}},
 		{name: "a view and no table at all", setup: table("t") + "create view v as select a from t", files: file("v.csv", "tt.csv"), query: in("t"), exit: refused, result: "7", says: []string{"v.csv", "tt.csv", "did you mean t?"}},
@@ -157,5 +169,59 @@ func TestFormatsBefore(t *testing.T) {
 		{name: "leaves its transaction open", files: with("begin; " + make2), options: before(), query: all, result: "(1,x)"},
 		{name: "two connections", files: with(make2, "u.csv", "a\n1\n", "../b.sql", make2+"create table u(a int)"), options: before("--jobs=2", "--transaction=none"), query: all, result: "(1,x)"},
 	}...)
+	runFormatCases(t, cases)
+}
+
+// TestFormatsEncodings holds that names and values mean the same in every encoding of the database and of the client.
+func TestFormatsEncodings(t *testing.T) {
+	t.Parallel()
+	var cases []formatCase
+	for _, c := range []struct{ encoding, word, bytes string }{
+		{"LATIN1", "né", "n\xe9"}, {"WIN1252", "né€", "n\xe9\x80"}, {"KOI8R", "да", "\xc4\xc1"},
+		{"EUC_JP", "日本", "\xc6\xfc\xcb\xdc"},
+	} {
+		escaped := `U&"`
+		for _, r := range c.word {
+			escaped += fmt.Sprintf(`\%04x`, r)
+		}
+		escaped += `"`
+		setup := "create table " + escaped + "(a int primary key, b text); insert into " + escaped + " values (7);"
+		query := fmt.Sprintf("select string_agg(a || coalesce(b, '-'), ' ' order by a) = '1%s' from %s", strings.Trim(escaped, `U&"`), escaped)
+		query = strings.Replace(query, "'1", `U&'1`, 1)
+		for _, client := range []string{"", c.encoding, "UTF8"} {
+			file, env := "a,b\n1,"+c.bytes+"\n", []string(nil)
+			if client != "" {
+				env = []string{"PGCLIENTENCODING=" + client}
+			}
+			if client == "UTF8" {
+				file = "a,b\n1," + c.word + "\n"
+			}
+			for _, database := range []string{c.encoding, ""} {
+				if database == "" && client != c.encoding {
+					continue // as UTF-8 everywhere
+				}
+				name := fmt.Sprintf("%s, client %s, database %s", c.encoding, client, database)
+				json := strings.NewReplacer("a,b\n1,", `{"a":1,"b":"`, "\n", "\"}\n").Replace(file)
+				ways := [][]string{nil}
+				if c.encoding == "WIN1252" {
+					ways = append(ways, []string{"--jobs=2"}, []string{"--fast=false"}, []string{"--transaction=none"})
+				}
+				for _, options := range ways {
+					cases = append(cases, formatCase{name: "csv " + name + strings.Join(options, " "), encoding: database, env: env, setup: setup, files: map[string]string{c.word + ".csv": file}, options: options, query: query, result: "t"})
+				}
+				cases = append(cases,
+					formatCase{name: "json " + name, encoding: database, env: env, setup: setup, files: map[string]string{c.word + ".jsonl": json}, query: query, result: "t"},
+					formatCase{name: "a wrong value, " + name, encoding: database, env: env, setup: setup, files: map[string]string{c.word + ".csv": "a,b\n1,x\nx,y\n"}, query: "select a from " + escaped, exit: problem.Database, result: "7",
+						says: []string{c.word + ".csv:3:1: "}})
+				if c.encoding == "EUC_JP" && client != "UTF8" {
+					continue // names in the file are none that are read
+				}
+				named := strings.NewReplacer("a,b\n1,", "a,", "\n", "\n1,x\n").Replace(file)
+				cases = append(cases, formatCase{name: "a column, " + name, encoding: database, env: env, setup: "create table t(a int, " + escaped + " text)", files: map[string]string{"t.csv": named}, query: "select t::text from t", result: "(1,x)"},
+					formatCase{name: "a key, " + name, encoding: database, env: env, setup: "create table t(" + escaped + " text)", files: map[string]string{"t.jsonl": `{"` + strings.TrimSuffix(named[2:], "\n1,x\n") + "\":\"x\"}\n"}, query: "select t::text from t", result: "(x)"})
+			}
+		}
+	}
+	cases = append(cases, formatCase{name: "UTF8 by its older name", env: []string{"PGCLIENTENCODING=UNICODE"}, setup: "create table t(v text)", files: map[string]string{"t.jsonl": `{"v":"é\u00e9"}`}, query: "select v from t", result: "éé"})
 	runFormatCases(t, cases)
 }

@@ -25,6 +25,7 @@ type formatCase struct {
 	files    map[string]string // of the folder, by their paths in it; ../x lies beside it
 	role     string            // who loads; "" is the superuser
 	encoding string            // of the database; "" is the server's own
+	env      []string          // beside PATH
 	options  []string          // ours; relative paths begin beside the folder
 	query    string            // on the result, whatever became of it
 
@@ -94,7 +95,7 @@ func (c formatCase) load(t *testing.T) (wrong []string) {
 	var stdout, stderr bytes.Buffer
 	code := seed.Main(t.Context(), seed.Process{
 		Args:    append([]string{"load", "export", "--database-url=" + url}, c.options...),
-		Environ: []string{"GITHUB_WORKSPACE=" + workspace, "PATH=" + os.Getenv("PATH")},
+		Environ: append([]string{"GITHUB_WORKSPACE=" + workspace, "PATH=" + os.Getenv("PATH")}, c.env...),
 		Stdout:  &stdout, Stderr: &stderr, Version: "test",
 	})
 	log := stdout.String() + stderr.String()

@@ -91,7 +91,7 @@ func (r *run) noted(ctx context.Context, s *statement) *failure {
 // notedLater notes what no statement that calls setval itself has noted.
 func (r *run) notedLater(ctx context.Context) error {
 	if f := r.noted(ctx, &statement{sets: r.noting, f: &failure{}}); f != nil {
-		return f.problem()
+		return r.problem(f)
 	}
 	return nil
 }

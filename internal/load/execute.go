@@ -102,7 +102,7 @@ func (r *run) execute(ctx context.Context, s *statement) *failure {
 // read reads the statement's text.
 func (r *run) read(s *statement) {
 	s.parsed = r.parse(s.text, s.compound)
-	s.f = &failure{at: s.at, text: s.text, locate: s.locate, run: r}
+	s.f = &failure{at: s.at, text: s.text, locate: s.locate}
 	s.effect = s.parsed[0].Effect
 	for _, p := range s.parsed[1:] {
 		if p.Effect != s.effect { // of different effects the one that keeps least
@@ -286,7 +286,7 @@ func (r *run) complete(ctx context.Context, s *statement) (bool, *failure) {
 	}
 	whole, err := s.script.Rest(s.source)
 	if err != nil {
-		return true, &failure{at: s.at, err: err, refused: true, run: r}
+		return true, &failure{at: s.at, err: err, refused: true}
 	}
 	r.passed(s.script, whole)
 	s.source, s.text, s.locate = whole, whole.Text, whole.Locate

@@ -133,7 +133,7 @@ func (r *run) handOver(ctx context.Context, s *statement) (bool, *failure) {
 	}
 	size, inline, err := s.passRows(one)
 	if err != nil {
-		return true, &failure{at: s.at, err: err, refused: true, run: r}
+		return true, &failure{at: s.at, err: err, refused: true}
 	}
 	r.crew.grow(p, size, 1, inline)
 	r.crew.close()
@@ -371,7 +371,7 @@ func (r *run) loadPart(ctx context.Context, p *part, target *pgx.ConnConfig) *fa
 	p.loaded = Table{Rows: after.Rows - before.Rows, Bytes: after.Bytes - before.Bytes, Elapsed: after.Elapsed - before.Elapsed}
 	p.building, p.analyzed = r.tally.building[p.oid]-building, r.known.analyzed[p.oid]
 	if err != nil {
-		return &failure{at: p.at, err: err, refused: true, run: r}
+		return &failure{at: p.at, err: err, refused: true}
 	}
 	return nil
 }
@@ -407,7 +407,7 @@ func (r *run) readyFor(ctx context.Context, p *part, target *pgx.ConnConfig) err
 func (r *run) readPart(ctx context.Context, p *part) error {
 	sc, err := p.open()
 	if err != nil {
-		return (&failure{at: p.at, err: err, run: r}).problem()
+		return r.problem(&failure{at: p.at, err: err})
 	}
 	r.vars, r.part, r.reading, r.taken, r.offset, r.within = p.vars, p, sc, false, p.at.Offset, false
 	r.insertsInto, r.insertsSeen, r.held = "", 0, nil
@@ -503,7 +503,7 @@ func (r *run) takeStrange(ctx context.Context, p *part) *failure {
 	defer func() { r.vars, r.reading, r.held = vars, reading, held }()
 	r.fellow = r.crew
 	if err := r.readPart(ctx, p); err != nil {
-		return &failure{at: p.at, err: err, refused: true, run: r}
+		return &failure{at: p.at, err: err, refused: true}
 	}
 	return nil
 }

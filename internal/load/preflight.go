@@ -181,7 +181,7 @@ func (r *run) compare(h *head, f *catalog.Relation, replica bool, add func(at pl
 	for c, column := range h.columns {
 		i := slices.Index(f.Columns, column)
 		if i < 0 {
-			i = slices.Index(f.Columns, sqltext.ClipName(column))
+			i = slices.Index(f.Columns, sqltext.ClipName(column, r.session.Parameter("server_encoding")))
 		}
 		if i >= 0 {
 			given = append(given, f.Columns[i])

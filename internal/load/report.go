@@ -27,7 +27,7 @@ type failure struct {
 	locate  func(int) psql.Position // from an offset in text to the script; nil if there is no text
 	refused bool                    // ends the script whatever ON_ERROR_STOP says
 	role    string                  // that the session runs as, quoted; may be empty
-	run     *run                    // which knows what places are called; nil where there is none to be called
+	run     *run                    // which knows what places are called; set when it is told
 }
 
 // place says in an error which place of the script, or of the files that it stands for, it is about.
@@ -54,7 +54,13 @@ func (f *failure) message() string {
 	return f.err.Error()
 }
 
-// problem writes the failure for the person who must act on it.
+// problem writes a failure for the person who must act on it, with the places of the run's files.
+func (r *run) problem(f *failure) error {
+	f.run = r
+	return f.problem()
+}
+
+// problem writes a failure that is of no place.
 func (f *failure) problem() error {
 	if errors.Is(f.err, context.Canceled) || errors.Is(f.err, context.DeadlineExceeded) {
 		return f.err

@@ -95,7 +95,7 @@ func TestRows(t *testing.T) {
 			map[string]string{"T.csv": "email,UP,ID\na,ignored,1\n"}, load.Rows{}, "SELECT t::text FROM t", "(1,a,A)"},
 		"schema by name":        {"CREATE SCHEMA app; CREATE TABLE app.t (a int)", map[string]string{"app.t.csv": "a\n1\n"}, load.Rows{}, "SELECT count(*) FROM app.t", "1"},
 		"schema by folder":      {"CREATE SCHEMA app; CREATE TABLE app.t (a int); CREATE TABLE t (a int)", map[string]string{"app/t.jsonl": "{\"a\": 1}\n"}, load.Rows{}, "SELECT count(*) FROM app.t", "1"},
-		"mapped":                {`CREATE SCHEMA app; CREATE TABLE app."Some.T" (a int)`, map[string]string{"x/t.csv": "a\n1\n"}, load.Rows{Tables: map[string]string{"t.csv": `app."Some.T"`}}, `SELECT count(*) FROM app."Some.T"`, "1"},
+		"mapped":                {`CREATE SCHEMA app; CREATE TABLE app."Some.T" (a int)`, map[string]string{"x/t.csv": "a\n1\n"}, load.Rows{Tables: map[string]string{"x/t.csv": `app."Some.T"`}}, `SELECT count(*) FROM app."Some.T"`, "1"},
 		"entity":                {`CREATE TABLE users (a int)`, map[string]string{"download": "a\n1\n"}, load.Rows{Table: "Users", Format: "csv"}, `SELECT count(*) FROM users`, "1"},
 		"entity is all":         {`CREATE TABLE u (a int PRIMARY KEY); CREATE TABLE o (u int REFERENCES u); INSERT INTO u VALUES (1), (2); INSERT INTO o VALUES (1)`, map[string]string{"u.csv": "a\n1\n"}, load.Rows{}, `SELECT (SELECT count(*) FROM u) || ' ' || (SELECT count(*) FROM o)`, "1 1"},
 		"parents after in name": {"CREATE TABLE z (id int PRIMARY KEY); CREATE TABLE a (z int REFERENCES z)", map[string]string{"a.csv": "z\n1\n", "z.csv": "id\n1\n"}, load.Rows{}, "SELECT count(*) FROM a", "1"},

@@ -530,7 +530,7 @@ func (r *run) sayReach(ctx context.Context) {
 // finish awaits what a script has set going.
 func (r *run) finish(ctx context.Context) error {
 	if f := r.join(ctx); f != nil {
-		return f.problem()
+		return r.problem(f)
 	}
 	if err := r.rebuild(ctx); err != nil {
 		return r.refused(err)

@@ -59,7 +59,7 @@ func (r *run) follows(ctx context.Context, sc *psql.Script) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			f = &failure{err: err, run: r}
+			f = &failure{err: err}
 			var e *psql.Error
 			if errors.As(err, &e) {
 				f.at, f.refused = e.Pos, e.Refused || e.Fatal
@@ -96,7 +96,7 @@ func (r *run) failed(ctx context.Context, f *failure) error {
 		return &otherwise{at: f.at, text: r.where(f.at)} // with indexes switched off, an earlier row may have broken a unique key
 	}
 	if r.ends(ctx, f) || r.reading.Failed() {
-		told := f.problem()
+		told := r.problem(f)
 		r.first = firstError(r.first, told)
 		return told
 	}
@@ -106,7 +106,7 @@ func (r *run) failed(ctx context.Context, f *failure) error {
 
 // goOn tells of a failure after which the script goes on.
 func (r *run) goOn(f *failure) {
-	told := f.problem()
+	told := r.problem(f)
 	r.first = firstError(r.first, told)
 	r.failures++
 	r.warn(told.Error())

@@ -146,7 +146,7 @@ func (r *run) gexec(ctx context.Context, s *statement, values [][][]byte) *failu
 				return f
 			}
 			r.failures++
-			r.warn(f.problem().Error())
+			r.warn(r.problem(f).Error())
 		}
 	}
 	return nil

@@ -229,7 +229,7 @@ func (s *surveyor) readNames(h *head) bool {
 	h.parts = slices.Clone(h.parts)
 	for _, names := range [][]string{h.parts, h.columns} {
 		for i, name := range names {
-			read, ok := psql.ToUTF8(name, h.encoding)
+			read, ok := sqltext.ToUTF8(name, h.encoding)
 			if !ok || s.session != "UTF8" && strings.ContainsFunc(read, func(c rune) bool { return c > unicode.MaxASCII }) {
 				return false
 			}

@@ -8,11 +8,9 @@ import (
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/encoding/japanese"
-	"golang.org/x/text/encoding/korean"
-	"golang.org/x/text/encoding/simplifiedchinese"
-	"golang.org/x/text/encoding/traditionalchinese"
 	"golang.org/x/text/width"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
 // clientEncoding is what the reader must know of an encoding: where its characters end. In all but a few encodings every
@@ -36,22 +34,18 @@ func encodingOf(name string) clientEncoding {
 	case "", "UTF8":
 		return clientEncoding{length: utf8Length}
 	case "SJIS", "SHIFT_JIS_2004":
-		return clientEncoding{unsafe: true, decoder: japanese.ShiftJIS, length: func(b []byte) int {
+		return clientEncoding{unsafe: true, decoder: sqltext.Charset(name), length: func(b []byte) int {
 			if b[0] >= 0xa1 && b[0] <= 0xdf { // half-width katakana
 				return 1
 			}
 			return double(b)
 		}}
-	case "BIG5":
-		return clientEncoding{unsafe: true, decoder: traditionalchinese.Big5, length: double}
-	case "GBK":
-		return clientEncoding{unsafe: true, decoder: simplifiedchinese.GBK, length: double}
-	case "UHC":
-		return clientEncoding{unsafe: true, decoder: korean.EUCKR, length: double}
+	case "BIG5", "GBK", "UHC":
+		return clientEncoding{unsafe: true, decoder: sqltext.Charset(name), length: double}
 	case "JOHAB":
 		return clientEncoding{unsafe: true, length: eucLength}
 	case "GB18030":
-		return clientEncoding{unsafe: true, decoder: simplifiedchinese.GB18030, length: func(b []byte) int {
+		return clientEncoding{unsafe: true, decoder: sqltext.Charset(name), length: func(b []byte) int {
 			switch {
 			case b[0] < 0x80:
 				return 1
@@ -63,17 +57,11 @@ func encodingOf(name string) clientEncoding {
 	case "EUC_JP", "EUC_JIS_2004", "EUC_KR", "EUC_CN", "EUC_TW":
 		return clientEncoding{length: eucLength}
 	}
-	one := clientEncoding{length: func([]byte) int { return 1 }, decoder: singleByte[name]}
+	one := clientEncoding{length: func([]byte) int { return 1 }, decoder: sqltext.Charset(name)}
 	if one.decoder == nil {
 		one.decoder = charmap.ISO8859_1
 	}
 	return one
-}
-
-// singleByte are the encodings of one byte a character that are met.
-var singleByte = map[string]encoding.Encoding{
-	"LATIN1": charmap.ISO8859_1, "LATIN2": charmap.ISO8859_2, "LATIN9": charmap.ISO8859_15, "WIN1250": charmap.Windows1250,
-	"WIN1251": charmap.Windows1251, "WIN1252": charmap.Windows1252, "KOI8R": charmap.KOI8R,
 }
 
 func utf8Length(b []byte) int {
@@ -182,25 +170,6 @@ var otherNames = map[string]string{
 	"MSKANJI": "SJIS", "SHIFTJIS": "SJIS", "WIN932": "SJIS", "WINDOWS932": "SJIS", "SHIFTJIS2004": "SHIFT_JIS_2004",
 	"EUCJP": "EUC_JP", "EUCJIS2004": "EUC_JIS_2004", "EUCKR": "EUC_KR", "EUCCN": "EUC_CN", "EUCTW": "EUC_TW", "WIN949": "UHC", "WINDOWS949": "UHC",
 	"WIN936": "GBK", "WINDOWS936": "GBK", "WIN950": "BIG5", "WINDOWS950": "BIG5",
-}
-
-// ToUTF8 gives text in the client encoding as UTF-8. It reports false where the encoding is not known well enough for that, or the
-// text is none of it.
-func ToUTF8(text, encoding string) (string, bool) {
-	decoder := singleByte[encoding]
-	switch {
-	case !strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }):
-		return text, true
-	case encoding == "UTF8":
-		return text, utf8.ValidString(text)
-	case encodingOf(encoding).unsafe:
-		decoder = encodingOf(encoding).decoder
-	}
-	if decoder == nil {
-		return "", false
-	}
-	s, err := decoder.NewDecoder().String(text)
-	return s, err == nil && !strings.ContainsRune(s, utf8.RuneError)
 }
 
 // Masked gives text in the client encoding as the scanner sees it: where the later bytes of a character could be taken for

@@ -17,30 +17,6 @@ func TestEncodingName(t *testing.T) {
 	}
 }
 
-func TestToUTF8(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		text, encoding, want string
-		ok                   bool
-	}{
-		{"plain", "EUC_TW", "plain", true},
-		{"é", "UTF8", "é", true},
-		{"\xe9", "UTF8", "\xe9", false},
-		{"\xe9", "LATIN1", "é", true},
-		{"\xa4", "LATIN9", "€", true},
-		{"\x80", "WIN1252", "€", true},
-		{"\x95\\", "SJIS", "表", true},
-		{"\x95", "SJIS", "", false},
-		{"\xa1\xa1", "EUC_TW", "", false},
-		{"\xe9", "SQL_ASCII", "", false},
-	} {
-		got, ok := ToUTF8(tt.text, tt.encoding)
-		if ok != tt.ok || ok && got != tt.want {
-			t.Errorf("%q in %s: %q %v", tt.text, tt.encoding, got, ok)
-		}
-	}
-}
-
 // Characters that stand across two reads of the file stay whole, in quotes too: their later bytes look like backslashes.
 func TestCharactersAcrossWindows(t *testing.T) {
 	t.Parallel()

@@ -16,7 +16,8 @@ import (
 // column is one column of a file, or one field of a composite type.
 type column struct {
 	name      string
-	generated bool // its values are computed by the server; those of the file are left out
+	encoding  string // of the database, which decides how long names may be
+	generated bool   // its values are computed by the server; those of the file are left out
 	kind      *kind
 }
 
@@ -36,8 +37,8 @@ type kind struct {
 // hstore, none of whose texts is JSON.
 func (k *kind) holds() bool { return k.element != nil || k.fields != nil || k.hstore }
 
-// columnsOf reads the columns of tables.
-func columnsOf(ctx context.Context, q catalog.Querier, relations []uint32) (map[uint32][]column, error) {
+// columnsOf reads the columns of tables of a database in an encoding.
+func columnsOf(ctx context.Context, q catalog.Querier, relations []uint32, encoding string) (map[uint32][]column, error) {
 	all, err := catalog.Columns(ctx, q, relations)
 	if err != nil {
 		return nil, err
@@ -56,7 +57,7 @@ func columnsOf(ctx context.Context, q catalog.Querier, relations []uint32) (map[
 	}
 	known := map[uint32]*kind{}
 	for _, oid := range oids {
-		k := kindOf(types, oid, known)
+		k := kindOf(types, oid, known, encoding)
 		if t := base(types, oid); !t.BuiltIn && t.Kind == "b" && t.Category != "S" && t.Element == 0 {
 			takes, err := catalog.TakesEmpty(ctx, q, t.Qualified)
 			if err != nil {
@@ -68,7 +69,7 @@ func columnsOf(ctx context.Context, q catalog.Querier, relations []uint32) (map[
 	of := map[uint32][]column{}
 	for relation, columns := range all {
 		for _, c := range columns {
-			of[relation] = append(of[relation], column{name: c.Name, generated: c.Generated, kind: kindOf(types, c.Type, known)})
+			of[relation] = append(of[relation], column{name: c.Name, encoding: encoding, generated: c.Generated, kind: kindOf(types, c.Type, known, encoding)})
 		}
 	}
 	return of, nil
@@ -88,7 +89,7 @@ func base(types map[uint32]catalog.Type, oid uint32) catalog.Type {
 var takeEmpty = []string{"text", "varchar", "bpchar", "char", "name", "bytea", "varbit", "xml", "tsvector", "tsquery", "int2vector", "oidvector", "refcursor"}
 
 // kindOf gives the kind of a type. known are those that were made already.
-func kindOf(types map[uint32]catalog.Type, oid uint32, known map[uint32]*kind) *kind {
+func kindOf(types map[uint32]catalog.Type, oid uint32, known map[uint32]*kind, encoding string) *kind {
 	t := base(types, oid)
 	if k := known[t.OID]; k != nil {
 		return k
@@ -98,12 +99,12 @@ func kindOf(types map[uint32]catalog.Type, oid uint32, known map[uint32]*kind) *
 	switch {
 	case t.Element != 0:
 		k.name, k.noEmpty = types[t.Element].Name+"[]", true
-		k.element, k.delimiter = kindOf(types, t.Element, known), t.Delimiter[0]
+		k.element, k.delimiter = kindOf(types, t.Element, known, encoding), t.Delimiter[0]
 	case t.Kind == "c":
 		k.noEmpty = true
 		k.fields = make([]column, len(t.Fields))
 		for i, name := range t.Fields {
-			k.fields[i] = column{name: name, kind: kindOf(types, t.FieldTypes[i], known)}
+			k.fields[i] = column{name: name, encoding: encoding, kind: kindOf(types, t.FieldTypes[i], known, encoding)}
 		}
 	case t.Kind == "e":
 		k.noEmpty = !t.EmptyLabel
@@ -119,20 +120,24 @@ func kindOf(types map[uint32]catalog.Type, oid uint32, known map[uint32]*kind) *
 
 // sameName are the ways in which a name in a file may be a column's, the surest first: as it is written; cut as the server cuts
 // it; in other letters of the same case, or of the same character.
-var sameName = []func(known, name string) bool{
-	func(known, name string) bool { return known == name },
-	func(known, name string) bool { return known == sqltext.ClipName(name) },
-	strings.EqualFold,
-	func(known, name string) bool {
-		return strings.EqualFold(norm.NFC.String(known), norm.NFC.String(name)) || strings.EqualFold(known, sqltext.ClipName(name))
+var sameName = []func(known, name, cut string) bool{
+	func(known, name, _ string) bool { return known == name },
+	func(known, _, cut string) bool { return known == cut },
+	func(known, name, _ string) bool { return strings.EqualFold(known, name) },
+	func(known, name, cut string) bool {
+		return strings.EqualFold(norm.NFC.String(known), norm.NFC.String(name)) || strings.EqualFold(known, cut)
 	},
 }
 
 // columnsCalled finds the columns that a file may call so.
 func columnsCalled(columns []column, name string) (found []int) {
+	if len(columns) == 0 {
+		return nil
+	}
+	cut := sqltext.ClipName(name, columns[0].encoding)
 	for _, same := range sameName {
 		for i, c := range columns {
-			if same(c.name, name) {
+			if same(c.name, name, cut) {
 				found = append(found, i)
 			}
 		}

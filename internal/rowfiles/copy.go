@@ -11,21 +11,12 @@ import (
 // copies writes the statements that load files.
 type copies struct {
 	*bytes.Buffer
-	encoding string // the client encoding by then
-}
-
-// in changes the client encoding.
-func (c *copies) in(encoding string) {
-	if c.encoding != encoding {
-		fmt.Fprintf(c, "SET client_encoding = '%s';\n", encoding)
-		c.encoding = encoding
-	}
+	encoding string // the client encoding meanwhile
 }
 
 // write writes the statement that loads a file. Rows of which nothing goes to the table are rows of its defaults, which COPY has no way to
 // say.
 func (c *copies) write(file *rowFile) {
-	c.in(file.enc.sends)
 	file.line = bytes.Count(c.Bytes(), []byte("\n")) + 1
 	table := file.table.String()
 	if file.defaults() {
@@ -40,5 +31,9 @@ func (c *copies) write(file *rowFile) {
 			columns = append(columns, sqltext.QuoteName(column.name))
 		}
 	}
-	fmt.Fprintf(c, "COPY %s (%s) FROM %s;\n", table, strings.Join(columns, ", "), sqltext.Literal(file.name))
+	in := ""
+	if file.enc.sends != c.encoding { // names are in the one, rows in the other
+		in = " WITH (ENCODING " + sqltext.Literal(file.enc.sends) + ")"
+	}
+	fmt.Fprintf(c, "COPY %s (%s) FROM %s%s;\n", table, strings.Join(columns, ", "), sqltext.Literal(file.name), in)
 }

@@ -30,9 +30,18 @@ func (c *csvRows) read() ([]byte, error) {
 	return record, err
 }
 
-// header reads the first line. An empty file has none: the error is io.EOF.
+// header reads the first line. A file of nothing, or of blank lines, has none: the error is io.EOF.
 func (c *csvRows) header() ([]field, error) {
 	record, err := c.read()
+	if err == nil && len(record) == 0 {
+		blank := c.in.fault("this line is blank, and a CSV file begins with the names of its columns")
+		for err == nil && len(record) == 0 {
+			record, err = c.read()
+		}
+		if err == nil {
+			err = blank
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ func (f *FS) readAllColumns(ctx context.Context, q catalog.Querier, o Options) e
 	for _, file := range f.files {
 		tables = append(tables, file.table.OID)
 	}
-	known, err := columnsOf(ctx, q, tables)
+	known, err := columnsOf(ctx, q, tables, o.Database)
 	if err != nil {
 		return err
 	}
@@ -165,18 +165,19 @@ func (file *rowFile) csvColumns(ctx context.Context, in io.Reader, known []colum
 	var others []told
 	by := map[int]string{}
 	for n, f := range header {
-		i := columnCalled(known, string(f.text))
+		name := lines.enc.name(f.text)
+		i := columnCalled(known, name)
 		switch before, twice := by[i]; {
-		case len(f.text) == 0:
+		case name == "":
 			others = append(others, told{lines.place(f.at), fmt.Sprintf("column %d of the header has no name", n+1)})
 			continue
 		case i < 0:
-			unknown = append(unknown, key{string(f.text), lines.place(f.at)})
+			unknown = append(unknown, key{name, lines.place(f.at)})
 			continue
 		case twice:
-			others = append(others, told{lines.place(f.at), fmt.Sprintf("the header names the column %q twice: %q and %q", known[i].name, before, f.text)})
+			others = append(others, told{lines.place(f.at), fmt.Sprintf("the header names the column %q twice: %q and %q", known[i].name, before, name)})
 		}
-		by[i] = string(f.text)
+		by[i] = name
 		file.columns = append(file.columns, known[i])
 	}
 	if len(unknown) > 0 || len(others) > 0 {

@@ -123,7 +123,7 @@ func (j *jsonRows) member(t *jsonText, n int, s span) error {
 		j.usual = append(j.usual[:min(n, len(j.usual))], usualKey{string(key), column})
 	}
 	if column < 0 {
-		return j.unknown(string(j.values.unescaped(key[1:len(key)-1])), s.key)
+		return j.unknown(j.name(key), s.key)
 	}
 	if before := j.found[column]; before.end > 0 {
 		first := string(j.values.unescaped(t.text[before.key+1 : before.keyEnd-1]))
@@ -139,13 +139,18 @@ func (j *jsonRows) member(t *jsonText, n int, s span) error {
 func (j *jsonRows) columnOf(key []byte) int {
 	column, known := j.index[string(key)]
 	if !known {
-		column = columnCalled(j.columns, string(j.values.unescaped(key[1:len(key)-1])))
+		column = columnCalled(j.columns, j.name(key))
 		if len(j.index) == maxSpelling {
 			clear(j.index)
 		}
 		j.index[string(key)] = column
 	}
 	return column
+}
+
+// name gives the name that a key, with its quotes, is.
+func (j *jsonRows) name(key []byte) string {
+	return j.in.enc.name(j.values.unescaped(key[1 : len(key)-1]))
 }
 
 // next writes the next row.

@@ -127,8 +127,13 @@ func (f *FS) orderFiles(of map[uint32]catalog.Emptying) {
 // writeScript writes what a script of the export would say.
 func (f *FS) writeScript(o Options) []byte {
 	var b bytes.Buffer
-	w := copies{&b, o.Client}
-	w.in(o.Session)
+	w := copies{&b, o.Session}
+	encode := func(encoding string) {
+		if o.Client != o.Session {
+			fmt.Fprintf(&b, "SET client_encoding = '%s';\n", encoding)
+		}
+	}
+	encode(o.Session)
 	if o.Replica {
 		b.WriteString("SET session_replication_role = 'replica';\n")
 	}
@@ -159,6 +164,6 @@ func (f *FS) writeScript(o Options) []byte {
 			w.write(file)
 		}
 	}
-	w.in(o.Client)
+	encode(o.Client)
 	return b.Bytes()
 }

@@ -27,7 +27,7 @@ type Rows struct {
 	Files  []string          // slash-separated paths in FS
 	Folder string            // the only folder around them, which is no part of those paths; may be empty
 	Format string            // "csv" or "jsonl"; "" means by each file's ending
-	Tables map[string]string // file (as in Files, or its base name) -> table, as SQL writes it
+	Tables map[string]string // file, as in Files -> table, as SQL writes it
 	Table  string            // for a single file: the table, as it is called in Fabricate; "" means by the file's name
 }
 

@@ -155,7 +155,7 @@ func (f *finder) folderSchema(rows *Rows, file string) string {
 
 // tableOf finds a file's table, or says what is in the way.
 func (f *finder) tableOf(rows *Rows, file string) (found *table, not Lack) {
-	if mapped, ok := rows.mapped(file); ok {
+	if mapped, ok := rows.Tables[file]; ok {
 		parts := (&sqltext.Tokens{Text: []byte(mapped)}).Relation()
 		switch len(parts) {
 		case 1:
@@ -189,15 +189,6 @@ func (f *finder) tableOf(rows *Rows, file string) (found *table, not Lack) {
 		}
 	}
 	return f.one(all, wanted, name[strings.LastIndexByte(name, '.')+1:])
-}
-
-// mapped gives the table that table-map has for a file.
-func (rows *Rows) mapped(file string) (string, bool) {
-	if table, ok := rows.Tables[file]; ok {
-		return table, true
-	}
-	table, ok := rows.Tables[path.Base(file)]
-	return table, ok
 }
 
 // one gives the one table that was found. wanted is how the file calls it, name that without a schema.
@@ -267,7 +258,7 @@ func (f *FS) findTables(ctx context.Context, q catalog.Querier) error {
 			without = append(without, not)
 			continue
 		}
-		if _, said := f.rows.mapped(file.name); found.Extension != "" && !said {
+		if _, said := f.rows.Tables[file.name]; found.Extension != "" && !said {
 			return ofExtension(file.name, found)
 		}
 		file.table = *found
@@ -328,8 +319,8 @@ func (f *FS) onceEach() error {
 			first[file.table.OID] = file
 			continue
 		}
-		_, said := f.rows.mapped(file.name)
-		if _, also := f.rows.mapped(before.name); said && also {
+		_, said := f.rows.Tables[file.name]
+		if _, also := f.rows.Tables[before.name]; said && also {
 			continue
 		}
 		return &problem.Error{Code: problem.Data, At: problem.Place{File: file.name}, What: fmt.Sprintf("this is for the table %s, and so is %s", file.table.called(), before.name),

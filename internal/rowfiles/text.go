@@ -24,6 +24,16 @@ type encoding struct {
 	limit string // why none after it, in words that follow "which"
 }
 
+// name gives a name in the file's text as UTF-8; as it is where that cannot be done.
+func (e *encoding) name(text []byte) string {
+	if !e.utf8 {
+		if name, ok := sqltext.ToUTF8(string(text), e.sends); ok {
+			return name
+		}
+	}
+	return string(text)
+}
+
 // form is how bytes become the text that is read.
 type form int
 

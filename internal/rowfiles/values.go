@@ -203,7 +203,7 @@ func (v *values) array(to *sink, raw []byte, k *kind, level, depth int) error {
 func (v *values) composite(to *sink, raw []byte, fields []column, level int) error {
 	found := make([][]byte, len(fields))
 	if err := v.members(raw, func(key, value []byte) error {
-		name := string(v.unescaped(key[1 : len(key)-1]))
+		name := v.in.enc.name(v.unescaped(key[1 : len(key)-1]))
 		i := columnCalled(fields, name)
 		switch {
 		case i < 0 && len(columnsCalled(fields, name)) > 1:

@@ -22,7 +22,9 @@ import (
 type source struct {
 	script load.Script
 	rows   *load.Rows
-	beside []string // files that are no part of the rows, the first of them
+
+	// Of an export of rows, files that are no part of them: scripts, rows in another format than was said, and the first of others.
+	scripts, unasked, others []string
 }
 
 func (s source) none() bool { return s.script.FS == nil && s.rows == nil }
@@ -47,27 +49,22 @@ func (r *run) toLoad(files *archive.Archive, found data) (s source, why string, 
 		return s, "", r.unmatched(nil, nil)
 	}
 	if s.rows, err = r.mapped(s.rows, found); err == nil {
-		r.tellBeside(s.beside)
+		r.tellBeside(s)
 	}
 	return s, "", err
 }
 
 // tellBeside says which files of an export of rows are not loaded.
-func (r *run) tellBeside(names []string) {
-	var scripts, others []string
-	for _, name := range names[:min(len(names), mostLookedAt)] {
-		if claimOf("", name, "") == psqlScript {
-			scripts = append(scripts, name)
-		} else {
-			others = append(others, name)
-		}
-	}
-	if len(scripts) > 0 {
+func (r *run) tellBeside(s source) {
+	if len(s.scripts) > 0 {
 		r.report.Warn(fmt.Sprintf("not run, because the export holds files of rows and no load.sql: %s; name it in the setting script to run it instead of them, or set format to sql",
-			strings.Join(scripts, ", ")))
+			list(s.scripts)))
 	}
-	if len(others) > 0 {
-		r.report.Info("not loaded, because they are neither csv nor jsonl: %s", strings.Join(others, ", "))
+	if len(s.unasked) > 0 {
+		r.report.Warn(fmt.Sprintf("not loaded, because the setting format is another: %s; leave it out to load them as well", list(s.unasked)))
+	}
+	if len(s.others) > 0 {
+		r.report.Info("not loaded, because they are neither csv nor jsonl: %s", list(s.others))
 	}
 }
 
@@ -135,10 +132,13 @@ func (r *run) filesToLoad(files *archive.Archive, found data) (source, error) {
 	rows := map[content][]string{}
 	var scripts, others []string
 	err := fs.WalkDir(files.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		hidden := strings.HasPrefix(path.Base(name), ".") && name != "." || name == "__MACOSX"
+		switch {
+		case err != nil:
 			return err
-		}
-		if first, _, _ := strings.Cut(name, "/"); first == "__MACOSX" || strings.HasPrefix(path.Base(name), ".") {
+		case entry.IsDir() && hidden:
+			return fs.SkipDir
+		case entry.IsDir() || hidden:
 			return nil
 		}
 		switch c := claimOf("", name, ""); c {
@@ -178,7 +178,13 @@ func (r *run) filesToLoad(files *archive.Archive, found data) (source, error) {
 	}
 	if entry == "" {
 		slices.Sort(all)
-		return source{rows: &load.Rows{FS: files.FS(), Files: all, Folder: files.Folder(), Table: r.Entity}, beside: slices.Concat(scripts, others)}, nil
+		s := source{rows: &load.Rows{FS: files.FS(), Files: all, Folder: files.Folder(), Table: r.Entity}, scripts: scripts, others: others}
+		for c := range rows {
+			if len(rows[said]) > 0 && c != said {
+				s.unasked = append(s.unasked, rows[c]...)
+			}
+		}
+		return s, nil
 	}
 	head, err := beginningOf(files.FS(), entry)
 	if err != nil {
@@ -210,20 +216,32 @@ func (r *run) without(files *archive.Archive, noEntry error, scripts, others []s
 	return noEntry
 }
 
-// mapped takes out the files that table-map leaves out. A line of it that matches no file is refused: it was meant for one.
+// mapped takes out the files that table-map leaves out. A line of it that matches no file is refused: it was meant for one. So is one that
+// matches several, and two that match the same.
 func (r *run) mapped(rows *load.Rows, found data) (*load.Rows, error) {
-	all, used := rows.Files, map[string]bool{}
+	all, by := rows.Files, map[string]string{} // the line that says what a file is
+	used := map[string]bool{}
 	rows.Files, rows.Tables = nil, map[string]string{}
-	for _, file := range all {
-		table, ok := "", false
-		for _, line := range r.namesOf(rows.Folder, file, len(all) == 1, found) {
-			if table, ok = r.TableMap[line]; ok {
-				used[line] = true
-				rows.Tables[file] = table
-				break
+	for _, called := range r.waysToCall(rows.Folder, len(all) == 1, found) {
+		taken := maps.Clone(by) // in a surer way
+		for _, line := range slices.Sorted(maps.Keys(r.TableMap)) {
+			if used[line] {
+				continue
+			}
+			matched := slices.DeleteFunc(slices.Clone(all), func(file string) bool { return taken[file] != "" || !slices.Contains(called(file), line) })
+			if len(matched) > 1 {
+				return nil, unclearLine(line+" may be "+list(matched), "Write a line for each of them that is meant, with its folder.")
+			}
+			for _, file := range matched {
+				if other := by[file]; other != "" {
+					return nil, unclearLine(fmt.Sprintf("%s and %s are both %s", other, line, file), "Leave one of the lines out.")
+				}
+				by[file], used[line], rows.Tables[file] = line, true, r.TableMap[line]
 			}
 		}
-		if !ok || table != "" {
+	}
+	for _, file := range all {
+		if by[file] == "" || rows.Tables[file] != "" {
 			rows.Files = append(rows.Files, file)
 		}
 	}
@@ -236,17 +254,38 @@ func (r *run) mapped(rows *load.Rows, found data) (*load.Rows, error) {
 	return rows, nil
 }
 
-// namesOf gives the names by which table-map may call a file: as it is in the archive, with its folder or without. The one plain file
-// of a task is called by us; the server, and who knows the database, call it otherwise. folder is the only folder around all files.
-func (r *run) namesOf(folder, file string, only bool, found data) []string {
-	names := []string{path.Join(folder, file), file, path.Base(file)}
-	if only && found.generated {
-		for _, base := range []string{r.Entity, r.Database, "data"} {
-			names = append(names, base+path.Ext(file))
-		}
-		names = append(names, found.served)
+func unclearLine(what, remedy string) error {
+	return &problem.Error{Code: problem.Data, Where: "table-map", What: what, Remedy: remedy + "\nNothing was loaded."}
+}
+
+// waysToCall gives the ways in which table-map may call a file, the surest first: by its path in the archive, with the only folder around all
+// files or without; by its name alone. The one plain file of a task is called by us; the server, and who knows the database, call it
+// otherwise.
+func (r *run) waysToCall(folder string, only bool, found data) []func(file string) []string {
+	return []func(file string) []string{
+		func(file string) []string { return []string{path.Join(folder, file)} },
+		func(file string) []string { return []string{file} },
+		func(file string) []string { return []string{path.Base(file)} },
+		func(file string) (names []string) {
+			if !only || !found.generated {
+				return nil
+			}
+			for _, base := range []string{r.Entity, r.Database, "data"} {
+				names = append(names, base+path.Ext(file))
+			}
+			return append(names, found.served)
+		},
 	}
-	return names
+}
+
+// list names some files.
+func list(files []string) string {
+	const shown = 10
+	text := strings.Join(files[:min(shown, len(files))], ", ")
+	if len(files) > shown {
+		text += fmt.Sprintf(" and %d more", len(files)-shown)
+	}
+	return text
 }
 
 // unmatched finds the lines of table-map that match no file.
@@ -265,14 +304,9 @@ func (r *run) unmatched(used map[string]bool, files []string) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	const shown = 10
 	holds := "The export is a script, which names its tables itself: leave the line out, or choose the format csv or jsonl."
 	if len(files) > 0 {
-		holds = "The export holds " + strings.Join(files[:min(shown, len(files))], ", ")
-		if len(files) > shown {
-			holds += fmt.Sprintf(" and %d more", len(files)-shown)
-		}
-		holds += ": correct the name, with its folder or without, or leave the line out."
+		holds = "The export holds " + list(files) + ": correct the name, with its folder or without, or leave the line out."
 	}
 	return &problem.Error{Code: problem.Data, Where: "table-map", What: fmt.Sprintf("no file of the export matches %d of its lines", len(missing)),
 		Excerpt: strings.Join(missing, "\n"), Remedy: holds + "\nNothing was loaded."}

@@ -99,6 +99,8 @@ func TestFormatOfWhatIsThere(t *testing.T) {
 		says  string
 	}{
 		"csv":                  {both, []string{"load", "export", "--format=csv"}, "1", problem.OK, "fill.sql"},
+		"csv, rows beside it":  {map[string]string{"t.csv": "a\n1\n", "u.jsonl": "{\"b\":2}\n"}, []string{"load", "export", "--format=csv"}, "1", problem.OK, "not loaded, because the setting format is another: u.jsonl"},
+		"hidden folders":       {map[string]string{"t.csv": "a\n1\n", ".git/u.csv": "a\n", "x/.cache/t.csv": "a\n2\n", "__MACOSX/t.csv": "?"}, []string{"load", "export"}, "1", problem.OK, ""},
 		"jsonl":                {both, []string{"load", "export", "--format=JSONL"}, "2", problem.OK, ""},
 		"sql":                  {both, []string{"load", "export", "--format=sql"}, "7,3", problem.OK, ""},
 		"a script":             {both, []string{"load", "export", "--script=fill.sql"}, "7,3", problem.OK, ""},

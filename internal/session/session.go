@@ -118,8 +118,15 @@ func (s *Session) IsClosed() bool { return s.conn.IsClosed() }
 // TxStatus gives the state of the transaction as the server said last: 'I' for none, 'T' for one, 'E' for one that has failed.
 func (s *Session) TxStatus() byte { return s.pg.TxStatus() }
 
-// Parameter gives a setting that the server reports of itself, such as client_encoding; "" for those it does not.
-func (s *Session) Parameter(name string) string { return s.pg.ParameterStatus(name) }
+// Parameter gives a setting that the server reports of itself, such as client_encoding; "" for those it does not. Of all other names for
+// encodings the server reports its own; UNICODE it repeats.
+func (s *Session) Parameter(name string) string {
+	value := s.pg.ParameterStatus(name)
+	if name == "client_encoding" && value == "UNICODE" {
+		return "UTF8"
+	}
+	return value
+}
 
 // Pooled reports whether something between us and the server shares its connections.
 func (s *Session) Pooled() bool { return s.pooled }

@@ -446,7 +446,7 @@ func (s *Statement) copy(t *Tokens) {
 	}
 	c.Program = t.Accept("program")
 	if tok := t.Next(); tok.Kind == StringToken {
-		c.File, c.FileAt = tok.Text, tok
+		c.File, c.FileAt = t.Content(tok), tok
 	}
 	c.Plain = !c.Binary
 	for tok := t.Next(); tok.Kind != EndToken && (tok.Kind != OtherToken || tok.Text != ";"); tok = t.Next() {

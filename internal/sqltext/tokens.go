@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // TokenKind is what a token is.
@@ -435,18 +434,6 @@ func IsWordByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || c >= 0x80 || IsDigit(c)
 }
 
-// LongestName is how many bytes of a name PostgreSQL keeps for certain (NAMEDATALEN - 1).
-const LongestName = 63
-
-// ClipName gives a name as the server has it, which cuts off what is too long, between two characters.
-func ClipName(name string) string {
-	end := min(len(name), LongestName)
-	for end < len(name) && end > 0 && !utf8.RuneStart(name[end]) {
-		end--
-	}
-	return name[:end]
-}
-
 // QuoteName writes a possibly qualified name so that PostgreSQL reads just that.
 func QuoteName(parts ...string) string {
 	quoted := make([]string, len(parts))
@@ -476,14 +463,4 @@ func Literal(s string) string {
 		return " E'" + strings.ReplaceAll(quoted, `\`, `\\`) + "'"
 	}
 	return "'" + quoted + "'"
-}
-
-// UnsafeEncoding reports whether in a client encoding, by the server's name for it, a later byte of a character may look like a quote,
-// a backslash or another character of ASCII. The server has none of them for databases.
-func UnsafeEncoding(name string) bool {
-	switch name {
-	case "BIG5", "GBK", "GB18030", "JOHAB", "SJIS", "SHIFT_JIS_2004", "UHC":
-		return true
-	}
-	return false
 }

@@ -198,7 +198,7 @@ func (p *parser) foreign(parts []string) string {
 func clipped(parts []string) []string {
 	short := make([]string, len(parts))
 	for i, part := range parts {
-		short[i] = sqltext.ClipName(part)
+		short[i] = sqltext.ClipName(part, "")
 	}
 	return short
 }

@@ -78,11 +78,13 @@ type reader struct {
 	as       string            // what it was read as, if not as libpq's: "JDBC"
 	dialect  dialect           // whose keywords they are
 	settings map[string]string // libpq's keywords
-	runtime  map[string]string // the server's settings
-	taken    []string          // what was taken as something else: "schema as search_path"
-	passed   []string          // what was passed over: keywords of other programs
-	secrets  []string
-	faults   Faults
+
+	hostPorts []string          // ports that stand behind the hosts; nil if none does
+	runtime   map[string]string // the server's settings
+	taken     []string          // what was taken as something else: "schema as search_path"
+	passed    []string          // what was passed over: keywords of other programs
+	secrets   []string
+	faults    Faults
 }
 
 func (r *reader) fault(text string) {
@@ -138,10 +140,18 @@ func (r *reader) service() string { return cmp.Or(r.settings["service"], r.geten
 func (r *reader) check() {
 	r.checkHosts(cmp.Or(r.settings["host"], r.getenv("PGHOST")))
 	r.checkPorts(r.settings["port"])
+	for _, called := range [][2]string{{"dbname", "PGDATABASE"}, {"user", "PGUSER"}} { // which messages name
+		if strings.Contains(cmp.Or(r.settings[called[0]], r.getenv(called[1])), "://") {
+			r.fault("has a connection string as " + called[0] + " (or " + called[1] + "): it is read in database-url alone")
+		}
+	}
 	for _, keyword := range []string{"sslmode", "target_session_attrs", "channel_binding", "gssencmode", "sslnegotiation", "sslcertmode"} {
-		value, given := r.settings[keyword]
-		if given && value != "" && !slices.Contains(choices[keyword], value) {
-			r.fault(fmt.Sprintf("has %s with a value that is none of %s%s", keyword, strings.Join(choices[keyword], ", "), didYouMean(value, choices[keyword])))
+		value, called := r.settings[keyword], "has "+keyword+" with a value that"
+		if value == "" && r.service() == "" { // a service goes before variables
+			value, called = r.getenv(variableOf[keyword]), "is used with "+variableOf[keyword]+", whose value"
+		}
+		if value != "" && !slices.Contains(choices[keyword], value) {
+			r.fault(fmt.Sprintf("%s is none of %s%s", called, strings.Join(choices[keyword], ", "), didYouMean(value, choices[keyword])))
 		}
 	}
 	if value := r.settings["connect_timeout"]; value != "" {
@@ -165,6 +175,12 @@ func (r *reader) check() {
 		r.fault("asks for a replication connection, by which nothing can be loaded: leave replication out")
 	}
 	delete(r.settings, "replication")
+}
+
+// variableOf are libpq's environment variables for the keywords of choices.
+var variableOf = map[string]string{
+	"sslmode": "PGSSLMODE", "target_session_attrs": "PGTARGETSESSIONATTRS", "channel_binding": "PGCHANNELBINDING", "gssencmode": "PGGSSENCMODE",
+	"sslnegotiation": "PGSSLNEGOTIATION", "sslcertmode": "PGSSLCERTMODE",
 }
 
 // choices are the values of libpq's keywords that have few.

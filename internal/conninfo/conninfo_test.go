@@ -93,6 +93,11 @@ func TestForms(t *testing.T) {
 		{"postgres://u@h/d?client_encoding=LATIN1", "u@h:5432/d tls? client_encoding=LATIN1"},
 		{"host=h user=u password=a;b dbname=d sslmode=disable", "a;b u@h:5432/d"},
 
+		{"host=127.0.0.1,::1 port=1,2 user=u dbname=d sslmode=disable", "u@127.0.0.1:1,::1:2/d"},
+		{"host=::1 port=2 user=u dbname=d sslmode=disable", "u@::1:2/d"},
+		{"postgresql://u@/d?host=a&host=b&sslmode=disable", "u@b:5432/d"},
+		{"host=h user=u dbname=postgres://u:hunter22@h/d", "refused: it has a connection string as dbname (or PGDATABASE): it is read in database-url alone"},
+
 		// Prisma
 		{"postgresql://u:pw@h:5432/d?schema=public", "pw u@h:5432/d tls? search_path=public"},
 		{"postgresql://u:pw@h:6543/d?pgbouncer=true&connection_limit=1&pool_timeout=10&schema=App", `pw u@h:6543/d tls? search_path="App"`},
@@ -133,6 +138,9 @@ func TestForms(t *testing.T) {
 		{"SERVER=h; UID=u; PWD='p''w'; DATABASE=d; SslMode=VerifyFull; Search Path=app,public", "p'w u@h:5432/d tls verified search_path=app,public"},
 		{"Host=a,b;Username=u;Database=d;Target Session Attributes=primary;SSL Mode=Disable", "u@a:5432,b:5432/d"},
 		{"Driver={PostgreSQL Unicode(x64)};Server=h;Port=5432;Database=d;Uid=u;Pwd={p}}w;};SSLmode=require", "p}w; u@h:5432/d tls"},
+		{"Host=[::1]:5433;Username=u;Database=d;SSL Mode=Disable", "u@::1:5433/d"},
+		{"Host=a:1,b,[::1];Port=5433;Username=u;Database=d;SSL Mode=Disable", "u@a:1,b:5433,::1:5433/d"},
+		{"Port=5433;Host=a,b:2;Username=u;Database=d;SSL Mode=Disable", "u@a:5433,b:2/d"},
 		{"Host=h", "u@h:5432/u tls?"},
 		{"Provider=PostgreSQL OLE DB Provider;Data Source=h;location=d;User ID=u;password=pw;timeout=10;", "pw u@h:5432/d tls?"},
 		{"User ID=u;Password=pw;Host=h;Port=5433;Database=d;Pooling=true;Min Pool Size=0;Max Pool Size=100;Connection Lifetime=0;", "pw u@h:5433/d tls?"},
@@ -148,6 +156,7 @@ func TestForms(t *testing.T) {
 		{"postgresql+psycopg2://u:pw@/d?host=/var/run", "pw u@/var/run:5432/d"},
 		{"postgresql+pg8000://u@h/d", "u@h:5432/d tls?"},
 		{"postgresql://u@/d?host=a:1&sslmode=disable", "u@a:1/d"},
+		{"postgresql+psycopg2://u@/d?host=a:1&host=b:2&host=c&sslmode=disable", "u@a:1,b:2,c:5432/d"},
 		{"postgis://u@h/d?conn_max_age=600", "u@h:5432/d tls?"},
 		{"pgsql://u@h/d?serverVersion=16&charset=utf8", "u@h:5432/d tls? client_encoding=UTF8"},
 		{"ecto://u@h/d?pool_size=10&ssl=true", "u@h:5432/d tls"},
@@ -162,6 +171,9 @@ func TestForms(t *testing.T) {
 		{"host=h user=u password=pw dbname=d port=5432 sslmode=disable TimeZone=Asia/Shanghai", "pw u@h:5432/d timezone=Asia/Shanghai"},
 		{"host=h user=u database=d sslmode=disable", "u@h:5432/d"},
 		{"postgres://u@h/d?search_path=app&sslmode=disable", "u@h:5432/d search_path=app"},
+
+		{"postgres://u@h/d?options[search_path]=app&options%5Bstatement_timeout%5D=5s&statement-cache-capacity=100&sslmode=disable", "u@h:5432/d search_path=app statement_timeout=5s"},
+		{"r2dbc:pool:postgresql://u@h/d?initialSize=1&maxSize=5", "u@h:5432/d tls?"},
 
 		// nothing was put in its place
 		{"${{ secrets.DATABASE_URL }}", "literal"}, {"postgres://u:${{ secrets.PW }}@h/d", "literal"}, {"{{ .Values.url }}", "literal"},
@@ -280,6 +292,9 @@ func TestVariables(t *testing.T) {
 		{"service=odd servicefile=" + services, nil, "refused: it names a service with a keyword that is not libpq's"},
 		{"service=bad servicefile=" + services, nil, "refused: it " + stray},
 		{"service=none servicefile=" + services, nil, "refused: it names a service that is in no service file: those are ~/.pg_service.conf and what PGSERVICEFILE or servicefile names"},
+		{"", map[string]string{"PGHOST": "h", "PGUSER": "u", "PGDATABASE": "postgres://u:hunter22@h/d"}, "refused: it has a connection string as dbname (or PGDATABASE): it is read in database-url alone"},
+		{"host=h user=u", map[string]string{"PGSSLMODE": "requird"}, "refused: it is used with PGSSLMODE, whose value is none of disable, allow, prefer, require, verify-ca, verify-full: did you mean require?"},
+		{"host=h user=u sslmode=disable", map[string]string{"PGTARGETSESSIONATTRS": "master"}, "refused: it is used with PGTARGETSESSIONATTRS, whose value is none of any, read-write, read-only, primary, standby, prefer-standby"},
 		{"host=h user=u sslmode=disable", map[string]string{"PGREQUIREPEER": "x"}, "refused: it has requirepeer, which is not supported here: leave it out"},
 		{"host=h user=u sslmode=disable", map[string]string{"PGGSSENCMODE": "prefer", "PGSSLMINPROTOCOLVERSION": "TLSv1.2"}, "u@h:5432/u"},
 	} {

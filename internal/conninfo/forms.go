@@ -59,6 +59,7 @@ func (r *reader) read(text string) {
 	default:
 		r.keywords(text)
 	}
+	r.portsOfHosts()
 }
 
 var (
@@ -275,7 +276,12 @@ func (r *reader) query(query string) {
 		}
 	}
 	show := !strings.Contains(query, "@") // else it may be the rest of a password
+	hosts := ""
 	for _, p := range all {
+		if keyword(p.name) == "host" && r.as != "" { // SQLAlchemy's way to give several; libpq takes the last
+			hosts = strings.TrimPrefix(hosts+","+p.value, ",")
+			p.value = hosts
+		}
 		r.put(p.name, p.value, show)
 		show = show && keyword(p.name) != "password"
 	}
@@ -457,16 +463,40 @@ func semicolonValue(text string) (value, rest string, ok bool) {
 	}
 }
 
-// hostsAndPorts takes the ports out of host:port,host:port: .NET and SQLAlchemy have them, and a host has no colon but in IPv6.
+// hostsAndPorts takes the ports out of host:port,host:port: .NET and SQLAlchemy have them. An address of IPv6 with a port stands in brackets.
 func (r *reader) hostsAndPorts(list string) string {
-	if strings.Count(list, ":") != strings.Count(list, ",")+1 || isSocket(list) {
-		return list
-	}
 	var hosts, ports []string
 	for one := range strings.SplitSeq(list, ",") {
-		host, port, _ := strings.Cut(one, ":")
-		hosts, ports = append(hosts, strings.TrimSpace(host)), append(ports, port)
+		one = strings.TrimSpace(one)
+		host, port := one, ""
+		if before, after, ok := strings.Cut(one, "]"); ok && strings.HasPrefix(one, "[") && (after == "" || after[0] == ':') {
+			host, port = before[1:], strings.TrimPrefix(after, ":")
+		} else if strings.Count(one, ":") == 1 && !isSocket(one) {
+			host, port, _ = strings.Cut(one, ":")
+		}
+		hosts, ports = append(hosts, host), append(ports, port)
 	}
-	r.add("port", strings.Join(ports, ","))
+	r.hostPorts = nil
+	if slices.ContainsFunc(ports, func(port string) bool { return port != "" }) {
+		r.hostPorts = ports
+	}
 	return strings.Join(hosts, ",")
+}
+
+// portsOfHosts puts the ports that stand behind hosts in the place of those beside them, which are for the hosts that have none.
+func (r *reader) portsOfHosts() {
+	if r.hostPorts == nil {
+		return
+	}
+	beside := strings.Split(r.settings["port"], ",")
+	for i, port := range r.hostPorts {
+		switch {
+		case port != "":
+		case len(beside) == len(r.hostPorts):
+			r.hostPorts[i] = beside[i]
+		case len(beside) == 1:
+			r.hostPorts[i] = beside[0]
+		}
+	}
+	r.settings["port"] = strings.Join(r.hostPorts, ",")
 }

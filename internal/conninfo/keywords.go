@@ -55,6 +55,8 @@ var others = strings.Fields(`
 	preparedstatementcachesize preparedstatementnamefunc asyncfallback maxoverflow poolrecycle poolpreping poolclass echo maxcachedstatementlifetime
 	maxcacheablestatementsize executemanymode executemanybatchpagesize
 	uselibpqcompat max min idletimeoutmillis connectiontimeoutmillis querytimeout keepaliveinitialdelaymillis maxuses allowexitonidle maxlifetimeseconds
+	initialsize maxsize minidle maxidletime maxacquiretime maxcreateconnectiontime maxvalidationtime acquireretry validationquery validationdepth
+	backgroundevictioninterval
 	maxlifetime prepare fetchtypes supa workaround poolcount queuetarget queueinterval socketoptions adapter`)
 
 // squash makes one spelling of connect_timeout, connectTimeout, Connect Timeout and connect-timeout.
@@ -92,8 +94,14 @@ var special = []string{"ssl", "sslfactory", "sslaccept", "sslidentity", "checkce
 // word is what an unknown keyword looks like that may be shown.
 var word = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_. -]{0,39}$`)
 
+// sqlxOption is how Rust's sqlx writes a setting of the server.
+var sqlxOption = regexp.MustCompile(`^options\[(\w+)\]$`)
+
 // put takes one keyword with its value. An unknown one is named only if it is shown to be no part of a password.
 func (r *reader) put(name, value string, show bool) {
+	if m := sqlxOption.FindStringSubmatch(name); m != nil && slices.Contains(sessionSettings, m[1]) {
+		name = m[1]
+	}
 	meant, squashed := keyword(name), squash(name)
 	switch {
 	case slices.Contains(special, squashed):

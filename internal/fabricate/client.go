@@ -232,14 +232,17 @@ func discardBody(response *http.Response) {
 // errEncoding is an answer in an encoding that was not asked for and that is not understood.
 var errEncoding = errors.New("the answer is in an encoding that was not asked for")
 
+// gzipMagic is what a stream of gzip begins with (RFC 1952, 2.3.1).
+const gzipMagic = "\x1f\x8b"
+
 // readAnswer reads an answer of the API, one byte more than maxAnswer at most. Some gateways compress what was asked for as
 // it is, and some servers put a byte-order mark before JSON.
 func readAnswer(response *http.Response) ([]byte, error) {
 	body := bufio.NewReader(response.Body)
 	var plain io.Reader = body
-	head, _ := body.Peek(2) // an answer may be shorter
+	head, _ := body.Peek(len(gzipMagic)) // an answer may be shorter
 	switch encoding := strings.ToLower(response.Header.Get("Content-Encoding")); {
-	case string(head) == "\x1f\x8b":
+	case string(head) == gzipMagic:
 		unpacked, err := gzip.NewReader(body)
 		if err != nil {
 			return nil, err

@@ -441,9 +441,11 @@ func TestWait(t *testing.T) {
 		"done at once":  {[]http.HandlerFunc{answer(500, ``)}, Task{ID: taskID, told: true, Completed: true, Pushes: true}, "100", problem.OK, nil},
 		"elsewhere": {[]http.HandlerFunc{answer(302, ``, "Location", "http://127.0.0.2/"+taskID)}, Task{ID: taskID}, "",
 			problem.API, []string{"where the key is not sent"}},
-		"no id":   {[]http.HandlerFunc{cut}, Task{}, "", problem.Settings, []string{"task-id"}},
-		"odd id":  {[]http.HandlerFunc{cut}, Task{ID: ".."}, "", problem.Settings, []string{"task-id"}},
-		"id path": {[]http.HandlerFunc{answer(200, `{"completed":true,"data_url":"/d"}`)}, Task{ID: "../x?y"}, "100", problem.OK, nil},
+		"an address that is none": {[]http.HandlerFunc{answer(200, `{"completed":true,"data_url":"http://[Sig4711"}`)}, Task{ID: taskID}, "", problem.API, []string{"its data address cannot be read", "has to mend the address"}},
+		"an address of no web":    {[]http.HandlerFunc{answer(200, `{"completed":true,"data_url":"file:///etc/passwd"}`)}, Task{ID: taskID}, "100", problem.OK, nil}, // the download says so
+		"no id":                   {[]http.HandlerFunc{cut}, Task{}, "", problem.Settings, []string{"task-id"}},
+		"odd id":                  {[]http.HandlerFunc{cut}, Task{ID: ".."}, "", problem.Settings, []string{"task-id"}},
+		"id path":                 {[]http.HandlerFunc{answer(200, `{"completed":true,"data_url":"/d"}`)}, Task{ID: "../x?y"}, "100", problem.OK, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

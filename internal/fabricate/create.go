@@ -133,12 +133,16 @@ func (c *Client) readTask(where string, answer []byte) (Task, *fault) {
 		if title := c.messageIn("", answer); title != "" {
 			what += fmt.Sprintf(" (%s)", title)
 		}
-		return Task{}, &fault{passing: true, sent: true, err: &problem.Error{
+		f := &fault{passing: bad == nil, sent: true, err: &problem.Error{
 			Code:   problem.API,
 			Where:  where,
 			What:   what,
 			Remedy: "Check the setting api-url, and whether a proxy or a login page answers in the API's place.",
 		}}
+		if bad != nil { // the same however often it is asked for
+			f.remedy("Fabricate has to mend the address: tell whoever runs it.")
+		}
+		return Task{}, f
 	}
 	task.Failure = c.safeText(task.Failure)
 	task.Phase, task.Context = c.safeText(task.Phase), c.safeText(task.Context)

@@ -72,7 +72,7 @@ func decodeTask(answer []byte, base *url.URL) (Task, error) {
 	}
 	if text != "" {
 		data, err := base.Parse(strings.TrimSpace(text))
-		if err != nil || data.Host == "" {
+		if err != nil || data.Host == "" && (data.Scheme == "http" || data.Scheme == "https") { // other schemes are refused on the way to the data
 			return Task{}, &addressError{text}
 		}
 		t.data = &address{data}

@@ -1,6 +1,7 @@
 package fabricate
 
 import (
+	"bufio"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -202,21 +203,26 @@ func (t *transfer) refusedData(f *fault, status int) *fault {
 }
 
 // decoded undoes a gzip that was not asked for. Its bytes cannot be resumed, because what is in the file is not what
-// the server counts.
+// the server counts. Some say gzip, and send it plain.
 func (t *transfer) decoded(response *http.Response) (io.Reader, *fault) {
 	switch encoding := strings.ToLower(response.Header.Get("Content-Encoding")); encoding {
 	case "", "identity":
 		return response.Body, nil
 	case "gzip", "x-gzip":
+		body := bufio.NewReader(response.Body)
+		if head, err := body.Peek(len(gzipMagic)); err == nil && string(head) != gzipMagic {
+			return body, nil
+		}
 		t.total, t.validator = 0, ""
-		plain, err := gzip.NewReader(response.Body)
+		plain, err := gzip.NewReader(body)
 		if err != nil {
 			return nil, t.broken("the server's gzip encoding cannot be read: "+t.safe(err), err, true)
 		}
 		return plain, nil
 	default:
-		what := fmt.Sprintf("the server sends the data in the encoding %.20q, which was not asked for", encoding)
-		return nil, t.broken(what, nil, false)
+		f := t.broken(fmt.Sprintf("the server sends the data in the encoding %.20q, which was not asked for", encoding), nil, false)
+		f.remedy("The store, or what stands before it, has to send the data as it is (Content-Encoding).")
+		return nil, f
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"math/big"
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -17,8 +19,9 @@ const mostBytes = 8 << 20
 
 // What YAML has and JSON has not.
 const (
-	noTag = "a tag (!…) other than !!str has no meaning in JSON: leave it out"
-	stray = "a brace or bracket in here belongs to no other: put the text into quotes if it is meant"
+	noTag  = "a tag (!…) other than !!str has no meaning in JSON: leave it out"
+	unseen = "an invisible character begins or ends this: take it out, or put the text into quotes if it is meant"
+	stray  = "a brace or bracket in here belongs to no other: put the text into quotes if it is meant"
 )
 
 // readYAML reads one YAML document. The package tells structure and places; what plain words mean is decided here, by YAML 1.2's
@@ -26,6 +29,13 @@ const (
 func readYAML(text string) (json.RawMessage, error) {
 	if at := strings.IndexAny(text, "\u0085\u2028\u2029"); at >= 0 { // a line's end in 1.1, a character like others in 1.2
 		return nil, errorAt(text, at, `some take this character for the end of a line: write it as an escape, such as "\u2028"`)
+	}
+	if at := strings.IndexFunc(text, unprintable); at >= 0 {
+		what := "this character cannot stand in YAML as it is: take it out, or write it as an escape in double quotes"
+		if text[at] == 0 {
+			what = "this looks like UTF-16: save it as UTF-8"
+		}
+		return nil, errorAt(text, at, what)
 	}
 	if at := directive(text); at >= 0 {
 		return nil, errorAt(text, at, "leave out the line that begins with %: all is read as YAML 1.2")
@@ -44,6 +54,11 @@ func readYAML(text string) (json.RawMessage, error) {
 		return nil, err
 	}
 	return w.b.Bytes(), nil
+}
+
+// unprintable reports whether YAML has no such character but as an escape (chapter 5.1).
+func unprintable(c rune) bool {
+	return c < ' ' && c != '\t' && c != '\n' && c != '\r' || c >= 0x7f && c < 0xa0 || c == 0xfffe || c == 0xffff
 }
 
 // directive gives the offset of a directive (%YAML, %TAG), or -1. They stand before the document.
@@ -69,7 +84,7 @@ func documents(text string) error {
 	}
 	var first, second yaml.Node
 	if loader.Load(&first) != nil {
-		return &Error{1, 1, "there is nothing but comments"}
+		return &Error{1, 1, "there is nothing, or nothing but comments"}
 	}
 	if err := loader.Load(&second); err != nil || second.Line == 0 {
 		return &Error{1, 1, "this is not one YAML document"}
@@ -163,6 +178,8 @@ func name(key *yaml.Node) (string, error) {
 		return "", refuse(key, noTag)
 	case plain(key) && unbalanced(key.Value):
 		return "", refuse(key, stray)
+	case plain(key) && edged(key.Value):
+		return "", refuse(key, unseen)
 	}
 	return key.Value, nil
 }
@@ -221,6 +238,8 @@ func scalar(n *yaml.Node) (string, error) {
 		return number(v), nil
 	case unbalanced(v):
 		return "", refuse(n, stray)
+	case edged(v):
+		return "", refuse(n, unseen)
 	}
 	return jsonText(v), nil
 }
@@ -259,6 +278,13 @@ func unbalanced(v string) bool {
 		}
 	}
 	return len(open) > 0
+}
+
+// edged says whether a plain word begins or ends with a blank, or with a character without a shape, that is none to YAML: 5 is a text then.
+func edged(v string) bool {
+	first, _ := utf8.DecodeRuneInString(v)
+	last, _ := utf8.DecodeLastRuneInString(v)
+	return unicode.In(first, unicode.Zs, unicode.Cf) || unicode.In(last, unicode.Zs, unicode.Cf)
 }
 
 func jsonText(v string) string {

@@ -166,6 +166,10 @@ func (v *values) array(to *sink, raw []byte, k *kind, level, depth int) error {
 	if depth > maxDimensions {
 		return wrong("lists stand in one another more than %d deep, and no array has more dimensions", maxDimensions)
 	}
+	if depth == 1 && !k.element.json && k.element.element == nil && hollow(raw) {
+		to.plain("{}")
+		return nil
+	}
 	j := v.text(raw)
 	to.plain("{")
 	first := true
@@ -197,6 +201,41 @@ func (v *values) array(to *sink, raw []byte, k *kind, level, depth int) error {
 	}
 	to.plain("}")
 	return nil
+}
+
+// hollow reports whether a list holds nothing but lists, as many in each, and the innermost empty: to the server that is the array without
+// dimensions, whose constant is {} alone before version 17.
+func hollow(raw []byte) bool {
+	for _, c := range raw {
+		if !bytes.ContainsRune([]byte("[], \t\r\n"), rune(c)) {
+			return false
+		}
+	}
+	list := bytes.Map(func(c rune) rune {
+		if c <= ' ' {
+			return -1
+		}
+		return c
+	}, raw)
+	for len(list) > len("[]") {
+		inner, end, open := list[1:len(list)-1], 0, 0
+		for ; end == 0 || open > 0; end++ {
+			switch inner[end] {
+			case '[':
+				open++
+			case ']':
+				open--
+			}
+		}
+		first := inner[:end]
+		for rest := inner[end:]; len(rest) > 0; rest = rest[1+end:] {
+			if len(rest) <= end || !bytes.Equal(rest[1:1+end], first) {
+				return false
+			}
+		}
+		list = first
+	}
+	return true
 }
 
 // composite writes an object as a row of a composite type. A field that the object lacks is NULL.

@@ -1,7 +1,6 @@
 package seed
 
 import (
-	"fmt"
 	"mime"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/fabricate-seed/fabricate-seed/internal/load"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 )
 
 // ending gives the ending of a plain file: by its format, or else by its content type.
@@ -62,10 +62,7 @@ func describe(target *pgx.ConnConfig) string {
 	if database == "" {
 		database = target.User // as the server would choose
 	}
-	if strings.HasPrefix(target.Host, "/") {
-		return database + " on " + target.Host
-	}
-	return fmt.Sprintf("%s on %s:%d", database, target.Host, target.Port)
+	return database + " on " + session.Hosts(target)
 }
 
 // own are the user's own scripts with the folders that they may read.

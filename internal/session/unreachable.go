@@ -149,7 +149,7 @@ func connectProblem(config *pgx.ConnConfig, o Options, detoured bool, err error)
 	p := &problem.Error{
 		Code:  problem.Database,
 		Topic: problem.Connection,
-		Where: fmt.Sprintf("database %q on %s", config.Database, hostPort(config)),
+		Where: fmt.Sprintf("database %q on %s", config.Database, Hosts(config)),
 		What:  "cannot connect: " + Reason(err),
 		Err:   err,
 	}
@@ -207,7 +207,7 @@ func connectProblem(config *pgx.ConnConfig, o Options, detoured bool, err error)
 		p.Remedy = fmt.Sprintf("Something took the connection, and did not answer as PostgreSQL within %s: check host and port in database-url, and the server's log.", o.ConnectTimeout)
 	case isLoopback(config.Host) && workflow && notReached(err):
 		p.What = fmt.Sprintf("cannot connect: nothing listens on %s in this container, and port %d is not published on the job's machine (%s)",
-			hostPort(config), config.Port, o.HostGateway)
+			Hosts(config), config.Port, o.HostGateway)
 		p.Remedy = "In a container, localhost is the container itself. " + howToNameIt(config)
 	case isLoopback(config.Host):
 		p.Remedy = fmt.Sprintf("Nothing answered within %s: is the server running, and on this port? In a container, localhost is the container itself: "+
@@ -256,12 +256,19 @@ func poolersSettings(config *pgx.ConnConfig) string {
 		pgx.Identifier{config.User}.Sanitize(), pgx.Identifier{config.Database}.Sanitize(), path)
 }
 
-// hostPort gives host and port as they were written.
-func hostPort(config *pgx.ConnConfig) string {
-	if strings.HasPrefix(config.Host, "/") {
-		return config.Host
+// Hosts gives host and port as they were written, for people; where there are several, all of them.
+func Hosts(config *pgx.ConnConfig) string {
+	var all []string
+	for _, way := range append([]*pgconn.FallbackConfig{{Host: config.Host, Port: config.Port}}, config.Fallbacks...) {
+		host := way.Host
+		if !strings.HasPrefix(host, "/") {
+			host = net.JoinHostPort(host, strconv.Itoa(int(way.Port)))
+		}
+		if !slices.Contains(all, host) {
+			all = append(all, host)
+		}
 	}
-	return net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port)))
+	return strings.Join(all, " or ")
 }
 
 // howToNameIt says how a container of a workflow names a service, with the user's own values.
@@ -279,5 +286,5 @@ func ideal(config *pgx.ConnConfig) string {
 // wentAround tells that localhost was taken for the machine around the container, and how to write what was meant.
 func wentAround(config *pgx.ConnConfig, gateway netip.Addr) string {
 	return fmt.Sprintf("nothing listens on %s in this container, so port %d published on the job's machine (%s) was used; write the service's label and the port "+
-		"inside its container instead, such as %s", hostPort(config), config.Port, gateway, ideal(config))
+		"inside its container instead, such as %s", Hosts(config), config.Port, gateway, ideal(config))
 }

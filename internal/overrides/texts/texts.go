@@ -90,6 +90,13 @@ func All() []Text {
 		{"${{ inputs.overrides }}", "line 1, column 1: this is no object"},
 		{"[1]", "line 1, column 1: this is no object"},
 		{"users=5", "line 1, column 1: this is no object"},
-		{"# nothing", "line 1, column 1: there is nothing but comments"},
+		{"# nothing", "line 1, column 1: there is nothing, or nothing but comments"},
+		{"a: x\x01", "line 1, column 5: this character cannot stand in YAML as it is: take it out, or write it as an escape in double quotes"},
+		{"a: 1\nb: x\x7f", "line 2, column 5: this character cannot stand in YAML as it is: take it out, or write it as an escape in double quotes"},
+		{"a: \"\\x01\"", `{"a":"\u0001"}`},
+		{"a\x00:\x00 \x001\x00", "line 1, column 2: this looks like UTF-16: save it as UTF-8"},
+		{"a: 1\u200b", "line 1, column 4: an invisible character begins or ends this: take it out, or put the text into quotes if it is meant"},
+		{"a:\n\u00a0b: 1", "line 2, column 1: an invisible character begins or ends this: take it out, or put the text into quotes if it is meant"},
+		{"a: '1\u200b'\nb: 10\u00a0000 \u20ac", "{\"a\":\"1\u200b\",\"b\":\"10\u00a0000 \u20ac\"}"},
 	}
 }

@@ -50,7 +50,7 @@ var rowRules = []struct {
 	{"UTF-16 without a mark", "v text, w int", "\x00v\x00,\x00w\x00\n\x00\xe9\x00,\x001\x00\n", "'é'", "NULL"},
 	{"a zero at the end is no UTF-16", "v text, w int", "v,w\na,1\n\x00", "!t.csv:3:1: invalid byte sequence for encoding \"UTF8\": 0x00", "'a'"},
 	{"UTF-16 without a mark that begins with another letter", `v text, "中" int`, "\x2d\x4e,\x00v\x00\n\x001\x00,\x00\xe9\x00\n\x00", "'é'", ""},
-	{"half a character in UTF-16", "v text, w int", "\xff\xfev\x00,\x00w\x00\n\x00\x00\xd8,\x001\x00\n\x00", "!t.csv:2:1: invalid byte sequence", "!invalid byte sequence"},
+	{"half a character in UTF-16", "v text, w int", "\xff\xfev\x00,\x00w\x00\n\x00\x00\xd8,\x001\x00\n\x00", "!t.csv:2:1: half a character of UTF-16", "!invalid byte sequence"},
 	{"no UTF-8 in CSV", "v text, w int", "v,w\na,1\n\"caf\xe9\",1\n", "!t.csv:3:5: invalid byte sequence for encoding \"UTF8\": 0xe9", "!invalid byte sequence"},
 
 	{"a name of two columns", `v text, "V" text, "Vv" int, "vV" int`, "v,VV\na,1\n", "!t.csv:1:3: \"VV\" of table public.t may be \"Vv\" or \"vV\"", ""},

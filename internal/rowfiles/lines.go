@@ -132,6 +132,9 @@ func (l *lines) check() error {
 			}
 			i += size
 		}
+		if l.enc.reads == littleUTF16 || l.enc.reads == bigUTF16 {
+			return advise(l.faultAt(i, "half a character of UTF-16"), "Save the file as UTF-8, or generate the export again.")
+		}
 		return advise(l.faultAt(i, `invalid byte sequence for encoding "UTF8": %s`, hex(l.record[i:])),
 			"Convert the file to UTF-8 (iconv -f LATIN1 -t UTF-8, or -f CP1252 for a file from Windows), or generate the export again.")
 	case l.enc.ascii:

@@ -141,6 +141,11 @@ func (r *run) filesToLoad(files *archive.Archive, found data) (source, error) {
 		case entry.IsDir() || hidden:
 			return nil
 		}
+		if !entry.Type().IsRegular() {
+			if info, err := fs.Stat(files.FS(), name); err == nil && !info.Mode().IsRegular() { // a pipe would be waited for; of a link that leads outside an error tells
+				return nil
+			}
+		}
 		switch c := claimOf("", name, ""); c {
 		case psqlScript:
 			scripts = append(scripts, name)

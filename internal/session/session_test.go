@@ -293,10 +293,10 @@ func TestBusyServer(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
 	f.answer = func(p *peer, _ string) {
-		time.Sleep(700 * time.Millisecond)
+		time.Sleep(2 * time.Second) // longer than either limit
 		p.done("SELECT 1")
 	}
-	s := f.open(Options{ConnectTimeout: 50 * time.Millisecond, LockTimeout: 50 * time.Millisecond})
+	s := f.open(Options{ConnectTimeout: time.Second, LockTimeout: 50 * time.Millisecond}) // a busy machine may take half a second to let a look in
 	if err := s.Exec(t.Context(), "REINDEX"); err != nil {
 		t.Error(err)
 	}

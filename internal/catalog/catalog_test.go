@@ -439,3 +439,54 @@ func TestDroppableIndexes(t *testing.T) {
 		t.Errorf("%+v", all) // a key refers to the other one
 	}
 }
+
+// TestFires holds that triggers, rules and event triggers are found by what fires them and by their state.
+func TestFires(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	ctx := context.Background()
+	must(t, s.Do(ctx, []byte(`CREATE TABLE app.kept (id int); CREATE TRIGGER kept AFTER TRUNCATE ON app.kept EXECUTE FUNCTION app.stamp();
+		ALTER TABLE app.kept DISABLE TRIGGER kept; ALTER TABLE app.child ENABLE REPLICA TRIGGER stamp`), session.Handlers{}))
+	usual, all := []string{"O", "A"}, []string{"O", "A", "R", "D"}
+	event := func(state string) {
+		must(t, s.Do(ctx, []byte(`CREATE FUNCTION app.seen() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE EVENT TRIGGER seen ON ddl_command_end EXECUTE FUNCTION app.seen();
+			ALTER EVENT TRIGGER seen `+state), session.Handlers{}))
+	}
+	for _, tt := range []struct {
+		events      catalog.Event
+		states      []string
+		definitions bool
+		want        bool
+	}{
+		{catalog.OnInsert, usual, true, false},
+		{catalog.OnInsert, []string{"R", "A"}, false, true},
+		{catalog.OnDelete, usual, false, true}, // a rule
+		{catalog.OnUpdate, all, false, false},  // those of keys are the server's
+		{catalog.OnTruncate, usual, false, false},
+		{catalog.OnTruncate | catalog.OnUpdate, all, false, true},
+		{0, all, true, false},
+	} {
+		if got, err := catalog.Fires(ctx, s, tt.events, tt.states, tt.definitions); err != nil || got != tt.want {
+			t.Errorf("%d in %v: %t, %v", tt.events, tt.states, got, err)
+		}
+	}
+	event("DISABLE")
+	if got, err := catalog.Fires(ctx, s, 0, usual, true); err != nil || got {
+		t.Errorf("an event trigger that is disabled fires (%v)", err)
+	}
+	must(t, s.Do(ctx, []byte("ALTER EVENT TRIGGER seen ENABLE REPLICA"), session.Handlers{}))
+	if got, err := catalog.Fires(ctx, s, 0, usual, true); err != nil || !got {
+		t.Errorf("an event trigger for replicas is not found (%v)", err)
+	}
+}
+
+// TestHasFunctions holds that functions outside of the server's own schema are found by name.
+func TestHasFunctions(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	for name, want := range map[string]bool{"setval": false, "stamp": true, "Stamp": false} {
+		if got, err := catalog.HasFunctions(context.Background(), s, []string{"set_config", name}); err != nil || got != want {
+			t.Errorf("%s: %t, %v", name, got, err)
+		}
+	}
+}

@@ -38,6 +38,12 @@ const (
 	HasTrigger = "it has a trigger on INSERT"
 )
 
+// Other reasons by name.
+const (
+	NoPlainTable = "it is no plain table"
+	HasPolicies  = "row security applies to the role"
+)
+
 // factsQuery asks all at once. A table's rows go the same way by COPY as by INSERT unless one of these is in between:
 // rules, which COPY passes by; row security, which COPY refuses; triggers, which would see other command boundaries (in
 // the present replication role; the ones of foreign keys only matter where a table refers to itself); foreign tables
@@ -99,8 +105,8 @@ SELECT c.oid, role.replica,
 		WHERE k.contype = 'f' AND (k.conrelid IN (SELECT oid FROM rels) OR k.confrelid IN (SELECT oid FROM rels))),
 	(SELECT u.rolsuper FROM pg_catalog.pg_roles u WHERE u.rolname = current_user),
 	pg_catalog.pg_has_role(c.relowner, 'USAGE'), c.relkind = 'p', c.relpersistence = 't',
-	ARRAY(SELECT 'it is no plain table' WHERE c.relkind NOT IN ('r', 'p') OR c.relnamespace = 'pg_catalog'::regnamespace
-		UNION ALL SELECT 'row security applies to the role' WHERE pg_catalog.row_security_active(c.oid)
+	ARRAY(SELECT '` + NoPlainTable + `' WHERE c.relkind NOT IN ('r', 'p') OR c.relnamespace = 'pg_catalog'::regnamespace
+		UNION ALL SELECT '` + HasPolicies + `' WHERE pg_catalog.row_security_active(c.oid)
 		UNION ALL SELECT 'a partition is a foreign table' WHERE c.relkind = 'p' AND EXISTS (SELECT 1 FROM rels WHERE relkind NOT IN ('r', 'p'))
 		UNION ALL SELECT '` + HasRule + `' WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite w JOIN rels ON rels.oid = w.ev_class WHERE w.ev_type = '3')
 		UNION ALL SELECT '` + HasTrigger + `' WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t JOIN rels ON rels.oid = t.tgrelid, role

@@ -43,13 +43,13 @@ func (r *Report) Describe(p *problem.Error, state string, complete, other bool) 
 }
 
 // firstOf gives the finding that a server's error is about, and the row of it that the server has met first: at the error's place or behind
-// it, in a statement of many rows. A key is known by its values. One that was deferred is refused at no place of a row.
+// it, in a statement of many rows, and not behind that statement. A key is known by its values. One that was deferred is refused at no place of a row.
 func (r *Report) firstOf(p *problem.Error, state string) (first *Finding, at Example) {
 	var pe *pgconn.PgError
 	keyed := errors.As(p, &pe) && (state == "23503" || state == "23505")
 	for i, f := range r.Findings {
 		for _, e := range f.Examples {
-			meant := p.At.File == "" || e.File == p.At.File && e.Line >= p.At.Line
+			meant := p.At.File == "" || e.File == p.At.File && e.Line >= p.At.Line && (p.End == 0 || e.Line <= p.End)
 			if keyed {
 				meant = strings.Contains(pe.Detail, "=("+e.Value+")")
 			}

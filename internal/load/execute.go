@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
@@ -201,6 +202,16 @@ func (r *run) await(ctx context.Context, s *statement) (bool, *failure) {
 // learn finds what the statement may change besides the rows that it brings: that is certain only of a table that is known.
 func (r *run) learn(ctx context.Context, s *statement) (bool, *failure) {
 	one := s.only()
+	if one != nil && one.Supposed != sqltext.Anything && s.send() == nil && r.fast() {
+		own, err := r.serversOwn(ctx)
+		if err != nil {
+			return true, r.fail(s, err)
+		}
+		if own {
+			s.effect = one.Supposed
+		}
+		return false, nil
+	}
 	if one == nil || len(one.Relations) != 1 || s.effect != sqltext.Rows && (one.Insert == nil || one.Insert.Rows == 0 || s.send() != nil) {
 		return false, nil
 	}
@@ -250,6 +261,20 @@ func (r *run) learn(ctx context.Context, s *statement) (bool, *failure) {
 		s.effect = sqltext.Numbered
 	}
 	return false, nil
+}
+
+// serversOwn reports whether setval and set_config are functions of the server's whatever the path is: nobody has made others of these names.
+func (r *run) serversOwn(ctx context.Context) (bool, error) {
+	k := r.known
+	if k.own == nil {
+		made, err := catalog.HasFunctions(ctx, r.session, []string{"setval", "set_config"})
+		if err != nil {
+			return false, err
+		}
+		own := !made
+		k.own = &own
+	}
+	return *k.own, nil
 }
 
 // firstRow gives the offset of an INSERT's first row.

@@ -48,6 +48,40 @@ func TestScriptsThatEndTheTransaction(t *testing.T) {
 	}
 }
 
+// TestWhatStays holds that what an error says of statements before it is what the tables hold.
+func TestWhatStays(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Shared(t)
+	const stay, back, others = "Statements before this one stay done (transaction is none).",
+		"The transaction block that the script had begun was rolled back; statements before it stay done (transaction is none).", "Rows behind it may have come to other tables (jobs)."
+	for name, tt := range map[string]struct {
+		text string
+		jobs int
+		want string // rows that are there
+		says string
+	}{
+		"each by itself":     {"insert into t values (1);\ninsert into t values (2);\ninsert into t values ('x');", 1, "1 2", stay},
+		"in a block":         {"insert into t values (1);\nbegin;\ninsert into t values (2);\ninsert into t values ('x');\ncommit;", 1, "1", back},
+		"a block that fails": {"insert into t values (1);\nbegin;\ninsert into t values (2);\n\\nosuch", 1, "1", back},
+		"behind a block":     {"begin;\ninsert into t values (1);\ncommit;\ninsert into t values (2);\nselect 1/0;", 1, "1 2", stay},
+		"jobs":               {"insert into t values (1), (2);\n\\nosuch", 2, "1 2", stay + " " + others},
+		"jobs without parts": {"select 1/0;", 2, "", stay},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := server.NewDatabase(t)
+			pgtest.Exec(t, url, "CREATE TABLE t (a int)")
+			_, err := loaded(t, url, tt.text, func(o *load.Options) { o.Transaction, o.Jobs = load.None, tt.jobs })
+			if err == nil || !strings.HasSuffix(err.Error(), "\n"+tt.says) {
+				t.Errorf("told: %v", err)
+			}
+			if got := value(t, url, "SELECT coalesce(string_agg(a::text, ' ' ORDER BY a), '') FROM t"); got != tt.want {
+				t.Errorf("%q are there, not %q", got, tt.want)
+			}
+		})
+	}
+}
+
 // TestCancelled holds that pg_cancel_backend ends a load while rows go by COPY: it is not begun again.
 func TestCancelled(t *testing.T) {
 	t.Parallel()

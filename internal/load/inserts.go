@@ -67,6 +67,7 @@ type insertRun struct {
 	first    psql.Position // of the run
 	from     psql.Position // where its text begins
 	parts    bool          // it is one statement, given in parts
+	commands int           // meta-commands before it: none stands within it, since it may be read again
 	end      int64         // offset in the file behind the last statement
 	last     int64         // rows of the last statement
 	size     int64         // bytes of script
@@ -96,7 +97,7 @@ func (r *run) gather(ctx context.Context, s *statement) (done bool, f *failure) 
 		}
 		return false, nil
 	}
-	run := &insertRun{r: r, sc: s.script, head: bytes.Clone(st.Text[:from]), plan: plan, first: st.Pos, from: st.From, parts: st.More, start: time.Now(),
+	run := &insertRun{r: r, sc: s.script, head: bytes.Clone(st.Text[:from]), plan: plan, first: st.Pos, from: st.From, parts: st.More, commands: s.script.Commands(), start: time.Now(),
 		columns: one.Insert.Columns, given: sqltext.CountValues(st.Text[from:])}
 	names, encoder, ok := plan.encoder(run.columns, run.given)
 	if !ok {
@@ -254,7 +255,7 @@ func (run *insertRun) advance() {
 		}
 		return
 	}
-	if err == nil && ok && !st.More && st.Seekable && !st.Compound && st.Send == nil && st.Pos.File == run.first.File &&
+	if err == nil && ok && !st.More && st.Seekable && !st.Compound && st.Send == nil && st.Pos.File == run.first.File && run.sc.Commands() == run.commands &&
 		bytes.HasPrefix(st.Text, run.head) && !run.r.lessons.settles(st.Pos) && run.encode(st, len(run.head)) {
 		return
 	}

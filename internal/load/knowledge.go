@@ -8,6 +8,7 @@ type knowledge struct {
 	single    bool                  // all is one transaction
 	plans     map[string]*tablePlan // by the name that the script gives a table, quoted
 	foreknown map[string]*tablePlan // plans that were read along with others and not yet asked for
+	own       *bool                 // some functions are the server's, see serversOwn; nil until it was asked
 	observed  seenKeys              // key values that have passed by
 	analyzed  map[uint32]bool       // tables that are, with all their rows so far
 	names     *tally                // what names mean
@@ -55,7 +56,7 @@ type belief uint8
 
 // The beliefs.
 const (
-	plansBelief    belief = 1 << iota // what the catalog says of tables, and all settings on which their rows' way depends
+	plansBelief    belief = 1 << iota // what the catalog says of tables and functions, and all settings on which their rows' way depends
 	observedBelief                    // which rows there are
 	namesBelief                       // what names mean
 	emptiedBelief                     // which tables were emptied
@@ -108,6 +109,7 @@ func (k *knowledge) after(e sqltext.Effect) {
 		}
 		clear(k.plans)
 		clear(k.foreknown)
+		k.own = nil
 	}
 	if all&observedBelief == 0 {
 		k.observed = seenKeys{}

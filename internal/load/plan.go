@@ -63,6 +63,12 @@ func (r *run) plan(ctx context.Context, parts []string) (*tablePlan, error) {
 		if f := r.answered(ctx); f != nil {
 			return nil, &failedBefore{f}
 		}
+		if r.together != nil && r.part == nil {
+			if p, err := r.planElsewhere(ctx, key); p != nil || err != nil {
+				k.plans[key] = p
+				return p, err
+			}
+		}
 		if err := r.readPlans(ctx, append(r.foreseen, key)); err != nil {
 			return nil, err
 		}
@@ -77,6 +83,21 @@ func (r *run) plan(ctx context.Context, parts []string) (*tablePlan, error) {
 	}
 	k.plans[key] = p
 	return p, nil
+}
+
+// planElsewhere gives the plan of a table that another connection may have locked by now, in its part of the one transaction: to ask about it
+// would be to wait for ourselves. nil means that none has.
+func (r *run) planElsewhere(ctx context.Context, key string) (*tablePlan, error) {
+	oids, err := catalog.Names(ctx, r.session, []string{key})
+	if err != nil || oids[0] == 0 || !r.crew.gives(oids[0]) {
+		return nil, err
+	}
+	for _, p := range r.known.plans {
+		if p != nil && p.oid == oids[0] {
+			return p, nil // another spelling of the same table
+		}
+	}
+	return nil, &otherwise{alone: "more rows of table " + key + " follow on what may change how they are read"}
 }
 
 // failedBefore is the failure of a statement that was sent before the one in hand.

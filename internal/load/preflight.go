@@ -87,7 +87,7 @@ func (r *run) lacking(ctx context.Context, s *survey) (found []finding, err erro
 			found = append(found, finding{f, at, h.text, h.encoding})
 		}
 		if h.relation != nil {
-			r.compare(h, h.relation, s.replica, add)
+			r.compare(h, h.relation, s.quiet(), add)
 			continue
 		}
 		if tables == nil {
@@ -101,18 +101,39 @@ func (r *run) lacking(ctx context.Context, s *survey) (found []finding, err erro
 	return found, nil
 }
 
-// filled gives the names of the tables that rows come for, as many as are asked for at once.
+// filled gives the names of the tables that rows come for.
 func (s *survey) filled() (names []string) {
 	for _, h := range s.heads {
-		if h.relation != nil && h.kind != sqltext.Truncate && !slices.Contains(names, h.relation.Name) && len(names) < maxForeseen {
+		if h.relation != nil && h.kind != sqltext.Truncate && !slices.Contains(names, h.relation.Name) {
 			names = append(names, h.relation.Name)
 		}
 	}
 	return names
 }
 
-// runsCode reports whether rows for one of the tables run code of the user's.
+// quiet reports whether all that fires triggers comes while the replica role is set.
+func (s *survey) quiet() bool { return s.replica && !s.loud }
+
+// runsCode reports whether something that the script does may run code of the user's: rows for one of the tables, or what fires triggers.
 func (r *run) runsCode(ctx context.Context, s *survey) (bool, error) {
+	quiet := s.quiet()
+	states := []string{"O", "A"}
+	if s.replica {
+		states = append(states, "R")
+	}
+	if quiet {
+		states = []string{"R", "A"}
+	}
+	if s.enables {
+		states = []string{"O", "A", "R", "D"}
+	}
+	events := s.events
+	if !quiet && !s.enables { // what rows fire is asked of each table
+		events &^= catalog.OnInsert
+	}
+	if code, err := catalog.Fires(ctx, r.session, events, states, s.defining); err != nil || code {
+		return code, err
+	}
 	if err := r.readPlans(ctx, s.filled()); err != nil {
 		return false, (&failure{err: err}).problem()
 	}
@@ -122,19 +143,27 @@ func (r *run) runsCode(ctx context.Context, s *survey) (bool, error) {
 			continue
 		}
 		plan := r.known.foreknown[h.relation.Name]
-		if plan == nil {
-			continue
-		}
-		for _, reason := range plan.Reasons {
-			if strings.Contains(reason, "function") || !s.replica && (strings.Contains(reason, "trigger") || strings.Contains(reason, "rule")) {
-				return true, nil
-			}
-		}
-		if slices.ContainsFunc(plan.Columns, func(c strategy.Column) bool { return c.Default == strategy.Code && !slices.Contains(h.columns, c.Name) }) {
+		if plan == nil || slices.ContainsFunc(plan.Reasons, func(reason string) bool { return runs(h, reason, quiet) }) ||
+			slices.ContainsFunc(plan.Columns, func(c strategy.Column) bool {
+				return c.Default == strategy.Code && (h.defaults || !slices.Contains(h.columns, c.Name))
+			}) {
 			return true, nil
 		}
 	}
 	return false, nil
+}
+
+// runs reports whether rows of a head may run code of the user's for a reason why they go as written.
+func runs(h *head, reason string, quiet bool) bool {
+	switch reason {
+	case catalog.HasTrigger, catalog.HasRule:
+		return !quiet
+	case catalog.NoPlainTable:
+		return h.relation.Kind == "v" || h.relation.Kind == "f" // others take no rows
+	case catalog.HasPolicies:
+		return h.kind == sqltext.Insert // the server refuses COPY
+	}
+	return true
 }
 
 // excerpt shows the place as the server's errors do.
@@ -191,7 +220,11 @@ func (r *run) compare(h *head, f *catalog.Relation, replica bool, add func(at pl
 			add(h.columnAt[c], fit.MissingColumn(f.Name, column, nearest.Word(column, f.Columns)))
 		case h.defaults:
 		case f.Written[i] == "generated":
-			add(h.columnAt[c], fit.GeneratedColumn(f.Name, column))
+			finding := fit.GeneratedColumn(f.Name, column)
+			if h.kind == sqltext.Copy {
+				finding.State = "42P10" // as the server says
+			}
+			add(h.columnAt[c], finding)
 		case f.Written[i] == "identity" && !h.overriding && h.kind == sqltext.Insert:
 			add(h.columnAt[c], fit.IdentityColumn(f.Name, column))
 		case !f.MayInsert && !f.Insertable[i]:

@@ -163,7 +163,7 @@ func (r *run) sendAhead(ctx context.Context, s *statement, a *copyAhead, c *reco
 func (run *insertRun) replay(ctx context.Context, table []string, refused error) *failure {
 	r := run.r
 	from, f := run.sendInnocent(ctx, table, refused)
-	if f != nil {
+	if f != nil || from.Offset >= run.end {
 		return f
 	}
 	r.notice(fmt.Sprintf("%s:%d: rows that cannot be copied; sending the statements from here on as written", from.File, from.Line))
@@ -174,18 +174,13 @@ func (run *insertRun) replay(ctx context.Context, table []string, refused error)
 	defer func() { _ = again.Close() }()
 	r.replaying = true
 	defer func() { r.replaying = false }()
-	for {
+	for end := from.Offset; end < run.end; { // what stands behind the run was read once, and may not be read yet a time
 		item, err := again.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return &failure{at: run.first, err: err, refused: true}
-		}
 		st, ok := item.(*psql.Statement)
-		if !ok || st.From.Offset >= run.end {
-			break
+		if err != nil || !ok {
+			return &failure{at: run.first, err: firstError(err, errUnsure), refused: true}
 		}
+		end = st.End
 		if f := r.item(ctx, again, st); f != nil {
 			return f
 		}
@@ -231,7 +226,7 @@ func (run *insertRun) sendInnocent(ctx context.Context, table []string, refused 
 		case err == nil && p.rows > 0:
 			r.tally.count(table, tag.RowsAffected(), p.size, time.Since(start))
 			from, left = p.next, left-p.rows
-			if certain || left <= 0 {
+			if certain || left <= 0 || from.Offset >= run.end {
 				return from, nil
 			}
 			limit = left / 2
@@ -314,15 +309,16 @@ func (p *runPart) Read(b []byte) (int, error) {
 }
 
 func (p *runPart) advance() error {
-	item, err := p.again.Next()
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	if st, ok := item.(*psql.Statement); err == nil && ok {
-		p.next = st.From
-		if st.From.Offset < p.run.end && bytes.HasPrefix(st.Text, p.run.head) {
+	if p.next.Offset < p.run.end {
+		item, err := p.again.Next()
+		st, ok := item.(*psql.Statement)
+		if err != nil || !ok {
+			return firstError(err, errUnsure)
+		}
+		if p.next = st.From; bytes.HasPrefix(st.Text, p.run.head) {
 			out, rows, ok := p.encoder.Values(p.buf, st.Text[len(p.run.head):], false)
 			if ok && p.rows+int64(rows) <= p.limit {
+				p.next.Offset = st.End // where the next one begins, as far as anybody asks
 				p.buf, p.rows, p.size = out, p.rows+int64(rows), p.size+int64(len(st.Text))
 				return nil
 			}

@@ -107,18 +107,23 @@ func (f *failure) describe(p *problem.Error, pe *pgconn.PgError) {
 	switch {
 	case offset >= 0 && f.locate != nil:
 		f.place(p, f.locate(offset))
+		p.End = p.At.Line
 		lines = append(lines, excerpt)
 	case f.rows != nil && row > 0:
 		f.place(p, f.rows.Line(row))
 		if f.run != nil && f.run.rows != nil {
 			context = f.inFile(p, row, column, context)
 		}
+		p.End = p.At.Line
 	case offset >= 0:
 		lines = append(lines, excerpt)
 	case internal != "":
 		lines = append(lines, internal)
 	case f.text != nil:
 		lines = append(lines, "STATEMENT: "+firstLine(psql.WithoutHeader(f.text)))
+	}
+	if p.End == 0 && f.rows == nil && f.locate != nil && p.At.Line > 0 {
+		p.End = f.locate(len(f.text)).Line
 	}
 	situation := f.situation(pe, offset)
 	if f.run != nil {

@@ -645,7 +645,7 @@ func (r *run) notBack(err error) error {
 
 // abandon rolls back and says in the error what became of the database.
 func (r *run) abandon(ctx context.Context, err error) error {
-	began := r.began
+	began, block := r.began, !r.session.IsClosed() && r.session.TxStatus() != 'I'
 	r.again = r.o.Transaction != None && ctx.Err() == nil && session.Transient(err) && r.broken == nil
 	r.rollback(ctx)
 	if r.broken != nil {
@@ -654,8 +654,14 @@ func (r *run) abandon(ctx context.Context, err error) error {
 	said := asItWas
 	if !began {
 		said = "Statements before this one stay done (transaction is none)."
-		if r.o.Transaction != None {
+		switch {
+		case r.o.Transaction != None:
 			said = "The database is as it was: nothing was begun."
+		case block:
+			said = "The transaction block that the script had begun was rolled back; statements before it stay done (transaction is none)."
+		}
+		if r.crew != nil && r.crew.parts > 0 {
+			said += " Rows behind it may have come to other tables (jobs)."
 		}
 	}
 	if ctx.Err() != nil {

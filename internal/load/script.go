@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,6 +69,9 @@ func (r *run) follows(ctx context.Context, sc *psql.Script) error {
 			f = r.item(ctx, sc, item)
 		}
 		if f != nil {
+			if r.together == nil { // what the script says before that is done, or has failed itself
+				f = cmp.Or(r.join(ctx), f)
+			}
 			if stop := r.failed(ctx, f); stop != nil {
 				return stop
 			}
@@ -92,8 +96,16 @@ func (r *run) failed(ctx context.Context, f *failure) error {
 	if errors.As(f.err, &more) {
 		return more
 	}
-	if len(r.off) > 0 && mayBeRow(f.err) && ctx.Err() == nil && r.broken == nil {
-		return &otherwise{at: f.at, text: r.where(f.at)} // with indexes switched off, an earlier row may have broken a unique key
+	if len(r.off) > 0 && ctx.Err() == nil && r.broken == nil { // an earlier row may have broken a unique key
+		var own *psql.Error
+		switch {
+		case mayBeRow(f.err):
+			return &otherwise{at: f.at, text: r.where(f.at)}
+		case errors.As(f.err, &own):
+			if err := r.rebuild(ctx); err != nil && errors.As(r.refused(err), &more) {
+				return more
+			}
+		}
 	}
 	if r.ends(ctx, f) || r.reading.Failed() {
 		told := r.problem(f)
@@ -165,6 +177,7 @@ func (r *run) item(ctx context.Context, sc *psql.Script, item any) *failure {
 			return &failure{at: it.Pos, err: err}
 		}
 		r.known.after(sqltext.Session)
+		r.noteSettled()
 	case *psql.Connect:
 		if f := r.join(ctx); f != nil {
 			return f

@@ -31,6 +31,12 @@ type survey struct {
 	mixed      bool // other statements stand between those that give rows
 	unforeseen bool // something in the script may make tables or change names, roles or privileges
 	unsure     bool // something in it may do anything, or an error may not end it: what it needs may be there in time, or not be needed
+
+	supposes bool          // it calls functions that are taken for the server's
+	events   catalog.Event // that fire triggers
+	loud     bool          // some of them come while the replica role is not set
+	enables  bool          // it enables triggers
+	defining bool          // event triggers may fire
 }
 
 // head is the beginning of a statement that fills or empties a table.
@@ -137,6 +143,8 @@ type surveyor struct {
 	seen    map[string]*head
 	latest  *head  // of the statement in hand, nil if it has none
 	last    []byte // the beginning of the last INSERT, up to its rows
+	into    *head  // of that INSERT
+	silent  bool   // the replica role is set
 	inside  bool   // the statement before goes on
 	path    string
 	local   bool // the path was set for a transaction
@@ -149,13 +157,40 @@ type surveyor struct {
 func (s *surveyor) statement(st *psql.Statement) (rows bool) {
 	inside := s.inside
 	s.inside = st.More
-	if inside || len(s.last) > 0 && bytes.HasPrefix(st.Text, s.last) {
+	if inside {
+		s.more(st, 0)
+		return false
+	}
+	if len(s.last) > 0 && s.into.path == s.path && bytes.HasPrefix(st.Text, s.last) && !st.Compound && st.Send == nil {
+		s.mixed = s.mixed || s.between
+		s.fire(catalog.OnInsert)
+		s.more(st, len(s.last))
 		return false
 	}
 	if st.Compound || st.Send != nil {
 		s.unforeseen = true
 	}
-	return s.text(st.Text, st.Locate)
+	rows = s.text(st.Text, st.Locate)
+	if st.Odd > lookedForCalls && bytes.HasPrefix(st.Text, s.last) {
+		s.more(st, len(s.last))
+	}
+	return rows
+}
+
+// more looks at rows of the last INSERT, which stand in a statement from an offset on, where they are not literals alone.
+func (s *surveyor) more(st *psql.Statement, from int) {
+	if st.Odd <= from {
+		return
+	}
+	s.unsure = s.unsure || sqltext.Calls(st.Text[from:], s.escapes)
+	if s.into != nil {
+		s.into.defaults = true // one of the words may be DEFAULT
+	}
+}
+
+// fire notes that a statement may fire triggers.
+func (s *surveyor) fire(events catalog.Event) {
+	s.events, s.loud = s.events|events, s.loud || !s.silent
 }
 
 func (s *surveyor) text(text []byte, locate func(offset int) psql.Position) (rows bool) {
@@ -167,10 +202,21 @@ func (s *surveyor) text(text []byte, locate func(offset int) psql.Position) (row
 	} else {
 		s.between = s.rows
 	}
-	if st.Effect == sqltext.Anything && st.Kind != sqltext.Commit {
+	if st.Supposed != sqltext.Anything {
+		s.supposes = true
+	} else if st.Effect == sqltext.Anything && st.Kind != sqltext.Commit {
 		start := sqltext.Parse(text[:min(len(text), lookedForCalls)], sqltext.Options{Escapes: s.escapes})[0]
 		_, shown := start.Touches()
-		s.unsure = s.unsure || !shown && st.Copy == nil && !s.own
+		s.unsure = s.unsure || (!shown || st.Copy != nil) && !s.own // a COPY of this kind holds a query, or a condition
+	}
+	if st.Role != nil {
+		s.silent = st.Role.Value == "replica"
+	}
+	switch st.Kind {
+	case sqltext.Insert, sqltext.Copy:
+		s.fire(catalog.OnInsert)
+	case sqltext.Truncate:
+		s.fire(catalog.OnTruncate)
 	}
 	switch st.Kind {
 	case sqltext.Insert, sqltext.Copy, sqltext.Truncate:
@@ -197,9 +243,6 @@ func (s *surveyor) head(text []byte, locate func(offset int) psql.Position, h *h
 		h.rows = st.Insert.Rows > 0
 		h.columns, offsets, h.overriding = st.Insert.Columns, st.Insert.ColumnAt, st.Insert.Overriding
 		h.defaults = st.Insert.Default || st.Insert.Rows == 0 && bytes.Contains(bytes.ToLower(text[:min(len(text), shownHead)]), []byte("default"))
-		if rows := st.Insert.Rows; rows > 0 {
-			s.last = append(s.last[:0], text[:rows]...)
-		}
 	case st.Copy != nil:
 		h.columns, offsets = st.Copy.Columns, st.Copy.ColumnAt
 	}
@@ -209,10 +252,17 @@ func (s *surveyor) head(text []byte, locate func(offset int) psql.Position, h *h
 	}
 	key := headKey(h)
 	if known := s.seen[key]; known != nil {
+		known.defaults = known.defaults || h.defaults
 		s.latest = known
+	} else {
+		s.seen[key], s.latest = h, h
+	}
+	if st.Insert != nil && st.Insert.Rows > 0 {
+		s.last, s.into = append(s.last[:0], text[:st.Insert.Rows]...), s.latest
+	}
+	if s.latest != h {
 		return
 	}
-	s.seen[key], s.latest = h, h
 	h.at = place{at, locate(at)}
 	for _, offset := range offsets {
 		h.columnAt = append(h.columnAt, place{offset, locate(offset)})
@@ -240,7 +290,7 @@ func (s *surveyor) readNames(h *head) bool {
 }
 
 // harmless are statements that neither make tables nor change what names mean or who may do what.
-var harmless = []string{"update", "delete", "lock", "analyze", "vacuum", "comment", "show", "checkpoint", "notify", "listen", "values", "table"}
+var harmless = []string{"update", "delete", "lock", "analyze", "vacuum", "comment", "show", "checkpoint", "notify", "listen"}
 
 // other looks at a statement that names no table to fill.
 func (s *surveyor) other(t *sqltext.Tokens, before bool) {
@@ -292,33 +342,40 @@ func (s *surveyor) other(t *sqltext.Tokens, before bool) {
 			s.unforeseen = true
 		}
 	case "alter":
-		if switchesTrigger(t) {
-			s.unsure = before
+		s.defining = true
+		if switches, enables := switchesTrigger(t); switches {
+			s.unsure, s.enables = before, s.enables || enables
 		} else {
 			s.unforeseen = true
 		}
+	case "update": // its keys may have it go on to others
+		s.fire(catalog.OnUpdate)
+	case "delete":
+		s.fire(catalog.OnDelete | catalog.OnUpdate)
+	case "comment":
+		s.defining = true
 	default:
 		s.unforeseen = s.unforeseen || first.Kind != sqltext.EndToken && !slices.Contains(harmless, first.Text)
 	}
 }
 
-// switchesTrigger reports whether what t stands within is ALTER TABLE … ENABLE or DISABLE TRIGGER and nothing else.
-func switchesTrigger(t *sqltext.Tokens) bool {
+// switchesTrigger reports whether what t stands within is ALTER TABLE … ENABLE or DISABLE TRIGGER and nothing else, and whether it enables one.
+func switchesTrigger(t *sqltext.Tokens) (switches, enables bool) {
 	if !t.Accept("table") {
-		return false
+		return false, false
 	}
 	if t.Accept("if") {
 		t.Accept("exists")
 	}
 	t.Accept("only")
 	t.Relation()
-	if !t.Accept("enable") && !t.Accept("disable") {
-		return false
+	if enables = t.Accept("enable"); !enables && !t.Accept("disable") {
+		return false, false
 	}
 	if !t.Accept("replica") {
 		t.Accept("always")
 	}
-	return t.Accept("trigger") && t.Next().Kind != sqltext.EndToken && (t.Accept(";") || t.Peek().Kind == sqltext.EndToken)
+	return t.Accept("trigger") && t.Next().Kind != sqltext.EndToken && (t.Accept(";") || t.Peek().Kind == sqltext.EndToken), enables
 }
 
 // pathOf reads the value of SET search_path.
@@ -336,6 +393,13 @@ func pathOf(t *sqltext.Tokens) string {
 
 // lookUp finds the relations of a survey's heads. It must be called outside a transaction.
 func (r *run) lookUp(ctx context.Context, s *survey) error {
+	if s.supposes && !s.unsure {
+		own, err := r.serversOwn(ctx)
+		if err != nil {
+			return err
+		}
+		s.unsure = !own
+	}
 	byPath := map[string][]*head{}
 	var paths []string
 	for _, h := range s.heads {

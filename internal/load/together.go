@@ -126,12 +126,19 @@ func (r *run) keepTogether(ctx context.Context, s *statement) (bool, *failure) {
 	case one.Kind == sqltext.Truncate:
 		return r.passTruncate(ctx, s, one)
 	case s.effect == sqltext.Session && one.Kind == sqltext.Other:
-		r.together.settled = r.together.settled || r.crew.parts > 0
+		r.noteSettled()
 		return false, nil
 	case one.Kind == sqltext.Begin, one.Kind == sqltext.Commit, s.effect == sqltext.Nothing && one.Kind == sqltext.Other, s.effect == sqltext.Setting, s.effect == sqltext.Sequence:
 		return false, nil
 	}
 	return r.inOne(s, fmt.Sprintf("the statement at %s may depend on rows of several tables", s.at))
+}
+
+// noteSettled notes, where several transactions are one, that the script has changed settings by which rows and names may mean something else.
+func (r *run) noteSettled() {
+	if r.together != nil {
+		r.together.settled = r.together.settled || r.crew.parts > 0
+	}
 }
 
 // passTruncate looks at a TRUNCATE, and sends nothing: the tables that it reaches are empty, and stay so until they are filled, or else

@@ -75,6 +75,7 @@ type Error struct {
 	Code    Code
 	Topic   Topic  // may be left out
 	At      Place  // in the export; the zero value for none
+	End     int    // the last line of what is there and was refused; 0 if that is not known
 	Where   string // place in words: "table public.users", "POST /generate_tasks: HTTP 422"; empty where At says it
 	What    string // what happened; one sentence without a full stop
 	Excerpt string // script excerpt with a caret, or server detail and hint; whole lines, may be empty

@@ -36,6 +36,7 @@ const (
 var traits = map[string]trait{
 	"08":    transient,     // connection exception
 	"25":    environmental, // invalid transaction state
+	"25006": 0,             // but a read-only transaction refuses this statement, and says what it is
 	"40":    environmental,
 	"40001": environmental | transient, // serialization failure
 	"40P01": environmental | transient, // deadlock detected

@@ -57,6 +57,7 @@ func (n Name) String() string { return QuoteName(n...) }
 type Statement struct {
 	Kind       Kind
 	Effect     Effect
+	Supposed   Effect // what Effect is if the function that it names without a schema is the server's own; Anything where it names none so
 	Relations  []Name // it fills or empties
 	At         []int  // offsets of their names
 	Command    string // what needs a transaction block, as the server calls it
@@ -510,9 +511,11 @@ func (s *Statement) role(value Token) {
 	}
 }
 
-// choose reads a SELECT of set_config or setval of constants, as pg_dump writes it.
+// choose reads a SELECT of set_config or setval of constants, as pg_dump writes it. Without the schema the name may be that of a function of
+// the user's.
 func (s *Statement) choose(t Tokens) {
-	if t.Accept("pg_catalog") && !t.Accept(".") {
+	servers := t.Accept("pg_catalog")
+	if servers && !t.Accept(".") {
 		return
 	}
 	called := t.Next()
@@ -537,14 +540,18 @@ func (s *Statement) choose(t Tokens) {
 	if t.Peek().Kind != EndToken {
 		return
 	}
+	effect := &s.Supposed
+	if servers {
+		effect = &s.Effect
+	}
 	switch {
 	case called.Text == "set_config" && len(arguments) == 3:
-		s.Effect = settingEffect(t.Content(arguments[0]))
+		*effect = settingEffect(t.Content(arguments[0]))
 		if strings.EqualFold(t.Content(arguments[0]), replicationRole) {
 			s.role(arguments[1])
 		}
 	case called.Text == "setval":
-		s.Effect = Sequence
+		*effect = Sequence
 	}
 }
 

@@ -60,7 +60,9 @@ func TestEffects(t *testing.T) {
 		"SELECT set_config('search_path', lower('S1'), false)":    Anything,
 		"SELECT set_config('work_mem', '1MB', false), f()":        Anything,
 		"SELECT pg_catalog.setval('s', 7, true)":                  Sequence,
-		"SELECT setval('s', -7)":                                  Sequence,
+		"SELECT pg_catalog.setval('s', -7)":                       Sequence,
+		"SELECT setval('s', 7, true)":                             Anything, // see TestSupposed
+		"SELECT set_config('work_mem', '1MB', false)":             Anything,
 		"SELECT setval('s', (SELECT max(id) FROM t))":             Anything,
 		"SELECT nextval('s')":                                     Anything,
 		"SELECT 1":                                                Anything,
@@ -227,4 +229,24 @@ func FuzzParse(f *testing.F) {
 			Refuse(text, statements, escapes)
 		}
 	})
+}
+
+// TestSupposed holds which calls are those of the server's functions if nobody has made others of their names.
+func TestSupposed(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]Effect{
+		"SELECT setval('s', -7)":                               Sequence,
+		`select "setval"('s', 7, true);`:                       Sequence,
+		"SELECT set_config('work_mem', '1MB', false)":          Setting,
+		"SELECT set_config('search_path', '', false)":          Session,
+		"SELECT pg_catalog.setval('s', 7)":                     Anything, // it is
+		"SELECT app.setval('s', 7)":                            Anything,
+		"SELECT setval('s', (SELECT max(id) FROM t))":          Anything,
+		"SELECT setval('s', 7), set_config('a.b', 'c', false)": Anything,
+		"SELECT now()": Anything,
+	} {
+		if got := Parse([]byte(text), Options{})[0].Supposed; got != want {
+			t.Errorf("%s: %d, not %d", text, got, want)
+		}
+	}
 }

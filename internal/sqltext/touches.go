@@ -47,9 +47,7 @@ func (s *Statement) Touches() (all []Touch, whole bool) {
 	plain := first.Kind == WordToken && slices.Contains(shown, first.Text)
 	var before Token
 	for tok := t.Next(); tok.Kind != EndToken; before, tok = tok, t.Next() {
-		if tok.Kind == OtherToken && tok.Text == "(" && (before.Kind == QuotedToken || before.Kind == WordToken && !slices.Contains(noCall, before.Text)) {
-			plain = false // a call, perhaps of a function that changes tables
-		}
+		plain = plain && !called(before, tok) // perhaps of a function that changes tables
 		if tok.Kind != WordToken {
 			continue
 		}
@@ -88,6 +86,22 @@ var shown = []string{"insert", "update", "delete", "merge", "with", "select", "v
 var noCall = []string{"as", "and", "or", "not", "in", "values", "where", "on", "using", "select", "from", "exists", "any", "all", "some", "over", "distinct",
 	"union", "except", "intersect", "when", "then", "else", "case", "array", "row", "conflict", "returning", "set", "by", "analyze", "explain", "with", "materialized",
 	"coalesce", "varchar", "char", "character", "numeric", "decimal", "timestamp", "time", "interval", "bit"}
+
+// Calls reports whether text, a part of a statement, calls what may be a function of the user's.
+func Calls(text []byte, escapes bool) bool {
+	t := &Tokens{Text: text, Escapes: escapes}
+	for before, tok := (Token{}), t.Next(); tok.Kind != EndToken; before, tok = tok, t.Next() {
+		if called(before, tok) {
+			return true
+		}
+	}
+	return false
+}
+
+// called reports whether a name stands before a parenthesis as that of a function does.
+func called(before, tok Token) bool {
+	return tok.Kind == OtherToken && tok.Text == "(" && (before.Kind == QuotedToken || before.Kind == WordToken && !slices.Contains(noCall, before.Text))
+}
 
 // Defines reports whether the statement is about definitions, not about rows: what it changes are tables, triggers, privileges.
 func (s *Statement) Defines() bool {

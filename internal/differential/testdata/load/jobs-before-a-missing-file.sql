@@ -1,0 +1,4 @@
+COPY t FROM stdin;
+1	5
+\.
+\i nosuch.sql

@@ -1,0 +1,6 @@
+COPY t FROM stdin WITH (FORMAT csv);
+1,1
+2,1e-50
+3,3
+\.
+INSERT INTO t VALUES (4,1e39);

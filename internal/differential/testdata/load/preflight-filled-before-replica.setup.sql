@@ -1,0 +1,1 @@
+create table t(id int, x int not null); create function f() returns trigger language plpgsql as 'begin new.x = 5; return new; end'; create trigger tr before insert on t for each row execute function f();

@@ -1,0 +1,4 @@
+SET session_replication_role = replica;
+INSERT INTO t VALUES (1);
+INSERT INTO made VALUES (1);
+INSERT INTO made VALUES (2);

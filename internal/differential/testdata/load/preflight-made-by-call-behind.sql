@@ -1,0 +1,4 @@
+INSERT INTO t (id,x) VALUES (1,1);
+INSERT INTO t (id,x) VALUES (2,mk());
+INSERT INTO made VALUES (1);
+INSERT INTO made VALUES (2);

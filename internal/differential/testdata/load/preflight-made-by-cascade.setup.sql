@@ -1,0 +1,1 @@
+create table p(id int primary key); create table c(id int, up int references p on delete set null); insert into p values (1); insert into c values (1,1); create function mk() returns trigger language plpgsql as 'begin create table if not exists made(id int); return coalesce(new, old); end'; create trigger tr after update on c for each row execute function mk();

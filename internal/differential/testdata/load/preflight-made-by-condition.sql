@@ -1,0 +1,5 @@
+COPY t FROM stdin WHERE mk() = 1;
+1
+\.
+INSERT INTO made VALUES (1);
+INSERT INTO made VALUES (2);

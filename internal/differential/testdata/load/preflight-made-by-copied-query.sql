@@ -1,0 +1,3 @@
+COPY (SELECT mk()) TO stdout;
+INSERT INTO made VALUES (1);
+INSERT INTO made VALUES (2);

@@ -1,0 +1,1 @@
+create table t(id int); create function mk() returns trigger language plpgsql as 'begin create table if not exists made(id int); return coalesce(new, old); end'; create trigger tr before insert on t for each row execute function mk(); alter table t disable trigger tr;

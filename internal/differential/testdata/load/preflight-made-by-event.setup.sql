@@ -1,0 +1,1 @@
+create table t(id int); create function mk() returns event_trigger language plpgsql as 'begin if to_regclass(''made'') is null then create table made(id int); end if; end'; create event trigger e on ddl_command_end execute function mk();

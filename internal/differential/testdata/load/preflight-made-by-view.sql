@@ -1,0 +1,3 @@
+TABLE v;
+INSERT INTO made VALUES (1);
+INSERT INTO made VALUES (2);

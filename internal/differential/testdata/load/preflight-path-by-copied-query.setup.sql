@@ -1,0 +1,1 @@
+create schema a; create table a.t(id int);

@@ -239,10 +239,10 @@ func (d *rowDice) csv(t *rowTable, rows [][]rowValue, columns []rowType, names [
 			separator = ""
 		}
 		header := names[j]
-		if d.one(8) && column.sql != "planted" {
+		if column.sql != "planted" && d.one(8) {
 			header = strings.ToUpper(header)
 		}
-		if d.one(5) {
+		if column.sql != "planted" && d.one(5) {
 			header = `"` + header + `"`
 		}
 		ours.WriteString(separator + header)
@@ -342,10 +342,21 @@ func (d *rowDice) jsonl(t *rowTable, rows [][]rowValue, columns []rowType, names
 			d.misfit.item = 1 + strings.Count(ours.String(), end)
 		}
 		var a, b []string
-		order := d.Perm(len(row))
-		for _, j := range order {
+		others := len(row)
+		if columns[others-1].sql == "planted" { // it draws nothing: with it and without the rest is the same
+			others--
+			value := row[others].text
+			if row[others].null {
+				value = "null"
+			} else if row[others].json == "" {
+				value = d.held(value)
+			}
+			a, b = append(a, `"planted":`+value), append(b, `"planted":`+value)
+			used["planted"] = true
+		}
+		for _, j := range d.Perm(others) {
 			v := row[j]
-			if v.omit || v.null && columns[j].sql != "planted" && d.one(2) {
+			if v.omit || v.null && d.one(2) {
 				continue // it lacks the key
 			}
 			value, other := "null", "null"
@@ -369,7 +380,7 @@ func (d *rowDice) jsonl(t *rowTable, rows [][]rowValue, columns []rowType, names
 			if d.one(20) {
 				written = fmt.Sprintf(`\u%04x`, key[0]) + key[1:]
 			}
-			if d.one(12) && columns[j].sql != "planted" {
+			if d.one(12) {
 				written = strings.ToUpper(key)
 			}
 			a = append(a, `"`+written+`"`+space()+":"+space()+value)

@@ -16,8 +16,7 @@ import (
 // column is one column of a file, or one field of a composite type.
 type column struct {
 	name      string
-	encoding  string // of the database, which decides how long names may be
-	generated bool   // its values are computed by the server; those of the file are left out
+	generated bool // its values are computed by the server; those of the file are left out
 	kind      *kind
 }
 
@@ -37,8 +36,8 @@ type kind struct {
 // hstore, none of whose texts is JSON.
 func (k *kind) holds() bool { return k.element != nil || k.fields != nil || k.hstore }
 
-// columnsOf reads the columns of tables of a database in an encoding.
-func columnsOf(ctx context.Context, q catalog.Querier, relations []uint32, encoding string) (map[uint32][]column, error) {
+// columnsOf reads the columns of tables.
+func columnsOf(ctx context.Context, q catalog.Querier, relations []uint32) (map[uint32][]column, error) {
 	all, err := catalog.Columns(ctx, q, relations)
 	if err != nil {
 		return nil, err
@@ -57,7 +56,7 @@ func columnsOf(ctx context.Context, q catalog.Querier, relations []uint32, encod
 	}
 	known := map[uint32]*kind{}
 	for _, oid := range oids {
-		k := kindOf(types, oid, known, encoding)
+		k := kindOf(types, oid, known)
 		if t := base(types, oid); !t.BuiltIn && t.Kind == "b" && t.Category != "S" && t.Element == 0 {
 			takes, err := catalog.TakesEmpty(ctx, q, t.Qualified)
 			if err != nil {
@@ -69,7 +68,7 @@ func columnsOf(ctx context.Context, q catalog.Querier, relations []uint32, encod
 	of := map[uint32][]column{}
 	for relation, columns := range all {
 		for _, c := range columns {
-			of[relation] = append(of[relation], column{name: c.Name, encoding: encoding, generated: c.Generated, kind: kindOf(types, c.Type, known, encoding)})
+			of[relation] = append(of[relation], column{name: c.Name, generated: c.Generated, kind: kindOf(types, c.Type, known)})
 		}
 	}
 	return of, nil
@@ -89,7 +88,7 @@ func base(types map[uint32]catalog.Type, oid uint32) catalog.Type {
 var takeEmpty = []string{"text", "varchar", "bpchar", "char", "name", "bytea", "varbit", "xml", "tsvector", "tsquery", "int2vector", "oidvector", "refcursor"}
 
 // kindOf gives the kind of a type. known are those that were made already.
-func kindOf(types map[uint32]catalog.Type, oid uint32, known map[uint32]*kind, encoding string) *kind {
+func kindOf(types map[uint32]catalog.Type, oid uint32, known map[uint32]*kind) *kind {
 	t := base(types, oid)
 	if k := known[t.OID]; k != nil {
 		return k
@@ -99,12 +98,12 @@ func kindOf(types map[uint32]catalog.Type, oid uint32, known map[uint32]*kind, e
 	switch {
 	case t.Element != 0:
 		k.name, k.noEmpty = types[t.Element].Name+"[]", true
-		k.element, k.delimiter = kindOf(types, t.Element, known, encoding), t.Delimiter[0]
+		k.element, k.delimiter = kindOf(types, t.Element, known), t.Delimiter[0]
 	case t.Kind == "c":
 		k.noEmpty = true
 		k.fields = make([]column, len(t.Fields))
 		for i, name := range t.Fields {
-			k.fields[i] = column{name: name, encoding: encoding, kind: kindOf(types, t.FieldTypes[i], known, encoding)}
+			k.fields[i] = column{name: name, kind: kindOf(types, t.FieldTypes[i], known)}
 		}
 	case t.Kind == "e":
 		k.noEmpty = !t.EmptyLabel
@@ -130,11 +129,8 @@ var sameName = []func(known, name, cut string) bool{
 }
 
 // columnsCalled finds the columns that a file may call so.
-func columnsCalled(columns []column, name string) (found []int) {
-	if len(columns) == 0 {
-		return nil
-	}
-	cut := sqltext.ClipName(name, columns[0].encoding)
+func (e *encoding) columnsCalled(columns []column, name string) (found []int) {
+	cut := sqltext.ClipName(name, e.database)
 	for _, same := range sameName {
 		for i, c := range columns {
 			if same(c.name, name, cut) {
@@ -149,16 +145,16 @@ func columnsCalled(columns []column, name string) (found []int) {
 }
 
 // columnCalled finds the column that a file calls so, -1 if there is none, or several.
-func columnCalled(columns []column, name string) int {
-	if found := columnsCalled(columns, name); len(found) == 1 {
+func (e *encoding) columnCalled(columns []column, name string) int {
+	if found := e.columnsCalled(columns, name); len(found) == 1 {
 		return found[0]
 	}
 	return -1
 }
 
 // noColumn says why a name is no column's, nor a field's.
-func noColumn(columns []column, name, owner string) string {
-	if found := columnsCalled(columns, name); len(found) > 1 {
+func (e *encoding) noColumn(columns []column, name, owner string) string {
+	if found := e.columnsCalled(columns, name); len(found) > 1 {
 		return fmt.Sprintf("%s of %s may be %s or %s, which differ in upper and lower case: write it as that one is called",
 			sqltext.QuoteName(name), owner, sqltext.QuoteName(columns[found[0]].name), sqltext.QuoteName(columns[found[1]].name))
 	}

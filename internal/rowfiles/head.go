@@ -20,7 +20,7 @@ func (f *FS) readAllColumns(ctx context.Context, q catalog.Querier, o Options) e
 	for _, file := range f.files {
 		tables = append(tables, file.table.OID)
 	}
-	known, err := columnsOf(ctx, q, tables, o.Database)
+	known, err := columnsOf(ctx, q, tables)
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (file *rowFile) csvColumns(ctx context.Context, in io.Reader, known []colum
 	if err != nil {
 		return err
 	}
-	if what := strange(lines.record, header, known); what != "" {
+	if what := lines.enc.strange(lines.record, header, known); what != "" {
 		return &problem.Error{Code: problem.Data, At: problem.Place{File: file.name, Line: 1}, What: what, Remedy: unsent}
 	}
 	var unknown []key
@@ -166,7 +166,7 @@ func (file *rowFile) csvColumns(ctx context.Context, in io.Reader, known []colum
 	by := map[int]string{}
 	for n, f := range header {
 		name := lines.enc.name(f.text)
-		i := columnCalled(known, name)
+		i := lines.enc.columnCalled(known, name)
 		switch before, twice := by[i]; {
 		case name == "":
 			others = append(others, told{lines.place(f.at), fmt.Sprintf("column %d of the header has no name", n+1)})
@@ -201,7 +201,7 @@ func (file *rowFile) csvColumns(ctx context.Context, in io.Reader, known []colum
 }
 
 // strange tells a first line that is no header in a way that people meet; "" if it is none.
-func strange(record []byte, header []field, known []column) string {
+func (e *encoding) strange(record []byte, header []field, known []column) string {
 	line := string(record)
 	const excel = "sep=" // and one character
 	if len(line) <= len(excel)+1 && len(line) >= len(excel) && strings.EqualFold(line[:len(excel)], excel) {
@@ -210,13 +210,13 @@ func strange(record []byte, header []field, known []column) string {
 	if strings.HasPrefix(line, "{") || strings.HasPrefix(line, "[") {
 		return "the first line begins like JSON, but the file is taken for CSV: say what it is with its name (.jsonl) or the setting format"
 	}
-	if len(header) > 1 || columnCalled(known, line) >= 0 {
+	if len(header) > 1 || e.columnCalled(known, line) >= 0 {
 		return ""
 	}
 	for _, delimiter := range []struct{ is, called string }{{";", "semicolons"}, {"\t", "tabs"}, {"|", "vertical bars"}, {":", "colons"}} {
 		if parts := strings.Split(line, delimiter.is); len(parts) > 1 {
 			for _, part := range parts {
-				if columnCalled(known, strings.Trim(strings.TrimSpace(part), `"`)) >= 0 {
+				if e.columnCalled(known, strings.Trim(strings.TrimSpace(part), `"`)) >= 0 {
 					return fmt.Sprintf("the names in the first line are divided by %s, and CSV is read with commas alone: save the file with commas", delimiter.called)
 				}
 			}
@@ -236,10 +236,10 @@ func (file *rowFile) misfit(unknown []key, all []told, known []column) error {
 	const shown = 20
 	lacks := &LacksError{}
 	for _, k := range unknown {
-		if len(columnsCalled(known, k.name)) == 0 {
+		if len(file.enc.columnsCalled(known, k.name)) == 0 {
 			lacks.All = append(lacks.All, Lack{File: file.name, Line: k.at.Line, OID: file.table.OID, Table: file.table.called(), Column: k.name, Near: nearest.Word(k.name, namesOf(known))})
 		}
-		all = append(all, told{k.at, noColumn(known, k.name, "table "+file.table.called())})
+		all = append(all, told{k.at, file.enc.noColumn(known, k.name, "table "+file.table.called())})
 	}
 	p := &problem.Error{Code: problem.Database, At: problem.Place{File: file.name}, Remedy: "Add the column to the schema in a migration, or take it out of the export in Fabricate.\n" + unsent}
 	switch len(lacks.All) {

@@ -126,8 +126,8 @@ func (j *jsonRows) member(t *jsonText, n int, s span) error {
 		return j.unknown(j.name(key), s.key)
 	}
 	if before := j.found[column]; before.end > 0 {
-		first := string(j.values.unescaped(t.text[before.key+1 : before.keyEnd-1]))
-		if second := string(j.values.unescaped(key[1 : len(key)-1])); first != second { // of one key twice the last counts, as to the server
+		first := j.name(t.text[before.key:before.keyEnd])
+		if second := j.name(key); first != second { // of one key twice the last counts, as to the server
 			return j.in.faultAt(s.key, "the keys %q and %q of this line are both those of the column %q", first, second, j.columns[column].name)
 		}
 	}
@@ -139,7 +139,7 @@ func (j *jsonRows) member(t *jsonText, n int, s span) error {
 func (j *jsonRows) columnOf(key []byte) int {
 	column, known := j.index[string(key)]
 	if !known {
-		column = columnCalled(j.columns, j.name(key))
+		column = j.in.enc.columnCalled(j.columns, j.name(key))
 		if len(j.index) == maxSpelling {
 			clear(j.index)
 		}

@@ -16,6 +16,8 @@ import (
 
 // encoding is how the bytes of a file are characters, and how they are sent.
 type encoding struct {
+	database string // that of the database, which decides how long names may be
+
 	reads form
 	utf8  bool   // what is read is UTF-8, and must be
 	ascii bool   // other characters cannot be told from each other here: the client encoding's may hold quotes and commas
@@ -64,7 +66,7 @@ func SessionEncoding(client, database string) string {
 // encodingOf tells the encoding of a file by its beginning, and by those of the client and the database. What says of itself that it
 // is UTF-8 or UTF-16 is; anything else is in the client encoding, as to psql.
 func encodingOf(head []byte, client, database string) (e encoding, mark int, err error) {
-	e = encoding{sends: client, most: unicode.MaxRune}
+	e = encoding{database: database, sends: client, most: unicode.MaxRune}
 	is := client
 	if is == noEncoding {
 		is = database

@@ -243,10 +243,10 @@ func (v *values) composite(to *sink, raw []byte, fields []column, level int) err
 	found := make([][]byte, len(fields))
 	if err := v.members(raw, func(key, value []byte) error {
 		name := v.in.enc.name(v.unescaped(key[1 : len(key)-1]))
-		i := columnCalled(fields, name)
+		i := v.in.enc.columnCalled(fields, name)
 		switch {
-		case i < 0 && len(columnsCalled(fields, name)) > 1:
-			return wrong("%s", noColumn(fields, name, "the column's type"))
+		case i < 0 && len(v.in.enc.columnsCalled(fields, name)) > 1:
+			return wrong("%s", v.in.enc.noColumn(fields, name, "the column's type"))
 		case i < 0:
 			return wrong("the column's type has no field %s", key)
 		}

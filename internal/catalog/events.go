@@ -34,13 +34,8 @@ func HasFunctions(ctx context.Context, q Querier, names []string) (has bool, err
 // DomainsRunCode reports whether the database has a domain with a check that may run code of a language in which tables can be made: it may be
 // inside of other types.
 func DomainsRunCode(ctx context.Context, q Querier) (runs bool, err error) {
-	const query = `SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.contypid <> 0 AND (
-	EXISTS (SELECT 1 FROM unnest(string_to_array(k.conbin::text, '{')) WITH ORDINALITY n(node, i) WHERE i > 1 AND split_part(node, ' ', 1) <> ALL (` + plainNodes + `))
-	OR EXISTS (SELECT 1 FROM (
-		SELECT split_part(f, ' ', 1)::oid AS oid FROM unnest(string_to_array(k.conbin::text, ' :funcid ')) WITH ORDINALITY u(f, i) WHERE i > 1
-		UNION ALL
-		SELECT o.oprcode::oid FROM unnest(string_to_array(k.conbin::text, ' :opno ')) WITH ORDINALITY u(f, i) LEFT JOIN pg_catalog.pg_operator o ON o.oid = split_part(f, ' ', 1)::oid WHERE i > 1
-	) called LEFT JOIN pg_catalog.pg_proc p ON p.oid = called.oid WHERE p.oid IS NULL OR p.prolang NOT IN (12, 13))))`
+	const query = `SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k, LATERAL (SELECT k.conbin::text) t(tree)
+	WHERE k.contypid <> 0 AND (` + callsMore + ` OR EXISTS (SELECT 1 FROM ` + calledFunctions + ` WHERE p.oid IS NULL OR p.prolang NOT IN (12, 13))))`
 	err = q.Ask(ctx, query, nil, []any{&runs}, nil)
 	return runs, err
 }

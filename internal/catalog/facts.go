@@ -44,8 +44,15 @@ const (
 	HasPolicies  = "row security applies to the role"
 )
 
-// plainNodes are the nodes of expressions that call nothing but the functions and operators which they name.
-const plainNodes = `'{CONST,VAR,FUNCEXPR,OPEXPR,BOOLEXPR,NULLTEST,BOOLEANTEST,RELABELTYPE,SCALARARRAYOPEXPR,ARRAY,ARRAYEXPR,ARRAYCOERCEEXPR,COALESCE,COALESCEEXPR,CASE,CASEEXPR,WHEN,CASEWHEN,CASETESTEXPR,COERCETODOMAINVALUE,COERCEVIAIO,COLLATE,COLLATEEXPR,NULLIFEXPR,DISTINCTEXPR,SQLVALUEFUNCTION}'::text[]`
+// Parts of questions about an expression's tree (pg_node_tree), as text in tree. An expression calls the functions and operators that are named in it,
+// and no others if it is made of some nodes alone.
+const (
+	callsMore       = `EXISTS (SELECT 1 FROM unnest(string_to_array(tree, '{')) WITH ORDINALITY n(node, i) WHERE i > 1 AND split_part(node, ' ', 1) <> ALL ('{CONST,VAR,FUNCEXPR,OPEXPR,BOOLEXPR,NULLTEST,BOOLEANTEST,RELABELTYPE,SCALARARRAYOPEXPR,ARRAY,ARRAYEXPR,ARRAYCOERCEEXPR,COALESCE,COALESCEEXPR,CASE,CASEEXPR,WHEN,CASEWHEN,CASETESTEXPR,COERCETODOMAINVALUE,COERCEVIAIO,COLLATE,COLLATEEXPR,NULLIFEXPR,DISTINCTEXPR,SQLVALUEFUNCTION}'::text[]))`
+	calledFunctions = `(SELECT split_part(f, ' ', 1)::oid AS oid FROM unnest(string_to_array(tree, ' :funcid ')) WITH ORDINALITY u(f, i) WHERE i > 1
+			UNION ALL
+			SELECT o.oprcode::oid FROM unnest(string_to_array(tree, ' :opno ')) WITH ORDINALITY u(f, i) LEFT JOIN pg_catalog.pg_operator o ON o.oid = split_part(f, ' ', 1)::oid WHERE i > 1
+		) called LEFT JOIN pg_catalog.pg_proc p ON p.oid = called.oid`
+)
 
 // factsQuery asks all at once. A table's rows go the same way by COPY as by INSERT unless one of these is in between:
 // rules, which COPY passes by; row security, which COPY refuses; triggers, which would see other command boundaries (in
@@ -91,16 +98,13 @@ WITH role AS (SELECT pg_catalog.current_setting('session_replication_role') = 'r
 	SELECT 'the partition key', 0, string_agg(p.partexprs::text, ' ') FROM rels JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = rels.oid
 ), judged AS (
 	SELECT what, attnum, greatest(
-		CASE WHEN EXISTS (SELECT 1 FROM unnest(string_to_array(tree, '{')) WITH ORDINALITY n(node, i) WHERE i > 1 AND split_part(node, ' ', 1) <> ALL (` + plainNodes + `))
+		CASE WHEN ` + callsMore + `
 			THEN 4 WHEN tree LIKE '%{SQLVALUEFUNCTION %' THEN 2 ELSE 1 END,
 		(SELECT max(CASE WHEN p.oid IS NULL THEN 4 WHEN p.provolatile = 'i' AND p.prolang IN (12, 13) THEN 1
 			WHEN p.pronamespace = 'pg_catalog'::regnamespace AND p.proname IN ('now', 'transaction_timestamp', 'timestamp', 'timestamptz', 'date', 'time', 'timetz', 'gen_random_uuid', 'random', 'txid_current', 'pg_current_xact_id', 'pg_backend_pid') THEN 2
 			WHEN p.prolang = 13 AND p.proname IN ('uuid_generate_v1', 'uuid_generate_v1mc', 'uuid_generate_v4') THEN 2
 			WHEN p.pronamespace = 'pg_catalog'::regnamespace AND p.proname = 'nextval' THEN 3 ELSE 4 END)
-		FROM (SELECT split_part(f, ' ', 1)::oid AS oid FROM unnest(string_to_array(tree, ' :funcid ')) WITH ORDINALITY u(f, i) WHERE i > 1
-			UNION ALL
-			SELECT o.oprcode::oid FROM unnest(string_to_array(tree, ' :opno ')) WITH ORDINALITY u(f, i) LEFT JOIN pg_catalog.pg_operator o ON o.oid = split_part(f, ' ', 1)::oid WHERE i > 1
-		) called LEFT JOIN pg_catalog.pg_proc p ON p.oid = called.oid)) AS class
+		FROM ` + calledFunctions + `)) AS class
 	FROM trees WHERE tree <> ''
 )
 SELECT c.oid, role.replica,

@@ -289,8 +289,8 @@ func (s *surveyor) readNames(h *head) bool {
 	return true
 }
 
-// harmless are statements that neither make tables nor change what names mean or who may do what.
-var harmless = []string{"update", "delete", "lock", "analyze", "vacuum", "comment", "show", "checkpoint", "notify", "listen"}
+// harmless are other statements that neither make tables nor change what names mean or who may do what.
+var harmless = []string{"lock", "analyze", "vacuum", "show", "checkpoint", "notify", "listen"}
 
 // other looks at a statement that names no table to fill.
 func (s *surveyor) other(t *sqltext.Tokens, before bool) {

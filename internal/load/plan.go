@@ -21,6 +21,7 @@ type tablePlan struct {
 	partitioned bool
 	together    bool          // its rows refer to each other, and are checked at the end of each statement: they must come in one, however few
 	limit       time.Duration // that the server sets for each statement, 0 for none
+	inside      int           // how many of Reasons, the last, are that a column's type has types of the user's inside
 
 	columns []planColumn
 	indexes []string // those that may be switched off while rows come, as REINDEX takes them
@@ -166,18 +167,14 @@ func (r *run) readPlans(ctx context.Context, keys []string) error {
 			p.columns = append(p.columns, c)
 			p.Columns = append(p.Columns, strategy.Column{Name: name, Default: strategy.Default(f.Defaults[i] - 1)})
 			if f.Types[i] == "modified" {
-				p.Reasons = append(p.Reasons, typeReason(name))
+				p.Reasons = append(p.Reasons, fmt.Sprintf("the type of column %q takes other ways by COPY", name))
+				p.inside++
 			}
 		}
 		r.known.foreknown[f.Asked] = p
 	}
 	r.known.drawn = r.known.drawn && (drawn || len(all) == 0) // the server holds a lock on each sequence that the transaction has used
 	return nil
-}
-
-// typeReason is why rows go as written that have a column of a type with types of the user's inside.
-func typeReason(column string) string {
-	return fmt.Sprintf("the type of column %q takes other ways by COPY", column)
 }
 
 // encoder gives the columns that an INSERT names, or the first n if it names none, and how their values are encoded. ok is

@@ -144,13 +144,13 @@ func (r *run) runsCode(ctx context.Context, s *survey) (bool, error) {
 			continue
 		}
 		plan := r.known.foreknown[h.relation.Name]
-		if plan == nil || slices.ContainsFunc(plan.Reasons, func(reason string) bool { return !ofType(h, reason) && runs(h, reason, quiet) }) ||
+		if plan == nil || slices.ContainsFunc(plan.Reasons[:len(plan.Reasons)-plan.inside], func(reason string) bool { return runs(h, reason, quiet) }) ||
 			slices.ContainsFunc(plan.Columns, func(c strategy.Column) bool {
 				return c.Default == strategy.Code && (h.defaults || !slices.Contains(h.columns, c.Name))
 			}) {
 			return true, nil
 		}
-		inside = inside || slices.ContainsFunc(plan.Reasons, func(reason string) bool { return ofType(h, reason) })
+		inside = inside || plan.inside > 0
 	}
 	if !inside {
 		return false, nil
@@ -158,12 +158,7 @@ func (r *run) runsCode(ctx context.Context, s *survey) (bool, error) {
 	return catalog.DomainsRunCode(ctx, r.session)
 }
 
-// ofType reports whether rows of a head go as written for what is inside of a column's type.
-func ofType(h *head, reason string) bool {
-	return slices.ContainsFunc(h.relation.Columns, func(column string) bool { return reason == typeReason(column) })
-}
-
-// runs reports whether rows of a head may run code of the user's for another reason why they go as written.
+// runs reports whether rows of a head may run code of the user's for a reason of the catalog's why they go as written.
 func runs(h *head, reason string, quiet bool) bool {
 	switch reason {
 	case catalog.HasTrigger, catalog.HasRule:

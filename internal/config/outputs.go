@@ -17,11 +17,11 @@ func Outputs() []Output {
 		{"rows", "Rows loaded, in total"},
 		{"tables", `Rows by table, as JSON: [{"table":"public.users","rows":100}], sorted by table`},
 		{"skipped", "true when if-not-empty was keep and the old rows were kept"},
-		{"dry-run", "true when dry-run was: what rows and tables tell was rolled back"},
+		{"dry-run", "true for a dry run: what rows and tables tell was rolled back"},
 		{"cache-hit", "true when the data came from cache-dir, without a task"},
 		{"clones", "Names of the clones that were made, as JSON: [\"app_1\",\"app_2\"]"},
 		{"warnings", "Warnings of the run, as JSON: a list of texts"},
-		{"broken-foreign-keys", "Rows that break a foreign key of a loaded table, of those that were warned of"},
+		{"broken-foreign-keys", "Rows that break a foreign key of a loaded table, as the warnings count them"},
 		{"error-kind", "Kind of the failure in one word, such as settings, api, timeout, download, archive, script, connection, lost, rights, row or statement; empty if there was none"},
 		{"duration-ms", "How long the run took, in milliseconds"},
 	}

@@ -170,7 +170,7 @@ func List() []Setting {
 		},
 		{
 			Name: "api-ca-file", Values: "PATH", Group: groupGenerate,
-			Help: "PEM file of certificate authorities to trust for the API beside the system's, for self-hosted installations",
+			Help: "PEM file of certificate authorities to trust for the API in addition to the system's, for self-hosted installations",
 			set:  path(func(s *Settings) *string { return &s.APICAFile }, mustFile),
 		},
 		{
@@ -186,7 +186,7 @@ func List() []Setting {
 		{
 			Name: "format", Note: "sql when neither format nor connection is given", Values: "FORMAT", Group: groupGenerate,
 			Help: "Export format, in any case: sql, postgres-optimized, csv and jsonl can be loaded; sqlite, mysql and the like " +
-				"need load false, or no database. With load PATH or archive it says what is there, where several kinds are. Excludes connection",
+				"need load false, or no database. With load PATH or archive it says which of several kinds to load. Excludes connection",
 			set: setFormat,
 		},
 		{
@@ -197,13 +197,13 @@ func List() []Setting {
 		},
 		{
 			Name: "entity", Values: "TABLE", Group: groupGenerate,
-			Help: "Generate this one table only",
+			Help: "Generate only this table",
 			set:  oneLine(func(s *Settings) *string { return &s.Entity }),
 		},
 		{
 			Name: "overrides", Values: "JSON|YAML|@FILE", Group: groupGenerate, whole: true,
 			Help: "Variables and entities to override for this run, inline or from a file (@path, in a workflow within the " +
-				"workspace): JSON, also with comments, or YAML 1.2. Sent as written; what has two readings is refused",
+				"workspace): JSON, also with comments, or YAML 1.2. Sent as written; what is ambiguous is refused",
 			set: setOverrides,
 		},
 		{
@@ -215,18 +215,18 @@ func List() []Setting {
 
 		{
 			Name: "archive", Values: "PATH|URL", Group: groupData,
-			Help: "Load this zip, folder or .sql file instead of generating; also one at an https address, which may end in " +
-				"#sha256= and what its SHA-256 must be",
+			Help: "Load this zip, folder or .sql file instead of generating; or an https address of one, which may end in " +
+				"#sha256= and the expected SHA-256",
 			set: setArchive,
 		},
 		{
 			Name: "cache-dir", Values: "PATH", Group: groupData,
-			Help: "Look in this folder first for an archive of the same request, which needs no key then; what is generated is kept there",
+			Help: "Look in this folder first for an archive of the same request, which then needs no key; what is generated is kept there",
 			set:  path(func(s *Settings) *string { return &s.CacheDir }, noFile),
 		},
 		{
 			Name: "max-age", Default: "24h", Values: "DURATION", Group: groupData,
-			Help: "An archive in cache-dir that is older is generated anew; with 0 any age will do",
+			Help: "An older archive in cache-dir is not used, and the data is generated again; 0: any age",
 			set:  setMaxAge,
 		},
 		{
@@ -237,7 +237,7 @@ func List() []Setting {
 		{
 			Name: "allow-http", Default: "false", Values: trueOrFalse, Group: groupData,
 			Help: "Let the data come over http from a host other than the API's, for the stores of self-hosted installations; it " +
-				"can then be read and changed on its way",
+				"can then be read and changed in transit",
 			set: boolean(func(s *Settings) *bool { return &s.AllowHTTP }),
 		},
 		{
@@ -247,7 +247,7 @@ func List() []Setting {
 		},
 		{
 			Name: "data-dir", Values: "PATH", Group: groupData,
-			Help: "Keep the data in this folder: the unpacked zip, or the one file. With load false, and without it and cache-dir, the " +
+			Help: "Keep the data in this folder: the unpacked zip, or the one file. With load false and neither this nor cache-dir, the " +
 				"folder is " + DefaultDataDir,
 			set: path(func(s *Settings) *string { return &s.DataDir }, noFile),
 		},
@@ -256,8 +256,8 @@ func List() []Setting {
 			Name: "database-url", Note: "DATABASE_URL, else libpq's PG* variables", Values: "URL|DSN", Group: groupTarget,
 			secret: true,
 			Help: "PostgreSQL to load into, as postgres://user:password@host:5432/database or as host=… user=… " +
-				"dbname=…, or as JDBC, .NET, Prisma, SQLAlchemy and others write it. Needed, unless data-dir, load false or " +
-				"connection says otherwise",
+				"dbname=…, or as JDBC, .NET, Prisma, SQLAlchemy and others write it. Needed unless data-dir, load false or " +
+				"connection is set",
 			set: setTarget,
 		},
 		{
@@ -269,17 +269,17 @@ func List() []Setting {
 
 		{
 			Name: "create-database", Default: "false", Values: trueOrFalse, Group: groupTarget,
-			Help: "Make the database where it does not exist; before runs only if it was made, and a run that fails drops it again",
+			Help: "Make the database if it does not exist; before runs only if it was made, and a run that fails drops it again",
 			set:  boolean(func(s *Settings) *bool { return &s.CreateDatabase }),
 		},
 		{
 			Name: "template", Values: "NAME", Group: groupTarget,
-			Help: "Database of the same server that a new one is made from, by create-database or the command create",
+			Help: "Database of the same server from which create-database or the command create makes the new one",
 			set:  oneLine(func(s *Settings) *string { return &s.Template }),
 		},
 		{
 			Name: "clones", Values: "NUMBER|NAMES", Group: groupTarget, list: true,
-			Help: "Copies of the database to make after the load, for parallel tests: a number, or names, one a line. Older clones of the " +
+			Help: "Copies of the database to make after the load, for parallel tests: a number, or names, one per line. Older clones of the " +
 				"same database are replaced",
 			set: setClones,
 		},
@@ -301,7 +301,7 @@ func List() []Setting {
 		},
 		{
 			Name: "jobs", Default: "1", Values: "1..64", Group: groupLoad,
-			Help: "Connections that load tables at once; in a single transaction where the tables were empty and the server can prepare transactions",
+			Help: "Connections that load tables at once; in a single transaction only where the tables were empty and the server can prepare transactions",
 			set:  setJobs,
 		},
 		{
@@ -311,7 +311,7 @@ func List() []Setting {
 		},
 		{
 			Name: "online", Default: "false", Values: trueOrFalse, Group: groupLoad,
-			Help: "Others read the old rows until the load is committed, and no lock of the load stops them for longer than 250 ms; false: they wait while it is under way",
+			Help: "Others read the old rows until the load is committed, and no lock of the load stops them for longer than 250 ms; false: readers wait for the whole load",
 			set:  boolean(func(s *Settings) *bool { return &s.Online }),
 		},
 		{
@@ -321,14 +321,14 @@ func List() []Setting {
 		},
 		{
 			Name: "dry-run", Default: "false", Values: trueOrFalse, Group: groupLoad,
-			Help: "Do all of it, and roll it back at the end: outputs and summary are those of the load that it would have been. setval is told, " +
+			Help: "Do everything, and roll it back at the end: outputs and summary tell what the load would have done. setval is reported, " +
 				"not sent; numbers that rows draw from sequences stay drawn, which a warning says. Needs transaction single",
 			set: boolean(func(s *Settings) *bool { return &s.DryRun }),
 		},
 		{
 			Name: "allow", Note: "schema for what the API gave, sql for files of your own", Values: "data|schema|sql", Group: groupLoad,
-			Help: "What the script may say: data: rows alone; schema: definitions without code as well; sql: any SQL. before and after are " +
-				"your own, and not held to it",
+			Help: "What the script may contain: data: rows only; schema: also definitions without code; sql: any SQL. before and after are " +
+				"your own, and not limited by it",
 			set: choice(func(s *Settings) *string { return &s.Allow }, "data", "schema", "sql"),
 		},
 		{
@@ -338,23 +338,23 @@ func List() []Setting {
 		},
 		{
 			Name: "variables", Values: "NAME=VALUE", Group: groupLoad, list: true, whole: true,
-			Help: "Variables for the script, as psql -v; one a line",
+			Help: "Variables for the script, as psql -v; one per line",
 			set:  setVariables,
 		},
 		{
 			Name: "table-map", Values: "FILE=TABLE", Group: groupLoad, list: true,
-			Help: "Which file of a csv or jsonl export belongs to which table, where its name does not say so; one a line, " +
-				"such as users.csv=app.users or x.csv=\"order items\". With nothing behind the = the file is left out",
+			Help: "Which file of a csv or jsonl export belongs to which table, where its name does not say so; one per line, " +
+				"such as users.csv=app.users or x.csv=\"order items\". With nothing after the = the file is left out",
 			set: setTableMap,
 		},
 		{
 			Name: "before", Values: "PATH", Group: groupLoad, list: true,
-			Help: "psql scripts of your own to run before the load, in its transaction, such as a schema: a file, a folder (its .sql files in natural order) or a pattern, one a line",
+			Help: "psql scripts of your own to run before the load, in its transaction, such as a schema: a file, a folder (its .sql files in natural order) or a pattern, one per line",
 			set:  paths(func(s *Settings) *[]string { return &s.Before }),
 		},
 		{
 			Name: "after", Values: "PATH", Group: groupLoad, list: true,
-			Help: "psql scripts of your own to run after the load, in its transaction, such as grants: a file, a folder or a pattern, one a line",
+			Help: "psql scripts of your own to run after the load, in its transaction, such as grants: a file, a folder or a pattern, one per line",
 			set:  paths(func(s *Settings) *[]string { return &s.After }),
 		},
 		{
@@ -365,8 +365,8 @@ func List() []Setting {
 		},
 		{
 			Name: "outside-rows", Default: "keep", Values: "keep|take", Group: groupLoad,
-			Help: "Rows of tables outside the export that refer to rows that go: keep them, and refuse the load where that cannot be, or take them " +
-				"along, and what refers to them",
+			Help: "Rows of tables outside the export that refer to deleted rows: keep them, or refuse the load where that is impossible; take: delete " +
+				"them as well, and what refers to them. TRUNCATE … CASCADE in a script deletes them in any case",
 			set: choice(func(s *Settings) *string { return &s.OutsideRows }, "keep", "take"),
 		},
 
@@ -377,7 +377,7 @@ func List() []Setting {
 		},
 		{
 			Name: "foreign-keys", Default: "check", Values: "check|enforce|off", Group: groupAfter,
-			Help: "Find rows that break a foreign key of a loaded table: check warns, enforce fails and rolls back",
+			Help: "Find rows that break a foreign key of a loaded table: check warns, enforce fails and rolls back, off does not look",
 			set:  choice(func(s *Settings) *string { return &s.ForeignKeys }, "check", "enforce", "off"),
 		},
 		{
@@ -393,12 +393,12 @@ func List() []Setting {
 		},
 		{
 			Name: "poll-interval", Default: "1s", Values: "DURATION", Group: groupWaiting,
-			Help: "First interval between questions about the task; the next are at its estimated end, or after intervals that grow to 10s",
+			Help: "First interval between two polls of the task; the next ones come at its estimated end, or after intervals that grow to 10s",
 			set:  duration(func(s *Settings) *time.Duration { return &s.PollInterval }),
 		},
 		{
 			Name: "request-timeout", Default: "30s", Values: "DURATION", Group: groupWaiting,
-			Help: "Limit for one API request; for a download, for the longest silence",
+			Help: "Limit for one API request; for a download, the longest time without data",
 			set:  duration(func(s *Settings) *time.Duration { return &s.RequestTimeout }),
 		},
 		{

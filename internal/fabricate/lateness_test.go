@@ -132,7 +132,7 @@ func TestLateness(t *testing.T) {
 	around, chance, lengths := 3, 1.8, []time.Duration{2 * time.Second, 20 * time.Second, time.Minute}
 	if *latenessTable {
 		around, chance, lengths = 51, 1, []time.Duration{2 * time.Second, 5 * time.Second, 20 * time.Second, time.Minute, 3 * time.Minute}
-		fmt.Println("| task | progress | late, on average | at most | questions | asking every second: late | questions |")
+		fmt.Println("| task | progress | late, on average | at most | polls | polling every second: late | polls |")
 		fmt.Println("| --- | --- | --- | --- | --- | --- | --- |")
 	}
 	var asked, askedEverySecond int

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -214,7 +215,7 @@ func (r *Report) setOutputs(o Outcome, failure error, took time.Duration) {
 		return
 	}
 	res := r.result(o, failure, took)
-	r.toFile("outputs", func(action *githubactions.Action) {
+	r.toFile("outputs", "GITHUB_OUTPUT", func(action *githubactions.Action) {
 		for _, out := range [][2]string{
 			{"task-id", res.TaskID}, {"data-path", oneLineKeepingSpaces(res.DataPath)}, {"content-type", res.ContentType}, {"sha256", res.SHA256},
 			{"rows", strconv.FormatInt(res.Rows, 10)}, {"tables", compactJSON(res.Tables)}, {"skipped", strconv.FormatBool(res.Skipped)},
@@ -245,8 +246,13 @@ func oneLineKeepingSpaces(s string) string {
 	return strings.NewReplacer("\n", " ", "\r", " ").Replace(s)
 }
 
-// toFile runs what writes one of GitHub's files. go-githubactions panics where that fails; here it is a warning.
-func (r *Report) toFile(what string, write func(*githubactions.Action)) {
+// toFile runs what writes one of GitHub's files, which a variable names. go-githubactions panics where that fails; here it is a
+// warning, as is a pipe: to open one waits for a reader, who may never come.
+func (r *Report) toFile(what, variable string, write func(*githubactions.Action)) {
+	if info, err := os.Stat(r.o.Getenv(variable)); err == nil && info.Mode()&os.ModeNamedPipe != 0 {
+		r.warn(fmt.Sprintf("the %s could not be written: %s names a pipe and no file", what, variable))
+		return
+	}
 	defer func() {
 		if cause := recover(); cause != nil {
 			r.warn(fmt.Sprintf("the %s could not be written: %v", what, cause))

@@ -45,7 +45,7 @@ func (r *Report) writeSummary(o Outcome, failure error, took time.Duration) {
 		r.warn("the job summary is full; this run is not in it")
 		return
 	}
-	r.toFile("job summary", func(action *githubactions.Action) { action.AddStepSummary(text) })
+	r.toFile("job summary", "GITHUB_STEP_SUMMARY", func(action *githubactions.Action) { action.AddStepSummary(text) })
 }
 
 // summary gives the job summary as GitHub-flavoured Markdown: what came of it, warnings, tables, where the time went, and

@@ -116,8 +116,8 @@ func ofGit(part string) bool {
 	return part == ".git" || isShort && strings.Trim(short, "0123456789") == ""
 }
 
-// checkDir refuses a folder that is git's own, or is in it: what is named config there is commands that git runs.
-func checkDir(dir string) error {
+// CheckDir refuses, as a setting, a folder that is git's own, or is in it: what is named config there is commands that git runs.
+func CheckDir(dir string) error {
 	whole, err := filepath.Abs(dir)
 	if err != nil {
 		return cannotWrite(dir, err)
@@ -132,7 +132,7 @@ func checkDir(dir string) error {
 	}
 	for part := range strings.SplitSeq(filepath.ToSlash(whole), "/") {
 		if ofGit(plainName(part)) {
-			return &problem.Error{Code: problem.Data, Topic: problem.Archive, Where: dir, What: "nothing is kept in this folder: git would take it for its own",
+			return &problem.Error{Code: problem.Settings, Where: dir, What: "nothing is kept in this folder: git would take it for its own",
 				Remedy: "Give another folder as the setting data-dir."}
 		}
 	}
@@ -156,7 +156,7 @@ func sameFolder(a, b string) bool {
 
 // place writes the named files into dir, all or none.
 func place(ctx context.Context, dir string, names []string, open func(name string) (fs.File, error)) (err error) {
-	if err := checkDir(dir); err != nil {
+	if err := CheckDir(dir); err != nil {
 		return err
 	}
 	if _, statErr := os.Stat(dir); errors.Is(statErr, fs.ErrNotExist) {

@@ -110,7 +110,7 @@ func TestDataFolderOfGit(t *testing.T) {
 	for _, dir := range []string{".git", ".GIT", "a/../.git", ".git/hooks", "a/.git/b", "git~1", ".git.", ".git ", ".git::$INDEX_ALLOCATION", ".g\u200cit", "link", "link/x", "link/x/y"} {
 		err := Keep(context.Background(), script, workspace+"/"+dir, "config")
 		var p *problem.Error
-		if !errors.As(err, &p) || p.Code != problem.Data || !strings.Contains(p.What, "git would take it") {
+		if !errors.As(err, &p) || p.Code != problem.Settings || !strings.Contains(p.What, "git would take it") {
 			t.Errorf("%q: %v", dir, err)
 		}
 	}

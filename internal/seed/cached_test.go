@@ -375,6 +375,19 @@ func TestTypoCostsNothing(t *testing.T) {
 	}
 }
 
+// Nor does a folder in which nothing may be kept.
+func TestGitsFolderCostsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, simulator.Options{})
+	res, log := w.run(t, "--data-dir=.git/data")
+	if res.ExitCode != problem.Settings || !strings.Contains(log, "git would take it for its own") {
+		t.Errorf("got %+v\n%s", res, log)
+	}
+	if n := len(w.api.Requests(simulator.Create)); n != 0 {
+		t.Errorf("%d tasks were asked for", n)
+	}
+}
+
 // An archive comes from an address as a download does: over TLS, resumed, without the key, checked, and without its address being told.
 func TestArchiveByAddress(t *testing.T) {
 	t.Parallel()

@@ -74,7 +74,12 @@ func (r *run) story(ctx context.Context) error {
 }
 
 func (r *run) steps(ctx context.Context) error {
-	if r.CreateDatabase { // before anything is spent
+	if r.DataDir != "" { // before anything is spent
+		if err := archive.CheckDir(r.DataDir); err != nil {
+			return err
+		}
+	}
+	if r.CreateDatabase {
 		if err := r.ready(ctx); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -83,9 +84,14 @@ func TestHelp(t *testing.T) {
 	}
 }
 
+// writing is held while a file is replaced of which several tests have a part.
+var writing sync.Mutex
+
 // section compares, or with -update replaces, what a file holds between two marks.
 func section(t *testing.T, file, begin, end, want string) {
 	t.Helper()
+	writing.Lock()
+	defer writing.Unlock()
 	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

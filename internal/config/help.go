@@ -100,7 +100,7 @@ func concerns(topic string, d Setting) bool {
 		return !d.input && d.Group != groupGenerate && !slices.Contains([]string{"archive", "cache-dir", "max-age", "load"}, d.Name)
 	case Check:
 		return !d.input && slices.Contains([]string{"archive", "cache-dir", "workspace", "database", "format", "entity", "overrides", "script", "table-map", "database-url", "connect-timeout", "role",
-			"variables", "foreign-keys", "summary"}, d.Name)
+			"allow", "before", "fast", "jobs", "online", "outside-rows", "transaction", "variables", "foreign-keys", "summary"}, d.Name)
 	case Cache:
 		return slices.Contains([]string{"cache-dir", "max-age", "max-size"}, d.Name)
 	case Create, Drop:

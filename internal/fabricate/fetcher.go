@@ -107,6 +107,12 @@ func orDefault[T comparable](value, otherwise T) T {
 	return value
 }
 
+// CheckCAFile gives the error that New would give for a file of certificate authorities; nil for none and for one that can be used.
+func CheckCAFile(file string) error {
+	_, err := readRoots(file)
+	return err
+}
+
 // readRoots gives the system's authorities and those of the file; nil, which means the system's, when there is none.
 func readRoots(file string) (*x509.CertPool, error) {
 	if file == "" {

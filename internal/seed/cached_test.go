@@ -375,13 +375,21 @@ func TestTypoCostsNothing(t *testing.T) {
 	}
 }
 
-// Nor does a folder in which nothing may be kept.
-func TestGitsFolderCostsNothing(t *testing.T) {
+// Nor do settings that only a look at the disk shows to be wrong; the database, which nobody would answer for, is not asked either.
+func TestWrongFilesCostNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, simulator.Options{})
-	res, log := w.run(t, "--data-dir=.git/data")
-	if res.ExitCode != problem.Settings || !strings.Contains(log, "git would take it for its own") {
-		t.Errorf("got %+v\n%s", res, log)
+	if err := os.WriteFile(filepath.Join(w.workspace, "junk.pem"), []byte("junk"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for setting, want := range map[string]string{
+		"--data-dir=.git/data":   "git would take it for its own",
+		"--api-ca-file=junk.pem": "the file holds no certificate authority",
+	} {
+		res, log := w.run(t, setting, "--database-url=postgres://u:p@127.0.0.1:1/d", "--connect-timeout=1s")
+		if res.ExitCode != problem.Settings || !strings.Contains(log, want) {
+			t.Errorf("%s: got %+v\n%s", setting, res, log)
+		}
 	}
 	if n := len(w.api.Requests(simulator.Create)); n != 0 {
 		t.Errorf("%d tasks were asked for", n)

@@ -74,12 +74,15 @@ func (r *run) story(ctx context.Context) error {
 }
 
 func (r *run) steps(ctx context.Context) error {
-	if r.DataDir != "" { // before anything is spent
+	if err := fabricate.CheckCAFile(r.APICAFile); err != nil { // settings before any network
+		return err
+	}
+	if r.DataDir != "" {
 		if err := archive.CheckDir(r.DataDir); err != nil {
 			return err
 		}
 	}
-	if r.CreateDatabase {
+	if r.CreateDatabase { // before anything is spent
 		if err := r.ready(ctx); err != nil {
 			return err
 		}

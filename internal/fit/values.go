@@ -73,13 +73,6 @@ func NewValues(ctx context.Context, s *session.Session, report *Report, o Option
 		"'; SET LOCAL client_min_messages = error")
 }
 
-// Leave says of which tables not all rows come.
-func (v *Values) Leave(tables []uint32) {
-	for _, oid := range tables {
-		v.tables[oid] = nil
-	}
-}
-
 // Cut says that not all of the script was read.
 func (v *Values) Cut() {
 	v.cut = true
@@ -161,9 +154,9 @@ func (v *Values) All() []*Table {
 func (t *Table) stage() string { return fmt.Sprintf("fabricate_seed_fit_%d", t.number) }
 func (t *Table) rows() string  { return fmt.Sprintf("fabricate_seed_rows_%d", t.number) }
 
-// Columns gives the number of a set of columns that rows give, in their order, as positions in the table. Without names they are the first
-// n. ok is false where the table lacks one.
-func (t *Table) Columns(names []string, n int) (set int, positions []int, ok bool) {
+// Columns gives the number of a set of columns that rows give, in their order, as positions in the table, which are negative where it has no
+// such column: that is told of the statement, and the other values are looked at. Without names they are the first n.
+func (t *Table) Columns(names []string, n int) (set int, positions []int) {
 	given := make([]bool, len(t.shape))
 	if names == nil {
 		for i := range min(n, len(t.shape)) { // a row with more has another shape
@@ -171,16 +164,14 @@ func (t *Table) Columns(names []string, n int) (set int, positions []int, ok boo
 		}
 	}
 	for _, name := range names {
-		i := slices.IndexFunc(t.shape, func(c catalog.ShapeColumn) bool { return c.Name == name })
-		if i < 0 {
-			return 0, nil, false
-		}
-		positions = append(positions, i)
+		positions = append(positions, slices.IndexFunc(t.shape, func(c catalog.ShapeColumn) bool { return c.Name == name }))
 	}
 	for _, i := range positions {
-		given[i] = true
+		if i >= 0 {
+			given[i] = true
+		}
 	}
-	return t.set(given), positions, true
+	return t.set(given), positions
 }
 
 // set gives the number of a set of columns.
@@ -213,34 +204,40 @@ func (v *Values) Row(ctx context.Context, t *Table, set int, positions []int, fi
 	fields := make([]*string, len(t.shape))
 	given := slices.Clone(t.sets[set])
 	for i, value := range row {
-		c := t.shape[positions[i]]
+		at := positions[i]
+		if at < 0 {
+			continue
+		}
+		c := t.shape[at]
 		if value.Default {
-			given[positions[i]] = false
+			given[at] = false
 			continue
 		}
 		if c.Computed || c.Always {
 			v.taken(t, c, Example{File: file, Line: line})
-			return nil
+		}
+		if c.Computed {
+			given[at] = false
+			continue
 		}
 		if value.Null {
 			continue
 		}
-		if value.Number && !t.takesNumber(positions[i], value.Text) {
+		if value.Number && !t.takesNumber(at, value.Text) {
 			t.Partial = true
 			return nil
 		}
-		fields[positions[i]] = &row[i].Text
+		fields[at] = &row[i].Text
 	}
 	return v.take(ctx, t, t.set(given), file, line, fields)
 }
 
-// taken tells a value for a column that takes none, where it was not told of the statement.
+// taken tells a value for a column that takes none, where it was not told of the statement. An identity is looked at as if it took it.
 func (v *Values) taken(t *Table, c catalog.ShapeColumn, at Example) {
 	f := GeneratedColumn(t.name, c.Name)
 	if c.Always {
 		f = IdentityColumn(t.name, c.Name)
 	}
-	t.Partial = true
 	if !slices.ContainsFunc(v.report.Findings, func(have Finding) bool { return have.What == f.What && have.Rows == 0 }) {
 		v.report.Add(f.in(1, at))
 	}
@@ -268,7 +265,7 @@ func (v *Values) CopyRow(ctx context.Context, t *Table, set int, positions []int
 	for rest, more := row, true; more; n++ {
 		var field []byte
 		field, rest, more = cutField(rest)
-		if n >= len(positions) || string(field) == `\N` {
+		if n >= len(positions) || positions[n] < 0 || string(field) == `\N` {
 			continue
 		}
 		text, ok := unescapeCopy(field)
@@ -502,7 +499,7 @@ func (v *Values) tellRest() {
 // toldOfRows tells whether rows were left out for which there is a finding.
 func (v *Values) toldOfRows(t *Table) bool {
 	return slices.ContainsFunc(v.report.Findings, func(f Finding) bool {
-		return f.Table == t.name && slices.Contains([]Kind{RowShape, Encoding, Generated, Identity}, f.Kind)
+		return f.Table == t.name && slices.Contains([]Kind{RowShape, Encoding}, f.Kind)
 	})
 }
 

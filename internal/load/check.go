@@ -63,9 +63,6 @@ func (r *run) explainTables(ctx context.Context, s *survey, held *fit.Values) er
 		return err
 	}
 	filled := map[uint32]bool{}
-	for _, oid := range r.left {
-		filled[oid] = true
-	}
 	drawn := false
 	for _, h := range s.heads {
 		if h.relation == nil || h.kind == sqltext.Truncate {

@@ -49,18 +49,14 @@ func (r *run) preflight(ctx context.Context, s *survey) error {
 		r.fit.Add(f.Finding)
 	}
 	r.fit.Close()
-	nothing := "\nThe database is as it was: nothing was sent."
+	nothing := "The database is as it was: nothing was sent."
 	if r.began { // scripts of the user's own were
 		nothing = ""
 	}
 	first := found[slices.IndexFunc(found, func(f finding) bool { return f.What == r.fit.Findings[0].What })]
 	p := &problem.Error{Code: problem.Database, At: r.placeOf(first.at.Position), What: fmt.Sprintf("%s (SQLSTATE %s)", first.What, first.State),
-		Excerpt: first.excerpt(), Remedy: strings.Join(r.fit.Remedies(), "\n") + nothing}
-	if n := len(r.fit.Findings) + r.fit.Left; n > 1 {
-		p.What = fmt.Sprintf("%d things of the export do not fit the database (SQLSTATE %s)", n, first.State)
-		p.Excerpt = r.fit.Text()
-	}
-	return p
+		Excerpt: first.excerpt()}
+	return unfit(*p, &r.fit, nothing)
 }
 
 // example gives a place of the script for a finding: of files of rows, the beginning of the file.
@@ -223,14 +219,13 @@ func (r *run) compare(h *head, f *catalog.Relation, replica bool, add func(at pl
 		switch {
 		case i < 0:
 			add(h.columnAt[c], fit.MissingColumn(f.Name, column, nearest.Word(column, f.Columns)))
-		case h.defaults:
-		case f.Written[i] == "generated":
+		case f.Written[i] == "generated" && !h.sparing:
 			finding := fit.GeneratedColumn(f.Name, column)
 			if h.kind == sqltext.Copy {
 				finding.State = "42P10" // as the server says
 			}
 			add(h.columnAt[c], finding)
-		case f.Written[i] == "identity" && !h.overriding && h.kind == sqltext.Insert:
+		case f.Written[i] == "identity" && !h.sparing && !h.overriding && h.kind == sqltext.Insert:
 			add(h.columnAt[c], fit.IdentityColumn(f.Name, column))
 		case !f.MayInsert && !f.Insertable[i]:
 			denied = true

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -127,8 +126,7 @@ func (f *failure) describe(p *problem.Error, pe *pgconn.PgError) {
 	}
 	situation := f.situation(pe, offset)
 	if f.run != nil {
-		first := (&sqltext.Tokens{Text: psql.WithoutHeader(f.text)}).Next().Text
-		f.run.other = slices.Contains([]string{"update", "delete", "merge", "select", "with", "do", "call", "execute"}, first)
+		f.run.word = (&sqltext.Tokens{Text: psql.WithoutHeader(f.text)}).Next().Text
 	}
 	p.Remedy = fit.Remedy(pe, situation)
 	hint := pe.Hint

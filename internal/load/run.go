@@ -181,11 +181,9 @@ func (r *run) openRows(ctx context.Context, told bool) error {
 	if r.o.Continue {
 		o.Failed = func(err error) { r.failures++; r.warn(err.Error()) }
 	}
-	if !told {
-		o.Notice, o.Warn, o.Failed = func(string) {}, func(string) {}, nil
-	}
 	var other error
-	if r.checks {
+	if !told {
+		o.Notice, o.Warn, o.Partly = func(string) {}, func(string) {}, true
 		o.Failed = func(err error) {
 			if !r.lacks(err) {
 				other = firstError(other, err)
@@ -232,9 +230,6 @@ func (r *run) lacks(err error) bool {
 		}
 		f.Examples = []fit.Example{{File: l.File, Line: l.Line}}
 		r.fit.Add(f)
-		if l.OID != 0 {
-			r.left = append(r.left, l.OID)
-		}
 	}
 	r.fit.Close()
 	return true
@@ -354,8 +349,7 @@ type run struct {
 
 	at psql.Position // of the statement in hand, for the server's notices
 
-	left   []uint32   // tables whose files were left out of a comparison, because they do not fit
-	other  bool       // the statement that the server has refused brings no rows of the script's
+	word   string     // with which the statement begins that the server has refused
 	checks bool       // nothing is loaded: what would be is compared and explained
 	asked  Options    // then: those of the load
 	fit    fit.Report // what of the export does not fit the database

@@ -46,7 +46,8 @@ type head struct {
 	columns    []string          // nil if none are named
 	overriding bool              // INSERT … OVERRIDING
 	rows       bool              // it is certain that rows come
-	defaults   bool              // DEFAULT stands in the text: a generated column may be named
+	defaults   bool              // DEFAULT may stand among the rows of a statement that begins so
+	sparing    bool              // of the first one: it may name a generated column
 	encoding   string            // of its text
 	path       string            // the search_path that the script has set, as set_config takes it; "" for the session's own
 	text       []byte            // its beginning
@@ -144,6 +145,7 @@ type surveyor struct {
 	latest  *head  // of the statement in hand, nil if it has none
 	last    []byte // the beginning of the last INSERT, up to its rows
 	into    *head  // of that INSERT
+	again   bool   // another began so
 	silent  bool   // the replica role is set
 	inside  bool   // the statement before goes on
 	path    string
@@ -162,7 +164,7 @@ func (s *surveyor) statement(st *psql.Statement) (rows bool) {
 		return false
 	}
 	if len(s.last) > 0 && s.into.path == s.path && bytes.HasPrefix(st.Text, s.last) && !st.Compound && st.Send == nil {
-		s.mixed = s.mixed || s.between
+		s.mixed, s.again = s.mixed || s.between, true
 		s.fire(catalog.OnInsert)
 		s.more(st, len(s.last))
 		return false
@@ -183,8 +185,8 @@ func (s *surveyor) more(st *psql.Statement, from int) {
 		return
 	}
 	s.unsure = s.unsure || sqltext.Calls(st.Text[from:], s.escapes)
-	if s.into != nil {
-		s.into.defaults = true // one of the words may be DEFAULT
+	if s.into != nil { // one of the words may be DEFAULT
+		s.into.defaults, s.into.sparing = true, s.into.sparing || !s.again
 	}
 }
 
@@ -251,7 +253,9 @@ func (s *surveyor) head(text []byte, locate func(offset int) psql.Position, h *h
 		return
 	}
 	key := headKey(h)
-	if known := s.seen[key]; known != nil {
+	h.sparing = h.defaults
+	known := s.seen[key]
+	if s.again = known != nil; s.again {
 		known.defaults = known.defaults || h.defaults
 		s.latest = known
 	} else {

@@ -102,7 +102,6 @@ func (r *run) holdValues(ctx context.Context) error {
 	}
 	v, err := fit.NewValues(ctx, r.session, &r.fit, fit.Options{Keys: r.o.ForeignKeys != Off, Begun: !r.checks && r.o.Transaction == None, Line: line})
 	if err == nil {
-		v.Leave(r.left)
 		err = r.readValues(ctx, survey, v)
 	}
 	var unlooked unlookedError
@@ -311,11 +310,7 @@ func (read *valueReader) insert(ctx context.Context, st *psql.Statement, one sql
 		t.Partial = true
 		return nil
 	}
-	set, positions, ok := t.Columns(h.columns, sqltext.CountValues(st.Text[one.Insert.Rows:]))
-	if !ok {
-		t.Partial = true
-		return nil
-	}
+	set, positions := t.Columns(h.columns, sqltext.CountValues(st.Text[one.Insert.Rows:]))
 	t.Brought(len(st.Text))
 	into := &insertHead{t, set, positions}
 	read.inside = into
@@ -378,11 +373,11 @@ func (read *valueReader) copied(ctx context.Context, one sqltext.Statement, open
 	if columns == nil {
 		columns = t.Copied()
 	}
-	set, positions, ok := t.Columns(columns, 0)
-	if !ok || !one.Copy.Plain {
+	if !one.Copy.Plain {
 		t.Partial = true
 		return nil
 	}
+	set, positions := t.Columns(columns, 0)
 	lines := bufio.NewReaderSize(reader, 64<<10)
 	var row []byte
 	for number := 0; ; {

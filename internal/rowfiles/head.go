@@ -36,6 +36,9 @@ func (f *FS) readAllColumns(ctx context.Context, q catalog.Querier, o Options) e
 			return err
 		case o.Failed != nil:
 			o.Failed(err)
+			if lacks := (*LacksError)(nil); o.Partly && errors.As(err, &lacks) {
+				fit = append(fit, file)
+			}
 		default:
 			misfits = append(misfits, misfit)
 		}
@@ -121,6 +124,9 @@ func (f *FS) readColumns(ctx context.Context, file *rowFile, known []column, o O
 	return nil
 }
 
+// leftOut stands for a column that the table does not have: its values are left out.
+func leftOut(name string) column { return column{name: name, generated: true, kind: &kind{}} }
+
 // defaults reports whether nothing of the file's rows goes to the table: they are rows of defaults.
 func (file *rowFile) defaults() bool {
 	for _, c := range file.columns {
@@ -143,6 +149,9 @@ func (file *rowFile) jsonColumns(ctx context.Context, in io.Reader, known []colu
 	file.count = k.rows
 	if len(k.unknown) == 0 {
 		return nil
+	}
+	for _, key := range k.unknown {
+		file.columns = append(file.columns, leftOut(key.name))
 	}
 	return file.misfit(k.unknown, nil, known)
 }
@@ -173,6 +182,7 @@ func (file *rowFile) csvColumns(ctx context.Context, in io.Reader, known []colum
 			continue
 		case i < 0:
 			unknown = append(unknown, key{name, lines.place(f.at)})
+			file.columns = append(file.columns, leftOut(name))
 			continue
 		case twice:
 			others = append(others, told{lines.place(f.at), fmt.Sprintf("the header names the column %q twice: %q and %q", known[i].name, before, name)})
@@ -237,7 +247,7 @@ func (file *rowFile) misfit(unknown []key, all []told, known []column) error {
 	lacks := &LacksError{}
 	for _, k := range unknown {
 		if len(file.enc.columnsCalled(known, k.name)) == 0 {
-			lacks.All = append(lacks.All, Lack{File: file.name, Line: k.at.Line, OID: file.table.OID, Table: file.table.called(), Column: k.name, Near: nearest.Word(k.name, namesOf(known))})
+			lacks.All = append(lacks.All, Lack{File: file.name, Line: k.at.Line, Table: file.table.called(), Column: k.name, Near: nearest.Word(k.name, namesOf(known))})
 		}
 		all = append(all, told{k.at, file.enc.noColumn(known, k.name, "table "+file.table.called())})
 	}

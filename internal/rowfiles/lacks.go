@@ -4,7 +4,6 @@ package rowfiles
 type Lack struct {
 	File  string
 	Line  int
-	OID   uint32 // of the file's table, 0 where that is what is lacking
 	Table string // as people write it
 	// Column is what the table lacks, and Near one of a like name; both "" where the table is meant.
 	Column, Near string

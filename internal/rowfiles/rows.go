@@ -68,8 +68,10 @@ type Options struct {
 	// database. Questions are asked, and the script is run, in Session, the client encoding meanwhile.
 	Client, Database, Session string
 
-	// Failed is told of files that cannot be loaded, where that ends nothing. It may be nil.
+	// Failed is told of files that cannot be loaded, where that ends nothing. It may be nil. With Partly those of which the table only lacks columns
+	// come all the same, without what is for these.
 	Failed func(error)
+	Partly bool
 }
 
 // Open finds the table of each file and the columns of each table, and writes the script. The error is a *problem.Error,

@@ -90,6 +90,12 @@ func Trusted(ctx context.Context, q Querier, extension string) (trusted bool, er
 	return trusted, err
 }
 
+// AsItself reports whether the session runs as the role that has connected, and no setting makes it another.
+func AsItself(ctx context.Context, q Querier, user string) (as bool, err error) {
+	err = q.Ask(ctx, "SELECT current_setting('role') = 'none' AND session_user = $1::name AND current_user = session_user", []any{user}, []any{&as}, nil)
+	return as, err
+}
+
 // Foreigner is a relation, or with Name "" a schema, that is not the user's.
 type Foreigner struct {
 	Schema, Name, Of string // Of is the extension, "" for the server's own

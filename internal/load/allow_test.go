@@ -3,6 +3,7 @@
 package load_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -122,6 +123,37 @@ func TestAllowLetsThrough(t *testing.T) {
 		refused := problem.CodeOf(err) == problem.Data
 		if refused == want {
 			t.Errorf("%s: %v", extension, err)
+		}
+	}
+}
+
+// A dump of pg_dump --disable-triggers begins as the role that has connected, which is no way out of another.
+func TestAllowKeepsTheRole(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Shared(t)
+	url := server.NewDatabase(t)
+	pgtest.Exec(t, server.URL("postgres"), "CREATE ROLE allow_low")
+	pgtest.Exec(t, url, "CREATE TABLE t (a int); ALTER TABLE t OWNER TO allow_low")
+	plain := target(t, url)
+	set := plain.Copy()
+	set.RuntimeParams = map[string]string{"role": "allow_low"}
+	before := []load.Script{{FS: fstest.MapFS{"role.sql": {Data: []byte("SET ROLE allow_low;")}}, Name: "role.sql"}}
+	for _, words := range []string{"SET SESSION AUTHORIZATION DEFAULT", "RESET SESSION AUTHORIZATION"} {
+		script := load.Script{FS: fstest.MapFS{"load.sql": {Data: []byte(words + ";\nALTER TABLE t DISABLE TRIGGER ALL;\nCOPY t FROM stdin;\n1\n\\.\nALTER TABLE t ENABLE TRIGGER ALL;\n")}}, Name: "load.sql"}
+		for name, test := range map[string]struct {
+			o  load.Options
+			ok bool
+		}{
+			"as itself":       {load.Options{Target: plain}, true},
+			"as itself, data": {load.Options{Target: plain, Allow: trust.Data}, true},
+			"with a role":     {load.Options{Target: set}, false},
+			"behind before":   {load.Options{Target: plain, Before: before}, false},
+		} {
+			test.o.Script, test.o.Allow = script, cmp.Or(test.o.Allow, trust.Schema)
+			_, err := load.Run(t.Context(), test.o)
+			if test.ok && err != nil || !test.ok && problem.CodeOf(err) != problem.Data {
+				t.Errorf("%s, %s: %v", words, name, err)
+			}
 		}
 	}
 }

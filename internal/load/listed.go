@@ -36,6 +36,10 @@ func (r *run) list(ctx context.Context, s *statement) trust.Options {
 	if r.rows == nil { // that script is of our own making, and its tables were chosen with this in mind
 		o.Foreign = func(parts []string, certain bool) string { return r.foreign(ctx, parts, certain) }
 	}
+	o.AsItself = func() bool {
+		as, err := catalog.AsItself(ctx, r.session, r.session.Config().User)
+		return err == nil && as
+	}
 	o.Called = func(name string) bool {
 		facts := r.listFacts(ctx)
 		return facts.err != nil || facts.callable[name]

@@ -63,7 +63,7 @@ func (p *parser) statement() {
 		p.set()
 	case "reset":
 		p.I = again
-		if p.words("time", "zone") {
+		if p.words("time", "zone") || p.words("session", "authorization") && p.o.AsItself != nil && p.o.AsItself() {
 			return
 		}
 		p.setting()
@@ -256,6 +256,10 @@ func (p *parser) set() {
 		return
 	}
 	at := p.I
+	if p.words("session", "authorization", "default") && p.o.AsItself != nil && p.o.AsItself() {
+		return
+	}
+	p.I = at
 	if p.words("session", "characteristics", "as", "transaction") || p.word("transaction") != "" {
 		p.modes()
 		return

@@ -38,6 +38,10 @@ type Options struct {
 	// search_path is that of now when the statement will run. nil means that all is the user's.
 	Foreign func(parts []string, certain bool) string
 
+	// AsItself reports whether the session runs as the role that has connected: then SET SESSION AUTHORIZATION DEFAULT, which pg_dump
+	// --disable-triggers writes, leaves no role. nil means that it does not.
+	AsItself func() bool
+
 	// Called reports whether a column's name, with a relation before it, may be the call of a function that somebody has made: x.f is
 	// f(x) where x has no column f. nil means that none is.
 	Called func(name string) bool

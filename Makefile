@@ -10,7 +10,8 @@ ACT := bin/act
 GOVULNCHECK := bin/govulncheck
 
 FUZZTIME ?= 10s
-PACKAGES ?= ./...
+# Those that take longest come first, so that none is left to run alone at the end.
+PACKAGES ?= ./internal/load ./internal/differential ./internal/conformance ./...
 BENCH ?=
 
 .PHONY: help

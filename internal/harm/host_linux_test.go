@@ -237,7 +237,7 @@ func scriptAttempts() (all []attempt) {
 		"an encoding by set_config":       "SELECT set_config('client_' || 'encoding', 'SJIS', false);",
 		"another role":                    "SET LOCAL ROLE pg_read_server_files;",
 		"another role by set_config":      "SELECT set_config('role', 'pg_read_server_files', true);",
-		"another user":                    "SET SESSION AUTHORIZATION DEFAULT;",
+		"another user":                    "SET SESSION AUTHORIZATION somebody;",
 		"another database":                "\\connect postgres",
 		"another user by \\connect":       "\\connect - somebody",
 		"a library":                       "LOAD '@PWNED@';",

@@ -104,6 +104,13 @@ func (m misfit) bring(t *testing.T) string {
 // TestMisfits holds each input that does not fit to what is said of it: the finding, its place, and one remedy. With -table it prints
 // them, for who has not seen the code to read.
 func TestMisfits(t *testing.T) {
+	named := map[string]bool{}
+	for _, m := range misfits {
+		if named[m.name] {
+			t.Errorf("two are called %s, to which a link of the summary leads", m.name)
+		}
+		named[m.name] = true
+	}
 	remedies := make([]string, len(misfits))
 	if t.Run("each", func(t *testing.T) { eachMisfit(t, remedies) }) {
 		holdDocs(t, remedies)

@@ -341,7 +341,7 @@ var misfits = []misfit{
 			{fit.EnumLabel, "public.users", "m", 1, "1"}, {fit.NoDate, "public.orders", "d", 1, "2"}, {fit.NoParent, "public.orders", "user_id", 1, "3"}},
 		code: problem.Database, says: "values for column d of public.orders (date) are not valid dates or times, in 1 row: load.sql:2 (2024-02-30)", where: "load.sql:4:13: 6 things of the export do not fit the database",
 		remedy: "Add the column to the schema in a migration, or take it out of the export in Fabricate"},
-	{name: "mixed-copy", group: lacks, title: "A column that the table does not have, and values of others, by COPY", schema: "CREATE TABLE users (id int, d date);",
+	{name: "copy-mixed-values", group: lacks, title: "A column that the table does not have, and values of others, by COPY", schema: "CREATE TABLE users (id int, d date);",
 		script: "COPY users (id, nick, d) FROM stdin;\n1\tx\t2024-02-30\n\\.\n",
 		finds:  []found{{fit.NoColumn, "public.users", "nick", 0, "1"}, {fit.NoDate, "public.users", "d", 1, "2"}},
 		code:   problem.Database, says: "values for column d of public.users (date) are not valid dates or times, in 1 row: load.sql:2 (2024-02-30)", where: "load.sql:1:", remedy: "Add the column to the schema in a migration, or take it out of the export in Fabricate"},

@@ -54,9 +54,8 @@ func (r *run) preflight(ctx context.Context, s *survey) error {
 		nothing = ""
 	}
 	first := found[slices.IndexFunc(found, func(f finding) bool { return f.What == r.fit.Findings[0].What })]
-	p := &problem.Error{Code: problem.Database, At: r.placeOf(first.at.Position), What: fmt.Sprintf("%s (SQLSTATE %s)", first.What, first.State),
-		Excerpt: first.excerpt()}
-	return unfit(*p, &r.fit, nothing)
+	return unfit(problem.Error{Code: problem.Database, At: r.placeOf(first.at.Position), What: fmt.Sprintf("%s (SQLSTATE %s)", first.What, first.State),
+		Excerpt: first.excerpt()}, &r.fit, nothing)
 }
 
 // example gives a place of the script for a finding: of files of rows, the beginning of the file.

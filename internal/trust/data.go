@@ -63,7 +63,7 @@ func (p *parser) statement() {
 		p.set()
 	case "reset":
 		p.I = again
-		if p.words("time", "zone") || p.words("session", "authorization") && p.o.AsItself != nil && p.o.AsItself() {
+		if p.words("time", "zone") || p.words("session", "authorization") && p.asItself() {
 			return
 		}
 		p.setting()
@@ -256,7 +256,7 @@ func (p *parser) set() {
 		return
 	}
 	at := p.I
-	if p.words("session", "authorization", "default") && p.o.AsItself != nil && p.o.AsItself() {
+	if p.words("session", "authorization", "default") && p.asItself() {
 		return
 	}
 	p.I = at
@@ -292,6 +292,8 @@ func (p *parser) set() {
 	}
 	p.plain("from") // FROM CURRENT is of ALTER DATABASE
 }
+
+func (p *parser) asItself() bool { return p.o.AsItself != nil && p.o.AsItself() }
 
 // encoding looks at the name of an encoding that comes next.
 func (p *parser) encoding() {

@@ -5,15 +5,12 @@
 //	go run ./scripts/mutants -faults FILE -tests 'go test ...'
 //
 // With files it makes the faults itself: conditions that are turned round, operators that are taken for their neighbours, statements
-// that are left out, constants that are one off. With -faults they are those of a txtar file: each of its files is named after a
-// source file and a fault, as in "internal/load/plan.go zone that is not forgotten", and holds the text to be replaced, a line
-// "----", and what it is replaced by.
+// that are left out, constants that are one off. With -faults they are those of a txtar file, as package edit reads it.
 package main
 
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -24,21 +21,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"golang.org/x/tools/txtar"
+	"github.com/fabricate-seed/fabricate-seed/internal/edit"
 )
-
-// fault is one change of a file.
-type fault struct {
-	path     string // absolute
-	from, to int    // offsets of what is replaced
-	by       string
-	what     string
-}
 
 // verdict is what the tests make of a fault.
 type verdict int
@@ -67,10 +55,10 @@ func run(n int, seed uint64, given string, tests []string, limit time.Duration, 
 	if len(tests) < 2 || tests[0] != "go" || tests[1] != "test" {
 		return errors.New("-tests must be a go test command")
 	}
-	var faults []fault
+	var faults []edit.Edit
 	var err error
 	if given != "" {
-		faults, err = readFaults(given)
+		faults, err = edit.Read(given)
 		n = len(faults)
 	} else {
 		faults, err = makeFaults(flag.Args())
@@ -80,7 +68,7 @@ func run(n int, seed uint64, given string, tests []string, limit time.Duration, 
 	if err != nil {
 		return err
 	}
-	if v := try(context.Background(), fault{}, tests, limit); v != survived {
+	if v := try(context.Background(), edit.Edit{}, tests, limit); v != survived {
 		return errors.New("the tests fail as the source is")
 	}
 	done, noticed := 0, 0
@@ -97,7 +85,7 @@ func run(n int, seed uint64, given string, tests []string, limit time.Duration, 
 		if v == killed {
 			noticed++
 		}
-		fmt.Printf("%-9s %4.0f s  %s\n", [...]string{"killed", "SURVIVED", "no build"}[v], time.Since(start).Seconds(), f.what)
+		fmt.Printf("%-9s %4.0f s  %s\n", [...]string{"killed", "SURVIVED", "no build"}[v], time.Since(start).Seconds(), f.What)
 	}
 	fmt.Printf("%d faults, %d noticed (%d %%)\n", done, noticed, 100*noticed/max(1, done))
 	if 100*noticed < least*done {
@@ -107,28 +95,19 @@ func run(n int, seed uint64, given string, tests []string, limit time.Duration, 
 }
 
 // try runs the tests with a fault in the source.
-func try(ctx context.Context, f fault, tests []string, limit time.Duration) verdict {
+func try(ctx context.Context, f edit.Edit, tests []string, limit time.Duration) verdict {
 	dir, err := os.MkdirTemp("", "mutants-")
 	if err != nil {
 		panic(err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	args := []string{"test", "-vet=off"}
-	if f.path != "" {
-		text, err := os.ReadFile(f.path)
+	if f.Path != "" {
+		overlay, err := edit.Overlay(dir, f)
 		if err != nil {
 			panic(err)
 		}
-		changed := slices.Concat(text[:f.from], []byte(f.by), text[f.to:])
-		file := filepath.Join(dir, "changed.go")
-		overlay, err := json.Marshal(map[string]map[string]string{"Replace": {f.path: file}})
-		if err == nil {
-			err = errors.Join(os.WriteFile(file, changed, 0o600), os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600))
-		}
-		if err != nil {
-			panic(err)
-		}
-		args = append(args, "-overlay="+filepath.Join(dir, "overlay.json"))
+		args = append(args, overlay)
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -142,35 +121,6 @@ func try(ctx context.Context, f fault, tests []string, limit time.Duration) verd
 	return killed
 }
 
-// readFaults reads those that somebody has thought of.
-func readFaults(name string) (faults []fault, err error) {
-	archive, err := txtar.ParseFile(name)
-	if err != nil {
-		return nil, err
-	}
-	var stale []error
-	for _, f := range archive.Files {
-		path, what, _ := strings.Cut(f.Name, " ")
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
-		}
-		before, after, ok := strings.Cut(string(f.Data), "----\n")
-		before, after = strings.TrimSuffix(before, "\n"), strings.TrimSuffix(after, "\n")
-		if !ok || strings.Count(string(text), before) != 1 {
-			stale = append(stale, fmt.Errorf("%s: what is to be replaced is not there exactly once", f.Name))
-			continue
-		}
-		path, err = filepath.Abs(path)
-		if err != nil {
-			return nil, err
-		}
-		at := strings.Index(string(text), before)
-		faults = append(faults, fault{path, at, at + len(before), after, what})
-	}
-	return faults, errors.Join(stale...)
-}
-
 // neighbours are operators that are easily taken for one another.
 var neighbours = map[token.Token]token.Token{
 	token.EQL: token.NEQ, token.NEQ: token.EQL, token.LSS: token.LEQ, token.LEQ: token.LSS, token.GTR: token.GEQ, token.GEQ: token.GTR,
@@ -178,7 +128,7 @@ var neighbours = map[token.Token]token.Token{
 }
 
 // makeFaults gives all small faults that files can have.
-func makeFaults(names []string) (faults []fault, err error) {
+func makeFaults(names []string) (faults []edit.Edit, err error) {
 	for _, name := range names {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
@@ -199,7 +149,7 @@ func makeFaults(names []string) (faults []fault, err error) {
 		add := func(from, to token.Pos, by, what string) {
 			start, end := set.Position(from), set.Position(to)
 			old, _, _ := strings.Cut(string(text[start.Offset:end.Offset]), "\n")
-			faults = append(faults, fault{path, start.Offset, end.Offset, by, fmt.Sprintf("%s:%d: %s: %.80s", name, start.Line, what, old)})
+			faults = append(faults, edit.Edit{Path: path, From: start.Offset, To: end.Offset, By: by, What: fmt.Sprintf("%s:%d: %s: %.80s", name, start.Line, what, old)})
 		}
 		source := func(n ast.Node) string {
 			return string(text[set.Position(n.Pos()).Offset:set.Position(n.End()).Offset])

@@ -7,6 +7,7 @@ import (
 
 // Obstacle is something that the replica role would keep from happening when rows come to a table, or when it is emptied.
 type Obstacle struct {
+	OID     uint32 // of a trigger or rule; 0 for others
 	Kind    string // "trigger", "rule", "view rule", "view trigger", "security", "key" or "partitioned key"
 	Table   string // schema-qualified and quoted
 	Name    string // quoted; of a view trigger the event, in lower case
@@ -43,27 +44,27 @@ WITH RECURSIVE named AS (SELECT $1::oid AS oid
 	UNION
 	SELECT k.oid, k.conparentid FROM keys JOIN pg_constraint k ON k.oid = keys.parent
 )
-SELECT 'trigger', rels.name, quote_ident(t.tgname), t.tgenabled::text, '', rels.owned, rels.owner, false
+SELECT t.oid, 'trigger', rels.name, quote_ident(t.tgname), t.tgenabled::text, '', rels.owned, rels.owner, false
 FROM pg_trigger t JOIN rels ON rels.oid = t.tgrelid
 WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'R') AND rels.relkind IN ('r', 'p', 'f') AND (NOT $2::bool OR t.tgtype & 32 <> 0)
 UNION ALL
-SELECT 'rule', rels.name, quote_ident(w.rulename), w.ev_enabled::text, '', rels.owned, rels.owner, false
+SELECT w.oid, 'rule', rels.name, quote_ident(w.rulename), w.ev_enabled::text, '', rels.owned, rels.owner, false
 FROM pg_rewrite w JOIN rels ON rels.oid = w.ev_class
 WHERE w.ev_type <> '1' AND w.ev_enabled IN ('O', 'R') AND rels.relkind IN ('r', 'p') AND NOT $2::bool
 UNION ALL
-SELECT 'view rule', rels.name, quote_ident(w.rulename), overlay(pg_get_ruledef(w.oid) PLACING 'CREATE OR REPLACE' FROM 1 FOR 6),
+SELECT 0, 'view rule', rels.name, quote_ident(w.rulename), overlay(pg_get_ruledef(w.oid) PLACING 'CREATE OR REPLACE' FROM 1 FOR 6),
 	coalesce(quote_literal(obj_description(w.oid, 'pg_rewrite')), ''), rels.owned, rels.owner, false
 FROM pg_rewrite w JOIN rels ON rels.oid = w.ev_class
 WHERE w.ev_type <> '1' AND rels.relkind = 'v' AND w.rulename NOT LIKE 'fabricate\_seed\_%'
 UNION ALL
-SELECT 'view trigger', rels.name, lower(event), event, '', rels.owned, rels.owner, false
+SELECT 0, 'view trigger', rels.name, lower(event), event, '', rels.owned, rels.owner, false
 FROM rels JOIN (VALUES (4, 'INSERT'), (8, 'DELETE'), (16, 'UPDATE')) e(bit, event)
 	ON EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = rels.oid AND t.tgtype & 64 <> 0 AND t.tgtype & e.bit <> 0)
 WHERE rels.relkind = 'v'
 UNION ALL
-SELECT 'security', rels.name, '', '', '', rels.owned, rels.owner, false FROM rels WHERE rels.forced AND rels.owned
+SELECT 0, 'security', rels.name, '', '', '', rels.owned, rels.owner, false FROM rels WHERE rels.forced AND rels.owned
 UNION ALL
-SELECT CASE c.relkind WHEN 'p' THEN 'partitioned key' ELSE 'key' END, format('%I.%I', n.nspname, c.relname), quote_ident(k.conname),
+SELECT 0, CASE c.relkind WHEN 'p' THEN 'partitioned key' ELSE 'key' END, format('%I.%I', n.nspname, c.relname), quote_ident(k.conname),
 	pg_get_constraintdef(k.oid), coalesce(quote_literal(obj_description(k.oid, 'pg_constraint')), ''),
 	pg_has_role(c.relowner, 'USAGE') AND (has_table_privilege(k.confrelid, 'REFERENCES')
 		OR NOT EXISTS (SELECT 1 FROM unnest(k.confkey) a(n) WHERE NOT has_column_privilege(k.confrelid, a.n, 'REFERENCES'))),
@@ -71,13 +72,13 @@ SELECT CASE c.relkind WHEN 'p' THEN 'partitioned key' ELSE 'key' END, format('%I
 	EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled <> 'O')
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE k.oid IN (SELECT oid FROM keys WHERE parent = 0) AND EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled <> 'D')
-ORDER BY 1, 2, 3`
+ORDER BY 2, 3, 4`
 
 // Obstacles gives what stands in the way for rows into a table, sorted by kind, table and name; with truncated for emptying it with all
 // that refers to it; with changed also the keys of other tables that point at it.
 func Obstacles(ctx context.Context, q Querier, table uint32, truncated, changed bool) ([]Obstacle, error) {
 	return collect(ctx, q.Ask, obstacleQuery, []any{table, truncated, changed}, func(o *Obstacle) []any {
-		return []any{&o.Kind, &o.Table, &o.Name, &o.State, &o.Comment, &o.Allowed, &o.Other, &o.Odd}
+		return []any{&o.OID, &o.Kind, &o.Table, &o.Name, &o.State, &o.Comment, &o.Allowed, &o.Other, &o.Odd}
 	})
 }
 
@@ -93,10 +94,19 @@ func OwnTables(ctx context.Context, q Querier) ([]OwnTable, error) {
 	return collect(ctx, q.Ask, ownTablesQuery, nil, func(t *OwnTable) []any { return []any{&t.Schema, &t.Name} })
 }
 
-// HasPart reports whether a table has a trigger or a rule (kind) of a name, both schema-qualified and quoted.
-func HasPart(ctx context.Context, q Querier, kind, table, name string) (has bool, err error) {
-	return has, q.Ask(ctx, `SELECT CASE $1::text WHEN 'trigger' THEN EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = to_regclass($2::text) AND quote_ident(tgname) = $3::text)
-		ELSE EXISTS (SELECT 1 FROM pg_rewrite WHERE ev_class = to_regclass($2::text) AND quote_ident(rulename) = $3::text) END`, []any{kind, table, name}, []any{&has}, nil)
+// Firing is the state (pg_trigger.tgenabled) of a trigger or rule, and where it is by now.
+type Firing struct{ State, Table, Name string } // quoted, the table's schema-qualified
+
+// FiringOf gives the state of a trigger or rule (kind); a zero Firing where there is none any more.
+func FiringOf(ctx context.Context, q Querier, kind string, oid uint32) (f Firing, err error) {
+	some, err := collect(ctx, q.Ask, `SELECT p.enabled::text, format('%I.%I', n.nspname, c.relname), quote_ident(p.name) FROM (
+		SELECT 'trigger' AS kind, oid, tgrelid AS rel, tgname AS name, tgenabled AS enabled FROM pg_trigger UNION ALL SELECT 'rule', oid, ev_class, rulename, ev_enabled FROM pg_rewrite) p
+		JOIN pg_class c ON c.oid = p.rel JOIN pg_namespace n ON n.oid = c.relnamespace WHERE p.kind = $1::text AND p.oid = $2::oid`, []any{kind, oid},
+		func(f *Firing) []any { return []any{&f.State, &f.Table, &f.Name} })
+	if len(some) > 0 {
+		f = some[0]
+	}
+	return f, err
 }
 
 // EventTriggers gives the names of those that see what a session changes in tables.

@@ -42,7 +42,7 @@ func (r *run) explainTables(ctx context.Context, s *survey, held *fit.Values) er
 	defer r.rollback(ctx)
 	r.began = true
 	if s.replica && r.session.TryAsScript(ctx, "SET LOCAL session_replication_role = 'replica'") != nil {
-		r.way = &ownersWay{active: true}
+		r.way = &ownersWay{outOfWay: outOfWay{active: true}}
 	}
 	if r.asked.Online {
 		setup, err := catalog.SetupOf(ctx, r.session)

@@ -76,7 +76,7 @@ func (r *run) putSettingsBack(ctx context.Context, l *leaving) error {
 			return err
 		}
 		if w.active && !l.active {
-			if err := firstError(r.endOwnersWay(ctx), r.noteRole(ctx)); err != nil {
+			if err := firstError(r.endOwnersWay(ctx), r.noteWay(ctx)); err != nil {
 				return err
 			}
 		}

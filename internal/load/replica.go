@@ -16,30 +16,31 @@ import (
 
 // ownersWay loads as under session_replication_role = replica where the role may not set that. The replica role keeps user
 // triggers and rules from firing (but for those marked REPLICA or ALWAYS) and foreign keys from being checked. A table's owner
-// reaches the same, inside the one transaction: by disabling triggers and rules, by dropping foreign keys and adding them again
-// as they were, which checks all rows at once. Each table's turn comes just before the first statement that fills it, so that
-// TRUNCATE … CASCADE still finds the foreign keys that it follows.
+// reaches the same, inside the one transaction: by having triggers and rules wait for the other role, by dropping foreign keys and
+// adding them again as they were, which checks all rows at once. Each table's turn comes just before the first statement that fills it,
+// so that TRUNCATE … CASCADE still finds the foreign keys that it follows.
 type ownersWay struct {
-	active  bool              // the script has set replica and not yet set it back
-	granted bool              // the role was let set it: only row security that is forced upon the owner is in the way
-	names   map[string]bool   // names dealt with, by what is done to them
-	done    map[string]bool   // the same by the table's oid
-	states  map[string]string // of the triggers and rules in undo, as they were
-	keys    []droppedKey
-	undo    []restore // of triggers and rules
-	last    []string  // statements that put row security back, when all else is done
+	outOfWay
+	granted bool            // the role was let set it: only row security that is forced upon the owner is in the way
+	names   map[string]bool // names dealt with, by what is done to them
+	done    map[string]bool // the same by the table's oid
 	valid   map[string]bool
 	staying []stayingKey      // keys that the role may not drop
-	rewound bool              // the script has rolled back: what was dropped may be there again
-	unsure  bool              // it has, and may have taken the replica role back, or that it was set back
+	noted   []outOfWay        // what it was whenever it changed; the server knows which of them is true (see noteWay)
+	unsure  bool              // the script has rolled back, and so may have taken back some of it
+	unknown bool              // nor does the server know: what was taken out of the way may be there again
 	warned  bool              // of event triggers
 	told    map[string]bool   // what was said of what is done
 	passing bool              // what is put back is taken out of the way again: nothing is said of it
 	written map[string]string // definitions of keys as they were when they were first seen
+}
 
-	pastKeys   []droppedKey // what has been put back, as far as that may be taken back
-	pastUndo   []restore
-	pastStates map[string]string
+// outOfWay is what was taken out of the way and is to be put back.
+type outOfWay struct {
+	active bool // the script has set replica and not yet set it back
+	keys   []droppedKey
+	undo   []restore // of triggers and rules
+	last   []string  // statements that put row security back, when all else is done
 }
 
 // droppedKey is a foreign key to be added again.
@@ -50,8 +51,17 @@ type droppedKey struct {
 	partitioned bool
 }
 
-// restore is a statement that puts a trigger or rule back. kind is "" for what can be done whether it is there or not.
-type restore struct{ kind, table, name, sql string }
+// restore is what puts a trigger or rule back, if it is still as it was left (pg_trigger.tgenabled): else something in the script has
+// changed or removed it. Where the table is by now is asked then.
+type restore struct {
+	kind string // as catalog.Obstacle has it
+	oid  uint32 // of a table's
+	left string
+	was  string // ENABLE, ENABLE REPLICA
+
+	table, name string // of a view's, which is made anew by
+	sql         string
+}
 
 // stayingKey is a foreign key that the role cannot take out of the way.
 type stayingKey struct{ table, name, reason string }
@@ -86,18 +96,21 @@ func (r *run) replicationRole(ctx context.Context, s *statement, role *sqltext.R
 			s.f.err = err
 			return true, r.outcome(s.f, set)
 		}
-		r.way = &ownersWay{granted: !refused, valid: map[string]bool{}, told: map[string]bool{}, states: map[string]string{}, written: map[string]string{}}
+		r.way = &ownersWay{granted: !refused, valid: map[string]bool{}, told: map[string]bool{}, written: map[string]string{}}
 	} else if r.way.granted {
 		return false, nil
+	}
+	if s.f.err = r.followRole(ctx); s.f.err != nil {
+		return true, r.outcome(s.f, set)
 	}
 	if role.Value == "replica" {
 		r.way.active = true
 		r.way.lookAgain()
-		s.f.err = r.noteRole(ctx)
+		s.f.err = r.noteWay(ctx)
 		return true, r.outcome(s.f, set)
 	}
 	if s.f.err = r.endOwnersWay(ctx); s.f.err == nil {
-		s.f.err = r.noteRole(ctx)
+		s.f.err = r.noteWay(ctx)
 	}
 	if role.All && s.f.err == nil {
 		return false, nil
@@ -105,13 +118,19 @@ func (r *run) replicationRole(ctx context.Context, s *statement, role *sqltext.R
 	return true, r.outcome(s.f, set)
 }
 
-// roleSetting is a setting of our own, which says whether the script has set the replica role: the server takes it back together with
-// what the script takes back.
-const roleSetting = "fabricate_seed.replication_role"
+// waySetting is a setting of our own, the number of what is true of what was noted: the server takes it back together with what the
+// script takes back.
+const waySetting = "fabricate_seed.replication_role"
 
-func (r *run) noteRole(ctx context.Context) error {
-	return r.exec(ctx, fmt.Sprintf("SELECT pg_catalog.set_config('%s', '%t', false)", roleSetting, r.way.active))
+// note gives the statement that notes how things are.
+func (w *ownersWay) note() string {
+	now := w.outOfWay
+	now.keys, now.undo, now.last = slices.Clone(w.keys), slices.Clone(w.undo), slices.Clone(w.last)
+	w.noted = append(w.noted, now)
+	return fmt.Sprintf("SELECT pg_catalog.set_config('%s', '%d', false)", waySetting, len(w.noted))
 }
+
+func (r *run) noteWay(ctx context.Context) error { return r.exec(ctx, r.way.note()) }
 
 // makeWay takes out of the way what the replica role would, for the tables that a statement (or its first part) touches: for all, if its
 // text does not show which these are.
@@ -176,7 +195,8 @@ func (r *run) putBackFor(ctx context.Context) error {
 		return err
 	}
 	w.lookAgain()
-	return nil
+	w.active = active
+	return r.noteWay(ctx)
 }
 
 func (r *run) makeWayFor(ctx context.Context, t sqltext.Touch) error {
@@ -193,7 +213,7 @@ func (r *run) makeWayFor(ctx context.Context, t sqltext.Touch) error {
 			return r.refused(err)
 		}
 		w.passing = true
-		err := r.putKeysBack(ctx)
+		err := firstError(r.putKeysBack(ctx), r.noteWay(ctx))
 		w.passing = false
 		if err != nil {
 			return err
@@ -229,26 +249,29 @@ func (w *ownersWay) rolledBack() {
 	if w == nil {
 		return
 	}
-	w.rewound, w.unsure = true, true
-	w.keys, w.undo = append(w.pastKeys, w.keys...), append(w.pastUndo, w.undo...) // putting them back may be undone
-	w.pastKeys, w.pastUndo = nil, nil
-	for what, state := range w.pastStates {
-		w.states[what] = state
-	}
+	w.unsure = true
 	w.lookAgain()
 }
 
-// followRole finds whether the replica role is set after the script has gone back.
+// followRole finds what is true after the script has gone back.
 func (r *run) followRole(ctx context.Context) error {
 	w := r.way
 	if !w.unsure || w.granted {
 		return nil
 	}
+	var noted int
+	err := r.session.Ask(ctx, "SELECT coalesce(nullif(current_setting('"+waySetting+"', true), ''), '0')::int", nil, []any{&noted}, nil)
+	if err != nil {
+		return err
+	}
 	w.unsure = false
-	var set bool
-	err := r.session.Ask(ctx, "SELECT coalesce(current_setting('"+roleSetting+"', true), '') = 'true'", nil, []any{&set}, nil)
-	w.active = set
-	return err
+	if w.unknown = noted < 1 || noted > len(w.noted); w.unknown { // before the script has set the role, or something has reset it
+		w.active = false
+		return nil
+	}
+	w.outOfWay = w.noted[noted-1]
+	w.keys, w.undo, w.last = slices.Clone(w.keys), slices.Clone(w.undo), slices.Clone(w.last)
+	return nil
 }
 
 // clear does it for one table; copied says that rows come by COPY.
@@ -273,29 +296,22 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 			if w.granted {
 				continue
 			}
-			kind := strings.ToUpper(what)
-			only := ""
-			if what == "trigger" {
-				only = "ONLY "
-			}
 			if !allowed || r.o.Online && what == "rule" {
 				forbidden = append(forbidden, fmt.Sprintf("%s %s of %s (owner %s)%s", what, name, table, other, r.stopping(allowed)))
 				continue
 			}
-			was, known := w.states[kind+table+name]
-			if known {
-				state = was // seen before, and changed since
+			if slices.ContainsFunc(w.undo, func(u restore) bool { return u.kind == what && u.oid == o.OID && u.left == state }) {
+				continue
 			}
-			w.states[kind+table+name] = state
-			on, off := "ENABLE", "DISABLE"
+			w.undo = slices.DeleteFunc(w.undo, func(u restore) bool { return u.kind == what && u.oid == o.OID }) // the script has changed it since
+			// What is left so fires as if disabled, and ALWAYS, and what a function makes of it can be seen: DISABLE, ENABLE.
+			on, off, left := "ENABLE", "ENABLE REPLICA", "R"
 			if state == "R" { // it fires in the replica role and in no other
-				on, off = "ENABLE REPLICA", "ENABLE"
+				on, off, left = "ENABLE REPLICA", "ENABLE ALWAYS", "A"
 			}
 			disabled = true
-			statements = append(statements, fmt.Sprintf("ALTER TABLE %s%s %s %s %s", only, table, off, kind, name))
-			if !known {
-				w.undo = append(w.undo, restore{what, table, name, fmt.Sprintf("ALTER TABLE %s%s %s %s %s", only, table, on, kind, name)})
-			}
+			statements = append(statements, enabling(what, table, off, name))
+			w.undo = append(w.undo, restore{kind: what, oid: o.OID, left: left, was: on})
 		case "view rule", "view trigger": // which cannot be disabled
 			if w.granted {
 				continue
@@ -319,10 +335,8 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 			}
 			disabled = true
 			statements = append(statements, off)
-			if key := what + table + name; w.states[key] == "" {
-				w.states[key] = state
-				w.undo = append(w.undo, restore{sql: on})
-			}
+			w.undo = slices.DeleteFunc(w.undo, func(u restore) bool { return u.kind == what && u.table == table && u.name == name })
+			w.undo = append(w.undo, restore{kind: what, table: table, name: name, sql: on})
 		case "security":
 			if r.o.Online {
 				forbidden = append(forbidden, fmt.Sprintf("forced row security of %s (owner %s)%s", table, other, r.stopping(true)))
@@ -352,7 +366,7 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 				}
 				continue
 			}
-			if slices.ContainsFunc(w.keys, func(k droppedKey) bool { return k.table == table && k.name == name }) && !w.rewound {
+			if slices.ContainsFunc(w.keys, func(k droppedKey) bool { return k.table == table && k.name == name }) && !w.unknown {
 				continue
 			}
 			dropped = true
@@ -382,7 +396,16 @@ func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied
 		return err
 	}
 	r.known.after(ours)
-	return r.alter(ctx, strings.Join(statements, "; "))
+	return r.alter(ctx, strings.Join(append(statements, w.note()), "; "))
+}
+
+// enabling gives the statement that sets when a trigger or rule of a table fires; a partitioned table's, not its partitions'.
+func enabling(kind, table, when, name string) string {
+	only := ""
+	if kind == "trigger" {
+		only = "ONLY "
+	}
+	return fmt.Sprintf("ALTER TABLE %s%s %s %s %s", only, table, when, strings.ToUpper(kind), name)
 }
 
 // grantReplica is the statement that lets the role set the replica role, for a remedy.
@@ -426,6 +449,9 @@ func (r *run) endOwnersWay(ctx context.Context) error {
 	if w == nil {
 		return nil
 	}
+	if err := r.followRole(ctx); err != nil {
+		return err
+	}
 	w.active = false
 	r.known.after(ours)
 	if err := r.rebuild(ctx); err != nil {
@@ -438,19 +464,19 @@ func (r *run) endOwnersWay(ctx context.Context) error {
 		return nil
 	}
 	undo := w.undo
-	w.undo, w.pastUndo = nil, append(w.pastUndo, undo...)
-	w.pastStates, w.states = w.states, map[string]string{}
+	w.undo = nil
 	var statements []string
-	for _, u := range undo { // the script may have dropped it, or taken back that it made it
-		there := u.kind == ""
-		if !there {
-			var err error
-			if there, err = catalog.HasPart(ctx, r.session, u.kind, u.table, u.name); err != nil {
-				return (&failure{err: err}).problem()
-			}
-		}
-		if there {
+	for _, u := range undo {
+		if u.sql != "" {
 			statements = append(statements, u.sql)
+			continue
+		}
+		now, err := catalog.FiringOf(ctx, r.session, u.kind, u.oid)
+		if err != nil {
+			return (&failure{err: err}).problem()
+		}
+		if now.State == u.left {
+			statements = append(statements, enabling(u.kind, now.Table, u.was, now.Name))
 		}
 	}
 	if len(statements) == 0 {
@@ -505,15 +531,15 @@ func (r *run) alter(ctx context.Context, sql string) error {
 func (r *run) putKeysBack(ctx context.Context) error {
 	w := r.way
 	keys := w.keys
-	w.keys, w.pastKeys = nil, append(w.pastKeys, keys...)
-	if w.rewound {
+	w.keys = nil
+	if w.unknown {
 		kept := keys[:0]
 		for _, k := range keys {
 			there, err := catalog.HasConstraint(ctx, r.session, k.table, k.name)
 			if err != nil {
 				return (&failure{err: err}).problem()
 			}
-			if !there && !slices.Contains(kept, k) {
+			if !there {
 				kept = append(kept, k)
 			}
 		}

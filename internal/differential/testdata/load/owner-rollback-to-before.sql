@@ -1,0 +1,14 @@
+SAVEPOINT s;
+SET session_replication_role=replica;
+INSERT INTO t VALUES (1,'a');
+ALTER TABLE t ENABLE REPLICA TRIGGER a1;
+INSERT INTO t VALUES (2,'a');
+ROLLBACK TO s;
+INSERT INTO t VALUES (3,'a');
+SET session_replication_role=replica;
+INSERT INTO t VALUES (4,'a');
+SAVEPOINT s;
+SET session_replication_role=origin;
+INSERT INTO t VALUES (5,'a');
+ROLLBACK TO s;
+INSERT INTO t VALUES (6,'a');

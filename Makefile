@@ -177,6 +177,14 @@ whole: need-postgres ## from start to the first query answered, beside a script 
 sizes: need-postgres ## how the time and memory of ours grow; huge is 8.8 GB of SQL, and 40 GB on the disk (SIZES=standard,large,huge)
 	@go run ./bench -grow $(or $(SIZES),standard,large) -runs $(or $(RUNS),3)
 
+.PHONY: accelerations
+accelerations: need-postgres ## what each acceleration of a load saves alone, off against on, in CPU and time; on Linux, quarter of an hour on a machine that does nothing else (PAIRS=15 ONLY=ANALYZE SIZE=third)
+	@go run ./bench -accelerations '$(or $(ONLY),.)' -pairs $(or $(PAIRS),15) -size $(or $(SIZE),third)
+
+.PHONY: before-after
+before-after: need-postgres ## the present tree against an earlier commit, load by load, in CPU and time (BEFORE=be4b949^ PAIRS=15 ONLY=csv SIZE=third)
+	@go run ./bench -before '$(or $(BEFORE),HEAD^)' -accelerations '$(ONLY)' -pairs $(or $(PAIRS),15) -size $(or $(SIZE),third)
+
 .PHONY: release-dry-run
 release-dry-run: ## a whole release into bin/release, nothing published: six binaries, checksums, SBOMs, image, both action.yml
 	@release/dry-run.sh

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -59,17 +61,25 @@ func newBench(ctx context.Context, log io.Writer) (*bench, error) {
 
 func (b *bench) start(ctx context.Context) error {
 	b.tell("building")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.ours(),
-		"github.com/fabricate-seed/fabricate-seed")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, out)
+	if err := build(ctx, "", b.ours()); err != nil {
+		return err
 	}
 	if err := b.startServer(ctx); err != nil {
 		return err
 	}
 	return b.admin.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'amcheck')").
 		Scan(&b.facts.amcheck)
+}
+
+// build builds this project's program from the source in a folder, "" for the present one.
+func build(ctx context.Context, dir, program string, flags ...string) error {
+	args := append([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", program}, flags...)
+	cmd := exec.CommandContext(ctx, "go", append(args, "github.com/fabricate-seed/fabricate-seed")...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // close ends the server and removes everything.
@@ -186,66 +196,116 @@ func gcd(a, b int) int {
 	return a
 }
 
-// once makes one run.
+// once makes one run that counts.
 func (b *bench) once(ctx context.Context, x *export, m *measured) error {
-	if err := b.fresh(ctx, m.start); err != nil {
+	said := &complaints{awaited: m.fails}
+	u, err := b.run(ctx, x, m.way, said)
+	if err != nil {
 		return err
+	}
+	m.seconds = append(m.seconds, u.seconds)
+	if m.fails != "" {
+		m.told = append(m.told, said.at.Sub(u.begun).Seconds())
+	}
+	m.memory = max(m.memory, u.memory)
+	return nil
+}
+
+// used is what a run took.
+type used struct {
+	begun          time.Time
+	seconds        float64
+	client, server float64 // CPU seconds; the server's are known on Linux alone, and 0 elsewhere
+	memory         int64   // bytes; the peak of the client
+}
+
+func (u used) cpu() float64 { return u.client + u.server }
+
+// run runs a way in a fresh database.
+func (b *bench) run(ctx context.Context, x *export, w way, said *complaints) (u used, err error) {
+	path, err := b.path(w)
+	if err == nil {
+		err = b.fresh(ctx, w.start)
+	}
+	if err != nil {
+		return u, err
+	}
+	var env []string
+	if w.network != (network{}) {
+		l, err := linkTo(net.JoinHostPort("127.0.0.1", strconv.Itoa(b.server.Port())), w.network)
+		if err != nil {
+			return u, err
+		}
+		defer func() { _ = l.close() }()
+		_, port, _ := net.SplitHostPort(l.address())
+		env = append(env, "PGPORT="+port)
 	}
 	syncDisks()
 	time.Sleep(settle)
-	args := slices.Clone(m.args)
+	args := slices.Clone(w.args)
 	for i := range args {
 		args[i] = strings.ReplaceAll(args[i], "%d", target)
 	}
-	start := time.Now()
-	said := &complaints{awaited: m.fails}
-	memory, err := b.process(ctx, filepath.Join(x.dir, m.folder), m.program, args, said)
-	end := time.Since(start).Seconds()
-	if m.fails != "" && err != nil && strings.Contains(err.Error(), m.fails) && ctx.Err() == nil {
-		err = nil
-	} else if m.fails != "" && err == nil {
-		err = fmt.Errorf("it did not fail with %s", m.fails)
+	before := serverTime(b.server.PID())
+	u.begun = time.Now()
+	for range max(1, w.times) {
+		one, err := b.process(ctx, filepath.Join(x.dir, w.folder), path, args, said, env...)
+		u.client, u.memory = u.client+one.client, max(u.memory, one.memory)
+		if w.fails != "" && err != nil && strings.Contains(err.Error(), w.fails) && ctx.Err() == nil {
+			err = nil
+		} else if w.fails != "" && err == nil {
+			err = fmt.Errorf("it did not fail with %s", w.fails)
+		}
+		if err != nil {
+			return u, fmt.Errorf("%s: %w", w.name, err)
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", m.name, err)
+	u.seconds = time.Since(u.begun).Seconds()
+	if err := b.idle(ctx); err != nil {
+		return u, err
 	}
-	m.seconds = append(m.seconds, end)
-	if m.fails != "" {
-		m.told = append(m.told, said.at.Sub(start).Seconds())
+	u.server = serverTime(b.server.PID()) - before
+	return u, nil
+}
+
+// path gives the program of a way.
+func (b *bench) path(w way) (string, error) {
+	switch {
+	case w.built != "":
+		return w.built, nil
+	case w.program != "":
+		return b.server.Bin(w.program)
 	}
-	m.memory = max(m.memory, memory)
-	return nil
+	return b.ours(), nil
 }
 
 // dump makes the export's dump from the target.
 func (b *bench) dump(ctx context.Context, x *export) error {
-	_, err := b.process(ctx, x.dir, "pg_dump", []string{"--format=custom", "--file=dump", target}, &complaints{})
+	path, err := b.server.Bin("pg_dump")
+	if err == nil {
+		_, err = b.process(ctx, x.dir, path, []string{"--format=custom", "--file=dump", target}, &complaints{})
+	}
 	return err
 }
 
-// process runs a program of PostgreSQL's, or ours for "", to its end. It gives the peak memory in bytes.
-func (b *bench) process(ctx context.Context, dir, program string, args []string, said *complaints) (int64, error) {
-	path := b.ours()
-	if program != "" {
-		var err error
-		if path, err = b.server.Bin(program); err != nil {
-			return 0, err
-		}
-	}
+// process runs a program to its end. It gives what the program took, but for the time on the clock.
+func (b *bench) process(ctx context.Context, dir, path string, args []string, said *complaints, env ...string) (u used, err error) {
 	ctx, cancel := context.WithTimeout(ctx, runLimit)
 	defer cancel()
 	cmd := b.command(ctx, dir, path, args)
+	cmd.Env = append(cmd.Env, env...)
 	cmd.Stderr = said
 	if err := cmd.Start(); err != nil {
-		return 0, err
+		return u, err
 	}
 	watched := watchMemory(cmd.Process.Pid)
-	err := cmd.Wait()
-	memory := watched.end(cmd.ProcessState)
+	err = cmd.Wait()
+	u.memory = watched.end(cmd.ProcessState)
+	u.client = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
 	if err != nil {
 		err = fmt.Errorf("%s: %w\n%s", filepath.Base(path), err, lastLines(said.text.String(), 20))
 	}
-	return memory, err
+	return u, err
 }
 
 // complaints is what a program says on standard error, and when it first said what is awaited.

@@ -207,7 +207,7 @@ func TestSizes(t *testing.T) {
 
 func TestFlags(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"-size", "wide"}, {"-runs", "0"}, {"-tiny", "0"}, {"extra"}, {"-whole", "5"}, {"-grow", "standard,wide"}} {
+	for _, args := range [][]string{{"-size", "wide"}, {"-runs", "0"}, {"-tiny", "0"}, {"extra"}, {"-whole", "5"}, {"-grow", "standard,wide"}, {"-pairs", "0"}, {"-accelerations", "("}} {
 		if _, err := parse(args); err == nil {
 			t.Errorf("%q is accepted", args)
 		}

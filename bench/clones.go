@@ -111,7 +111,7 @@ func (b *bench) many(ctx context.Context, size string, counts []int, runs int) (
 			start := time.Now()
 			for _, name := range names {
 				group.Go(func() error {
-					_, err := b.process(ctx, filepath.Join(x.dir, ours.folder), "", append(slices.Clone(ours.args), "--database-url=dbname="+name), &complaints{})
+					_, err := b.process(ctx, filepath.Join(x.dir, ours.folder), b.ours(), append(slices.Clone(ours.args), "--database-url=dbname="+name), &complaints{})
 					return err
 				})
 			}

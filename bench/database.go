@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -22,6 +23,7 @@ type template string
 const (
 	schema  template = ""          // the shop's tables, with all keys and indexes
 	keyless template = "keyless"   // the shop's tables, with neither
+	guarded template = "guarded"   // the shop's tables, with triggers that fire for the replica role, too, and change nothing
 	nothing template = "template0" // no tables
 )
 
@@ -53,6 +55,9 @@ func (b *bench) startServer(ctx context.Context) error {
 		return err
 	}
 	if err := b.makeTemplate(ctx, string(keyless), schemaTemplate, dropKeys); err != nil {
+		return err
+	}
+	if err := b.makeTemplate(ctx, string(guarded), schemaTemplate, addTriggers); err != nil {
 		return err
 	}
 	if err := b.readSecondary(ctx); err != nil {
@@ -135,6 +140,32 @@ BEGIN
 	END LOOP;
 END
 $$`
+
+// addTriggers gives each table a trigger.
+const addTriggers = `
+CREATE FUNCTION pass() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+DO $$
+DECLARE
+	relation regclass;
+BEGIN
+	FOR relation IN SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' LOOP
+		EXECUTE format('CREATE TRIGGER pass BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION pass()', relation);
+		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER pass', relation);
+	END LOOP;
+END
+$$`
+
+// idle waits until no connection to the target is left: what its process took is known then.
+func (b *bench) idle(ctx context.Context) error {
+	for {
+		var busy bool
+		err := b.admin.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend')", target).Scan(&busy)
+		if err != nil || !busy {
+			return err
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
 
 // in runs do in a connection of its own to a database.
 func (b *bench) in(ctx context.Context, database string, do func(*pgx.Conn) error) error {

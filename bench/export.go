@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,6 +20,7 @@ import (
 //	late/load.sql      INSERTs, the last row of all being refused by its type
 //	twice/load.sql     INSERTs, the last row of the first, largest table being refused by its key
 //	failing/load.sql   4,784 statements that fail
+//	turns/load.sql     INSERTs of one row each, the tables in turn
 //	copies/load.sql    COPY with inline rows
 //	files/load.sql     \copy from a file for each table, which lie beside it
 //	files/hand.sql     the same, with the secondary indexes dropped before and built after
@@ -36,7 +38,9 @@ type export struct {
 
 func sizes() []string { return []string{"small", "standard", "large"} }
 
-func isSize(name string) bool { return name == "huge" || slices.Contains(sizes(), name) }
+func isSize(name string) bool {
+	return name == "third" || name == "huge" || slices.Contains(sizes(), name)
+}
 
 // evenly begins the names of sizes in which four tables take about as long as each other.
 const evenly = "even-"
@@ -50,9 +54,12 @@ func rows(name string) shop.Size {
 	switch name {
 	case "tiny":
 		return shop.Rows(10)
-	case "small":
+	case "turns":
+		return shop.Size{Users: 500, Products: 500, Addresses: 500, Orders: 500, OrderItems: 500, Reviews: 500}
+	case "small", "third":
+		parts := map[string]int{"small": 10, "third": 3}[name]
 		for _, table := range shop.Tables() {
-			size = size.With(table, size.Table(table)/10)
+			size = size.With(table, size.Table(table)/parts)
 		}
 	case "large":
 		size = size.Times(10)
@@ -99,12 +106,19 @@ func (b *bench) export(name string, ways []way) (*export, error) {
 			made.Format = shop.PostgresOptimized
 		case "files":
 			made.Format, made.Layout = shop.PostgresOptimized, shop.Copied
+		case "turns":
+			made.RowsPerInsert = 1
 		case "csv", "jsonl":
 			made.Format = shop.Format(w.folder)
 		}
 		err := made.WriteFolder(dir)
 		if err != nil {
 			return nil, err
+		}
+		if w.folder == "turns" {
+			if err := takeTurns(filepath.Join(dir, "load.sql")); err != nil {
+				return nil, err
+			}
 		}
 		if w.folder == "files" {
 			if err := b.writeHandMade(dir); err != nil {
@@ -143,6 +157,32 @@ func failing() []byte {
 		fmt.Fprintf(&b, "INSERT INTO categories (id) VALUES ('x%d');\nINSERT INTO users (id, nothing) VALUES (%[1]d, 'x');\n", i)
 	}
 	return b.Bytes()
+}
+
+// takeTurns has the INSERTs of a script take turns by their tables.
+func takeTurns(name string) error {
+	const behind = ");\n\n\n-- fabricate-flush\n\n\n"
+	script, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	from, to := bytes.Index(script, []byte("INSERT")), bytes.LastIndex(script, []byte(behind))+len(behind)
+	byTable := map[string][][]byte{}
+	for statement := range bytes.SplitAfterSeq(script[from:to], []byte(behind)) {
+		table, _, _ := strings.Cut(string(statement), "(")
+		byTable[table] = append(byTable[table], statement)
+	}
+	tables := slices.Sorted(maps.Keys(byTable))
+	turned := bytes.Clone(script[:from])
+	for left := true; left; {
+		left = false
+		for _, table := range tables {
+			if statements := byTable[table]; len(statements) > 0 {
+				turned, byTable[table], left = append(turned, statements[0]...), statements[1:], true
+			}
+		}
+	}
+	return os.WriteFile(name, append(turned, script[to:]...), 0o600)
 }
 
 // spoil writes the export of from with one row that the server refuses.

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -34,17 +35,21 @@ type settings struct {
 	many               string        // counts, comma-separated: measure so many loads at once, and nothing else
 	whole              string        // tasks, comma-separated: measure the whole way, and nothing else
 	grow               string        // sizes, comma-separated: measure how ours grows, and nothing else
+	accelerations      string        // measure each acceleration alone that this pattern finds, and nothing else
+	before             string        // measure a commit against the present tree, and nothing else
+	pairs              int           // for these two
 	cloneSizes, atOnce []int
 	tasks              []time.Duration
-	out                string // SVG; the Markdown is put beside it; "" means neither
-	markdown           bool   // standard output gets Markdown
-	check              bool   // a missed promise is an error
+	pattern            *regexp.Regexp // accelerations
+	out                string         // SVG; the Markdown is put beside it; "" means neither
+	markdown           bool           // standard output gets Markdown
+	check              bool           // a missed promise is an error
 }
 
 func parse(args []string) (settings, error) {
 	var s settings
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.StringVar(&s.size, "size", "standard", "rows to load: small, standard (84 MB of INSERTs), large or huge; a tenth, once, ten, a hundred times")
+	flags.StringVar(&s.size, "size", "standard", "rows to load: small, third, standard (84 MB of INSERTs), large or huge; a tenth, a third, once, ten, a hundred times")
 	flags.BoolVar(&s.sizes, "sizes", false, "measure how the time of psql -1 and ours grows from size to size, too")
 	flags.IntVar(&s.runs, "runs", 5, "counted runs of every way")
 	flags.IntVar(&s.tiny, "tiny", 15, "counted runs of every way with an export of ten rows")
@@ -53,6 +58,9 @@ func parse(args []string) (settings, error) {
 	flags.StringVar(&s.many, "many", "", "measure only how long so many loads at once take, into databases of one server: 1,2,4,8")
 	flags.StringVar(&s.whole, "whole", "", "measure only the whole way to the first query answered, with tasks that take so long: 5s,60s")
 	flags.StringVar(&s.grow, "grow", "", "measure only how the time and memory of ours grow over these sizes: standard,large,huge")
+	flags.StringVar(&s.accelerations, "accelerations", "", "measure only each acceleration alone, off and on, whose name or load matches this regular expression; . for all")
+	flags.StringVar(&s.before, "before", "", "measure only this tree against an earlier commit; -accelerations says which loads then")
+	flags.IntVar(&s.pairs, "pairs", 15, "how often each of two is measured, in turns, with -accelerations and -before")
 	flags.BoolVar(&s.warmUp, "warm-up", true, "one round with the small size first, which is not counted")
 	flags.StringVar(&s.ways, "ways", "", "measure only these, comma-separated: "+strings.Join(names(allWays()), ", "))
 	flags.StringVar(&s.out, "out", "docs/bench.svg", "picture to write, with the tables as .md beside it; empty for neither")
@@ -75,6 +83,9 @@ func parse(args []string) (settings, error) {
 		}
 		s.tasks = append(s.tasks, task)
 	}
+	if s.pattern, err = regexp.Compile(s.accelerations); err != nil {
+		return s, fmt.Errorf("-accelerations: %w", err)
+	}
 	for name := range strings.FieldsFuncSeq(s.grow, comma) {
 		if !isSize(name) {
 			return s, fmt.Errorf("-grow: there is no size %q", name)
@@ -83,10 +94,10 @@ func parse(args []string) (settings, error) {
 	switch {
 	case flags.NArg() > 0:
 		return s, fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	case s.runs < 1 || s.tiny < 1:
-		return s, errors.New("-runs and -tiny must be at least 1")
+	case s.runs < 1 || s.tiny < 1 || s.pairs < 1:
+		return s, errors.New("-runs, -tiny and -pairs must be at least 1")
 	case !isSize(s.size):
-		return s, fmt.Errorf("-size is %q; it must be small, standard, large or huge", s.size)
+		return s, fmt.Errorf("-size is %q; it must be small, third, standard, large or huge", s.size)
 	}
 	return s, nil
 }
@@ -141,7 +152,7 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) (err error) 
 	defer func() { err = errors.Join(err, b.close()) }()
 
 	if t, err := b.alone(ctx, s); err != nil || len(t.cells) > 0 {
-		if err == nil {
+		if len(t.cells) > 0 {
 			fmt.Fprintf(stdout, "%s\n\n%s\n\n%s", b.facts, t.title, t.markdown())
 		}
 		return err
@@ -189,6 +200,10 @@ func (b *bench) alone(ctx context.Context, s settings) (table, error) {
 		return b.whole(ctx, s.tasks, s.size, s.runs)
 	case s.grow != "":
 		return b.grow(ctx, strings.FieldsFunc(s.grow, comma), s.runs)
+	case s.before != "":
+		return b.compareWith(ctx, s.before, s.pattern, s.size, s.pairs)
+	case s.accelerations != "":
+		return b.accelerate(ctx, s.pattern, s.size, s.pairs)
 	}
 	return table{}, nil
 }

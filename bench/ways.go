@@ -46,6 +46,10 @@ type way struct {
 	program string   // one of PostgreSQL's; "" means ours
 	folder  string   // of the export, to run it in
 	args    []string // %d stands for the database's name
+
+	built   string  // another build of ours, to run in its place
+	network network // between it and the server
+	times   int     // that it loads in one run, one after the other; 0 means once
 }
 
 // allWays gives every way, in the order of a round.

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"slices"
+	"time"
+)
+
+// accelerationEdits is where the edits are that switch off each acceleration, under its name.
+const accelerationEdits = "bench/testdata/accelerations.txtar"
+
+// acceleration is something that makes loads faster and has state of its own.
+type acceleration struct {
+	what  string // as its edits are called
+	loads []job  // that it is for
+}
+
+// near is the network of a database in the same town. There, what saves answers that are waited for saves time.
+var near = network{bits: 1e9, delay: 5 * time.Millisecond} //nolint:gochecknoglobals // a constant
+
+// accelerations gives all of them, with the loads of an export of some size that each is for.
+func accelerations(size string) []acceleration {
+	insert, even := one("ours", "INSERTs", size), one("even-jobs2", "four equal tables, jobs: 2", evenly+size)
+	recoded := []job{one("copies-ours", "COPY", size), one("csv-ours", "csv", size)}
+	jobs := one("ours-jobs2", "INSERTs, jobs: 2", size)
+	ten := one("tiny-ours", "ten rows, ten times", "tiny")
+	ten.times = 10
+	far := one("tiny-ours", "ten rows, 5 ms away", "tiny")
+	far.network = near
+	turns := one("ours", "small INSERTs, tables in turn", "turns")
+	turns.folder = "turns"
+	triggers := turns
+	triggers.label, triggers.start = turns.label+", triggers", guarded
+	return []acceleration{
+		{"INSERTs gathered into one COPY", []job{insert}},
+		{"COPY in binary format", []job{insert, unchecked(insert)}},
+		{"rows of COPY recoded into binary format", append(recoded, unchecked(recoded[0]), unchecked(recoded[1]))},
+		{"indexes built after the rows", []job{insert, with(insert, "online", "--online=true")}},
+		{"memory and as many workers as are of use to build indexes", []job{insert}},
+		{"workers for idle processors alone", []job{even}},
+		{"keys compared on the way", []job{insert, even}},
+		{"a transaction for small tables that keys refer to", []job{even}},
+		{"ANALYZE after COMMIT, over two connections", []job{insert}},
+		{"a second connection for ANALYZE", []job{insert}},
+		{"ANALYZE of each table as soon as it is complete", []job{even}},
+		{"checks and ANALYZE over all connections", []job{even}},
+		{"statements that do not wait", []job{far, one("verbatim", "INSERTs, fast: false", size)}},
+		{"statements that may fail do not wait", []job{one("failing-ours", "4,784 statements that fail", "tiny")}},
+		{"the catalog asked about all tables at once", []job{far, ten}},
+		{"what the catalog says is kept", []job{turns}},
+		{"a few small INSERTs as written", []job{far, ten}},
+		{"which functions are the server's is asked once", []job{far}},
+		{"tables with triggers are asked about seldom", []job{triggers}},
+		{"names asked for behind the first and the last row", []job{triggers}},
+		{"several connections", []job{jobs, even}},
+		{"several connections, all or nothing", []job{one("ours-together2", "INSERTs, jobs: 2, all or nothing", size)}},
+		{"the longest of many parts first", []job{jobs}},
+		{"settings read once", []job{even}},
+	}
+}
+
+// compared gives the loads by which the present tree is compared with an earlier one.
+func compared(size string) []job {
+	ten := one("tiny-ours", "ten rows, ten times", "tiny")
+	ten.times = 10
+	return []job{
+		one("ours", "INSERTs", size), one("ours-jobs2", "INSERTs, jobs: 2", size), one("verbatim", "INSERTs, fast: false", size),
+		one("copies-ours", "COPY", size), one("copies-ours-jobs2", "COPY, jobs: 2", size), one("csv-ours", "csv", size), one("jsonl-ours", "jsonl", size),
+		one("even-ours", "four equal tables", evenly+size), one("even-jobs2", "four equal tables, jobs: 2", evenly+size), ten,
+	}
+}
+
+// one gives a way of loading an export of some size, by another label.
+func one(name, label, size string) job {
+	w := pick(allWays(), name)[0]
+	w.label = label
+	return job{w, size}
+}
+
+// with gives a load with another setting.
+func with(j job, label, arg string) job {
+	j.label, j.args = j.label+", "+label, append(slices.Clone(j.args), arg)
+	return j
+}
+
+// unchecked gives a load that does not look at foreign keys: what else the format of COPY saves.
+func unchecked(j job) job { return with(j, "foreign-keys: off", "--foreign-keys=off") }

@@ -20,20 +20,24 @@ var near = network{bits: 1e9, delay: 5 * time.Millisecond} //nolint:gochecknoglo
 // accelerations gives all of them, with the loads of an export of some size that each is for.
 func accelerations(size string) []acceleration {
 	insert, even := one("ours", "INSERTs", size), one("even-jobs2", "four equal tables, jobs: 2", evenly+size)
-	recoded := []job{one("copies-ours", "COPY", size), one("csv-ours", "csv", size)}
+	copied := one("copies-ours", "COPY", size)
 	jobs := one("ours-jobs2", "INSERTs, jobs: 2", size)
 	ten := one("tiny-ours", "ten rows, ten times", "tiny")
 	ten.times = 10
 	far := one("tiny-ours", "ten rows, 5 ms away", "tiny")
 	far.network = near
+	sequences := far
+	sequences.label, sequences.folder = "ten rows and setval, 5 ms away", "setval"
 	turns := one("ours", "small INSERTs, tables in turn", "turns")
 	turns.folder = "turns"
+	parts := one("even-jobs2", turns.label+", jobs: 2", "turns")
+	parts.folder = "turns"
 	triggers := turns
 	triggers.label, triggers.start = turns.label+", triggers", guarded
 	return []acceleration{
-		{"INSERTs gathered into one COPY", []job{insert}},
+		{"INSERTs gathered into one COPY", []job{one("ours", "a tenth of the INSERTs", "small")}},
 		{"COPY in binary format", []job{insert, unchecked(insert)}},
-		{"rows of COPY recoded into binary format", append(recoded, unchecked(recoded[0]), unchecked(recoded[1]))},
+		{"rows of COPY recoded into binary format", []job{copied, unchecked(copied), one("csv-ours", "csv", size)}},
 		{"indexes built after the rows", []job{insert, with(insert, "online", "--online=true")}},
 		{"memory and as many workers as are of use to build indexes", []job{insert}},
 		{"workers for idle processors alone", []job{even}},
@@ -43,18 +47,18 @@ func accelerations(size string) []acceleration {
 		{"a second connection for ANALYZE", []job{insert}},
 		{"ANALYZE of each table as soon as it is complete", []job{even}},
 		{"checks and ANALYZE over all connections", []job{even}},
-		{"statements that do not wait", []job{far, one("verbatim", "INSERTs, fast: false", size)}},
+		{"statements that do not wait", []job{far, one("verbatim", "a tenth of the INSERTs, fast: false", "small")}},
 		{"statements that may fail do not wait", []job{one("failing-ours", "4,784 statements that fail", "tiny")}},
 		{"the catalog asked about all tables at once", []job{far, ten}},
 		{"what the catalog says is kept", []job{turns}},
 		{"a few small INSERTs as written", []job{far, ten}},
-		{"which functions are the server's is asked once", []job{far}},
+		{"which functions are the server's is asked once", []job{sequences}},
 		{"tables with triggers are asked about seldom", []job{triggers}},
 		{"names asked for behind the first and the last row", []job{triggers}},
 		{"several connections", []job{jobs, even}},
 		{"several connections, all or nothing", []job{one("ours-together2", "INSERTs, jobs: 2, all or nothing", size)}},
 		{"the longest of many parts first", []job{jobs}},
-		{"settings read once", []job{even}},
+		{"settings read once", []job{even, parts}},
 	}
 }
 
@@ -63,7 +67,7 @@ func compared(size string) []job {
 	ten := one("tiny-ours", "ten rows, ten times", "tiny")
 	ten.times = 10
 	return []job{
-		one("ours", "INSERTs", size), one("ours-jobs2", "INSERTs, jobs: 2", size), one("verbatim", "INSERTs, fast: false", size),
+		one("ours", "INSERTs", size), one("ours-jobs2", "INSERTs, jobs: 2", size), one("verbatim", "a tenth of the INSERTs, fast: false", "small"),
 		one("copies-ours", "COPY", size), one("copies-ours-jobs2", "COPY, jobs: 2", size), one("csv-ours", "csv", size), one("jsonl-ours", "jsonl", size),
 		one("even-ours", "four equal tables", evenly+size), one("even-jobs2", "four equal tables, jobs: 2", evenly+size), ten,
 	}

@@ -10,7 +10,7 @@ const accelerationEdits = "bench/testdata/accelerations.txtar"
 
 // acceleration is something that makes loads faster and has state of its own.
 type acceleration struct {
-	what  string // as its edits are called
+	name  string // as its edits are called
 	loads []job  // that it is for
 }
 

@@ -21,8 +21,7 @@ type job struct {
 
 // pair is what two builds of ours took for the same load, in turns.
 type pair struct {
-	what   string
-	label  string // of the load
+	what   string // is measured, by which load
 	before []used
 	after  []used
 }
@@ -30,7 +29,7 @@ type pair struct {
 // pairs has two programs load the same n times each, in turns: before, after, after, before, and so on. What the first run of each leaves
 // must be the same.
 func (b *bench) pairs(ctx context.Context, what string, j job, before, after string, n int) (pair, error) {
-	p := pair{what: what, label: j.label}
+	p := pair{what: what}
 	x, err := b.export(j.size, []way{j.way})
 	if err != nil {
 		return p, err
@@ -46,12 +45,12 @@ func (b *bench) pairs(ctx context.Context, what string, j job, before, after str
 				err = b.verify(ctx, x, w)
 			}
 			if err != nil {
-				return p, fmt.Errorf("%s, %s: %w", what, filepath.Base(w.built), err)
+				return p, fmt.Errorf("%s, by %s: %w", what, filepath.Base(w.built), err)
 			}
 			*all = append(*all, u)
 		}
 	}
-	b.tell("%s, %s: %s of CPU, %s on the clock", what, j.label, p.saved(used.cpu), p.saved(wall))
+	b.tell("%s: %s of CPU, %s on the clock", what, p.saved(used.cpu), p.saved(wall))
 	return p, nil
 }
 
@@ -115,9 +114,9 @@ func (p pair) slower() bool { return p.saved(wall).mean < -least || p.saved(used
 
 // pairTable tells what pairs took. verdict says a word on each.
 func pairTable(pairs []pair, what, before, after, question string, verdict func(pair) bool) table {
-	t := table{cells: [][]string{{what, "load", before, "CPU, client and server", after, "CPU, client and server", "less CPU", "less time", question}}}
+	t := table{cells: [][]string{{what, before, "CPU, client and server", after, "CPU, client and server", "less CPU", "less time", question}}}
 	for _, p := range pairs {
-		row := []string{p.what, p.label}
+		row := []string{p.what}
 		for _, all := range [][]used{p.before, p.after} {
 			var clock, client, server []float64
 			for _, u := range all {
@@ -138,39 +137,51 @@ func (b *bench) accelerate(ctx context.Context, pattern *regexp.Regexp, size str
 	if err != nil {
 		return table{}, err
 	}
-	var all []pair
-	var failed []error
+	type measure struct {
+		name, what, program string // name is that of the acceleration
+		job
+	}
+	var wanted []measure
 	for i, a := range accelerations(size) {
-		off := filepath.Join(b.dir, fmt.Sprintf("without-%d", i+1))
 		for _, j := range a.loads {
-			if ctx.Err() != nil || !pattern.MatchString(a.what+", "+j.label) {
-				continue
+			if what := a.name + ": " + j.label; pattern.MatchString(what) {
+				wanted = append(wanted, measure{a.name, what, filepath.Join(b.dir, fmt.Sprintf("without-%d", i+1)), j})
 			}
-			p := pair{}
-			if err = b.buildWithout(ctx, a.what, edits, off); err == nil {
-				p, err = b.pairs(ctx, a.what, j, off, b.ours(), n)
-			}
-			if err != nil {
-				failed = append(failed, err)
-				b.tell("%v", err)
-				continue
-			}
-			all = append(all, p)
 		}
 	}
-	t := pairTable(all, "acceleration", "without", "with", fmt.Sprintf("saves %d %%", least), pair.gains)
+	for _, w := range wanted { // all before the first run: the source may change meanwhile
+		if err := b.buildWithout(ctx, w.name, edits, w.program); err != nil {
+			return table{}, err
+		}
+	}
+	var all []pair
+	var failed []error
+	for _, w := range wanted {
+		p, err := b.pairs(ctx, w.what, w.job, w.program, b.ours(), n)
+		if ctx.Err() != nil {
+			break
+		}
+		if err != nil {
+			failed = append(failed, err)
+			b.tell("%v", err)
+			continue
+		}
+		all = append(all, p)
+	}
+	t := pairTable(all, "acceleration: load", "without", "with", fmt.Sprintf("saves %d %%", least), pair.gains)
 	t.title = fmt.Sprintf("Each acceleration alone, without and with it, means of %d pairs, 95 %% confidence by the paired t test", n)
 	return t, errors.Join(failed...)
 }
 
 // buildWithout builds this project's program without an acceleration, unless that was done.
-func (b *bench) buildWithout(ctx context.Context, what string, edits []edit.Edit, program string) error {
+func (b *bench) buildWithout(ctx context.Context, name string, edits []edit.Edit, program string) error {
 	if _, err := os.Stat(program); err == nil {
 		return nil
 	}
+	b.tell("building without %s", name)
 	var its []edit.Edit
 	for _, e := range edits {
-		if e.What == what {
+		if e.What == name {
 			its = append(its, e)
 		}
 	}
@@ -199,14 +210,14 @@ func (b *bench) compareWith(ctx context.Context, commit string, pattern *regexp.
 		if ctx.Err() != nil || !pattern.MatchString(j.label) {
 			continue
 		}
-		p, err := b.pairs(ctx, "this tree", j, before, b.ours(), n)
+		p, err := b.pairs(ctx, j.label, j, before, b.ours(), n)
 		if err != nil {
 			b.tell("%s is left out: %v", j.label, err)
 			continue
 		}
 		all = append(all, p)
 	}
-	t := pairTable(all, "", "before", "after", fmt.Sprintf("slower by more than %d %%", least), pair.slower)
+	t := pairTable(all, "load", "before", "after", fmt.Sprintf("slower by more than %d %%", least), pair.slower)
 	t.title = fmt.Sprintf("Before, %s, and after, this tree, means of %d pairs, 95 %% confidence by the paired t test", commit, n)
 	return t, ctx.Err()
 }

@@ -15,7 +15,7 @@ import (
 
 // made gives a pair with times on the clock; of these the client has taken a quarter, and the server a half.
 func made(before, after []float64) pair {
-	p := pair{what: "it", label: "INSERTs"}
+	p := pair{what: "it: INSERTs"}
 	for i := range before {
 		p.before = append(p.before, used{seconds: before[i], client: before[i] / 4, server: before[i] / 2})
 		p.after = append(p.after, used{seconds: after[i], client: after[i] / 4, server: after[i] / 2})
@@ -51,8 +51,8 @@ func TestSaved(t *testing.T) {
 
 func TestPairTable(t *testing.T) {
 	t.Parallel()
-	table := pairTable([]pair{made([]float64{2, 4}, []float64{1, 2})}, "acceleration", "without", "with", "gains", pair.gains)
-	want := "| it | INSERTs | 3.00 s | 0.75 + 1.50 s | 1.50 s | 0.38 + 0.75 s | +50.0 ± 211.8 % | +50.0 ± 211.8 % | no |"
+	table := pairTable([]pair{made([]float64{2, 4}, []float64{1, 2})}, "acceleration: load", "without", "with", "gains", pair.gains)
+	want := "| it: INSERTs | 3.00 s | 0.75 + 1.50 s | 1.50 s | 0.38 + 0.75 s | +50.0 ± 211.8 % | +50.0 ± 211.8 % | no |"
 	if got := table.markdown(); !strings.Contains(got, want) {
 		t.Errorf("there is no row\n%s\nin\n%s", want, got)
 	}
@@ -70,10 +70,10 @@ func TestAccelerationsFit(t *testing.T) {
 		off[e.What] = true
 	}
 	for _, a := range accelerations("third") {
-		if !off[a.what] || len(a.loads) == 0 {
-			t.Errorf("%q has %d loads, or nothing switches it off", a.what, len(a.loads))
+		if !off[a.name] || len(a.loads) == 0 {
+			t.Errorf("%q has %d loads, or nothing switches it off", a.name, len(a.loads))
 		}
-		delete(off, a.what)
+		delete(off, a.name)
 	}
 	if len(off) > 0 {
 		t.Errorf("not measured: %v", off)

@@ -16,6 +16,12 @@ type ForeignKey struct {
 	Collate             []string // " COLLATE …" behind the table's column where the parent's column has another collation
 }
 
+// TableName is the key's table without ONLY.
+func (k *ForeignKey) TableName() string { return strings.TrimPrefix(k.Table, "ONLY ") }
+
+// ParentName is the table that it refers to, without ONLY.
+func (k *ForeignKey) ParentName() string { return strings.TrimPrefix(k.Parent, "ONLY ") }
+
 // Match is the condition under which a row f of the key's table refers to a row p of the other.
 func (k *ForeignKey) Match() string {
 	match := make([]string, len(k.From))

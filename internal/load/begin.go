@@ -56,9 +56,3 @@ func (r *run) begin(ctx context.Context, s *survey) error {
 	}
 	return r.exec(ctx, s.lockStatement(false))
 }
-
-// atLeast gives the statement that raises a setting of memory for the transaction, if it is lower.
-func atLeast(setting, size string) string {
-	return fmt.Sprintf(`SELECT pg_catalog.set_config('%s', '%s', true)
-		WHERE pg_catalog.pg_size_bytes(pg_catalog.current_setting('%[1]s')) < pg_catalog.pg_size_bytes('%[2]s')`, setting, size)
-}

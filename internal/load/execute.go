@@ -180,7 +180,7 @@ func (r *run) passOver(_ context.Context, s *statement) (bool, *failure) {
 		return false, nil
 	}
 	since, known := newerParameters[one.Sets]
-	if !known || r.serverAtLeast(since) {
+	if !known || r.session.ServerAtLeast(since) {
 		return false, nil
 	}
 	if !r.mentioned["SET "+one.Sets] {
@@ -358,23 +358,23 @@ func (r *run) settleKnown(ctx context.Context, s *statement) (bool, *failure) {
 		if f := r.answered(ctx); f != nil {
 			return true, f
 		}
-		if err := firstError(r.nameBefore(ctx), r.lookUpEmptied(ctx)); err != nil {
+		if err := firstError(r.nameBefore(ctx), r.known.emptied.LookUp(ctx, r.session)); err != nil {
 			return true, r.fail(s, err)
 		}
 		s.effect = writing
 	}
-	if r.session.TxStatus() != 'E' && !r.known.keeps(s.effect, namesBelief) && (len(r.tally.asked) > 0 || len(r.known.emptied.names)+len(r.known.emptied.deleted) > 0) {
+	if r.session.TxStatus() != 'E' && !r.known.keeps(s.effect, namesBelief) && (len(r.tally.asked) > 0 || r.known.emptied.Noted()) {
 		if f := r.answered(ctx); f != nil {
 			return true, f
 		}
-		if err := firstError(r.settleNames(ctx), r.lookUpEmptied(ctx)); err != nil {
+		if err := firstError(r.settleNames(ctx), r.known.emptied.LookUp(ctx, r.session)); err != nil {
 			return true, r.fail(s, err)
 		}
 	}
 	if one := s.only(); one != nil && one.Kind == sqltext.Truncate && !r.o.Continue { // with Continue it may have failed
 		for i, name := range one.Relations {
 			if !one.Only[i] { // what inherits from it, and may have its sequence, stays
-				r.known.emptied.names = append(r.known.emptied.names, name.String())
+				r.known.emptied.Truncated(name.String())
 			}
 		}
 	}
@@ -425,8 +425,8 @@ func (r *run) deliver(ctx context.Context, s *statement) (bool, *failure) {
 		if f == nil {
 			f = r.noted(ctx, s)
 		}
-		if f == nil {
-			if err := r.seeRefreshed(ctx, s); err != nil {
+		if f == nil && r.session.TxStatus() != 'E' {
+			if err := r.views.See(ctx, r.session, s.only(), r.changes); err != nil {
 				f = r.fail(s, err)
 			}
 		}
@@ -473,7 +473,7 @@ func (r *run) countBack(s *statement, well bool) {
 // rewind is called when something was taken back.
 func (r *run) rewind() {
 	r.known.after(sqltext.Rewind)
-	r.views.forget()
+	r.views.Forget()
 	r.way.rolledBack()
 }
 
@@ -546,7 +546,7 @@ func (r *run) query(ctx context.Context, s *statement) *failure {
 			case reader == nil:
 			case c.Binary:
 				reader.SetBinary()
-			case r.serverAtLeast(180000): // \. is a row of CSV
+			case r.session.ServerAtLeast(180000): // \. is a row of CSV
 				reader.LeaveEndToServer()
 			}
 			return reader, err
@@ -623,7 +623,7 @@ func (r *run) query(ctx context.Context, s *statement) *failure {
 	}
 	for i, tag := range tags {
 		if i < len(infos) && infos[i].DeletesAll {
-			r.known.emptied.noteDeleted(&infos[i], tag)
+			r.known.emptied.Deleted(&infos[i], tag)
 		}
 		if i < len(infos) && len(infos[i].Relations) == 1 && (infos[i].Kind == sqltext.Insert || infos[i].Kind == sqltext.Copy) && err == nil {
 			r.tally.count(infos[i].Relations[0], tag.RowsAffected(), size, time.Since(start))

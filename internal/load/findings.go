@@ -10,6 +10,7 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/fit"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
+	"github.com/fabricate-seed/fabricate-seed/internal/verify"
 )
 
 // unnoticed is how large an export may be, in bytes, that is compared with the schema before anybody waits for what the server has refused.
@@ -21,7 +22,7 @@ const unnoticed = 4 << 20
 func (r *run) withFindings(ctx context.Context, err error, result *Result) error {
 	var p *problem.Error
 	state := session.State(err)
-	if errors.Is(err, errBrokenKey) {
+	if errors.Is(err, verify.ErrBrokenKey) {
 		state = "23503"
 	}
 	lacking := len(r.fit.Findings) > 0 && r.fit.Findings[0].Kind != fit.NotAllowed
@@ -46,7 +47,7 @@ func (r *run) withFindings(ctx context.Context, err error, result *Result) error
 		lines := strings.Split(p.Remedy, "\n")
 		return unfit(*p, &look.fit, lines[len(lines)-1]) // which says that nothing was sent
 	}
-	return look.fit.Describe(p, state, errors.Is(p, errBrokenKey), slices.Contains(changes, r.word))
+	return look.fit.Describe(p, state, errors.Is(p, verify.ErrBrokenKey), slices.Contains(changes, r.word))
 }
 
 // misfit reports whether an SQLSTATE says that rows do not fit: a value, a constraint, a column that takes none, or, of a statement that brings

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
@@ -74,8 +75,8 @@ func (r *run) dropIndexes(ctx context.Context, table []string, plan *tablePlan) 
 	}
 	r.known.after(ours)
 	err = r.alter(ctx, strings.Join(drop, "; "))
-	if fault := r.ownFault(ctx, err); fault != nil {
-		return fault
+	if r.session.Ends(ctx, err) {
+		return problemOf(err)
 	}
 	if err != nil { // something of the database's own forbids it: the indexes stay, which takes longer and is no harm
 		return nil //nolint:nilerr // as said
@@ -95,7 +96,7 @@ func (r *run) tune(ctx context.Context) error {
 		return nil
 	}
 	r.tuned = true
-	text := atLeast("maintenance_work_mem", maintenanceMemory)
+	text := session.Raise("maintenance_work_mem", maintenanceMemory)
 	if helpers := r.helpers(); helpers >= 0 {
 		text += fmt.Sprintf("; SELECT pg_catalog.set_config('max_parallel_maintenance_workers', '%d', true) WHERE pg_catalog.current_setting('max_parallel_maintenance_workers')::int > %[1]d", helpers)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 	"github.com/fabricate-seed/fabricate-seed/internal/strategy"
+	"github.com/fabricate-seed/fabricate-seed/internal/verify"
 )
 
 const (
@@ -59,20 +60,20 @@ type insertRun struct {
 	head     []byte // what the statements begin with, up to the first row
 	encoder  *copycodec.Encoder
 	plan     *tablePlan
-	seen     *seenTable    // nil if the values of no column matter
-	columns  []string      // that the statements name, nil if none
-	given    int           // values in a row
-	rows     int64         // so far
-	goesOn   bool          // the statement that was encoded last does
-	first    psql.Position // of the run
-	from     psql.Position // where its text begins
-	parts    bool          // it is one statement, given in parts
-	commands int           // meta-commands before it: none stands within it, since it may be read again
-	end      int64         // offset in the file behind the last statement
-	last     int64         // rows of the last statement
-	size     int64         // bytes of script
-	buf      []byte        // rows to be sent
-	sent     int           // bytes of buf that were
+	seen     *verify.ObservedTable // nil if the values of no column matter
+	columns  []string              // that the statements name, nil if none
+	given    int                   // values in a row
+	rows     int64                 // so far
+	goesOn   bool                  // the statement that was encoded last does
+	first    psql.Position         // of the run
+	from     psql.Position         // where its text begins
+	parts    bool                  // it is one statement, given in parts
+	commands int                   // meta-commands before it: none stands within it, since it may be read again
+	end      int64                 // offset in the file behind the last statement
+	last     int64                 // rows of the last statement
+	size     int64                 // bytes of script
+	buf      []byte                // rows to be sent
+	sent     int                   // bytes of buf that were
 	decision strategy.Decision
 	start    time.Time
 	over     bool // no further statement belongs to it
@@ -114,7 +115,7 @@ func (r *run) gather(ctx context.Context, s *statement) (done bool, f *failure) 
 		return true, f
 	}
 	var err error
-	if run.seen, err = r.see(ctx, plan, names, encoder); err != nil {
+	if run.seen, err = r.observe(ctx, plan, names, encoder); err != nil {
 		return true, r.fail(s, err)
 	}
 	if run.encoder = encoder; !run.encode(st, from) {
@@ -161,7 +162,7 @@ func (run *insertRun) send(ctx context.Context, table, columns []string) *failur
 	switch {
 	case err == nil:
 		r.tally.count(table, tag.RowsAffected(), run.size, time.Since(start))
-		run.seen.add(tag.RowsAffected())
+		run.seen.Add(tag.RowsAffected())
 		_ = r.outcome(f, pgconn.NewCommandTag(fmt.Sprintf("INSERT 0 %d", run.last)))
 		return nil
 	case ctx.Err() != nil, !again, r.session.IsClosed():
@@ -170,7 +171,7 @@ func (run *insertRun) send(ctx context.Context, table, columns []string) *failur
 	if f.err = r.takeBack(ctx); f.err != nil {
 		return r.outcome(f, noTag)
 	}
-	run.seen.miss()
+	run.seen.Miss()
 	return run.replay(ctx, table, err)
 }
 
@@ -271,7 +272,7 @@ func (run *insertRun) encode(st *psql.Statement, offset int) bool {
 	before := len(run.buf)
 	out, rows, ok := run.encoder.Values(run.buf, st.Text[offset:], st.More)
 	if !ok {
-		run.seen.miss() // values have passed by that are not sent
+		run.seen.Miss() // values have passed by that are not sent
 		run.buf = run.buf[:before]
 		return false
 	}

@@ -508,47 +508,6 @@ func (r *run) takeStrange(ctx context.Context, p *part) *failure {
 	return nil
 }
 
-// mergeSeen takes over what the other connections have noted of keys. Of a table that came by several, nothing is known.
-func (r *run) mergeSeen(ctx context.Context) error {
-	if r.crew == nil || !slices.ContainsFunc(r.workers, func(w *run) bool { return len(w.known.observed.tables) > 0 }) {
-		return nil
-	}
-	if r.known.observed.tables == nil {
-		if err := r.readSeenKeys(ctx); err != nil {
-			return err
-		}
-	}
-	keys := map[uint32]*seenKey{}
-	for _, k := range r.known.observed.keys {
-		keys[k.oid] = k
-	}
-	for _, w := range r.workers {
-		for oid, theirs := range w.known.observed.tables {
-			ours := r.known.observed.tables[oid]
-			if ours == nil || !theirs.noted && !theirs.missed {
-				continue
-			}
-			if ours.noted || ours.missed {
-				ours.missed = true
-				continue
-			}
-			ours.rows, ours.xid, ours.noted, ours.missed, ours.by = theirs.rows, theirs.xid, theirs.noted, theirs.missed, w
-			for name, column := range theirs.columns {
-				if to := ours.columns[name]; to != nil && to.values != nil && column.values != nil {
-					to.values = column.values
-				}
-				for _, k := range column.keys {
-					if to := keys[k.oid]; to != nil {
-						to.missing = k.missing
-					}
-				}
-			}
-		}
-		w.known.observed = seenKeys{}
-	}
-	return nil
-}
-
 // memberProgress tells how far all connections have come, when one of them tells how far it has.
 func (r *run) memberProgress(w *run) func(Progress) {
 	tell := r.o.Events.Progress
@@ -653,31 +612,6 @@ func (r *run) makeAlike(ctx context.Context, settings map[string]string, made in
 	}
 	r.settingsMade = made
 	return true, nil
-}
-
-// spread does n things over all connections at once, in order. All are done; the first error is given.
-func (r *run) spread(n int, do func(over *run, i int) error) error {
-	next := make(chan int, n)
-	for i := range n {
-		next <- i
-	}
-	close(next)
-	sessions := append([]*run{r}, r.workers...)
-	failed := make(chan error, len(sessions))
-	for _, s := range sessions {
-		go func() {
-			var first error
-			for i := range next {
-				first = firstError(first, do(s, i))
-			}
-			failed <- first
-		}()
-	}
-	var first error
-	for range sessions {
-		first = firstError(first, <-failed)
-	}
-	return first
 }
 
 // hire readies the other connections for a database, if there are to be some.

@@ -165,7 +165,7 @@ func keyWarnings(t *testing.T, url, script string, o Options) (warnings []string
 	r := newRun(o)
 	_, err = r.attempt(context.Background(), nil)
 	slices.Sort(warnings)
-	return warnings, len(r.known.observed.kept), err
+	return warnings, r.known.observed.Kept(), err
 }
 
 // keyGenerator makes schemas with foreign keys, and scripts that fill them.

@@ -1,6 +1,9 @@
 package load
 
-import "github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+import (
+	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+	"github.com/fabricate-seed/fabricate-seed/internal/verify"
+)
 
 // knowledge is what a load believes of the database and of its session. All of it is made from the catalog or by looking at what
 // passes by, and all of it is made anew when a statement may have made it untrue: after alone forgets.
@@ -9,10 +12,10 @@ type knowledge struct {
 	plans     map[string]*tablePlan // by the name that the script gives a table, quoted
 	foreknown map[string]*tablePlan // plans that were read along with others and not yet asked for
 	own       *bool                 // some functions are the server's, see serversOwn; nil until it was asked
-	observed  seenKeys              // key values that have passed by
+	observed  verify.Observed       // key values that have passed by
 	analyzed  map[uint32]bool       // tables that are, with all their rows so far
 	names     *tally                // what names mean
-	emptied   emptied               // what the script has truncated
+	emptied   verify.Emptied        // what the script has truncated
 	settings  bool                  // the session is as it was when the other connections were told of it
 	drawn     bool                  // numbers may have been drawn from sequences
 	forgotten int                   // how often plans were
@@ -112,7 +115,7 @@ func (k *knowledge) after(e sqltext.Effect) {
 		k.own = nil
 	}
 	if all&observedBelief == 0 {
-		k.observed = seenKeys{}
+		k.observed = verify.Observed{}
 		clear(k.analyzed)
 	}
 	switch {
@@ -122,7 +125,7 @@ func (k *knowledge) after(e sqltext.Effect) {
 		k.names.doubt()
 	}
 	if all&emptiedBelief == 0 {
-		k.emptied = emptied{}
+		k.emptied = verify.Emptied{}
 	}
 	if all&settingsBelief == 0 {
 		k.settings = false

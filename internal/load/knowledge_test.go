@@ -3,10 +3,18 @@
 package load
 
 import (
+	"context"
 	"testing"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+	"github.com/fabricate-seed/fabricate-seed/internal/verify"
 )
+
+// silent is a server that has no rows for any question.
+type silent struct{ catalog.Querier }
+
+func (silent) Ask(context.Context, string, []any, []any, func() error) error { return nil }
 
 // everythingKnown is a knowledge in which nothing is missing.
 func everythingKnown(single bool) *knowledge {
@@ -15,9 +23,9 @@ func everythingKnown(single bool) *knowledge {
 	names.count([]string{"t"}, 1, 1, 0)
 	k := newKnowledge(single, names)
 	k.plans["t"], k.foreknown["u"] = &tablePlan{}, &tablePlan{}
-	k.observed.tables = map[uint32]*seenTable{1: {}}
+	k.observed, _ = verify.Keys(context.Background(), silent{}, 0)
 	k.analyzed[1] = true
-	k.emptied.oids = []uint32{1}
+	k.emptied.Tables = []uint32{1}
 	k.settings = true
 	return k
 }
@@ -26,9 +34,9 @@ func everythingKnown(single bool) *knowledge {
 func (k *knowledge) believes() map[string]bool {
 	return map[string]bool{
 		"plans":    k.plans["t"] != nil && k.foreknown["u"] != nil,
-		"observed": k.observed.tables != nil && k.analyzed[1],
+		"observed": k.observed.Known() && k.analyzed[1],
 		"names":    len(k.names.byName) > 0 && len(k.names.asked) > 0,
-		"emptied":  len(k.emptied.oids) > 0,
+		"emptied":  len(k.emptied.Tables) > 0,
 		"settings": k.settings,
 		"undrawn":  !k.drawn,
 	}
@@ -82,7 +90,7 @@ func TestKnowledge(t *testing.T) {
 			if k.keeps(effect, namesBelief) != (row[8:11] == "yes") {
 				t.Errorf("effect %d: keeps does not say what after does", effect)
 			}
-			if len(k.plans)+len(k.foreknown) == 1 || (k.observed.tables == nil) != (len(k.analyzed) == 0) {
+			if len(k.plans)+len(k.foreknown) == 1 || !k.observed.Known() != (len(k.analyzed) == 0) {
 				t.Errorf("effect %d: a part of what is forgotten is kept", effect)
 			}
 		}

@@ -66,7 +66,7 @@ func (r *run) readyOnline(ctx context.Context) error {
 			Remedy: "Take the isolation level out of the script, or out of default_transaction_isolation of the role or the database, or leave online out."}
 	}
 	replica := setup.Superuser
-	if !replica && r.serverAtLeast(150000) {
+	if !replica && r.session.ServerAtLeast(150000) {
 		if replica, err = catalog.MaySet(ctx, r.session, "session_replication_role"); err != nil {
 			return (&failure{err: err}).problem()
 		}
@@ -197,7 +197,7 @@ func (r *run) emptyTables(ctx context.Context, at problem.Place, one *sqltext.St
 	var rows []string
 	var oids []uint32
 	for _, t := range tables {
-		if base, is := r.known.emptied.since[t.OID]; is && base.Inserted == t.Inserted {
+		if base, is := r.known.emptied.Since[t.OID]; is && base.Inserted == t.Inserted {
 			continue // it is empty already
 		}
 		for _, trigger := range t.DeleteTriggers {
@@ -222,11 +222,11 @@ func (r *run) emptyTables(ctx context.Context, at problem.Place, one *sqltext.St
 		return err
 	}
 	counters, err := catalog.Counters(ctx, r.session, oids)
-	if r.known.emptied.since == nil {
-		r.known.emptied.since = map[uint32]catalog.Counter{}
+	if r.known.emptied.Since == nil {
+		r.known.emptied.Since = map[uint32]catalog.Counter{}
 	}
 	for _, c := range counters {
-		r.known.emptied.since[c.OID] = c
+		r.known.emptied.Since[c.OID] = c
 	}
 	return err
 }
@@ -444,10 +444,7 @@ func (r *run) last(ctx context.Context, sql string) error {
 	if sql == "" {
 		return nil
 	}
-	if err := r.exec(ctx, sql); err != nil {
-		return (&failure{err: err}).problem()
-	}
-	return nil
+	return problemOf(r.exec(ctx, sql))
 }
 
 // vacuumCommitted clears the old rows away, once the new ones are committed. The rows are safe: only the end of ctx is an error.
@@ -471,17 +468,7 @@ func (r *run) vacuumCommitted(ctx context.Context) error {
 		if len(tables) > 1 && r.online.same {
 			r.connectSecond(ctx)
 		}
-		// To give pages back VACUUM would lock out readers. ANALYZE comes after all of them: it has a snapshot, and where transactions of
-		// other databases are older than ours, that keeps another table's rows.
-		commands := []string{"VACUUM (TRUNCATE false) ", "ANALYZE " + skipLocked}
-		if r.o.SkipAnalyze {
-			commands = commands[:1]
-		}
-		for _, command := range commands {
-			if err == nil {
-				err = r.spread(len(tables), func(s *run, i int) error { return s.exec(ctx, command+tables[i]) })
-			}
-		}
+		err = r.afterRows().Vacuum(ctx, tables, !r.o.SkipAnalyze)
 	}
 	switch {
 	case ctx.Err() != nil:

@@ -40,7 +40,7 @@ func (r *run) planOrder(ctx context.Context, s *survey) error {
 			names[f.OID] = append(names[f.OID], sqltext.QuoteName(h.parts...))
 		}
 	}
-	if r.serverAtLeast(150000) {
+	if r.session.ServerAtLeast(150000) {
 		if may, err := catalog.MaySet(ctx, r.session, "session_replication_role"); err != nil || may {
 			return err
 		}

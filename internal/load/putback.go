@@ -64,10 +64,7 @@ func (r *run) putBack(ctx context.Context, l *leaving) error {
 	if l.settings == nil {
 		return nil
 	}
-	if err := r.putSettingsBack(ctx, l); err != nil {
-		return (&failure{err: err}).problem()
-	}
-	return nil
+	return problemOf(r.putSettingsBack(ctx, l))
 }
 
 func (r *run) putSettingsBack(ctx context.Context, l *leaving) error {
@@ -85,7 +82,7 @@ func (r *run) putSettingsBack(ctx context.Context, l *leaving) error {
 	if err != nil || maps.Equal(now, l.settings) {
 		return err
 	}
-	if err := firstError(r.settleNames(ctx), r.lookUpEmptied(ctx)); err != nil { // while they mean what they meant to the script
+	if err := firstError(r.settleNames(ctx), r.known.emptied.LookUp(ctx, r.session)); err != nil { // while they mean what they meant to the script
 		return err
 	}
 	if now["session_authorization"] != l.settings["session_authorization"] { // who it is first: what it may set depends on it

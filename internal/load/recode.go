@@ -11,20 +11,21 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/copycodec"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 	"github.com/fabricate-seed/fabricate-seed/internal/strategy"
+	"github.com/fabricate-seed/fabricate-seed/internal/verify"
 )
 
 // recoder is the rows of a COPY on their way in the binary format.
 type recoder struct {
 	*copycodec.Reader
-	sql  string     // the COPY that takes them
-	seen *seenTable // nil if the values of no column matter
+	sql  string                // the COPY that takes them
+	seen *verify.ObservedTable // nil if the values of no column matter
 }
 
 // Read implements io.Reader. Rows that are left have not passed by.
 func (c *recoder) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
 	if c.Left() {
-		c.seen.miss()
+		c.seen.Miss()
 	}
 	if errors.Is(err, copycodec.ErrUnsure) {
 		err = errUnsure
@@ -42,7 +43,7 @@ func (r *run) recode(ctx context.Context, info sqltext.Statement, a *copyAhead) 
 	if !ok || !e.Binary() {
 		return nil, nil //nolint:nilnil // as said
 	}
-	seen, err := r.see(ctx, a.plan, names, e)
+	seen, err := r.observe(ctx, a.plan, names, e)
 	if err != nil {
 		return nil, err
 	}

@@ -130,14 +130,14 @@ func (r *run) sendAhead(ctx context.Context, s *statement, a *copyAhead, c *reco
 	switch {
 	case err == nil:
 		if c != nil {
-			c.seen.add(tag.RowsAffected())
+			c.seen.Add(tag.RowsAffected())
 		}
 		return tag, r.exec(ctx, "RELEASE SAVEPOINT "+runStart)
 	case ctx.Err() != nil, !mayBeRow(err), r.session.IsClosed():
 		return tag, err
 	}
 	if c != nil {
-		c.seen.miss()
+		c.seen.Miss()
 	}
 	if err := r.takeBack(ctx); err != nil {
 		return noTag, err

@@ -5,7 +5,9 @@ import (
 	"slices"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
+	"github.com/fabricate-seed/fabricate-seed/internal/verify"
 )
 
 // A role that may not set the replica role has each row checked that it deletes, against all that may refer to it. So a table that others
@@ -94,10 +96,10 @@ func (r *run) makeRoom(ctx context.Context, plan *tablePlan, columns []string) e
 // to another, or an old row of another table refers to one that goes), all old rows of all tables go first.
 func (r *run) merge(ctx context.Context, t *replaced) error {
 	t.staged = false
-	if err := r.change(ctx, atLeast("work_mem", checkMemory)); err != nil {
+	if err := r.change(ctx, session.Raise("work_mem", verify.JoinMemory)); err != nil {
 		return err
 	}
-	err := r.tryExec(ctx, t.Merge)
+	err := r.session.Try(ctx, t.Merge, session.Handlers{})
 	switch {
 	case err == nil:
 		r.online.full = slices.DeleteFunc(r.online.full, func(other *replaced) bool { return other == t })

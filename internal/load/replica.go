@@ -11,6 +11,7 @@ import (
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
@@ -205,7 +206,7 @@ func (r *run) makeWayFor(ctx context.Context, t sqltext.Touch) error {
 	if w.names[way+name] || r.o.Online && t.Change == sqltext.Empties { // it is done by DELETE, which sees to itself
 		return nil
 	}
-	if err := r.lookUpEmptied(ctx); err != nil { // by the foreign keys that are still there
+	if err := r.known.emptied.LookUp(ctx, r.session); err != nil { // by the foreign keys that are still there
 		return err
 	}
 	if t.Change == sqltext.Empties && len(w.keys) > 0 {
@@ -506,7 +507,7 @@ func (r *run) ownStatements(ctx context.Context, statements []string) error {
 	}
 	var err error
 	if len(rules) > 0 {
-		err = r.tryExec(ctx, strings.Join(rules, "; "))
+		err = r.session.Try(ctx, strings.Join(rules, "; "), session.Handlers{})
 	}
 	if err == nil && len(others) > 0 {
 		err = r.alter(ctx, strings.Join(others, "; "))
@@ -569,12 +570,9 @@ func (r *run) putKeyBack(ctx context.Context, k droppedKey) error {
 		r.way.valid[k.table+" "+k.name] = true
 		return nil
 	}
-	if problem := r.ownFault(ctx, err); problem != nil {
-		return problem
-	}
 	var pe *pgconn.PgError
-	if !errors.As(err, &pe) || pe.Code != "23503" {
-		return (&failure{err: err}).problem()
+	if r.session.Ends(ctx, err) || !errors.As(err, &pe) || pe.Code != "23503" {
+		return problemOf(err)
 	}
 	if k.partitioned {
 		return &problem.Error{Code: problem.Database, Where: "table " + k.table,
@@ -594,8 +592,9 @@ func (r *run) putKeyBack(ctx context.Context, k droppedKey) error {
 	}
 	for _, key := range found {
 		also := fmt.Sprintf("; it is NOT VALID now, because only the replica role leaves it valid over such rows: ALTER TABLE %s VALIDATE CONSTRAINT %s when they are mended", k.table, k.name)
-		if err := r.checkForeignKey(ctx, key, also); err != nil {
-			return err
+		broken, err := r.afterRows().ForeignKey(ctx, key, also)
+		if r.brokenRows += broken; err != nil {
+			return (&failure{err: err}).problem()
 		}
 	}
 	return nil
@@ -612,5 +611,5 @@ func (w *ownersWay) keysStay() bool { return w.inForce() && len(w.staying) > 0 }
 
 // checked tells whether the server has checked a key of late.
 func (w *ownersWay) checked(k catalog.ForeignKey) bool {
-	return w != nil && w.valid[tableName(k)+" "+k.Name]
+	return w != nil && w.valid[k.TableName()+" "+k.Name]
 }

@@ -59,6 +59,14 @@ func (r *run) problem(f *failure) error {
 	return f.problem()
 }
 
+// problemOf writes an error that is of no place.
+func problemOf(err error) error {
+	if err == nil {
+		return nil
+	}
+	return (&failure{err: err}).problem()
+}
+
 // problem writes a failure that is of no place.
 func (f *failure) problem() error {
 	if errors.Is(f.err, context.Canceled) || errors.Is(f.err, context.DeadlineExceeded) {

@@ -20,6 +20,7 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 	"github.com/fabricate-seed/fabricate-seed/internal/trust"
+	"github.com/fabricate-seed/fabricate-seed/internal/verify"
 )
 
 // rollbackTimeout is how long a rollback may take before the connection is dropped, which rolls back too.
@@ -41,11 +42,15 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	var before *run
 	var last error
 	r := &run{}
-	defer func() { r.sayDrawn() }()
+	defer func() {
+		if r.dry.Drawn != "" {
+			r.warn(r.dry.Drawn)
+		}
+	}()
 	for try := 1; ; again() {
-		stands := r.stands
+		stands := r.dry.Before
 		r = newRun(o)
-		r.stands, r.lessons = stands, learned
+		r.dry.Before, r.lessons = stands, learned
 		result, err := r.attempt(ctx, before)
 		var more *otherwise
 		switch {
@@ -117,10 +122,10 @@ func (r *run) attempt(ctx context.Context, before *run) (Result, error) {
 	}
 	defer r.close(ctx)
 	if o.DryRun {
-		if err := r.lookAtSequences(ctx); err != nil {
-			return Result{}, err
+		if err := r.dry.Begin(ctx, r.session); err != nil {
+			return Result{}, problemOf(err)
 		}
-		defer func() { r.seeDrawn(ctx) }()
+		defer func() { r.dry.End(ctx, r.session) }()
 	}
 	if r.previous = before; before != nil {
 		r.session.Terminate(ctx, before.session)
@@ -332,20 +337,18 @@ type run struct {
 
 	lessons   *lessons     // of earlier tries
 	replaying bool         // what was refused goes once more, as written
-	views     views        // what was seen of materialized views
+	views     verify.Views // what was seen of materialized views
 	order     *order       // of the rows, where the script's own does not do, else nil
 	rows      *rowfiles.FS // where there is no script, else nil
 	known     *knowledge
-	facts     *listFacts               // nil until they are asked for
-	stand     string                   // where sequences stood when the load began
-	stands    map[uint32]catalog.Stand // a dry run: each of them, before the first attempt
-	moved     map[uint32]catalog.Stand // a dry run: where setval would have set them
-	noting    bool                     // a dry run: statements note what setval would do
-	drew      string                   // a dry run: what is to be said of numbers that were drawn
-	previous  *run                     // whose connection died, if any
-	broken    error                    // the script has ended the one transaction: what is said of that
-	explained map[uint32]string        // what was said of how a table's rows go, by its oid
-	way       *ownersWay               // taken where session_replication_role is refused, else nil
+	facts     *listFacts        // nil until they are asked for
+	stand     string            // where sequences stood when the load began
+	dry       verify.DryRun     // a dry run: what sequences would do, and have done
+	noting    bool              // a dry run: statements note what setval would do
+	previous  *run              // whose connection died, if any
+	broken    error             // the script has ended the one transaction: what is said of that
+	explained map[uint32]string // what was said of how a table's rows go, by its oid
+	way       *ownersWay        // taken where session_replication_role is refused, else nil
 
 	at psql.Position // of the statement in hand, for the server's notices
 
@@ -396,7 +399,7 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 		return false, err
 	}
 	// Before the transaction begins: a sequence that is looked at stays locked as one that was drawn from.
-	if r.stand, r.views.files, err = catalog.Before(ctx, r.session); err != nil {
+	if r.stand, r.views.Files, err = catalog.Before(ctx, r.session); err != nil {
 		return false, (&failure{err: err}).problem()
 	}
 	if r.o.Transaction != None {

@@ -97,7 +97,7 @@ func (k outside) String() string {
 	if k.held {
 		rows += " that the role may not delete"
 	}
-	return fmt.Sprintf("%s: %s, which refer to %s by the foreign key %s (ON DELETE %s)", tableName(k.ForeignKey), rows, parentName(k.ForeignKey), k.Name, k.Action)
+	return fmt.Sprintf("%s: %s, which refer to %s by the foreign key %s (ON DELETE %s)", k.TableName(), rows, k.ParentName(), k.Name, k.Action)
 }
 
 // spareOutside refuses to empty tables where rows outside would go or change along, or keep the rows from going.
@@ -209,7 +209,7 @@ func (r *run) takeOutside(ctx context.Context, tables []uint32) error {
 	}
 	switch {
 	case len(refused) > 0:
-		return &problem.Error{Code: problem.Database, Where: "table " + tableName(refused[0].ForeignKey),
+		return &problem.Error{Code: problem.Database, Where: "table " + refused[0].TableName(),
 			What: "rows of tables outside the export cannot be taken along by the role", Excerpt: strings.Join(listOutside(refused), "\n"),
 			Remedy: "Grant it SELECT and DELETE on these tables (and BYPASSRLS where row security is on), put them into the export, or empty them first (setting \"before\")." + r.untouched()}
 	case len(found) == 0:
@@ -218,7 +218,7 @@ func (r *run) takeOutside(ctx context.Context, tables []uint32) error {
 	r.warn("outside-rows is take, so rows of tables outside the export go along with those that they refer to: " + strings.Join(listOutside(found), "; "))
 	if r.way.emulated() {
 		for _, k := range found {
-			if err := r.makeWayFor(ctx, sqltext.Touch{Name: (&sqltext.Tokens{Text: []byte(tableName(k.ForeignKey))}).Relation(), Change: sqltext.Changes}); err != nil {
+			if err := r.makeWayFor(ctx, sqltext.Touch{Name: (&sqltext.Tokens{Text: []byte(k.TableName())}).Relation(), Change: sqltext.Changes}); err != nil {
 				return err
 			}
 		}
@@ -237,7 +237,7 @@ func (r *run) takeOutside(ctx context.Context, tables []uint32) error {
 		return err
 	}
 	if were != went {
-		return &problem.Error{Code: problem.Database, Where: "table " + tableName(found[0].ForeignKey),
+		return &problem.Error{Code: problem.Database, Where: "table " + found[0].TableName(),
 			What:   fmt.Sprintf("of %d rows of tables outside the export that were to be taken along, %d went: a trigger or a policy has kept the others", were, went),
 			Remedy: "Put these tables into the export, or empty them first (setting \"before\")."}
 	}
@@ -269,7 +269,7 @@ func (r *run) refuseOutside(found []outside) error {
 	if r.o.Transaction == None {
 		way = "leave transaction at single and load as the owner of these tables"
 	}
-	return &problem.Error{Code: problem.Database, Where: "table " + parentName(found[0].ForeignKey),
+	return &problem.Error{Code: problem.Database, Where: "table " + found[0].ParentName(),
 		What:    "rows of tables outside the export refer to rows that would be emptied, and the role may not leave their foreign keys out of it",
 		Excerpt: strings.Join(listOutside(found), "\n"),
 		Remedy: fmt.Sprintf("Put these tables into the export, empty them first (setting \"before\"), or have these rows go along (outside-rows: take). Or, to keep them: %s, or %s; "+

@@ -14,6 +14,7 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 	"github.com/fabricate-seed/fabricate-seed/internal/strategy"
+	"github.com/fabricate-seed/fabricate-seed/internal/verify"
 )
 
 // tableCopy is the rows of one table, on their way by COPY outside a transaction of the script's.
@@ -24,7 +25,7 @@ type tableCopy struct {
 	many    bool // worth switching indexes off for
 	size    func() int64
 	failed  func(error) *failure             // what a refusal means for the script, by the server's error
-	seen    *seenTable                       // the rows' values pass by there; nil if they do not
+	seen    *verify.ObservedTable            // the rows' values pass by there; nil if they do not
 	columns []string                         // that the rows give
 	again   func() (*psql.CopyReader, error) // the rows once more, where sql is the script's own; else nil
 	recoded *recoder                         // what rows are read from, as far as they go in the binary format; nil if all go as they are
@@ -109,7 +110,7 @@ func (r *run) alone(ctx context.Context, c *tableCopy, send func() error) error 
 	}
 	r.began = false
 	if !r.o.SkipAnalyze && c.plan.Owned && !c.plan.partitioned { // while others load; if it fails, it is done again with the rest
-		c.analyzed = r.exec(ctx, "ANALYZE "+skipLocked+sqltext.QuoteName(c.table...)) == nil
+		c.analyzed = r.exec(ctx, "ANALYZE "+verify.SkipLocked+sqltext.QuoteName(c.table...)) == nil
 	}
 	return nil
 }
@@ -149,7 +150,7 @@ func (r *run) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan) *fai
 		return f
 	}
 	c.plan = plan
-	large := c.many || r.fellow != nil && c.seen != nil && c.seen.referred != "" // joins of other tables' many rows to these few cost more
+	large := c.many || r.fellow != nil && c.seen.Referred() // joins of other tables' many rows to these few cost more
 	c.lock = large && plan.lockable()
 	c.run(ctx, r)
 	return r.collect(ctx, c)
@@ -160,11 +161,11 @@ func (r *run) collect(ctx context.Context, c *tableCopy) *failure {
 	r.known.analyzed[c.plan.oid] = c.analyzed
 	switch {
 	case c.seen == nil: // by a way on which nothing is noted
-		r.known.observed.tables[c.plan.oid].miss()
+		r.known.observed.Table(c.plan.oid).Miss()
 	case c.err == nil && c.alone:
-		c.seen.rows, c.seen.xid = c.tag.RowsAffected(), c.xid
+		c.seen.Alone(c.tag.RowsAffected(), c.xid)
 	default:
-		c.seen.missed = true
+		c.seen.Miss()
 	}
 	if c.err == nil {
 		r.tally.count(c.table, c.tag.RowsAffected(), c.size(), c.took)

@@ -15,6 +15,7 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 	"github.com/fabricate-seed/fabricate-seed/internal/twophase"
+	"github.com/fabricate-seed/fabricate-seed/internal/verify"
 )
 
 // together is a load in one transaction that is made of several, each with tables of its own. Every table was empty and is locked; the
@@ -177,7 +178,7 @@ func (r *run) passTruncate(ctx context.Context, s *statement, one *sqltext.State
 		return r.inOne(s, "table "+name+" "+what)
 	}
 	r.together.emptied = append(r.together.emptied, tables...)
-	r.known.emptied.names = append(r.known.emptied.names, names...)
+	r.known.emptied.Truncated(names...)
 	return true, r.outcome(s.f, pgconn.NewCommandTag("TRUNCATE TABLE"))
 }
 
@@ -238,13 +239,13 @@ func (r *run) verifyTogether(ctx context.Context) error {
 		return err
 	}
 	for _, w := range r.workers {
-		if err := w.session.Change(ctx, planAsWritten+"; "+withoutLimits, session.Handlers{}); err != nil {
+		if err := w.session.Change(ctx, verify.Setup, session.Handlers{}); err != nil {
 			return (&failure{err: err}).problem()
 		}
 		if r.o.KeepSequences {
 			continue
 		}
-		w.known.emptied.oids = r.known.emptied.oids
+		w.known.emptied.Tables = r.known.emptied.Tables
 		var tables []uint32
 		for oid, owner := range r.crew.owners {
 			if owner == w {
@@ -272,10 +273,7 @@ func (r *run) checkUnchecked(ctx context.Context) error {
 	if r.together == nil {
 		return nil
 	}
-	suspects, err := r.suspects(ctx, r.together.unchecked)
-	for _, k := range suspects {
-		err = firstError(err, r.checkForeignKey(ctx, k, ""))
-	}
+	err := r.foreignKeys(ctx, r.together.unchecked)
 	switch {
 	case ctx.Err() != nil:
 		return interrupted(ctx, "checking foreign keys", "The load is complete: it was committed before.")

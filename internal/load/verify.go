@@ -1,23 +1,30 @@
 package load
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
+	"github.com/fabricate-seed/fabricate-seed/internal/copycodec"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
+	"github.com/fabricate-seed/fabricate-seed/internal/verify"
 )
 
-// planAsWritten makes the planner take the catalog queries of this package's checks as they are written: with a few rows, looking
-// for the best order of their joins takes longer than all else.
-const planAsWritten = "SET LOCAL join_collapse_limit TO 1; SET LOCAL from_collapse_limit TO 1"
-
-// withoutLimits lifts the limits of a role's or database's statements for ours, which psql does not send.
-const withoutLimits = `SELECT pg_catalog.set_config(name, '0', true) FROM pg_catalog.pg_settings
-	WHERE name IN ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout') AND setting <> '0'`
+// afterRows gives the checks over the connection of r, as it is now.
+func (r *run) afterRows() *verify.Checks {
+	c := &verify.Checks{Session: r.session, Open: r.began, Apart: r.together != nil, Role: r.roleName(), Emptied: &r.known.emptied, Enforce: r.o.ForeignKeys == Enforce, Warn: r.warn}
+	if r.o.DryRun {
+		c.Dry = &r.dry
+	}
+	if !r.began {
+		for _, w := range r.workers {
+			c.Others = append(c.Others, w.session)
+		}
+	}
+	return c
+}
 
 // verify makes the loaded tables ready for an application: statistics, foreign keys, sequences. Sequences come last because
 // no rollback takes them back.
@@ -30,7 +37,7 @@ func (r *run) verify(ctx context.Context) error {
 	}
 	if r.began {
 		var xid int64 // of the last row
-		if err := r.session.Change(ctx, planAsWritten+"; "+withoutLimits+"; SELECT txid_current()", session.Handlers{Columns: 1,
+		if err := r.session.Change(ctx, verify.Setup+"; SELECT txid_current()", session.Handlers{Columns: 1,
 			Row: func(v [][]byte) { _, _ = fmt.Sscan(string(v[0]), &xid) }}); err != nil {
 			return (&failure{err: err}).problem()
 		}
@@ -38,107 +45,152 @@ func (r *run) verify(ctx context.Context) error {
 			return r.endedByScript(ctx, true)
 		}
 	}
-	if err := firstError(r.settleNames(ctx), r.lookUpEmptied(ctx)); err != nil {
+	if err := firstError(r.settleNames(ctx), r.known.emptied.LookUp(ctx, r.session)); err != nil {
 		return (&failure{err: err}).problem()
 	}
 	if err := r.notedLater(ctx); err != nil {
 		return err
 	}
-	r.warnOfEmptied()
-	reached, err := r.reached(ctx)
-	if err != nil {
-		return (&failure{err: err}).problem()
+	checks := r.afterRows()
+	checks.Unfilled(func(table uint32) bool { return r.tally.byOID[table] != nil && r.tally.byOID[table].Rows > 0 }, r.rows.FilesOf)
+	tables, analyze, ownRole, err := checks.Reached(ctx, slices.Concat(r.tally.oids(), r.known.emptied.Tables), r.tally.bytes, r.known.analyzed)
+	if err == nil {
+		err = checks.Views(ctx, &r.views, tables, r.changes())
 	}
-	if err := r.warnOfOldViews(ctx, reached.oids); err != nil {
-		return (&failure{err: err}).problem()
+	if err != nil {
+		return problemOf(err)
 	}
 	switch {
 	case r.o.Online && r.began:
-		r.online.vacuum, r.online.same = reached.analyze, reached.ownRole
-	case r.o.SkipAnalyze, len(reached.analyze) == 0:
+		r.online.vacuum, r.online.same = analyze, ownRole
+	case r.o.SkipAnalyze, len(analyze) == 0:
 	case r.together != nil:
-		r.toAnalyze = reached.analyze
-	case r.began && reached.ownRole && len(reached.analyze) > 1 && r.tally.rows >= int64(r.o.thresholds.manyToAnalyze):
-		r.toAnalyze = reached.analyze
+		r.toAnalyze = analyze
+	case r.began && ownRole && len(analyze) > 1 && r.tally.rows >= int64(r.o.thresholds.manyToAnalyze):
+		r.toAnalyze = analyze
 	default:
-		if err := r.analyze(ctx, reached.analyze, ""); err != nil {
-			return err
+		if err := checks.Analyze(ctx, analyze, ""); err != nil {
+			return problemOf(err)
 		}
 	}
 	if r.o.ForeignKeys != Off && r.unguarded {
-		lost, err := catalog.LostBy(ctx, r.session, r.known.emptied.all(), r.began)
-		if err != nil {
-			return (&failure{err: err}).problem()
-		}
-		if err := r.checkForeignKeys(ctx, append(lost, reached.oids...)); err != nil {
+		if err := r.checkForeignKeys(ctx, tables); err != nil {
 			return err
 		}
 	}
 	if r.together != nil {
 		return r.verifyTogether(ctx)
 	}
-	if !r.o.KeepSequences && len(reached.oids) > 0 {
-		if err := r.syncSequences(ctx, reached.oids); err != nil {
+	if !r.o.KeepSequences && len(tables) > 0 {
+		if err := r.syncSequences(ctx, tables); err != nil {
 			return (&failure{err: err}).problem()
 		}
 	}
 	return r.closeOwnersWay(ctx)
 }
 
-// reached is what the load has put rows into.
-type reached struct {
-	oids    []uint32 // tables, with the partitioned tables above them and the partitions below
-	analyze []string // tables to ANALYZE, as far as the role may, those with the most data first
-	ownRole bool     // the role is the one that connections begin with
-}
-
-func (r *run) reached(ctx context.Context) (reached, error) {
-	filled, err := catalog.FilledBy(ctx, r.session, append(r.tally.oids(), r.known.emptied.oids...), r.began, r.serverAtLeast(170000), r.session.Config().User)
-	var all reached
-	size := map[string]int64{}
-	for _, f := range filled {
-		all.oids = append(all.oids, f.OID)
-		all.ownRole = f.OwnRole
-		if f.Analyze && !r.known.analyzed[f.OID] {
-			all.analyze = append(all.analyze, f.Name)
-			size[f.Name] = r.tally.bytes(f.OID)
-		}
-	}
-	slices.SortStableFunc(all.analyze, func(a, b string) int { return cmp.Compare(size[b], size[a]) })
-	return all, err
-}
-
-// analyze gives the planner statistics of the tables, so that an application's first queries are not planned blindly. That
-// it fails (an index's function can) is no reason to give up the rows.
-func (r *run) analyze(ctx context.Context, tables []string, options string) error {
-	if len(tables) == 0 {
-		return nil
-	}
-	var err error
-	if len(r.workers) > 0 && !r.began {
-		err = r.spread(len(tables), func(s *run, i int) error { return s.exec(ctx, "ANALYZE "+options+tables[i]) })
-	} else {
-		text := "ANALYZE " + options + strings.Join(tables, ", ")
-		if r.session.TxStatus() == 'I' { // each table on its own
-			err = r.exec(ctx, text)
-		} else {
-			err = r.tryExec(ctx, text)
-		}
-	}
-	if problem := r.ownFault(ctx, err); problem != nil {
-		return problem
-	}
+// checkForeignKeys looks for rows that break a foreign key of, or to, the tables.
+func (r *run) checkForeignKeys(ctx context.Context, tables []uint32) error {
+	lost, err := catalog.LostBy(ctx, r.session, r.known.emptied.All(), r.began)
 	if err != nil {
-		r.warn("ANALYZE failed, statistics are as they were: " + session.Reason(err))
+		return problemOf(err)
 	}
-	return nil
+	keys, err := catalog.ForeignKeys(ctx, r.session, append(lost, tables...))
+	if err != nil {
+		return problemOf(err)
+	}
+	kept, err := r.keptKeys(ctx)
+	if err != nil {
+		return problemOf(err)
+	}
+	keys = slices.DeleteFunc(keys, func(k catalog.ForeignKey) bool { return kept[k.OID] || r.way.checked(k) })
+	if r.together != nil {
+		return r.leaveUnchecked(keys)
+	}
+	return r.foreignKeys(ctx, keys)
+}
+
+// foreignKeys looks for rows that break one of the keys.
+func (r *run) foreignKeys(ctx context.Context, keys []catalog.ForeignKey) error {
+	broken, err := r.afterRows().ForeignKeys(ctx, keys)
+	r.brokenRows += broken
+	return problemOf(err)
+}
+
+// keptKeys gives the foreign keys that all rows are known to keep, by what passed by over all connections.
+func (r *run) keptKeys(ctx context.Context) (map[uint32]bool, error) {
+	known := &r.known.observed
+	if r.crew != nil {
+		for _, w := range r.workers {
+			if !w.known.observed.Any() {
+				continue
+			}
+			if err := r.readKeys(ctx); err != nil {
+				return nil, err
+			}
+			known.Merge(&w.known.observed, w.session)
+			w.known.observed = verify.Observed{}
+		}
+	}
+	return r.afterRows().Kept(ctx, known)
+}
+
+// readKeys asks once which foreign keys can be compared as their values pass by.
+func (r *run) readKeys(ctx context.Context) (err error) {
+	if !r.known.observed.Known() {
+		r.known.observed, err = verify.Keys(ctx, r.session, r.o.thresholds.keyMemory)
+	}
+	return err
+}
+
+// observe readies an encoder, which gives the binary format, to note the values of foreign keys as they pass by, and gives the table
+// whose rows they are; nil if none of its columns matters.
+func (r *run) observe(ctx context.Context, plan *tablePlan, names []string, e *copycodec.Encoder) (*verify.ObservedTable, error) {
+	if r.o.ForeignKeys == Off || !plan.replica || !e.Binary() || r.way != nil {
+		return nil, nil //nolint:nilnil // as said
+	}
+	if err := r.readKeys(ctx); err != nil {
+		return nil, err
+	}
+	_, emptied := r.known.emptied.Since[plan.oid]
+	others := r.began && !plan.Exclusive && !(plan.Online && emptied) // else it is known later
+	return r.known.observed.Observe(plan.oid, others, names, e.Observe), nil
+}
+
+// changes gives for each table how often it was emptied and how many rows it got, in one number.
+func (r *run) changes() map[uint32]int64 {
+	all := map[uint32]int64{}
+	for oid, e := range r.tally.byOID {
+		all[oid] = e.Rows
+	}
+	for _, oid := range r.known.emptied.All() {
+		all[oid]++
+	}
+	return all
+}
+
+// syncSequences lets sequences go on behind the rows of the tables.
+func (r *run) syncSequences(ctx context.Context, tables []uint32) error {
+	taken, lasting, err := r.afterRows().Sequences(ctx, tables)
+	if err != nil || len(taken)+len(lasting) == 0 {
+		return err
+	}
+	if r.o.Online && r.began { // what no rollback takes back comes when nothing is left that may fail
+		r.online.last = append(r.online.last, lasting...)
+		lasting = nil
+	}
+	moves := append(taken, lasting...)
+	if r.began { // what may still fail must fail before: no rollback takes setval back
+		moves = append([]string{"SET CONSTRAINTS ALL IMMEDIATE"}, moves...)
+	}
+	return r.exec(ctx, strings.Join(moves, "; "))
 }
 
 // manyToAnalyze is from how many rows on ANALYZE waits until they are committed: then two connections can share it.
 const manyToAnalyze = 100_000
 
-// skipLocked has ANALYZE pass by a table that somebody has locked. It may be autovacuum, which does the same.
-const skipLocked = "(SKIP_LOCKED) "
+// keyMemory is what the values of keys that pass by may take, in bytes.
+const keyMemory = 8 << 20
 
 // analyzeCommitted does what verify has put off. The rows are safe: only the end of ctx is an error.
 func (r *run) analyzeCommitted(ctx context.Context) error {
@@ -148,12 +200,12 @@ func (r *run) analyzeCommitted(ctx context.Context) error {
 	if r.together == nil {
 		r.connectSecond(ctx)
 	}
-	err := r.analyze(ctx, r.toAnalyze, skipLocked)
+	err := r.afterRows().Analyze(ctx, r.toAnalyze, verify.SkipLocked)
 	switch {
 	case ctx.Err() != nil:
 		return interrupted(ctx, "gathering statistics", "The load is complete: it was committed before. ANALYZE the tables, or leave it to autovacuum.")
 	case err != nil:
-		r.warn("ANALYZE failed after the commit, statistics are as they were: " + headline(err))
+		r.warn("ANALYZE failed after the commit, statistics are as they were: " + headline(problemOf(err)))
 	}
 	return nil
 }
@@ -165,28 +217,4 @@ func (r *run) connectSecond(ctx context.Context) {
 	if second.connect(ctx, r.session.Config()) == nil {
 		r.workers = append(r.workers, second)
 	}
-}
-
-// tryExec sends a statement of our own whose failure leaves the transaction, if there is one, as it was before.
-func (r *run) tryExec(ctx context.Context, sql string) error {
-	return r.try(ctx, sql, session.Handlers{})
-}
-
-func (r *run) try(ctx context.Context, sql string, h session.Handlers) error {
-	return r.session.Try(ctx, sql, h)
-}
-
-// ownFault tells whether err ends the load: the connection or the context has ended, or the transaction cannot go on.
-func (r *run) ownFault(ctx context.Context, err error) error {
-	if err != nil && (ctx.Err() != nil || session.Lost(err) || r.session.IsClosed() || r.session.TxStatus() == 'E') {
-		return (&failure{err: err}).problem()
-	}
-	return nil
-}
-
-// serverAtLeast compares the server's version with one such as 150000.
-func (r *run) serverAtLeast(version int) bool {
-	var major int
-	_, _ = fmt.Sscanf(r.session.Parameter("server_version"), "%d", &major)
-	return major >= version/10000
 }

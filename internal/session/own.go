@@ -208,6 +208,17 @@ func (s *Session) Try(ctx context.Context, sql string, h Handlers) error {
 	return s.back(ctx, err, "ROLLBACK TO SAVEPOINT "+attempted+"; RELEASE SAVEPOINT "+attempted)
 }
 
+// Ends reports whether nothing can go on after an error: the connection or ctx has ended, or the transaction has failed.
+func (s *Session) Ends(ctx context.Context, err error) bool {
+	return err != nil && (ctx.Err() != nil || Lost(err) || s.IsClosed() || s.TxStatus() == 'E')
+}
+
+// Raise gives the statement that raises a setting of memory for the transaction, if it is lower.
+func Raise(setting, size string) string {
+	return fmt.Sprintf(`SELECT pg_catalog.set_config('%s', '%s', true)
+		WHERE pg_catalog.pg_size_bytes(pg_catalog.current_setting('%[1]s')) < pg_catalog.pg_size_bytes('%[2]s')`, setting, size)
+}
+
 // TryAsScript is Try under the script's own path, which functions that an event trigger calls may count on. So the statements must
 // name the schema of all that they call.
 func (s *Session) TryAsScript(ctx context.Context, sql string) error {

@@ -3,6 +3,7 @@ package session
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"sync/atomic"
@@ -126,6 +127,13 @@ func (s *Session) Parameter(name string) string {
 		return "UTF8"
 	}
 	return value
+}
+
+// ServerAtLeast compares the server's version with one such as 150000.
+func (s *Session) ServerAtLeast(version int) bool {
+	var major int
+	_, _ = fmt.Sscanf(s.Parameter("server_version"), "%d", &major)
+	return major >= version/10000
 }
 
 // Pooled reports whether something between us and the server shares its connections.

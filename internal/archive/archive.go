@@ -8,7 +8,6 @@ package archive
 import (
 	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -132,18 +131,10 @@ func cannotOpen(path string, err error) error {
 		Code:   problem.Data,
 		Topic:  problem.Archive,
 		Where:  path,
-		What:   "this cannot be opened: " + withoutPath(err),
+		What:   "this cannot be opened: " + problem.WithoutPath(err).Error(),
 		Remedy: "Check the path; in a container it must be below a folder that is mounted there.",
 		Err:    err,
 	}
-}
-
-func withoutPath(err error) string {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err.Error()
-	}
-	return err.Error()
 }
 
 func openFolder(path string) (*Archive, error) {
@@ -215,7 +206,7 @@ func (a *Archive) Entry(script string) (string, error) {
 	if a.kind == File && script == "" {
 		return a.single, nil
 	}
-	name := path.Clean(strings.ReplaceAll(orElse(script, standard), `\`, "/"))
+	name := path.Clean(strings.ReplaceAll(cmp.Or(script, standard), `\`, "/"))
 	candidates := []string{name}
 	if inFolder, ok := strings.CutPrefix(name, a.folder+"/"); ok && a.folder != "" {
 		candidates = append(candidates, inFolder)
@@ -243,13 +234,6 @@ func (a *Archive) Entry(script string) (string, error) {
 		p.Remedy = "Name the script to begin with in the setting script; there are: " + strings.Join(found, ", ")
 	}
 	return "", p
-}
-
-func orElse(value, otherwise string) string {
-	if value == "" {
-		return otherwise
-	}
-	return value
 }
 
 // scripts lists the first .sql files, and says whether there are more.

@@ -327,7 +327,7 @@ func cannotWrite(dir string, err error) error {
 		Code:   problem.Data,
 		Topic:  problem.Archive,
 		Where:  dir,
-		What:   "the data cannot be written here: " + withoutPath(err),
+		What:   "the data cannot be written here: " + problem.WithoutPath(err).Error(),
 		Remedy: "Give as the setting data-dir a folder that may be written.",
 		Err:    err,
 	}

@@ -24,6 +24,7 @@ import (
 
 	"github.com/fabricate-seed/fabricate-seed/internal/conninfo"
 	"github.com/fabricate-seed/fabricate-seed/internal/overrides"
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
 const (
@@ -366,7 +367,7 @@ func (s *Settings) readOverrides(name string) (string, error) {
 		}
 		root, err := os.OpenRoot(s.Base)
 		if err != nil {
-			return "", fmt.Errorf("cannot be read: %w", withoutPath(err))
+			return "", fmt.Errorf("cannot be read: %w", problem.WithoutPath(err))
 		}
 		defer root.Close()
 		name, stat, read = rel, root.Stat, root.ReadFile
@@ -374,7 +375,7 @@ func (s *Settings) readOverrides(name string) (string, error) {
 	info, err := stat(name)
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("cannot be read: %w", withoutPath(err))
+		return "", fmt.Errorf("cannot be read: %w", problem.WithoutPath(err))
 	case !info.Mode().IsRegular():
 		return "", errors.New("is not a file")
 	case info.Size() > maxOverrideBytes:
@@ -382,7 +383,7 @@ func (s *Settings) readOverrides(name string) (string, error) {
 	}
 	text, err := read(name)
 	if err != nil {
-		return "", fmt.Errorf("cannot be read: %w", withoutPath(err))
+		return "", fmt.Errorf("cannot be read: %w", problem.WithoutPath(err))
 	}
 	return string(text), nil
 }
@@ -509,7 +510,7 @@ func checkPath(name string, want existence) error {
 	case want == noFile && errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return fmt.Errorf("cannot be read: %w", withoutPath(err))
+		return fmt.Errorf("cannot be read: %w", problem.WithoutPath(err))
 	case want == mustFile && !info.Mode().IsRegular():
 		return errors.New("is not a file")
 	case want == noFile && !info.IsDir():
@@ -524,15 +525,6 @@ func (s *Settings) resolve(name string) string {
 		return filepath.Clean(name)
 	}
 	return filepath.Join(s.Base, name)
-}
-
-// withoutPath takes the path out of a file error, where the sentence names it already.
-func withoutPath(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }
 
 func shorten(s string, runes int) string {

@@ -12,7 +12,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"regexp"
@@ -21,6 +20,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 )
 
 // ApplicationName is what pg_stat_activity shows, unless the connection string or PGAPPNAME says otherwise.
@@ -162,7 +163,7 @@ func (r *reader) check() {
 	for _, keyword := range []string{"sslrootcert", "sslcert", "sslkey"} {
 		if name := r.settings[keyword]; name != "" && (keyword != "sslrootcert" || name != "system") {
 			if _, err := os.ReadFile(name); err != nil {
-				r.fault(fmt.Sprintf("names a file as %s that cannot be read: %v", keyword, withoutPath(err)))
+				r.fault(fmt.Sprintf("names a file as %s that cannot be read: %v", keyword, problem.WithoutPath(err)))
 			}
 		}
 	}
@@ -368,13 +369,4 @@ func (r *reader) open(config *pgx.ConnConfig) (warnings []string, err error) {
 		warnings = append(warnings, fmt.Sprintf("names no database: %q is taken, the user's name", config.Database))
 	}
 	return warnings, nil
-}
-
-// withoutPath takes the path out of a file error.
-func withoutPath(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }

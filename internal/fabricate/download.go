@@ -148,7 +148,7 @@ func cannotWrite(dir string, err error) error {
 		Code:   problem.Data,
 		Topic:  problem.Download,
 		Where:  dir,
-		What:   "the download cannot be written here: " + withoutPath(err),
+		What:   "the download cannot be written here: " + problem.WithoutPath(err).Error(),
 		Remedy: "Point TMPDIR, or the setting data-dir, at a folder that exists and may be written.",
 		Err:    err,
 	}
@@ -157,14 +157,6 @@ func cannotWrite(dir string, err error) error {
 		p.Remedy = "Free some space, or point TMPDIR, or the setting data-dir, at a larger disk."
 	}
 	return p
-}
-
-func withoutPath(err error) string {
-	var p *os.PathError
-	if errors.As(err, &p) {
-		return p.Err.Error()
-	}
-	return err.Error()
 }
 
 func isZipType(contentType string) bool {

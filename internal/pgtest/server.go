@@ -13,6 +13,7 @@
 package pgtest
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -126,7 +127,7 @@ func (s *Server) initialise(ctx context.Context, options Options) error {
 	}
 	err := s.group.run(ctx, s.Log(), s.programs.path("initdb"),
 		"--pgdata="+s.DataDir(), "--username="+superuser, "--pwfile="+passwordFile, "--auth="+auth,
-		"--locale="+orElse(options.Locale, "C"), "--encoding="+orElse(options.Encoding, "UTF8"), "--no-sync")
+		"--locale="+cmp.Or(options.Locale, "C"), "--encoding="+cmp.Or(options.Encoding, "UTF8"), "--no-sync")
 	if err != nil {
 		return fmt.Errorf("initdb: %w", err)
 	}
@@ -337,11 +338,4 @@ func lastLines(path string, n int) string {
 	text, _ := os.ReadFile(path)
 	lines := slices.Collect(strings.Lines(string(text)))
 	return strings.Join(lines[max(0, len(lines)-n):], "")
-}
-
-func orElse(value, fallback string) string {
-	if value == "" {
-		return fallback
-	}
-	return value
 }

@@ -5,6 +5,7 @@ package problem
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"strconv"
 	"strings"
 )
@@ -129,4 +130,13 @@ func CodeOf(err error) Code {
 		return Timeout
 	}
 	return Unexpected
+}
+
+// WithoutPath takes the path out of a file error, where the sentence around it names it already.
+func WithoutPath(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
 }

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"bufio"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/hmac"
@@ -142,7 +143,7 @@ func (s *Server) dataURL(r *http.Request, t *task) (address, contentType string,
 		u := url.URL{Scheme: "http", Host: r.Host, Path: redirectPath + s.signedID(t.id) + "/CREATED_FROM_API" + path.Ext(o.name)}
 		return u.String(), o.contentType, nil
 	}
-	u := url.URL{Scheme: "http", Host: r.Host, Path: dataPath + t.id + "/" + orElse(o.name, "data")}
+	u := url.URL{Scheme: "http", Host: r.Host, Path: dataPath + t.id + "/" + cmp.Or(o.name, "data")}
 	if r.TLS != nil {
 		u.Scheme = "https"
 	}
@@ -160,13 +161,6 @@ func (s *Server) dataURL(r *http.Request, t *task) (address, contentType string,
 	s.mu.Unlock()
 	u.RawQuery = url.Values{"expires": {"900"}, "signature": {signature}}.Encode()
 	return u.String(), o.contentType, nil
-}
-
-func orElse(value, otherwise string) string {
-	if value == "" {
-		return otherwise
-	}
-	return value
 }
 
 // signedID names a task's data in a path, as Rails does: what it is, and a signature.

@@ -56,7 +56,7 @@ func rows(name string) shop.Size {
 	case "tiny":
 		return shop.Rows(10)
 	case "turns":
-		return shop.Size{Users: 500, Products: 500, Addresses: 500, Orders: 500, OrderItems: 500, Reviews: 500}
+		return shop.Size{Users: 100, Products: 100, Addresses: 100, Orders: 100, OrderItems: 100, Reviews: 100}
 	case "small", "third":
 		parts := map[string]int{"small": 10, "third": 3}[name]
 		for _, table := range shop.Tables() {

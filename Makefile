@@ -66,7 +66,7 @@ misfits: need-postgres ## nothing is said of random loads that fit, and of each 
 
 .PHONY: mutants
 mutants: ## a hundred small faults, one at a time: which do the tests without a server notice? (FILES=... TESTS='go test ...' N=100 SEED=1)
-	@PGTEST=off go run ./scripts/mutants -n $(or $(N),100) -seed $(or $(SEED),1) -tests '$(or $(TESTS),go test -short ./internal/differential ./internal/load ./internal/strategy)' \
+	@PGTEST=off go run ./scripts/mutants -n $(or $(N),100) -seed $(or $(SEED),1) -tests '$(or $(TESTS),go test -short ./internal/strategy ./internal/load ./internal/differential)' \
 		$(or $(FILES),internal/load/execute.go internal/load/knowledge.go internal/strategy/*.go)
 
 .PHONY: old-faults

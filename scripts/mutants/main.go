@@ -6,10 +6,13 @@
 //
 // With files it makes the faults itself: conditions that are turned round, operators that are taken for their neighbours, statements
 // that are left out, constants that are one off. With -faults they are those of a txtar file, as package edit reads it.
+//
+// Packages of the go test command are asked in its order, up to the first test that fails. To build them takes much longer than to
+// run them, so that most faults are built at once, each behind a switch (switched.go). A fault that does not compile counts for nothing.
 package main
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -17,6 +20,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -27,6 +31,14 @@ import (
 
 	"github.com/fabricate-seed/fabricate-seed/internal/edit"
 )
+
+// fault is one change of a file.
+type fault struct {
+	edit.Edit
+	line     int
+	switched []insertion // the same with a switch; none if it cannot have one
+	order    int         // of all: what is in another fault's piece of source comes after it
+}
 
 // verdict is what the tests make of a fault.
 type verdict int
@@ -51,74 +63,174 @@ func main() {
 	}
 }
 
-func run(n int, seed uint64, given string, tests []string, limit time.Duration, least int) error {
-	if len(tests) < 2 || tests[0] != "go" || tests[1] != "test" {
-		return errors.New("-tests must be a go test command")
+func run(n int, seed uint64, given string, command []string, limit time.Duration, least int) error {
+	tests, err := parseTests(command, limit)
+	if err != nil {
+		return err
 	}
-	var faults []edit.Edit
-	var err error
+	dir, err := os.MkdirTemp("", "mutants-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	var faults []fault
+	switched := &build{dir: filepath.Join(dir, "switched"), overlay: "-overlay="}
 	if given != "" {
-		faults, err = edit.Read(given)
+		var edits []edit.Edit
+		edits, err = edit.Read(given)
+		for _, e := range edits {
+			faults = append(faults, fault{Edit: e})
+		}
 		n = len(faults)
 	} else {
 		faults, err = makeFaults(flag.Args())
 		dice := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // to be repeated
 		dice.Shuffle(len(faults), func(i, j int) { faults[i], faults[j] = faults[j], faults[i] })
+		if err == nil {
+			err = switched.withSwitches(faults)
+		}
 	}
 	if err != nil {
 		return err
 	}
-	if v := try(context.Background(), edit.Edit{}, tests, limit); v != survived {
+	if v := tests.ask(switched); v != survived {
 		return errors.New("the tests fail as the source is")
 	}
-	done, noticed := 0, 0
-	for _, f := range faults {
-		if done == n {
+	var counts [3]int
+	for i, f := range faults {
+		if counts[killed]+counts[survived] == n {
 			break
 		}
 		start := time.Now()
-		v := try(context.Background(), f, tests, limit)
-		if v == notBuilt && given == "" {
-			continue
+		b := switched
+		if len(f.switched) > 0 {
+			err = b.turnOn(i)
+		} else {
+			b = &build{dir: filepath.Join(dir, strconv.Itoa(i))}
+			err = b.edit(f.Edit)
 		}
-		done++
-		if v == killed {
-			noticed++
+		if err != nil {
+			return err
 		}
-		fmt.Printf("%-9s %4.0f s  %s\n", [...]string{"killed", "SURVIVED", "no build"}[v], time.Since(start).Seconds(), f.What)
+		v := tests.ask(b)
+		if b != switched {
+			_ = os.RemoveAll(b.dir)
+		}
+		counts[v]++
+		if v != notBuilt || given != "" {
+			fmt.Printf("%-9s %4.1f s  %s\n", [...]string{"killed", "SURVIVED", "no build"}[v], time.Since(start).Seconds(), f.What)
+		}
 	}
-	fmt.Printf("%d faults, %d noticed (%d %%)\n", done, noticed, 100*noticed/max(1, done))
-	if 100*noticed < least*done {
+	done := counts[killed] + counts[survived]
+	fmt.Printf("%d faults, %d noticed (%d %%), and %d that do not compile\n", done, counts[killed], 100*counts[killed]/max(1, done), counts[notBuilt])
+	if 100*counts[killed] < least*done || given != "" && counts[notBuilt] > 0 {
 		return fmt.Errorf("fewer than %d %% were noticed", least)
 	}
 	return nil
 }
 
-// try runs the tests with a fault in the source.
-func try(ctx context.Context, f edit.Edit, tests []string, limit time.Duration) verdict {
-	dir, err := os.MkdirTemp("", "mutants-")
+// suite is a go test command, taken apart.
+type suite struct {
+	packages []string // as they are given
+	args     []string // of the programs that it builds
+	limit    time.Duration
+	took     map[string]time.Duration // a package's tests, where they noticed nothing
+}
+
+func parseTests(command []string, limit time.Duration) (s suite, err error) {
+	if len(command) < 2 || command[0] != "go" || command[1] != "test" {
+		return s, errors.New("-tests must be a go test command")
+	}
+	s.limit, s.took = limit, map[string]time.Duration{}
+	for _, arg := range command[2:] {
+		switch {
+		case strings.HasPrefix(arg, "./"):
+			s.packages = append(s.packages, arg)
+			continue
+		case len(s.packages) == 0 && strings.HasPrefix(arg, "-"): // go test's own
+			arg = "-test." + arg[1:]
+		}
+		s.args = append(s.args, arg)
+	}
+	return s, nil
+}
+
+// build is the source with faults in it, and what was built of it.
+type build struct {
+	dir      string
+	overlay  string            // go's flag
+	programs map[string]string // the tests of a package
+}
+
+func (b *build) edit(edits ...edit.Edit) (err error) {
+	if err = os.MkdirAll(b.dir, 0o700); err == nil {
+		b.overlay, err = edit.Overlay(b.dir, edits...)
+	}
+	return err
+}
+
+// program builds the tests of a package, once.
+func (b *build) program(pkg string) (path string, ok bool) {
+	if path, ok = b.programs[pkg]; ok {
+		return path, true
+	}
+	path = filepath.Join(b.dir, strconv.Itoa(len(b.programs))+".test")
+	if exec.Command("go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-o", path, b.overlay, pkg).Run() != nil {
+		return "", false
+	}
+	if b.programs == nil {
+		b.programs = map[string]string{}
+	}
+	b.programs[pkg] = path
+	return path, true
+}
+
+// ask runs the tests of one package after the other, until one notices.
+func (s suite) ask(b *build) verdict {
+	for _, pkg := range s.packages {
+		program, ok := b.program(pkg)
+		if !ok {
+			return notBuilt
+		}
+		limit, start := s.limit, time.Now()
+		if took, known := s.took[pkg]; known { // what goes round for ever need not do so for minutes
+			limit = min(limit, max(10*time.Second, 20*took))
+		}
+		if s.fails(b, pkg, program, limit) {
+			return killed
+		}
+		s.took[pkg] = max(s.took[pkg], time.Since(start))
+	}
+	return survived
+}
+
+// fails runs tests up to the first one that fails. As test2json has it, each is told of as it ends, those within others too.
+func (s suite) fails(b *build, pkg, program string, limit time.Duration) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	temp := filepath.Join(b.dir, "tmp") // what is ended leaves things behind
+	defer func() { _ = os.RemoveAll(temp) }()
+	if err := os.MkdirAll(temp, 0o700); err != nil {
+		panic(err)
+	}
+	cmd := exec.CommandContext(ctx, program, append([]string{"-test.v=test2json"}, s.args...)...)
+	cmd.Dir, cmd.Env = pkg, append(os.Environ(), "TMPDIR="+temp)
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		panic(err)
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	args := []string{"test", "-vet=off"}
-	if f.Path != "" {
-		overlay, err := edit.Overlay(dir, f)
-		if err != nil {
-			panic(err)
-		}
-		args = append(args, overlay)
+	if err := cmd.Start(); err != nil {
+		panic(err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, "go", append(args, tests[2:]...)...).CombinedOutput()
-	switch {
-	case err == nil:
-		return survived
-	case bytes.Contains(out, []byte("[build failed]")) || bytes.Contains(out, []byte("[setup failed]")):
-		return notBuilt
+	failed := false
+	for lines := bufio.NewScanner(out); !failed && lines.Scan(); {
+		failed = strings.HasPrefix(strings.TrimLeft(lines.Text(), "\x16 "), "--- FAIL:")
 	}
-	return killed
+	if failed {
+		_ = cmd.Process.Kill()
+	}
+	_, _ = io.Copy(io.Discard, out) // a line may be longer than a Scanner takes
+	return cmd.Wait() != nil || failed
 }
 
 // neighbours are operators that are easily taken for one another.
@@ -128,7 +240,7 @@ var neighbours = map[token.Token]token.Token{
 }
 
 // makeFaults gives all small faults that files can have.
-func makeFaults(names []string) (faults []edit.Edit, err error) {
+func makeFaults(names []string) (faults []fault, err error) {
 	for _, name := range names {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
@@ -146,45 +258,67 @@ func makeFaults(names []string) (faults []edit.Edit, err error) {
 		if err != nil {
 			return nil, err
 		}
-		add := func(from, to token.Pos, by, what string) {
-			start, end := set.Position(from), set.Position(to)
-			old, _, _ := strings.Cut(string(text[start.Offset:end.Offset]), "\n")
-			faults = append(faults, edit.Edit{Path: path, From: start.Offset, To: end.Offset, By: by, What: fmt.Sprintf("%s:%d: %s: %.80s", name, start.Line, what, old)})
+		offset := func(p token.Pos) int { return set.Position(p).Offset }
+		source := func(n ast.Node) string { return string(text[offset(n.Pos()):offset(n.End())]) }
+		add := func(from, to token.Pos, by, what string, switched ...insertion) {
+			old, _, _ := strings.Cut(string(text[offset(from):offset(to)]), "\n")
+			line := set.Position(from).Line
+			faults = append(faults, fault{line: line, switched: switched, order: len(faults), Edit: edit.Edit{Path: path, From: offset(from), To: offset(to), By: by,
+				What: fmt.Sprintf("%s:%d: %s: %.80s", name, line, what, old)}})
 		}
-		source := func(n ast.Node) string {
-			return string(text[set.Position(n.Pos()).Offset:set.Position(n.End()).Offset])
+		around := func(n ast.Node, before, behind string) []insertion {
+			return []insertion{{at: offset(n.Pos()), text: before, opens: true}, {at: offset(n.End()), text: behind}}
 		}
+		leaveOut := func(parent, first, last ast.Node) {
+			var switched []insertion
+			if mayBeLeftOut(parent, last) {
+				switched = []insertion{{at: offset(first.Pos()), text: "if !mutant(%d) { ", opens: true}, {at: offset(last.End()), text: " }"}}
+			}
+			add(first.Pos(), last.End(), "", "left out", switched...)
+		}
+		parents := []ast.Node{nil}
 		ast.Inspect(file, func(n ast.Node) bool {
+			if n == nil {
+				parents = parents[:len(parents)-1]
+				return true
+			}
+			parent := parents[len(parents)-1]
 			switch n := n.(type) {
 			case *ast.GenDecl:
-				return n.Tok == token.VAR || n.Tok == token.CONST
+				if n.Tok != token.VAR && n.Tok != token.CONST {
+					return false
+				}
 			case *ast.IfStmt:
-				add(n.Cond.Pos(), n.Cond.End(), "!("+source(n.Cond)+")", "turned round")
+				if b, ok := n.Cond.(*ast.BinaryExpr); ok && (b.Op == token.EQL || b.Op == token.NEQ) {
+					break // it is turned round as an operator
+				}
+				add(n.Cond.Pos(), n.Cond.End(), "!("+source(n.Cond)+")", "turned round", around(n.Cond, "((", ") != mutant(%d))")...)
 			case *ast.BinaryExpr:
 				if other, ok := neighbours[n.Op]; ok {
-					add(n.OpPos, n.OpPos+token.Pos(len(n.Op.String())), other.String(), "to "+other.String()+" in "+strings.Join(strings.Fields(source(n)), " "))
+					end := n.OpPos + token.Pos(len(n.Op.String()))
+					add(n.OpPos, end, other.String(), "to "+other.String()+" in "+strings.Join(strings.Fields(source(n)), " "),
+						operatorSwitch(n.Op, offset(n.Pos()), offset(n.X.End()), offset(n.OpPos), offset(end), offset(n.Y.Pos()), offset(n.End()))...)
 				}
 			case *ast.Ident:
 				if other := map[string]string{"true": "false", "false": "true"}[n.Name]; other != "" {
-					add(n.Pos(), n.End(), other, "to "+other)
+					add(n.Pos(), n.End(), other, "to "+other, around(n, "(", " != mutant(%d))")...)
 				}
 			case *ast.BasicLit:
 				if v, err := strconv.Atoi(n.Value); n.Kind == token.INT && err == nil {
-					add(n.Pos(), n.End(), strconv.Itoa(v+1), "one more")
+					add(n.Pos(), n.End(), strconv.Itoa(v+1), "one more", around(n, "mutantOneMore(%d, ", ")")...)
 				}
-			case *ast.ExprStmt:
-				add(n.Pos(), n.End(), "", "left out")
-			case *ast.IncDecStmt:
-				add(n.Pos(), n.End(), "", "left out")
+			case *ast.ExprStmt, *ast.IncDecStmt:
+				leaveOut(parent, n, n)
 			case *ast.AssignStmt:
 				if n.Tok != token.DEFINE {
-					add(n.Pos(), n.End(), "", "left out")
+					leaveOut(parent, n, n)
 				}
 			case *ast.CaseClause:
-				if len(n.Body) > 0 {
-					add(n.Body[0].Pos(), n.Body[len(n.Body)-1].End(), "", "left out")
+				if len(n.Body) > 1 { // one alone is left out as a statement
+					leaveOut(n, n.Body[0], n.Body[len(n.Body)-1])
 				}
 			}
+			parents = append(parents, n)
 			return true
 		})
 	}

@@ -11,7 +11,7 @@ func Rank[K any](keys []K, ends func(K) (first, then uint32)) (rank map[uint32]i
 			if rank[then] > rank[first] {
 				continue
 			}
-			if round > len(keys) {
+			if round >= len(keys) {
 				return nil, &keys[i]
 			}
 			rank[then], moved = rank[first]+1, true

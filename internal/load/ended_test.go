@@ -13,6 +13,35 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
+// TestHasEnded holds by what is seen that a transaction has ended, and whether it was committed.
+func TestHasEnded(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		text             string // as it was read
+		status           byte
+		commands         string // as they were completed
+		ended, committed bool
+	}{
+		{"INSERT INTO t VALUES (1)", 'T', "INSERT", false, false},
+		{"INSERT INTO t VALUES (1)", 'E', "", false, false},
+		{"INSERT INTO t VALUES (1)", 'I', "", true, false},
+		{"COMMIT", 'I', "COMMIT", true, true},
+		{"COMMIT", 'T', "COMMIT BEGIN", true, true},
+		{"ROLLBACK", 'I', "ROLLBACK", true, false},
+		{"ROLLBACK", 'T', "ROLLBACK BEGIN INSERT", true, false},
+		{"ROLLBACK; SELECT 1", 'E', "ROLLBACK BEGIN", true, false},
+		{"ROLLBACK TO a", 'T', "ROLLBACK", false, false},
+		{"ROLLBACK TO a; ROLLBACK TO b", 'T', "ROLLBACK ROLLBACK", false, false},
+		{"ROLLBACK TO a; SELECT 1", 'T', "ROLLBACK ROLLBACK BEGIN", true, false},
+		{"ROLLBACK TO a; COMMIT", 'T', "ROLLBACK COMMIT BEGIN", true, true},
+	} {
+		ended, committed := hasEnded(tt.status, strings.Fields(tt.commands), sqltext.Parse([]byte(tt.text), sqltext.Options{Compound: true}))
+		if ended != tt.ended || committed != tt.committed {
+			t.Errorf("%s, after %s in state %c: ended %t, committed %t", tt.text, tt.commands, tt.status, ended, committed)
+		}
+	}
+}
+
 // TestStillOne has the server itself end the transaction in ways that no text shows: it is told by state and commands, and what is
 // still open is rolled back.
 func TestStillOne(t *testing.T) {

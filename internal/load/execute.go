@@ -64,28 +64,33 @@ type stage struct {
 	do   func(*run, context.Context, *statement) (done bool, f *failure)
 }
 
+// unlessFailed is what a stage does that ends the way only by a failure.
+func unlessFailed(do func(*run, context.Context, *statement) *failure) func(*run, context.Context, *statement) (bool, *failure) {
+	return func(r *run, ctx context.Context, s *statement) (bool, *failure) { return false, do(r, ctx, s) }
+}
+
 // road is the way that every statement takes. There is no other: what is not sent here is not sent.
 func road() []stage {
 	return []stage{
 		{"leave it for another reading of the script", (*run).pass},
 		{"refuse what is never done for a script from outside", (*run).refuse},
-		{"wait for what was sent before", (*run).await},
+		{"wait for what was sent before", unlessFailed((*run).await)},
 		{"pass over a SET of a parameter that only newer servers have", (*run).passOver},
 		{"refuse what would stop those who read", (*run).letRead},
 		{"have rows of tables outside the export go along, if that is asked for", (*run).take},
 		{"take out of the way what the replica role would", (*run).makeWay},
 		{"leave rows of tables outside the export as they are", (*run).spare},
-		{"see what it may change", (*run).learn},
+		{"see what it may change", unlessFailed((*run).learn)},
 		{"hand it over to another connection", (*run).handOver},
 		{"do what several transactions can do together, or do it in one", (*run).keepTogether},
 		{"send it with others as rows of a COPY", (*run).gather},
-		{"read it to its end", (*run).complete},
+		{"read it to its end", unlessFailed((*run).complete)},
 		{"hold it to the list of what the script may say, as it is written", (*run).hold},
 		{"keep a dry run from what no rollback takes back", (*run).keepDry},
 		{"wait for other connections", (*run).awaitOthers},
-		{"find what will not be there afterwards", (*run).settleKnown},
+		{"find what will not be there afterwards", unlessFailed((*run).settleKnown)},
 		{"send it without waiting", (*run).post},
-		{"send it", (*run).deliver},
+		{"send it", unlessFailed((*run).deliver)},
 	}
 }
 
@@ -192,54 +197,55 @@ func (r *run) passOver(_ context.Context, s *statement) (bool, *failure) {
 }
 
 // await awaits the answers to what was posted, unless the statement may go without them.
-func (r *run) await(ctx context.Context, s *statement) (bool, *failure) {
+func (r *run) await(ctx context.Context, s *statement) *failure {
 	if r.mayPost(s) {
-		return false, nil
+		return nil
 	}
-	return false, r.answered(ctx)
+	return r.answered(ctx)
 }
 
 // learn finds what the statement may change besides the rows that it brings: that is certain only of a table that is known.
-func (r *run) learn(ctx context.Context, s *statement) (bool, *failure) {
+func (r *run) learn(ctx context.Context, s *statement) *failure {
 	one := s.only()
 	if one != nil && one.Supposed != sqltext.Anything && s.send() == nil && r.fast() {
 		own, err := r.serversOwn(ctx)
 		if err != nil {
-			return true, r.fail(s, err)
+			return r.fail(s, err)
 		}
 		if own {
 			s.effect = one.Supposed
 		}
-		return false, nil
+		return nil
 	}
 	if one == nil || len(one.Relations) != 1 || s.effect != sqltext.Rows && (one.Insert == nil || one.Insert.Rows == 0 || s.send() != nil) {
-		return false, nil
+		return nil
 	}
 	if !r.fast() {
 		if s.effect == sqltext.Rows && r.known.ofTables() {
 			s.effect = sqltext.Anything // nobody has seen what these rows set going
 		}
-		return false, nil
+		return nil
 	}
 	table := one.Relations[0].String()
 	if one.Insert != nil && !r.worthKnowing(s, table) || one.Insert == nil && r.known.plans[table] == nil && !r.known.due(table) {
 		s.effect = sqltext.Anything
-		return false, nil
+		return nil
 	}
 	if r.together != nil && r.part == nil && r.together.settled {
-		return r.inOne(s, fmt.Sprintf("rows at %s follow on settings behind others", s.at))
+		_, f := r.inOne(s, fmt.Sprintf("rows at %s follow on settings behind others", s.at))
+		return f
 	}
 	plan, err := r.plan(ctx, one.Relations[0])
 	if err != nil {
-		return true, r.fail(s, err)
+		return r.fail(s, err)
 	}
 	s.plan = plan
 	if s.effect != sqltext.Rows {
-		return false, nil
+		return nil
 	}
 	s.effect = sqltext.Anything
 	if plan == nil {
-		return false, nil
+		return nil
 	}
 	var columns []string
 	given := 0
@@ -260,7 +266,7 @@ func (r *run) learn(ctx context.Context, s *statement) (bool, *failure) {
 	case draws:
 		s.effect = sqltext.Numbered
 	}
-	return false, nil
+	return nil
 }
 
 // serversOwn reports whether setval and set_config are functions of the server's whatever the path is: nobody has made others of these names.
@@ -305,24 +311,24 @@ func (r *run) few(s *statement) bool {
 }
 
 // complete reads the rest of a statement that was given in part.
-func (r *run) complete(ctx context.Context, s *statement) (bool, *failure) {
+func (r *run) complete(ctx context.Context, s *statement) *failure {
 	if s.source == nil || !s.source.More {
-		return false, nil
+		return nil
 	}
 	whole, err := s.script.Rest(s.source)
 	if err != nil {
-		return true, &failure{at: s.at, err: err, refused: true}
+		return &failure{at: s.at, err: err, refused: true}
 	}
 	r.passed(s.script, whole)
 	s.source, s.text, s.locate = whole, whole.Text, whole.Locate
 	r.read(s)
-	if done, f := r.refuse(ctx, s); done {
-		return done, f
+	if _, f := r.refuse(ctx, s); f != nil {
+		return f
 	}
 	if s.effect == sqltext.Rows {
 		s.effect = sqltext.Anything // larger than anybody looks at
 	}
-	return false, nil
+	return nil
 }
 
 // writes reports that the statement changes rows, and may set anything going.
@@ -336,39 +342,39 @@ func (s *statement) writes() bool {
 
 // settleKnown readies what will not be known, or not be possible, after the statement: what names mean, and indexes that are to be
 // filled.
-func (r *run) settleKnown(ctx context.Context, s *statement) (bool, *failure) {
+func (r *run) settleKnown(ctx context.Context, s *statement) *failure {
 	leaves := s.effect == sqltext.Rows && s.plan != nil && s.plan.replica && (!s.plan.off || s.parsed[0].Copy != nil) && !r.lessons.settles(s.at)
 	if len(r.off) > 0 && !leaves {
 		if f := r.answered(ctx); f != nil {
-			return true, f
+			return f
 		}
 		if err := r.rebuild(ctx); err != nil {
-			return true, r.fail(s, r.refused(err))
+			return r.fail(s, r.refused(err))
 		}
 	}
 	if len(r.online.full) > 0 && !s.spares() && r.session.TxStatus() != 'E' {
 		if f := r.answered(ctx); f != nil {
-			return true, f
+			return f
 		}
 		if err := r.emptyRest(ctx); err != nil {
-			return true, r.fail(s, err)
+			return r.fail(s, err)
 		}
 	}
 	if s.writes() && r.session.TxStatus() != 'E' {
 		if f := r.answered(ctx); f != nil {
-			return true, f
+			return f
 		}
 		if err := firstError(r.nameBefore(ctx), r.known.emptied.LookUp(ctx, r.session)); err != nil {
-			return true, r.fail(s, err)
+			return r.fail(s, err)
 		}
 		s.effect = writing
 	}
 	if r.session.TxStatus() != 'E' && !r.known.keeps(s.effect, namesBelief) && (len(r.tally.asked) > 0 || r.known.emptied.Noted()) {
 		if f := r.answered(ctx); f != nil {
-			return true, f
+			return f
 		}
 		if err := firstError(r.settleNames(ctx), r.known.emptied.LookUp(ctx, r.session)); err != nil {
-			return true, r.fail(s, err)
+			return r.fail(s, err)
 		}
 	}
 	if one := s.only(); one != nil && one.Kind == sqltext.Truncate && !r.o.Continue { // with Continue it may have failed
@@ -378,13 +384,13 @@ func (r *run) settleKnown(ctx context.Context, s *statement) (bool, *failure) {
 			}
 		}
 	}
-	return false, nil
+	return nil
 }
 
 // deliver sends the statement and handles its answer.
-func (r *run) deliver(ctx context.Context, s *statement) (bool, *failure) {
+func (r *run) deliver(ctx context.Context, s *statement) *failure {
 	if f := r.answered(ctx); f != nil {
-		return true, f
+		return f
 	}
 	if c := s.parsed[0].Copy; c != nil && c.File != "" && c.From && len(s.parsed) == 1 && s.script != nil {
 		// A file of the server's, if the archive holds one of that name, is read here instead.
@@ -392,10 +398,10 @@ func (r *run) deliver(ctx context.Context, s *statement) (bool, *failure) {
 		file, at := c.File, s.at
 		s.rows = func() (*psql.CopyReader, error) { return s.script.CopyFile(at, file) }
 	}
-	return true, r.implicit(ctx, s, func() *failure {
+	return r.implicit(ctx, s, func() *failure {
 		if r.began {
 			done, rewound, err := r.transactionControl(ctx, s.parsed, len(s.parsed) > 1 || s.compound && s.source != nil || s.send() != nil && s.send().Kind == psql.SendParse)
-			if done || err != nil {
+			if done {
 				if rewound {
 					r.rewind()
 				}
@@ -477,33 +483,38 @@ func (r *run) rewind() {
 	r.way.rolledBack()
 }
 
-// stillOne reports that a statement has ended the one transaction of the load, by the state that the server tells and by the
-// commands that it has completed: one that commits and begins again ends in the same state.
+// stillOne reports that a statement has ended the one transaction of the load.
 func (r *run) stillOne(ctx context.Context, parsed []sqltext.Statement) error {
 	if !r.began || r.session.IsClosed() {
 		return nil
 	}
+	if ended, committed := hasEnded(r.session.TxStatus(), r.session.Last().Commands, parsed); ended {
+		return r.endedByScript(ctx, committed)
+	}
+	return nil
+}
+
+// hasEnded reports whether statements have ended the transaction that they were in, by the state that the server tells and by the commands
+// that it has completed: one that commits and begins again ends in the same state.
+func hasEnded(status byte, commands []string, parsed []sqltext.Statement) (ended, committed bool) {
 	back := 0
 	for _, s := range parsed {
 		if s.Kind == sqltext.RollbackTo {
 			back++
 		}
 	}
-	committed, ended := false, r.session.TxStatus() == 'I'
-	for _, command := range r.session.Last().Commands {
+	ended = status == 'I'
+	for _, command := range commands {
 		switch command {
 		case "COMMIT":
-			committed, ended = true, true
+			ended, committed = true, true
 		case "ROLLBACK":
 			if back--; back < 0 {
 				ended = true
 			}
 		}
 	}
-	if !ended {
-		return nil
-	}
-	return r.endedByScript(ctx, committed)
+	return ended, committed
 }
 
 // endedByScript says what became of the one transaction, which the script has ended.
@@ -621,12 +632,11 @@ func (r *run) query(ctx context.Context, s *statement) *failure {
 		}
 		size += open.Bytes()
 	}
-	for i, tag := range tags {
-		if i < len(infos) && infos[i].DeletesAll {
-			r.known.emptied.Deleted(&infos[i], tag)
-		}
-		if i < len(infos) && len(infos[i].Relations) == 1 && (infos[i].Kind == sqltext.Insert || infos[i].Kind == sqltext.Copy) && err == nil {
-			r.tally.count(infos[i].Relations[0], tag.RowsAffected(), size, time.Since(start))
+	for i, tag := range tags[:min(len(tags), len(infos))] {
+		one := &infos[i]
+		r.known.emptied.Deleted(one, tag)
+		if len(one.Relations) == 1 && (one.Kind == sqltext.Insert || one.Kind == sqltext.Copy) && err == nil {
+			r.tally.count(one.Relations[0], tag.RowsAffected(), size, time.Since(start))
 			size, start = 0, time.Now()
 		}
 	}

@@ -22,7 +22,7 @@ func everythingKnown(single bool) *knowledge {
 	names.counting = true
 	names.count([]string{"t"}, 1, 1, 0)
 	k := newKnowledge(single, names)
-	k.plans["t"], k.foreknown["u"] = &tablePlan{}, &tablePlan{}
+	k.plans["t"], k.foreknown["u"], k.own = &tablePlan{}, &tablePlan{}, new(bool)
 	k.observed, _ = verify.Keys(context.Background(), silent{}, 0)
 	k.analyzed[1] = true
 	k.emptied.Tables = []uint32{1}
@@ -33,7 +33,7 @@ func everythingKnown(single bool) *knowledge {
 // believes gives what a knowledge still believes. It looks at the beliefs themselves, not at the list of those that are kept.
 func (k *knowledge) believes() map[string]bool {
 	return map[string]bool{
-		"plans":    k.plans["t"] != nil && k.foreknown["u"] != nil,
+		"plans":    k.plans["t"] != nil && k.foreknown["u"] != nil && k.own != nil,
 		"observed": k.observed.Known() && k.analyzed[1],
 		"names":    len(k.names.byName) > 0 && len(k.names.asked) > 0,
 		"emptied":  len(k.emptied.Tables) > 0,
@@ -90,9 +90,61 @@ func TestKnowledge(t *testing.T) {
 			if k.keeps(effect, namesBelief) != (row[8:11] == "yes") {
 				t.Errorf("effect %d: keeps does not say what after does", effect)
 			}
-			if len(k.plans)+len(k.foreknown) == 1 || !k.observed.Known() != (len(k.analyzed) == 0) {
+			if some := len(k.plans) + len(k.foreknown); some == 1 || (some == 0) != (k.own == nil) || !k.observed.Known() != (len(k.analyzed) == 0) {
 				t.Errorf("effect %d: a part of what is forgotten is kept", effect)
 			}
 		}
+	}
+}
+
+// TestForgotten holds that it is counted how often plans were forgotten, and that nothing is counted where there were none.
+func TestForgotten(t *testing.T) {
+	t.Parallel()
+	k := everythingKnown(true)
+	for _, tt := range []struct {
+		effect sqltext.Effect
+		times  int
+	}{{sqltext.Rows, 0}, {sqltext.Anything, 1}, {sqltext.Anything, 1}} {
+		if k.after(tt.effect); k.forgotten != tt.times {
+			t.Errorf("plans were forgotten %d times, not %d", k.forgotten, tt.times)
+		}
+	}
+	for _, of := range []map[string]*tablePlan{k.plans, k.foreknown} {
+		of["t"] = &tablePlan{}
+		times := k.forgotten
+		if k.after(sqltext.Anything); k.forgotten != times+1 {
+			t.Errorf("a plan alone was forgotten, and %d times are counted after %d", k.forgotten, times)
+		}
+	}
+}
+
+// TestDoubted holds that what a name was found to mean is asked for again after rows that may set anything going, and only then.
+func TestDoubted(t *testing.T) {
+	t.Parallel()
+	for effect, kept := range map[sqltext.Effect]bool{sqltext.Rows: true, sqltext.Empty: true, writing: false, sqltext.Anything: false} {
+		k := everythingKnown(true)
+		name := sqltext.QuoteName("t")
+		k.names.byName[name].oid = 1
+		if k.after(effect); (k.names.byName[name] != nil) != kept {
+			t.Errorf("effect %d: what is known of a name is kept: %t", effect, !kept)
+		}
+	}
+}
+
+// TestInVain holds how many INSERTs into a table go without a look at it, each time that it was looked at in vain.
+func TestInVain(t *testing.T) {
+	t.Parallel()
+	k := newKnowledge(true, newTally())
+	for i, want := range []int{0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 1024} {
+		passed := 0
+		for ; !k.due("t"); passed++ {
+		}
+		if passed != want {
+			t.Errorf("before look %d %d INSERTs are passed over, not %d", i, passed, want)
+		}
+		if !k.due("t") || !k.due("u") {
+			t.Error("a table that is due is no more so, or another's INSERTs are passed over")
+		}
+		k.inVain("t")
 	}
 }

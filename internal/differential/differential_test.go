@@ -255,6 +255,9 @@ func (c testCase) compare(t *testing.T, databases pair) (differences []string) {
 	return differences
 }
 
+// folder is the kind of a script that is given with what lies beside it.
+const folder = "folder"
+
 // newer is the kind of a script that a newer pg_dump has written: what only newer servers know is passed over.
 const newer = "newer"
 
@@ -439,6 +442,10 @@ func (c testCase) ours(t *testing.T, databaseURL, dir string) (l loaded) {
 		t.Fatal(err)
 	}
 	args := append([]string{"load", "load.sql", "--output", "json", "--sync-sequences=false"}, c.options...)
+	if c.kind == folder {
+		args[1] = "."
+		args = append(args, "--script", "load.sql")
+	}
 	stdout, stderr, code := run(t, dir, append([]string{asProduct + "=1", "DATABASE_URL=" + databaseURL}, c.environ...), program, args...)
 	var said struct{ Error string }
 	if err := json.Unmarshal([]byte(stdout), &said); err != nil {

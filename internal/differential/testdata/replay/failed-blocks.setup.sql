@@ -1,0 +1,2 @@
+CREATE TABLE t (id int PRIMARY KEY, n int, note text);
+CREATE TABLE u (id int, t int REFERENCES t DEFERRABLE INITIALLY DEFERRED);

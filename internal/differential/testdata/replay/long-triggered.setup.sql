@@ -1,0 +1,4 @@
+CREATE TABLE t (id int PRIMARY KEY, n int, note text);
+CREATE TABLE r (id int PRIMARY KEY, n int, note text);
+CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN new.note := 'seen'; RETURN new; END$$;
+CREATE TRIGGER f BEFORE INSERT OR UPDATE OR DELETE ON r FOR EACH ROW EXECUTE FUNCTION f();

@@ -288,7 +288,7 @@ func (s *statement) firstRow(one *sqltext.Statement) int {
 	if one.Insert.Rows > 0 {
 		return one.Insert.Rows
 	}
-	return max(0, bytes.IndexByte(bytes.ToLower(s.text), '('))
+	return max(0, bytes.IndexByte(s.text, '('))
 }
 
 // seldom is how often plans may have been forgotten while small INSERTs are still worth asking the catalog about their table.

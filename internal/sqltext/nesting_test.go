@@ -21,6 +21,8 @@ func TestNestedCode(t *testing.T) {
 		{nested(3000, "select 1"), "more than 8 deep"},
 		{"do $$ begin execute $q$ " + strings.Repeat("select $x$ a b $x$; ", 2<<20) + " $q$; end $$", "more than 32 MiB"},
 		{"do $$ begin execute $q$ " + strings.Repeat("select $x$ a b $x$; ", 1000) + " $q$; end $$", ""},
+		{"do $$ begin " + strings.Repeat("perform 1 + 1 + 10;\n", 2<<20) + " end $$", ""},
+		{"do ' begin " + strings.Repeat("perform ''some text'';\n", 2<<20) + " end '", "more than 32 MiB"},
 	} {
 		got := ""
 		if r := Refuse([]byte(tt.text), Parse([]byte(tt.text), Options{}), false); r != nil {

@@ -105,7 +105,7 @@ func beginsWith(text []byte, words ...string) bool {
 // Limits of code in strings of code: each level is held while the next is looked through, and each is as long as all that is in it.
 const (
 	maxNesting = 8        // levels
-	maxNested  = 32 << 20 // bytes of the levels within the first
+	maxNested  = 32 << 20 // bytes of the levels within the first, and of that one if the text does not hold it as it is
 )
 
 // nesting is how deep in strings of code something stands, and how many bytes of these are held.
@@ -144,21 +144,21 @@ func search(t *Tokens, in nesting) *Refusal {
 				}
 			}
 		case StringToken:
-			tok.Text = t.Content(tok)
 			if code {
 				deeper := nesting{in.depth + 1, in.held}
-				if in.depth > 0 {
-					deeper.held += len(tok.Text)
+				if in.depth > 0 || !t.verbatim(tok) {
+					deeper.held += tok.End - tok.At
 				}
 				if deeper.depth > maxNesting || deeper.held > maxNested {
 					return &Refusal{Message: fmt.Sprintf("strings of code stand in one another, more than %d deep or of more than %d MiB, too many to look through", maxNesting, maxNested>>20),
 						Remedy: "Have the code stand less deep, or load a script without it."}
 				}
-				if r := search(&Tokens{Text: []byte(tok.Text), Escapes: t.Escapes}, deeper); r != nil {
+				content := t.content(tok)
+				if r := search(&Tokens{Text: content, Escapes: t.Escapes}, deeper); r != nil {
 					return r
 				}
 				if turned { // a function may have strings mean what they do not mean here
-					if r := search(&Tokens{Text: []byte(tok.Text), Escapes: !t.Escapes}, deeper); r != nil {
+					if r := search(&Tokens{Text: content, Escapes: !t.Escapes}, deeper); r != nil {
 						return r
 					}
 				}

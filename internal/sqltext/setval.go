@@ -62,7 +62,7 @@ func (t *Tokens) setvals(depth int) (calls []Setval, hidden bool) {
 		case do && tok.Kind == StringToken:
 			more, some := t.within(tok)
 			calls, hidden = append(calls, more...), hidden || some
-		case depth > 0 && tok.Kind == StringToken && mentionsSetval([]byte(t.Content(tok))):
+		case depth > 0 && tok.Kind == StringToken && mentionsSetval(t.content(tok)):
 			hidden = true
 		case (tok.Kind == WordToken || tok.Kind == QuotedToken) && tok.Text == "setval" && t.Peek().Text == "(":
 			at, first := tok.At, before[2]
@@ -92,13 +92,13 @@ func isOne(tok Token, texts ...string) bool {
 
 // within finds the calls in the code that a string holds.
 func (t *Tokens) within(code Token) (calls []Setval, hidden bool) {
-	content := t.Content(code)
+	content := t.content(code)
 	raw := t.Text[code.At:code.End]
-	from := bytes.Index(raw, []byte(content))
+	from := bytes.Index(raw, content)
 	if raw[0] != '$' || from < 0 {
-		return nil, mentionsSetval([]byte(content))
+		return nil, mentionsSetval(content)
 	}
-	calls, hidden = (&Tokens{Text: []byte(content), Escapes: t.Escapes}).setvals(1)
+	calls, hidden = (&Tokens{Text: content, Escapes: t.Escapes}).setvals(1)
 	from += code.At
 	for i, c := range calls {
 		c.At, c.End, c.Column = c.At+from, c.End+from, false

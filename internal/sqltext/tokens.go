@@ -22,9 +22,9 @@ const (
 // Token is one word, constant or sign of SQL.
 type Token struct {
 	Kind TokenKind
-	Text string
-	At   int // offset of its first byte
-	End  int // offset after its last
+	Text string // of what is longer than 1 MiB the beginning, with a NUL behind it, which is in no SQL; Content gives all of a string constant
+	At   int    // offset of its first byte
+	End  int    // offset after its last
 }
 
 // Tokens reads the tokens of SQL text that psql has already cut into statements. It is meant for the heads of statements:
@@ -49,7 +49,7 @@ func (t *Tokens) Next() Token {
 		if n := t.prefixedQuote(); n > 0 {
 			t.I += n - 1
 			if b[t.I] == '"' { // U&"…"
-				text := t.quoted('"', false)
+				text := shortened(t.quoted('"', false, longestText))
 				end := t.I
 				escape := byte('\\')
 				if t.Accept("uescape") {
@@ -60,7 +60,7 @@ func (t *Tokens) Next() Token {
 				t.I = end
 				return made(QuotedToken, decodeUnicode(text, escape))
 			}
-			return made(StringToken, t.str(c|0x20 == 'e' || t.Escapes && c|0x20 == 'n'))
+			return made(StringToken, shortened(t.str(c|0x20 == 'e' || t.Escapes && c|0x20 == 'n', longestText)))
 		}
 		for t.I < len(b) && (IsWordByte(b[t.I]) || b[t.I] == '$') {
 			t.I++
@@ -70,20 +70,32 @@ func (t *Tokens) Next() Token {
 		for t.I < len(b) && (IsWordByte(b[t.I]) || b[t.I] == '.') {
 			t.I++
 		}
-		return made(OtherToken, string(b[from:t.I]))
+		return made(OtherToken, shortened(b[from:t.I]))
 	case c == '"':
-		text := t.quoted('"', false)
-		return made(QuotedToken, text)
+		text := t.quoted('"', false, longestText)
+		return made(QuotedToken, shortened(text))
 	case c == '\'':
-		text := t.str(t.Escapes)
-		return made(StringToken, text)
+		text := t.str(t.Escapes, longestText)
+		return made(StringToken, shortened(text))
 	case c == '$':
 		if text, ok := t.dollar(); ok {
-			return made(StringToken, text)
+			return made(StringToken, shortened(text))
 		}
 	}
 	t.I++
 	return made(OtherToken, string(c))
+}
+
+// longestText is how much of a token Text holds, in bytes: a constant may be as long as its statement, of which there is no room for
+// several.
+const longestText = 1 << 20
+
+// shortened makes a token's Text.
+func shortened(text []byte) string {
+	if len(text) > longestText {
+		return string(text[:longestText]) + "\x00"
+	}
+	return string(text)
 }
 
 // Peek gives the next token without reading it.
@@ -253,8 +265,9 @@ func (t *Tokens) prefixedQuote() int {
 	return 0
 }
 
-// quoted reads a quote that begins at t.I and gives its content, doubled quotes made single.
-func (t *Tokens) quoted(q byte, escapes bool) string {
+// quoted reads a quote that begins at t.I and gives its content, doubled quotes made single: a part of the text where there are none. Of
+// a content of more than most bytes it may be the beginning, if that is longer as well.
+func (t *Tokens) quoted(q byte, escapes bool, most int) []byte {
 	b := t.Text
 	t.I++
 	from, doubled := t.I, false
@@ -267,24 +280,30 @@ func (t *Tokens) quoted(q byte, escapes bool) string {
 			t.I++
 		case b[t.I] == q:
 			t.I++
-			text := string(b[from : t.I-1])
+			text := b[from : t.I-1]
 			if doubled {
-				text = strings.ReplaceAll(text, string([]byte{q, q}), string(q))
+				text = bytes.ReplaceAll(text[:min(len(text), 2*(most+1))], []byte{q, q}, []byte{q})
 			}
 			return text
 		}
 		t.I++
 	}
 	t.I = len(b)
-	return string(b[min(from, len(b)):])
+	return b[min(from, len(b)):]
 }
 
 // str reads a string constant that begins at t.I, with those that continue it: strings with nothing between them but white space
-// that holds a newline are one, of the first one's kind.
-func (t *Tokens) str(escapes bool) string {
-	text := t.quoted('\'', escapes)
-	for t.continued() {
-		text += t.quoted('\'', escapes)
+// that holds a newline are one, of the first one's kind. The content is as quoted gives it.
+func (t *Tokens) str(escapes bool, most int) []byte {
+	text := t.quoted('\'', escapes, most)
+	for joined := false; t.continued(); joined = true {
+		part := t.quoted('\'', escapes, most)
+		if !joined {
+			text = bytes.Clone(text[:min(len(text), most+1)])
+		}
+		if len(text) <= most {
+			text = append(text, part[:min(len(part), most+1)]...)
+		}
 	}
 	return text
 }
@@ -312,40 +331,67 @@ func (t *Tokens) continued() bool {
 }
 
 // dollar reads a dollar quote that begins at t.I.
-func (t *Tokens) dollar() (string, bool) {
+func (t *Tokens) dollar() ([]byte, bool) {
 	b := t.Text[t.I:]
 	n := 1
 	for n < len(b) && IsWordByte(b[n]) && (n > 1 || !IsDigit(b[n])) {
 		n++
 	}
 	if n >= len(b) || b[n] != '$' {
-		return "", false
+		return nil, false
 	}
 	tag := b[:n+1]
 	j := bytes.Index(b[len(tag):], tag)
 	if j < 0 {
 		t.I = len(t.Text)
-		return string(b[len(tag):]), true
+		return b[len(tag):], true
 	}
 	t.I += len(tag) + j + len(tag)
-	return string(b[len(tag) : len(tag)+j]), true
+	return b[len(tag) : len(tag)+j], true
 }
 
 // Content gives what a string constant of the E'…' or U&'…' kind stands for, near enough to recognise words in it; the
 // text of any other.
-func (t *Tokens) Content(tok Token) string {
+func (t *Tokens) Content(tok Token) string { return string(t.content(tok)) }
+
+// content is Content, and a part of the text where a long constant stands in it as it is.
+func (t *Tokens) content(tok Token) []byte {
 	if tok.At >= len(t.Text) {
-		return tok.Text
+		return []byte(tok.Text)
+	}
+	text := []byte(tok.Text)
+	if tok.Kind == StringToken && len(text) > longestText {
+		again := Tokens{Text: t.Text[:tok.End], I: tok.At, Escapes: t.Escapes}
+		text = again.constant()
 	}
 	switch c := t.Text[tok.At] | 0x20; {
 	case c == 'u':
-		return decodeUnicode(tok.Text, t.escapeOf(tok))
-	case !strings.Contains(tok.Text, `\`):
-		return tok.Text
+		return []byte(decodeUnicode(string(text), t.escapeOf(tok)))
+	case bytes.IndexByte(text, '\\') < 0:
+		return text
 	case c == 'e', t.Text[tok.At] == '\'' && t.Escapes, c == 'n' && t.Escapes:
-		return decodeEscapes(tok.Text)
+		return []byte(decodeEscapes(string(text)))
 	}
-	return tok.Text
+	return text
+}
+
+// verbatim reports whether the text holds what a string constant stands for as it is.
+func (t *Tokens) verbatim(tok Token) bool {
+	text := t.Text[tok.At:tok.End]
+	return text[0] == '$' || text[0] == '\'' && bytes.IndexByte(text, '\\') < 0 && bytes.Count(text, []byte{'\''}) <= 2
+}
+
+// constant reads all of the string constant that begins at t.I.
+func (t *Tokens) constant() []byte {
+	switch c := t.Text[t.I]; {
+	case c == '$':
+		text, _ := t.dollar()
+		return text
+	case c != '\'':
+		t.I += t.prefixedQuote() - 1
+		return t.str(c|0x20 == 'e' || t.Escapes && c|0x20 == 'n', len(t.Text))
+	}
+	return t.str(t.Escapes, len(t.Text))
 }
 
 // escapeOf gives the byte that begins the escapes of a U&'…': what UESCAPE behind it says, or a backslash.

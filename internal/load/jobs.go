@@ -210,12 +210,12 @@ func (r *run) grow(ctx context.Context, p *part, st *psql.Statement) *failure {
 }
 
 // asWritten sends the statement at a place as it is written.
-func (r *run) asWritten(ctx context.Context, from psql.Position, end int64) *failure {
+func (r *run) asWritten(ctx context.Context, from psql.Position, end int64) (f *failure) {
 	again, err := r.reading.Reread(from)
 	if err != nil {
 		return &failure{at: from, err: err, refused: true}
 	}
-	defer func() { _ = again.Close() }()
+	defer func() { closeAfter(f, again) }()
 	r.replaying = true
 	defer func() { r.replaying = false }()
 	item, err := again.Next()

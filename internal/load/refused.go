@@ -160,7 +160,7 @@ func (r *run) sendAhead(ctx context.Context, s *statement, a *copyAhead, c *reco
 // replay sends a run once more that the server has refused as one COPY: first by COPY the statements that are not at fault, then as
 // written the one that is, and what follows. Outside a transaction each statement stands for itself, so that those before the one that
 // fails stay done, as with psql.
-func (run *insertRun) replay(ctx context.Context, table []string, refused error) *failure {
+func (run *insertRun) replay(ctx context.Context, table []string, refused error) (f *failure) {
 	r := run.r
 	from, f := run.sendInnocent(ctx, table, refused)
 	if f != nil || from.Offset >= run.end {
@@ -171,7 +171,7 @@ func (run *insertRun) replay(ctx context.Context, table []string, refused error)
 	if err != nil {
 		return &failure{at: run.first, err: err, refused: true}
 	}
-	defer func() { _ = again.Close() }()
+	defer func() { closeAfter(f, again) }()
 	r.replaying = true
 	defer func() { r.replaying = false }()
 	for end := from.Offset; end < run.end; { // what stands behind the run was read once, and may not be read yet a time

@@ -24,9 +24,26 @@ type failure struct {
 	enc     string                  // client encoding of text
 	rows    *psql.CopyReader        // the rows under way, nil if none
 	locate  func(int) psql.Position // from an offset in text to the script; nil if there is no text
+	script  *psql.Script            // that text is of, if it is to be closed when the failure was told
 	refused bool                    // ends the script whatever ON_ERROR_STOP says
 	role    string                  // that the session runs as, quoted; may be empty
 	run     *run                    // which knows what places are called; set when it is told
+}
+
+// closeAfter closes a script: now, or when the failure of a statement of it, if there is one, was told.
+func closeAfter(f *failure, sc *psql.Script) {
+	if f == nil {
+		_ = sc.Close()
+		return
+	}
+	f.script = sc
+}
+
+// told closes what was kept open for the failure to be told.
+func (f *failure) told() {
+	if f.script != nil {
+		_ = f.script.Close()
+	}
 }
 
 // place says in an error which place of the script, or of the files that it stands for, it is about.

@@ -92,6 +92,7 @@ func (r *run) next(sc *psql.Script) (any, error) {
 
 // failed decides what a failure means: an error ends the script, nil goes on with it.
 func (r *run) failed(ctx context.Context, f *failure) error {
+	defer f.told()
 	var more *otherwise
 	if errors.As(f.err, &more) {
 		return more

@@ -5,20 +5,21 @@ import "fmt"
 // Limits of what a script may take. psql has none of them, and a small script can take any amount of memory or time from it; no script
 // that means well comes near.
 const (
-	maxIncludes   = 64       // files that include one another
-	maxIncluded   = 100_000  // files that are included in all, each time it is
-	maxRepeated   = 64 << 30 // bytes of files that were included before
-	maxHeld       = 32 << 20 // bytes of lines and statements begun, in files that others are included from
-	maxConditions = 10_000   // \if within \if
-	maxVariables  = 8 << 20  // bytes of all variables
-	maxArguments  = 100_000  // of one command
-	maxExpansion  = 16 << 20 // bytes that values of variables put into one statement or command
-	maxExpanded   = 8 << 20  // bytes that they put into the whole script, and
-	expandedRatio = 32       // bytes more for each byte of the script that was read
-	maxAnchors    = 64 << 10 // places of one statement that are kept; it is 5 MiB of them
-	maxKept       = 8 << 20  // bytes of a buffer that is kept for the next statement
-	maxPrevious   = 32 << 20 // bytes of a statement that a \g may send once more
-	maxCommand    = 16 << 20 // bytes of one line that holds a meta-command, or of one token
+	maxIncludes   = 64        // files that include one another
+	maxIncluded   = 100_000   // files that are included in all, each time it is
+	maxRepeated   = 64 << 30  // bytes of files that were included before
+	maxHeld       = 32 << 20  // bytes of lines and statements begun, in files that others are included from
+	maxConditions = 10_000    // \if within \if
+	maxVariables  = 8 << 20   // bytes of all variables
+	maxArguments  = 100_000   // of one command
+	maxExpansion  = 16 << 20  // bytes that values of variables put into one statement or command
+	maxExpanded   = 8 << 20   // bytes that they put into the whole script, and
+	expandedRatio = 32        // bytes more for each byte of the script that was read
+	maxAnchors    = 64 << 10  // places of one statement that are kept; it is 5 MiB of them
+	maxKept       = 8 << 20   // bytes of a buffer that is kept for the next statement
+	maxPrevious   = 32 << 20  // bytes of a statement that a \g may send once more
+	maxStatement  = 1<<30 - 7 // bytes of one: PostgreSQL reads no longer message
+	maxCommand    = 16 << 20  // bytes of one line that holds a meta-command, or of one token
 
 	variableCost = 64 // bytes of a variable, or of one that is put in place, beside its value
 )

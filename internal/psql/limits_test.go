@@ -1,6 +1,7 @@
 package psql
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -121,6 +122,28 @@ func toTheEnd(t *testing.T, files fs.FS) (peak int64, refused error) {
 		case errors.As(err, &e) && (e.Refused || e.Fatal):
 			return peak, err
 		}
+	}
+}
+
+// TestLongestStatement reads a statement that is as long as may be, with the limit where a test reaches it, and one that is longer.
+func TestLongestStatement(t *testing.T) {
+	const longest = 20 << 20 // bytes: it has grown into memory beside the heap
+	for size, says := range map[int]string{longest: "", longest + 1: "load.sql:2:1: a statement is longer than PostgreSQL takes, which is 1 GiB"} {
+		script := "select 1;\nselect '" + strings.Repeat("x", size-len("select '';")) + "';\nselect 2;"
+		s, err := Open(fstest.MapFS{"load.sql": {Data: []byte(script)}}, "load.sql", NewVars(), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.longest = longest
+		for range 3 {
+			if _, err = s.Next(); err != nil {
+				break
+			}
+		}
+		if got := fmt.Sprint(err); got != cmp.Or(says, "<nil>") {
+			t.Errorf("%d bytes: %s", size, got)
+		}
+		_ = s.Close()
 	}
 }
 

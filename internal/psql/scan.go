@@ -93,6 +93,7 @@ type lexer struct {
 	stdStrings bool // standard_conforming_strings, as it was when the line began: psql asks once a line
 
 	text      []byte // the query buffer
+	large     *largeTexts
 	anchors   []anchor
 	joined    bool // holds a semicolon that was written as \;
 	expansion int  // bytes that variables have put into the statement or command in hand
@@ -110,10 +111,10 @@ func (x *lexer) clear() {
 	x.joined, x.expansion, x.odd = false, 0, 0
 }
 
-// take appends to the query buffer. A huge one doubles: append would throw away several times its size.
+// take appends to the query buffer.
 func (x *lexer) take(b []byte) {
 	if n := len(x.text); n+len(b) > cap(x.text) && n > maxKept {
-		x.text = append(make([]byte, 0, 2*n+len(b)), x.text...)
+		x.text = x.large.grow(x.text, len(b))
 	}
 	x.text = append(x.text, b...)
 }
@@ -132,6 +133,9 @@ func (s *Script) scan() (event, error) {
 	x := &lv.lexer
 	for {
 		src := lv.source()
+		if len(x.text) > s.longest {
+			return atEnd, s.tooLong(x)
+		}
 		if src.end()-src.r < lookahead && !src.eof {
 			if err := src.fill(); err != nil {
 				return atEnd, s.fatal(src.position(src.r), err)
@@ -159,9 +163,18 @@ func (s *Script) scan() (event, error) {
 			continue
 		}
 		if ev, stop, err := s.scanInitial(lv, src); stop || err != nil {
+			if err == nil && len(x.text) > s.longest {
+				err = s.tooLong(x)
+			}
 			return ev, err
 		}
 	}
+}
+
+// tooLong ends the script at a statement that nobody can send.
+func (s *Script) tooLong(x *lexer) error {
+	s.end = s.limited(locate(x.anchors, x.text, 0), limit("a statement is longer than PostgreSQL takes, which is 1 GiB"))
+	return s.end
 }
 
 // scanInside goes on within a quote or comment, as far as the window reaches.

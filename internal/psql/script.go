@@ -45,6 +45,8 @@ type Script struct {
 	commands int      // meta-commands so far
 	end      error    // sticky: io.EOF or a fatal error
 	read     int64    // bytes read of files that were left
+	large    largeTexts
+	longest  int // bytes of a statement
 
 	included map[string]bool // files that were included so far
 	includes int             // how often
@@ -121,7 +123,7 @@ func (lv *level) expanding(name string) bool {
 // Open begins to read the script called name (a slash-separated path) in fsys. \i and \copy resolve paths as psql does when
 // it is started in fsys's root; nothing outside fsys can be reached.
 func Open(fsys fs.FS, name string, vars *Vars, o Options) (*Script, error) {
-	s := &Script{fsys: fsys, cwd: ".", vars: vars, fragment: o.FragmentSize, escapes: o.Escapes, warnings: o.Warn}
+	s := &Script{fsys: fsys, cwd: ".", vars: vars, fragment: o.FragmentSize, longest: maxStatement, escapes: o.Escapes, warnings: o.Warn}
 	s.SetEncoding(o.Encoding)
 	if s.fragment == 0 {
 		s.fragment = math.MaxInt
@@ -136,7 +138,7 @@ func Open(fsys fs.FS, name string, vars *Vars, o Options) (*Script, error) {
 
 func (s *Script) push(name, given string, f io.ReadCloser, via []Position) {
 	lv := &level{given: given, file: newFileSource(name, f), via: via, copied: -1}
-	lv.stdStrings, lv.newlineAt = !s.escapes, -1
+	lv.stdStrings, lv.newlineAt, lv.large = !s.escapes, -1, &s.large
 	lv.stop = s.vars.On("ON_ERROR_STOP")
 	lv.file.setEncoding(s.enc)
 	s.levels = append(s.levels, lv)
@@ -151,6 +153,7 @@ func (s *Script) Close() error {
 		err = errors.Join(err, lv.file.rd.Close())
 	}
 	s.levels, s.end = s.levels[:0], io.EOF
+	s.large.sweep(nil)
 	return err
 }
 
@@ -335,6 +338,7 @@ func (s *Script) Next() (any, error) {
 		return nil, s.end
 	}
 	s.release()
+	s.large.sweep(s.levels)
 	for {
 		lv := s.top()
 		if lv.ended {
@@ -440,7 +444,7 @@ func (s *Script) release() {
 		lv.text, lv.anchors, lv.newlineAt, lv.odd = lv.text[:0], lv.anchors[:0], -1, 0
 	} else {
 		lv.text, lv.prev, lv.forgot = lv.prev, lv.text, false
-		if cap(lv.prev) > maxPrevious {
+		if len(lv.prev) > maxPrevious {
 			lv.forgetPrevious()
 		}
 		lv.clear()
@@ -546,7 +550,7 @@ func (s *Script) Reread(pos Position) (*Script, error) {
 // Apart gives what opens the file of a statement at its beginning, as this script would read it now, with variables and a size of
 // fragments of its own. That may be called while this script is read on.
 func (s *Script) Apart(pos Position, vars *Vars, fragment int) func() (*Script, error) {
-	again := &Script{fsys: s.fsys, cwd: s.cwd, vars: vars, fragment: fragment, escapes: s.escapes, encoding: s.encoding, enc: s.enc, utf8: s.utf8}
+	again := &Script{fsys: s.fsys, cwd: s.cwd, vars: vars, fragment: fragment, longest: maxStatement, escapes: s.escapes, encoding: s.encoding, enc: s.enc, utf8: s.utf8}
 	return func() (*Script, error) {
 		f, err := again.fsys.Open(pos.File)
 		if err != nil {

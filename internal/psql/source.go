@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"math"
+	"slices"
 )
 
 const (
@@ -192,9 +193,9 @@ func memory(text, raw []byte, at Position) *source {
 	return &source{buf: text, orig: raw, w: len(text), eof: true, nul: math.MaxInt, at: at}
 }
 
-// masked hides the later bytes of characters in an unsafe encoding.
+// masked hides the later bytes of characters in an unsafe encoding. It gives the text itself where it has none.
 func (e clientEncoding) masked(text []byte) []byte {
-	if !e.unsafe {
+	if !e.unsafe || !slices.ContainsFunc(text, func(c byte) bool { return c >= 0x80 }) {
 		return text
 	}
 	s := &source{buf: bytes.Clone(text), orig: text, w: len(text), eof: true, enc: e}

@@ -37,7 +37,8 @@ func (r *run) sendFor(ctx context.Context, s *statement) *failure {
 		CopyIn: func() (io.Reader, error) { return s.rows() },
 	}
 	if send.Bind != nil {
-		f.err = r.session.Extended(ctx, collect, extended(s.text, send)...)
+		first, messages := extended(s.text, send)
+		f.err = r.session.Extended(ctx, collect, first, messages...)
 	} else {
 		f.err = r.session.Do(ctx, s.text, collect)
 	}
@@ -153,14 +154,13 @@ func (r *run) gexec(ctx context.Context, s *statement, values [][][]byte) *failu
 }
 
 // extended gives the messages of the extended protocol that \bind, \bind_named, \parse and \close_prepared ask for.
-func extended(text []byte, send *psql.Send) []pgproto3.FrontendMessage {
+func extended(text []byte, send *psql.Send) (first *session.Prepare, messages []pgproto3.FrontendMessage) {
 	bind := send.Bind
 	if send.Kind == psql.SendClose {
-		return []pgproto3.FrontendMessage{&pgproto3.Close{ObjectType: 'S', Name: bind.Name}}
+		return nil, []pgproto3.FrontendMessage{&pgproto3.Close{ObjectType: 'S', Name: bind.Name}}
 	}
-	var messages []pgproto3.FrontendMessage
 	if !bind.Prepared {
-		messages = append(messages, &pgproto3.Parse{Name: bind.Name, Query: string(text)})
+		first = &session.Prepare{Name: bind.Name, Text: text}
 	}
 	if send.Kind != psql.SendParse {
 		params := make([][]byte, len(bind.Params))
@@ -169,5 +169,5 @@ func extended(text []byte, send *psql.Send) []pgproto3.FrontendMessage {
 		}
 		messages = append(messages, &pgproto3.Bind{PreparedStatement: bind.Name, Parameters: params}, &pgproto3.Describe{ObjectType: 'P'}, &pgproto3.Execute{})
 	}
-	return messages
+	return first, messages
 }

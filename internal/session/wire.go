@@ -69,9 +69,23 @@ func (s *Session) CopyIn(ctx context.Context, sql string, rows io.Reader) (tag p
 	return tag, err
 }
 
-// Extended sends messages of the extended protocol, and Sync behind them. It is as Do otherwise.
-func (s *Session) Extended(ctx context.Context, h Handlers, messages ...pgproto3.FrontendMessage) error {
+// Prepare is a Parse message without types of parameters. Its text is sent from where it is.
+type Prepare struct {
+	Name string
+	Text []byte
+}
+
+// Extended sends messages of the extended protocol, the first to prepare a statement if there is one to prepare, and Sync behind them. It is
+// as Do otherwise.
+func (s *Session) Extended(ctx context.Context, h Handlers, first *Prepare, messages ...pgproto3.FrontendMessage) error {
 	s.buf = s.buf[:0]
+	text := 0 // where that of first goes
+	if first != nil {
+		s.buf = binary.BigEndian.AppendUint32(append(s.buf, 'P'), uint32(4+len(first.Name)+1+len(first.Text)+1+2))
+		s.buf = append(append(s.buf, first.Name...), 0)
+		text = len(s.buf)
+		s.buf = append(s.buf, 0, 0, 0)
+	}
 	for _, m := range append(messages, &pgproto3.Sync{}) {
 		var err error
 		if s.buf, err = m.Encode(s.buf); err != nil {
@@ -80,7 +94,11 @@ func (s *Session) Extended(ctx context.Context, h Handlers, messages ...pgproto3
 	}
 	s.sync = true
 	defer func() { s.sync = false }()
-	return s.send(ctx, h, net.Buffers{s.buf})
+	parts := net.Buffers{s.buf}
+	if first != nil {
+		parts = net.Buffers{s.buf[:text], first.Text, s.buf[text:]}
+	}
+	return s.send(ctx, h, parts)
 }
 
 // Queue sends sql without waiting for the answer, which Next gives: in the order of the queue, and before any Do. It may be called

@@ -317,9 +317,16 @@ func (read *valueReader) insert(ctx context.Context, st *psql.Statement, one sql
 	return read.rowsOf(ctx, st, st.Text[one.Insert.Rows:], one.Insert.Rows, into)
 }
 
+// largestCompared is how large a row, or a part of an INSERT, may be that is compared with the schema, in bytes: it is held several times.
+const largestCompared = 4 << 20
+
 // rowsOf reads the rows of an INSERT, or of a part of one; from is where text begins in the statement.
 func (read *valueReader) rowsOf(ctx context.Context, st *psql.Statement, text []byte, from int, into *insertHead) error {
 	if into == nil {
+		return nil
+	}
+	if len(text) > largestCompared {
+		into.t.Partial = true
 		return nil
 	}
 	start := st.Locate(from)
@@ -382,14 +389,20 @@ func (read *valueReader) copied(ctx context.Context, one sqltext.Statement, open
 	var row []byte
 	for number := 0; ; {
 		part, err := lines.ReadSlice('\n')
-		row = append(row, part...)
+		if len(row) <= largestCompared {
+			row = append(row, part...)
+		}
 		if errors.Is(err, bufio.ErrBufferFull) {
 			continue
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
-		if len(row) > 0 {
+		switch {
+		case len(row) > largestCompared:
+			t.Partial = true
+			number++
+		case len(row) > 0:
 			place := reader.Line(number + 1)
 			if err := read.v.CopyRow(ctx, t, set, positions, place.File, place.Line, bytes.TrimSuffix(bytes.TrimSuffix(row, []byte{'\n'}), []byte{'\r'})); err != nil {
 				return err

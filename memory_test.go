@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -176,13 +177,76 @@ func TestPeakMemoryOfLongRows(t *testing.T) {
 	}
 }
 
+// A statement takes its own size of memory and no more than 96 MiB beside it, whatever it is and however it is sent; and the one after it has
+// the same memory.
+func TestPeakMemoryOfLargeStatements(t *testing.T) {
+	t.Parallel()
+	const (
+		size  = 90 << 20      // bytes of a statement
+		limit = size + 96<<20 // bytes of memory
+	)
+	needsProc(t)
+	const (
+		lines  = "The quick brown fox jumps over the lazy dog, packing its liquor.\n"
+		quotes = "It''s the quick brown fox, over the lazy dog''s head and away...\n"
+	)
+	type large struct{ begin, piece, end string }
+	for _, test := range []struct {
+		name   string
+		script []large
+		zipped bool
+		args   []string
+		exit   int
+	}{
+		{"queries", []large{{"SELECT length('", quotes, "') \\gset\n"}, {"SELECT 1 \\; SELECT length('", lines, "');"}}, false, nil, 0},
+		{"extended", []large{{"SELECT length('", lines, "') \\bind \\g\n"}}, false, nil, 0},
+		{"code", []large{{"DO $$ BEGIN /* ", lines, " */ PERFORM 1; END $$;"}, {"\\set one 1\nSELECT :one, length($$", lines, "$$), :'one';"}}, false, nil, 0},
+		{"rows", []large{{"INSERT INTO t VALUES (1, '', '", quotes, "');"}, {"INSERT INTO t VALUES (1, '', ''), (2, upper('", lines, "'), '');"}}, false, nil, 0},
+		{"rows with a trigger", []large{{"INSERT INTO u VALUES (1, '", lines, "', '');"}}, true, []string{"--jobs=2", "--allow=data"}, 0},
+		{"rows as written", []large{{"INSERT INTO t VALUES (1, '', '", lines, "') ON CONFLICT DO NOTHING;"}}, false, []string{"--fast=false", "--transaction=none", "--on-error=continue"}, 0},
+		{"a row that does not fit", []large{{"INSERT INTO t VALUES (1, '', ''), ('one', '", lines, "', '');"}}, false, nil, 6},
+		{"a definition", []large{{"COMMENT ON TABLE t IS '", lines, "';"}}, true, []string{"--allow=schema"}, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) { // one after the other: they need the memory
+			archive := filepath.Join(t.TempDir(), "load.sql")
+			f, err := os.Create(archive)
+			check(t, err)
+			w, done := io.Writer(f), f.Close
+			if test.zipped {
+				z := zip.NewWriter(f)
+				w, err = z.Create("load.sql")
+				check(t, err)
+				done = func() error { return errors.Join(z.Close(), f.Close()) }
+			}
+			for _, s := range test.script {
+				_, err := io.WriteString(w, s.begin)
+				check(t, err)
+				block := []byte(strings.Repeat(s.piece, 1<<20/len(s.piece)))
+				for n := len(s.begin) + len(s.end); n <= size-len(block); n += len(block) {
+					_, err = w.Write(block)
+					check(t, err)
+				}
+				_, err = io.WriteString(w, s.end+"\n")
+				check(t, err)
+			}
+			check(t, done())
+			db := pgtest.Shared(t).NewDatabase(t)
+			pgtest.Exec(t, db, `CREATE UNLOGGED TABLE t (n int, a text, b text);
+				CREATE UNLOGGED TABLE u (n int, a text, b text);
+				CREATE FUNCTION bare() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.a := NULL; RETURN NEW; END';
+				CREATE TRIGGER bare BEFORE INSERT ON u FOR EACH ROW EXECUTE FUNCTION bare()`)
+			loadWithin(t, archive, db, test.exit, limit, test.args...)
+		})
+	}
+}
+
 // loadWithin loads an archive in a process that exits with a code and takes no more bytes of memory than a limit. It gives
 // what the process said.
-func loadWithin(t *testing.T, archive, db string, code int, limit int64) (output string) {
+func loadWithin(t *testing.T, archive, db string, code int, limit int64, args ...string) (output string) {
 	t.Helper()
 	var got int64
 	for tries := 20; got == 0 && tries > 0; tries-- { // until it was seen at all: what is refused at once is soon over
-		p := program(t, binary(t), []string{"load", archive}, "DATABASE_URL="+db)
+		p := program(t, binary(t), append([]string{"load", archive}, args...), "DATABASE_URL="+db)
 		p.start(t)
 		peak := make(chan int64)
 		go func() { peak <- leaks.PeakMemory(p.Process.Pid) }()

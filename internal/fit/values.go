@@ -476,7 +476,7 @@ func (v *Values) tellRest() {
 		of  func(*Table) bool
 		why string
 	}{
-		{func(t *Table) bool { return t.Partial && known && !v.toldOfRows(t) }, "not all rows were compared: some are expressions, or written in a way that is not read"},
+		{func(t *Table) bool { return t.Partial && known && !v.toldOfRows(t) }, "not all rows were compared: some are expressions, very long, or written in a way that is not read"},
 		{func(t *Table) bool { return t.Moved }, "keys were not compared, nor what becomes of the rows: the script changes or deletes rows after some have come"},
 		{func(t *Table) bool { return t.filled }, "rows were compared with types alone: triggers or rules may change them"},
 	} {

@@ -91,7 +91,7 @@ const fewInserts = "as written (a few small INSERTs)"
 func (r *run) gather(ctx context.Context, s *statement) (done bool, f *failure) {
 	st, one, plan := s.source, s.only(), s.plan
 	if st == nil || one == nil || one.Insert == nil || one.Insert.Rows == 0 || plan == nil || !r.fast() || st.Compound || st.Send != nil || !st.Seekable ||
-		len(st.Text) > largestCopied || r.lessons.settles(s.at) {
+		len(st.Text) > r.o.thresholds.largestCopied || r.lessons.settles(s.at) {
 		return false, nil
 	}
 	name, from := one.Relations[0], one.Insert.Rows
@@ -254,12 +254,12 @@ func (run *insertRun) advance() {
 		if err == nil && ok {
 			run.goesOn = st.More
 		}
-		if err != nil || !ok || len(st.Text) > largestCopied || !run.encode(st, 0) {
+		if err != nil || !ok || len(st.Text) > run.r.o.thresholds.largestCopied || !run.encode(st, 0) {
 			run.err = firstError(err, errUnsure) // its first rows are on their way
 		}
 		return
 	}
-	if err == nil && ok && !st.More && len(st.Text) <= largestCopied && st.Seekable && !st.Compound && st.Send == nil && st.Pos.File == run.first.File && run.sc.Commands() == run.commands &&
+	if err == nil && ok && !st.More && len(st.Text) <= run.r.o.thresholds.largestCopied && st.Seekable && !st.Compound && st.Send == nil && st.Pos.File == run.first.File && run.sc.Commands() == run.commands &&
 		bytes.HasPrefix(st.Text, run.head) && !run.r.lessons.settles(st.Pos) && run.encode(st, len(run.head)) {
 		return
 	}

@@ -94,7 +94,7 @@ func (r *run) handOver(ctx context.Context, s *statement) (bool, *failure) {
 	var situation strategy.Situation
 	switch {
 	case one.Insert != nil:
-		if one.Insert.Rows == 0 || s.source == nil || !s.source.Seekable || s.source.Compound || s.source.Odd > one.Insert.Rows {
+		if one.Insert.Rows == 0 || s.source == nil || len(s.text) > r.o.thresholds.largestCopied || !s.source.Seekable || s.source.Compound || s.source.Odd > one.Insert.Rows {
 			return false, nil
 		}
 		names, encoder, ok := s.plan.encoder(one.Insert.Columns, sqltext.CountValues(s.text[one.Insert.Rows:]))
@@ -177,7 +177,7 @@ func (r *run) extend(ctx context.Context, sc *psql.Script, st *psql.Statement) (
 	if p.goesOn {
 		return true, r.grow(ctx, p, st)
 	}
-	if !st.Seekable || st.Compound || st.Send != nil || st.Pos.File != p.at.File || sc.Commands() != p.commands || st.Odd > len(p.head) ||
+	if len(st.Text) > r.o.thresholds.largestCopied || !st.Seekable || st.Compound || st.Send != nil || st.Pos.File != p.at.File || sc.Commands() != p.commands || st.Odd > len(p.head) ||
 		!strings.HasPrefix(string(st.Text[:min(len(st.Text), len(p.head))]), string(p.head)) {
 		r.crew.close()
 		return false, nil
@@ -185,14 +185,14 @@ func (r *run) extend(ctx context.Context, sc *psql.Script, st *psql.Statement) (
 	return true, r.grow(ctx, p, st)
 }
 
-// grow notes what was read of an INSERT. One that turns out to have more than literals, late, goes as written over the script's own
-// connection.
+// grow notes what was read of an INSERT. One that turns out to have more than literals, or a long row, late, goes as written over the
+// script's own connection.
 func (r *run) grow(ctx context.Context, p *part, st *psql.Statement) *failure {
 	r.given = true
 	if inside := p.goesOn; !inside {
 		p.from, p.whole = st.From, true
 	} else {
-		p.whole = p.whole && st.Odd == 0
+		p.whole = p.whole && st.Odd == 0 && len(st.Text) <= r.o.thresholds.largestCopied
 	}
 	p.goesOn = st.More
 	if st.More {
@@ -211,6 +211,7 @@ func (r *run) grow(ctx context.Context, p *part, st *psql.Statement) *failure {
 
 // asWritten sends the statement at a place as it is written.
 func (r *run) asWritten(ctx context.Context, from psql.Position, end int64) (f *failure) {
+	r.reading.Release()
 	again, err := r.reading.Reread(from)
 	if err != nil {
 		return &failure{at: from, err: err, refused: true}

@@ -167,6 +167,9 @@ func (run *insertRun) replay(ctx context.Context, table []string, refused error)
 		return f
 	}
 	r.notice(fmt.Sprintf("%s:%d: rows that cannot be copied; sending the statements from here on as written", from.File, from.Line))
+	if r.held == nil { // what was given last is of the run
+		run.sc.Release()
+	}
 	again, err := run.sc.Reread(from)
 	if err != nil {
 		return &failure{at: run.first, err: err, refused: true}

@@ -141,6 +141,40 @@ func TestRefusedRows(t *testing.T) {
 	}
 }
 
+// TestLongRows has a row that is too long to be one of a COPY's among rows that are, in a statement of its own and within one: they go as
+// written from there on, and the rows behind as before.
+func TestLongRows(t *testing.T) {
+	t.Parallel()
+	rows := func(from int) string {
+		var b strings.Builder
+		for n := from; n < from+300; n++ {
+			fmt.Fprintf(&b, "(%d, 'some text of row %[1]d'),\n", n)
+		}
+		return b.String()
+	}
+	long := "(0, '" + strings.Repeat("It''s long.\n", 2000) + "')"
+	for name, script := range map[string]string{
+		"first":       "INSERT INTO t VALUES " + long + ",\n" + rows(1) + "(1000, 'x');\n",
+		"within":      "INSERT INTO t VALUES " + rows(1) + long + ",\n" + rows(400) + "(1000, 'x');\n",
+		"last":        "INSERT INTO t VALUES " + rows(1) + long + ";\n",
+		"between":     strings.Repeat("INSERT INTO t VALUES (1, 'x');\n", 300) + "INSERT INTO t VALUES " + long + ";\n" + strings.Repeat("INSERT INTO t VALUES (2, 'y');\n", 300),
+		"no number":   "INSERT INTO t VALUES " + rows(1) + strings.Replace(long, "0", "'zero'", 1) + ",\n" + rows(400) + "(1000, 'x');\n",
+		"none before": "INSERT INTO t VALUES ('one', 'x'),\n" + rows(1) + long + ";\n",
+	} {
+		for _, o := range []Options{{Transaction: Single}, {Transaction: None}, {Transaction: None, Jobs: 2}} {
+			t.Run(fmt.Sprintf("%s, %s, %d", name, o.Transaction, o.Jobs), func(t *testing.T) {
+				t.Parallel()
+				psqlURL, oursURL := pgtest.Shared(t).NewDatabase(t), pgtest.Shared(t).NewDatabase(t)
+				o.thresholds = thresholds{fragmentSize: 4 << 10, largeInsert: 1 << 10, largestCopied: 8 << 10}
+				compareLoads(t, psqlURL, oursURL, "CREATE TABLE t (n int, v text);", script+"SELECT count(*) FROM t;\n", o)
+				if want, got := pgtest.SortedDump(t, psqlURL), pgtest.SortedDump(t, oursURL); want != got {
+					t.Errorf("dumps differ: %s", firstDifference(want, got))
+				}
+			})
+		}
+	}
+}
+
 // TestPostedBeforeIndexes has statements under way without an answer when indexes are to be built: each answer goes to its own.
 func TestPostedBeforeIndexes(t *testing.T) {
 	t.Parallel()

@@ -364,7 +364,7 @@ func newRun(o Options) *run {
 	t := &o.thresholds
 	t.fragmentSize, t.largeInsert = cmp.Or(t.fragmentSize, fragmentSize), cmp.Or(t.largeInsert, largeInsert)
 	t.manyInserts, t.manyRows = cmp.Or(t.manyInserts, manyInserts), cmp.Or(t.manyRows, manyRows)
-	t.runSize = cmp.Or(t.runSize, runSize)
+	t.runSize, t.largestCopied = cmp.Or(t.runSize, runSize), cmp.Or(t.largestCopied, largestCopied)
 	t.togetherFrom = cmp.Or(t.togetherFrom, togetherFrom)
 	t.manyToAnalyze, t.keyMemory = cmp.Or(t.manyToAnalyze, manyToAnalyze), cmp.Or(t.keyMemory, keyMemory)
 	o.SkipAnalyze = o.SkipAnalyze || o.DryRun // no rollback takes it all back

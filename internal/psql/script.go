@@ -337,8 +337,7 @@ func (s *Script) Next() (any, error) {
 	if s.end != nil {
 		return nil, s.end
 	}
-	s.release()
-	s.large.sweep(s.levels)
+	s.Release()
 	for {
 		lv := s.top()
 		if lv.ended {
@@ -452,6 +451,12 @@ func (s *Script) release() {
 	if cap(lv.text) > maxKept {
 		lv.text = nil // one huge statement must not cost its size for good
 	}
+}
+
+// Release takes back the memory of the statement that was given last, before Next does.
+func (s *Script) Release() {
+	s.release()
+	s.large.sweep(s.levels)
 }
 
 // Rest reads a statement that was given in part to its end, and gives the text from the last part's beginning on.

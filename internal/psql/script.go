@@ -256,7 +256,8 @@ func (s *Script) BytesRead() int64 {
 	return n
 }
 
-// Statement is SQL text to be sent to the server. It is valid until the next call of Next or Rest.
+// Statement is SQL text to be sent to the server. It is valid until the next call of Next, Rest, Release or Close: the memory that a large
+// text stands in is gone then.
 type Statement struct {
 	// Text is what psql would send, to the byte.
 	Text []byte

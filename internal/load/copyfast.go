@@ -23,7 +23,7 @@ type copyAhead struct {
 }
 
 // ahead reads the first rows of a COPY, to see whether many follow. It gives nil where nothing can be gained.
-func (r *run) ahead(s *statement, open func() (*psql.CopyReader, error)) (*copyAhead, error) {
+func (r *executor) ahead(s *statement, open func() (*psql.CopyReader, error)) (*copyAhead, error) {
 	one := s.only()
 	if one == nil || one.Copy == nil || s.plan == nil || !r.fast() || r.lessons.settles(s.at) {
 		return nil, nil //nolint:nilnil // as said
@@ -56,7 +56,7 @@ func (p *tablePlan) binary(c *sqltext.CopyOf) bool {
 }
 
 // sendAlone sends the COPY outside a transaction of the script's.
-func (a *copyAhead) sendAlone(ctx context.Context, r *run, s *statement) (tag pgconn.CommandTag, out *failure) {
+func (a *copyAhead) sendAlone(ctx context.Context, r *executor, s *statement) (tag pgconn.CommandTag, out *failure) {
 	f, one := s.f, s.only()
 	f.rows = a.rows
 	c := &tableCopy{
@@ -79,7 +79,7 @@ func (a *copyAhead) sendAlone(ctx context.Context, r *run, s *statement) (tag pg
 }
 
 // beforeRows readies a table, and its indexes, for rows that give columns, inside the one transaction.
-func (r *run) beforeRows(ctx context.Context, table []string, plan *tablePlan, columns []string, d strategy.Decision) error {
+func (r *executor) beforeRows(ctx context.Context, table []string, plan *tablePlan, columns []string, d strategy.Decision) error {
 	if err := r.makeRoom(ctx, plan, columns); err != nil {
 		return err
 	}

@@ -1,5 +1,10 @@
 // Package load runs a psql script, as package psql reads it, against PostgreSQL over pgx.
 //
+// # Who is who
+//
+// An executor is one connection, with what is known over it and the one road that statements take. A run is a load: its story, with the
+// executor of the script's own connection. A member of its crew (jobs.go) is an executor that loads parts of the script, and nothing else.
+//
 // # The life of a statement
 //
 // Whatever makes it (a semicolon, a meta-command, \copy, a row of \gexec, a second try), a statement is read once (package sqltext) and

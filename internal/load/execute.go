@@ -61,44 +61,48 @@ func (s *statement) send() *psql.Send {
 // stage is a part of every statement's way. done ends the way, and so does a failure.
 type stage struct {
 	name string
-	do   func(*run, context.Context, *statement) (done bool, f *failure)
+	do   func(context.Context, *statement) (done bool, f *failure)
+	own  bool // of a load's own connection: the statements of a part, which bring rows of constants, it would let by
 }
 
 // unlessFailed is what a stage does that ends the way only by a failure.
-func unlessFailed(do func(*run, context.Context, *statement) *failure) func(*run, context.Context, *statement) (bool, *failure) {
-	return func(r *run, ctx context.Context, s *statement) (bool, *failure) { return false, do(r, ctx, s) }
+func unlessFailed(do func(context.Context, *statement) *failure) func(context.Context, *statement) (bool, *failure) {
+	return func(ctx context.Context, s *statement) (bool, *failure) { return false, do(ctx, s) }
 }
 
-// road is the way that every statement takes. There is no other: what is not sent here is not sent.
-func road() []stage {
-	return []stage{
-		{"leave it for another reading of the script", (*run).pass},
-		{"refuse what is never done for a script from outside", (*run).refuse},
-		{"wait for what was sent before", unlessFailed((*run).await)},
-		{"pass over a SET of a parameter that only newer servers have", (*run).passOver},
-		{"refuse what would stop those who read", (*run).letRead},
-		{"have rows of tables outside the export go along, if that is asked for", (*run).take},
-		{"take out of the way what the replica role would", (*run).makeWay},
-		{"leave rows of tables outside the export as they are", (*run).spare},
-		{"see what it may change", unlessFailed((*run).learn)},
-		{"hand it over to another connection", (*run).handOver},
-		{"do what several transactions can do together, or do it in one", (*run).keepTogether},
-		{"send it with others as rows of a COPY", (*run).gather},
-		{"read it to its end", unlessFailed((*run).complete)},
-		{"hold it to the list of what the script may say, as it is written", (*run).hold},
-		{"keep a dry run from what no rollback takes back", (*run).keepDry},
-		{"wait for other connections", (*run).awaitOthers},
-		{"find what will not be there afterwards", unlessFailed((*run).settleKnown)},
-		{"send it without waiting", (*run).post},
-		{"send it", unlessFailed((*run).deliver)},
+// stages is the way that every statement takes. There is no other: what is not sent here is not sent. load is nil for a member of its crew.
+func (r *executor) stages(load *run) []stage {
+	all := []stage{
+		{"leave it for another reading of the script", load.pass, true},
+		{"refuse what is never done for a script from outside", r.refuse, false},
+		{"wait for what was sent before", unlessFailed(r.await), false},
+		{"pass over a SET of a parameter that only newer servers have", load.passOver, true},
+		{"refuse what would stop those who read", load.letRead, true},
+		{"have rows of tables outside the export go along, if that is asked for", load.take, true},
+		{"take out of the way what the replica role would", load.makeWay, true},
+		{"leave rows of tables outside the export as they are", load.spare, true},
+		{"see what it may change", unlessFailed(r.learn), false},
+		{"hand it over to another connection", load.handOver, true},
+		{"do what several transactions can do together, or do it in one", load.keepTogether, true},
+		{"send it with others as rows of a COPY", r.gather, false},
+		{"read it to its end", unlessFailed(r.complete), false},
+		{"hold it to the list of what the script may say, as it is written", r.hold, false},
+		{"keep a dry run from what no rollback takes back", load.keepDry, true},
+		{"wait for other connections", unlessFailed(r.awaitOthers), false},
+		{"find what will not be there afterwards", unlessFailed(r.settleKnown), false},
+		{"send it without waiting", r.post, false},
+		{"wait for all answers, and find its file", unlessFailed(r.ready), false},
+		{"send it with what psql adds to it, or do what it says in another way", load.deliver, true},
+		{"send it", unlessFailed(r.send), false},
 	}
+	return slices.DeleteFunc(all, func(s stage) bool { return s.own && load == nil })
 }
 
 // execute has a statement take the road.
-func (r *run) execute(ctx context.Context, s *statement) *failure {
+func (r *executor) execute(ctx context.Context, s *statement) *failure {
 	r.read(s)
-	for _, stage := range road() {
-		if done, f := stage.do(r, ctx, s); done || f != nil {
+	for _, stage := range r.road {
+		if done, f := stage.do(ctx, s); done || f != nil {
 			return f
 		}
 	}
@@ -106,7 +110,7 @@ func (r *run) execute(ctx context.Context, s *statement) *failure {
 }
 
 // read reads the statement's text.
-func (r *run) read(s *statement) {
+func (r *executor) read(s *statement) {
 	s.parsed = r.parse(s.text, s.compound)
 	s.f = &failure{at: s.at, text: s.text, locate: s.locate}
 	s.effect = s.parsed[0].Effect
@@ -121,7 +125,7 @@ func (r *run) read(s *statement) {
 }
 
 // parse reads the statements in text.
-func (r *run) parse(text []byte, compound bool) []sqltext.Statement {
+func (r *executor) parse(text []byte, compound bool) []sqltext.Statement {
 	all := sqltext.Parse(r.readable(text), sqltext.Options{Escapes: r.escapes(), Compound: compound})
 	for _, s := range all {
 		r.unguarded = r.unguarded || s.Unguarded
@@ -129,7 +133,7 @@ func (r *run) parse(text []byte, compound bool) []sqltext.Statement {
 	return all
 }
 
-func (r *run) refuse(ctx context.Context, s *statement) (bool, *failure) {
+func (r *executor) refuse(ctx context.Context, s *statement) (bool, *failure) {
 	if refused := sqltext.Refuse(r.readable(s.text), s.parsed, r.escapes()); refused != nil {
 		return r.refusedAs(s, refused)
 	}
@@ -145,7 +149,7 @@ func (r *run) refuse(ctx context.Context, s *statement) (bool, *failure) {
 }
 
 // heldTo refuses what the list refuses, if it does, and says what else helps.
-func (r *run) heldTo(s *statement, refused *sqltext.Refusal) (bool, *failure) {
+func (r *executor) heldTo(s *statement, refused *sqltext.Refusal) (bool, *failure) {
 	if refused == nil {
 		return false, nil
 	}
@@ -155,18 +159,18 @@ func (r *run) heldTo(s *statement, refused *sqltext.Refusal) (bool, *failure) {
 	return r.refusedAs(s, refused)
 }
 
-func (r *run) refusedAs(s *statement, refused *sqltext.Refusal) (bool, *failure) {
+func (r *executor) refusedAs(s *statement, refused *sqltext.Refusal) (bool, *failure) {
 	s.f.err, s.f.refused = &psql.Error{Refused: true, Message: refused.Message, Remedy: refused.Remedy}, true
 	return true, s.f
 }
 
 // listed reports whether what is run now is held to a list: the user's own scripts are not.
-func (r *run) listed() bool {
+func (r *executor) listed() bool {
 	return r.o.Allow != "" && r.o.Allow != trust.SQL && r.tally.counting
 }
 
 // hold refuses what is not on the list of what the script may say.
-func (r *run) hold(ctx context.Context, s *statement) (bool, *failure) {
+func (r *executor) hold(ctx context.Context, s *statement) (bool, *failure) {
 	if s.held || !r.listed() {
 		return false, nil
 	}
@@ -197,7 +201,7 @@ func (r *run) passOver(_ context.Context, s *statement) (bool, *failure) {
 }
 
 // await awaits the answers to what was posted, unless the statement may go without them.
-func (r *run) await(ctx context.Context, s *statement) *failure {
+func (r *executor) await(ctx context.Context, s *statement) *failure {
 	if r.mayPost(s) {
 		return nil
 	}
@@ -205,7 +209,7 @@ func (r *run) await(ctx context.Context, s *statement) *failure {
 }
 
 // learn finds what the statement may change besides the rows that it brings: that is certain only of a table that is known.
-func (r *run) learn(ctx context.Context, s *statement) *failure {
+func (r *executor) learn(ctx context.Context, s *statement) *failure {
 	one := s.only()
 	if one != nil && one.Supposed != sqltext.Anything && s.send() == nil && r.fast() {
 		own, err := r.serversOwn(ctx)
@@ -230,10 +234,6 @@ func (r *run) learn(ctx context.Context, s *statement) *failure {
 	if one.Insert != nil && !r.worthKnowing(s, table) || one.Insert == nil && r.known.plans[table] == nil && !r.known.due(table) {
 		s.effect = sqltext.Anything
 		return nil
-	}
-	if r.together != nil && r.part == nil && r.together.settled {
-		_, f := r.inOne(s, fmt.Sprintf("rows at %s follow on settings behind others", s.at))
-		return f
 	}
 	plan, err := r.plan(ctx, one.Relations[0])
 	if err != nil {
@@ -270,7 +270,7 @@ func (r *run) learn(ctx context.Context, s *statement) *failure {
 }
 
 // serversOwn reports whether setval and set_config are functions of the server's whatever the path is: nobody has made others of these names.
-func (r *run) serversOwn(ctx context.Context) (bool, error) {
+func (r *executor) serversOwn(ctx context.Context) (bool, error) {
 	k := r.known
 	if k.own == nil {
 		made, err := catalog.HasFunctions(ctx, r.session, []string{"setval", "set_config"})
@@ -295,7 +295,7 @@ func (s *statement) firstRow(one *sqltext.Statement) int {
 const seldom = 20
 
 // worthKnowing reports whether the catalog is to be asked about the table of an INSERT, and counts INSERTs.
-func (r *run) worthKnowing(s *statement, table string) bool {
+func (r *executor) worthKnowing(s *statement, table string) bool {
 	if table != r.insertsInto {
 		r.insertsInto, r.insertsSeen = table, 0
 	}
@@ -306,12 +306,12 @@ func (r *run) worthKnowing(s *statement, table string) bool {
 }
 
 // few reports whether an INSERT is too small for another way to be worth its while.
-func (r *run) few(s *statement) bool {
+func (r *executor) few(s *statement) bool {
 	return len(s.text) < r.o.thresholds.largeInsert && r.insertsSeen < r.o.thresholds.manyInserts && r.crew == nil
 }
 
 // complete reads the rest of a statement that was given in part.
-func (r *run) complete(ctx context.Context, s *statement) *failure {
+func (r *executor) complete(ctx context.Context, s *statement) *failure {
 	if s.source == nil || !s.source.More {
 		return nil
 	}
@@ -319,7 +319,7 @@ func (r *run) complete(ctx context.Context, s *statement) *failure {
 	if err != nil {
 		return &failure{at: s.at, err: err, refused: true}
 	}
-	r.passed(s.script, whole)
+	r.reading.passed(s.script, whole)
 	s.source, s.text, s.locate = whole, whole.Text, whole.Locate
 	r.read(s)
 	if _, f := r.refuse(ctx, s); f != nil {
@@ -342,7 +342,7 @@ func (s *statement) writes() bool {
 
 // settleKnown readies what will not be known, or not be possible, after the statement: what names mean, and indexes that are to be
 // filled.
-func (r *run) settleKnown(ctx context.Context, s *statement) *failure {
+func (r *executor) settleKnown(ctx context.Context, s *statement) *failure {
 	leaves := s.effect == sqltext.Rows && s.plan != nil && s.plan.replica && (!s.plan.off || s.parsed[0].Copy != nil) && !r.lessons.settles(s.at)
 	if len(r.off) > 0 && !leaves {
 		if f := r.answered(ctx); f != nil {
@@ -387,18 +387,26 @@ func (r *run) settleKnown(ctx context.Context, s *statement) *failure {
 	return nil
 }
 
-// deliver sends the statement and handles its answer.
-func (r *run) deliver(ctx context.Context, s *statement) *failure {
-	if f := r.answered(ctx); f != nil {
-		return f
-	}
+// ready waits for all that was sent before. A file of the server's that a COPY names, if the archive holds one of that name, is read here instead.
+func (r *executor) ready(ctx context.Context, s *statement) *failure {
 	if c := s.parsed[0].Copy; c != nil && c.File != "" && c.From && len(s.parsed) == 1 && s.script != nil {
-		// A file of the server's, if the archive holds one of that name, is read here instead.
 		s.text = []byte(string(s.text[:c.FileAt.At]) + "STDIN" + string(s.text[c.FileAt.End:]))
 		file, at := c.File, s.at
 		s.rows = func() (*psql.CopyReader, error) { return s.script.CopyFile(at, file) }
 	}
-	return r.implicit(ctx, s, func() *failure {
+	return r.answered(ctx)
+}
+
+// send sends the statement and handles its answer.
+func (r *executor) send(ctx context.Context, s *statement) *failure {
+	f := r.query(ctx, s)
+	r.countBack(s, f == nil)
+	return f
+}
+
+// deliver sends the statement with what psql adds to it, or does what it says in another way.
+func (r *run) deliver(ctx context.Context, s *statement) (bool, *failure) {
+	return true, r.implicit(ctx, s, func() *failure {
 		if r.began {
 			done, rewound, err := r.transactionControl(ctx, s.parsed, len(s.parsed) > 1 || s.compound && s.source != nil || s.send() != nil && s.send().Kind == psql.SendParse)
 			if done {
@@ -424,10 +432,10 @@ func (r *run) deliver(ctx context.Context, s *statement) *failure {
 		var f *failure
 		if send := s.send(); send != nil && (send.Kind != psql.SendG || send.Bind != nil) {
 			f = r.sendFor(ctx, s)
+			r.countBack(s, f == nil)
 		} else {
-			f = r.query(ctx, s)
+			f = r.send(ctx, s)
 		}
-		r.countBack(s, f == nil)
 		if f == nil {
 			f = r.noted(ctx, s)
 		}
@@ -442,7 +450,7 @@ func (r *run) deliver(ctx context.Context, s *statement) *failure {
 
 // sent is called when the answer to a statement is there: what may have become untrue is forgotten, and in the one transaction it
 // is seen whether that is still open.
-func (r *run) sent(ctx context.Context, s *statement) error {
+func (r *executor) sent(ctx context.Context, s *statement) error {
 	r.known.after(s.effect)
 	if s.effect == writing && s.plan != nil {
 		r.known.inVain(sqltext.QuoteName(s.parsed[0].Relations[0]...))
@@ -465,7 +473,7 @@ func (r *run) sent(ctx context.Context, s *statement) error {
 }
 
 // countBack has the tally follow what was sent and answered, well or not.
-func (r *run) countBack(s *statement, well bool) {
+func (r *executor) countBack(s *statement, well bool) {
 	commands := r.session.Last().Commands
 	for _, one := range s.parsed {
 		back := one.Kind == sqltext.Rollback || one.Kind == sqltext.Commit && (!well || len(commands) > 0 && commands[len(commands)-1] == "ROLLBACK")
@@ -477,14 +485,14 @@ func (r *run) countBack(s *statement, well bool) {
 }
 
 // rewind is called when something was taken back.
-func (r *run) rewind() {
+func (r *executor) rewind() {
 	r.known.after(sqltext.Rewind)
 	r.views.Forget()
 	r.way.rolledBack()
 }
 
 // stillOne reports that a statement has ended the one transaction of the load.
-func (r *run) stillOne(ctx context.Context, parsed []sqltext.Statement) error {
+func (r *executor) stillOne(ctx context.Context, parsed []sqltext.Statement) error {
 	if !r.began || r.session.IsClosed() {
 		return nil
 	}
@@ -518,7 +526,7 @@ func hasEnded(status byte, commands []string, parsed []sqltext.Statement) (ended
 }
 
 // endedByScript says what became of the one transaction, which the script has ended.
-func (r *run) endedByScript(ctx context.Context, committed bool) error {
+func (r *executor) endedByScript(ctx context.Context, committed bool) error {
 	r.began = false
 	if r.session.TxStatus() != 'I' {
 		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
@@ -535,7 +543,7 @@ func (r *run) endedByScript(ctx context.Context, committed bool) error {
 }
 
 // fail gives the failure of a statement by an error of ours or of the server's.
-func (r *run) fail(s *statement, err error) *failure {
+func (r *executor) fail(s *statement, err error) *failure {
 	var before *failedBefore
 	if errors.As(err, &before) {
 		return before.f
@@ -545,7 +553,7 @@ func (r *run) fail(s *statement, err error) *failure {
 }
 
 // query sends a statement and counts what it loads. It gives nil when all went well.
-func (r *run) query(ctx context.Context, s *statement) *failure {
+func (r *executor) query(ctx context.Context, s *statement) *failure {
 	start := time.Now()
 	size := int64(len(s.text))
 	var tags []pgconn.CommandTag
@@ -575,10 +583,7 @@ func (r *run) query(ctx context.Context, s *statement) *failure {
 			out = f
 		}
 		return r.outcome(out, tag)
-	case ahead == nil && infos[0].Copy != nil: // its rows may need, through a trigger say, what is under way over other connections
-		if out := r.join(ctx); out != nil {
-			return out
-		}
+	case ahead == nil && infos[0].Copy != nil:
 		if err := r.emptyRest(ctx); err != nil {
 			return r.outcome(r.fail(s, err), pgconn.CommandTag{})
 		}
@@ -649,9 +654,9 @@ func (r *run) query(ctx context.Context, s *statement) *failure {
 }
 
 // decide says how a table's rows go. Where that is asked for, it is explained, once all is known that it depends on.
-func (r *run) decide(plan *tablePlan, s strategy.Situation, final bool) strategy.Decision {
+func (r *executor) decide(plan *tablePlan, s strategy.Situation, final bool) strategy.Decision {
 	s.Single, s.Drawn, s.Jobs = r.o.Transaction != None, r.known.drawn, 1
-	if (r.crew != nil || r.part != nil) && !plan.partitioned { // rows of that go over the script's own
+	if (r.crew != nil || r.reading.part != nil) && !plan.partitioned { // rows of that go over the script's own
 		s.Jobs = max(2, r.o.Jobs)
 	}
 	d := strategy.Decide(&plan.Table, s)
@@ -662,7 +667,7 @@ func (r *run) decide(plan *tablePlan, s strategy.Situation, final bool) strategy
 }
 
 // tellWay explains how a table's rows go, where that is asked for and has not been said.
-func (r *run) tellWay(plan *tablePlan, way string) {
+func (r *executor) tellWay(plan *tablePlan, way string) {
 	if r.o.Explain && r.explained[plan.oid] != way {
 		r.explained[plan.oid] = way
 		r.notice(fmt.Sprintf("%s: %s", plan.name, way))

@@ -51,7 +51,7 @@ func (r *run) implicit(ctx context.Context, s *statement, do func() *failure) *f
 }
 
 // inTransaction tells whether the script is in a transaction block as psql would see it.
-func (r *run) inTransaction() bool {
+func (r *executor) inTransaction() bool {
 	if r.began {
 		return r.inBlock
 	}

@@ -23,7 +23,7 @@ const maintenanceMemory = "256MB"
 // For a superuser the catalog marks them as not ready, as CREATE INDEX CONCURRENTLY does before it has filled one, and REINDEX
 // both fills them and sets the mark back. So nothing about them has to be remembered and put back: name, options, constraints,
 // comments and all that depends on them stay where they are. Others may not write to the catalog: see dropIndexes.
-func (r *run) switchOff(ctx context.Context, table []string, plan *tablePlan) error {
+func (r *executor) switchOff(ctx context.Context, table []string, plan *tablePlan) error {
 	if plan.off || len(plan.indexes) == 0 || !r.began {
 		return nil
 	}
@@ -45,13 +45,13 @@ func (r *run) switchOff(ctx context.Context, table []string, plan *tablePlan) er
 }
 
 // markNotReady has this transaction, and no other yet, leave indexes alone.
-func (r *run) markNotReady(ctx context.Context, indexes []string) error {
+func (r *executor) markNotReady(ctx context.Context, indexes []string) error {
 	return r.change(ctx, fmt.Sprintf("UPDATE pg_index SET indisready = false, indisvalid = false WHERE indexrelid IN (%s::regclass)",
 		strings.Join(asLiterals(indexes), "::regclass, ")))
 }
 
 // dropIndexes is switchOff for a table's owner: indexes, and the constraints that are made of them, are dropped and made again.
-func (r *run) dropIndexes(ctx context.Context, table []string, plan *tablePlan) error {
+func (r *executor) dropIndexes(ctx context.Context, table []string, plan *tablePlan) error {
 	if r.way.emulated() { // keys that point at the table hold its primary key
 		if err := r.clear(ctx, sqltext.QuoteName(table...), sqltext.Changes, false); err != nil {
 			return err
@@ -91,7 +91,7 @@ func (r *run) dropIndexes(ctx context.Context, table []string, plan *tablePlan) 
 }
 
 // tune gives the server memory for building indexes, and no more helpers than are of use, once in the transaction.
-func (r *run) tune(ctx context.Context) error {
+func (r *executor) tune(ctx context.Context) error {
 	if r.tuned {
 		return nil
 	}
@@ -105,19 +105,19 @@ func (r *run) tune(ctx context.Context) error {
 
 // helpers gives how many processes may help the server's own to build an index: where the server is on this machine, there should
 // be one to a processor, or all take longer. -1 means that it is not known.
-func (r *run) helpers() int {
+func (r *executor) helpers() int {
 	if !r.session.Local() {
 		return -1
 	}
 	others := 1
-	if r.fellow != nil {
-		others = r.fellow.atWork()
+	if c := r.reading.crew; c != nil {
+		others = c.atWork()
 	}
 	return max(0, runtime.NumCPU()/max(1, others)-1)
 }
 
 // rebuild fills the indexes that are switched off.
-func (r *run) rebuild(ctx context.Context) error {
+func (r *executor) rebuild(ctx context.Context) error {
 	if len(r.off) == 0 {
 		return nil
 	}

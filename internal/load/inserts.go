@@ -45,20 +45,20 @@ var errUnsure = errors.New("rows must go as written")
 
 // fast tells whether statements may go another way than as written. Where errors do not end the script they may not:
 // a second try would take values of sequences twice.
-func (r *run) fast() bool {
+func (r *executor) fast() bool {
 	return !r.o.Verbatim && !r.replaying && !r.escapes() && r.errorsEnd() &&
 		(r.began || r.session.TxStatus() == 'I') && !sqltext.UnsafeEncoding(r.session.Parameter("client_encoding"))
 }
 
 // errorsEnd tells whether the script ends at an error.
-func (r *run) errorsEnd() bool {
+func (r *executor) errorsEnd() bool {
 	return r.vars.On("ON_ERROR_STOP") && r.vars.On("AUTOCOMMIT") && !r.vars.On("ON_ERROR_ROLLBACK")
 }
 
 // insertRun is a run of INSERTs of literals into the same columns of one table, read as the rows of one COPY. The item that
 // ends it is held for the script's loop.
 type insertRun struct {
-	r        *run
+	r        *executor
 	sc       *psql.Script
 	head     []byte // what the statements begin with, up to the first row
 	encoder  *copycodec.Encoder
@@ -88,7 +88,7 @@ type insertRun struct {
 const fewInserts = "as written (a few small INSERTs)"
 
 // gather sends an INSERT, and those after it that fit, as one COPY. done is false if it must go as written.
-func (r *run) gather(ctx context.Context, s *statement) (done bool, f *failure) {
+func (r *executor) gather(ctx context.Context, s *statement) (done bool, f *failure) {
 	st, one, plan := s.source, s.only(), s.plan
 	if st == nil || one == nil || one.Insert == nil || one.Insert.Rows == 0 || plan == nil || !r.fast() || st.Compound || st.Send != nil || !st.Seekable ||
 		len(st.Text) > r.o.thresholds.largestCopied || r.lessons.settles(s.at) {
@@ -179,7 +179,7 @@ func (run *insertRun) send(ctx context.Context, table, columns []string) *failur
 }
 
 // timedOut reports that the server has ended a COPY by statement_timeout, which the INSERTs that it stands for may keep.
-func (r *run) timedOut(err error, plan *tablePlan, start time.Time) bool {
+func (r *executor) timedOut(err error, plan *tablePlan, start time.Time) bool {
 	var pe *pgconn.PgError
 	return errors.As(err, &pe) && pe.Code == "57014" && plan.limit > 0 && time.Since(start) >= plan.limit
 }
@@ -248,7 +248,7 @@ func (run *insertRun) advance() {
 	if !inside { // what the script reads next may tell of it; when it fails, all is loaded again
 		_ = run.r.outcome(&failure{}, pgconn.NewCommandTag(fmt.Sprintf("INSERT 0 %d", run.last)))
 	}
-	item, err := run.r.following(run.sc)
+	item, err := run.r.reading.next()
 	st, ok := item.(*psql.Statement)
 	if inside {
 		if err == nil && ok {
@@ -264,7 +264,7 @@ func (run *insertRun) advance() {
 		return
 	}
 	run.over = true
-	run.r.held = &held{item, err}
+	run.r.reading.held = &held{item, err}
 	if ok && run.encoder.Binary() {
 		run.plan.text = run.plan.text || st.First == "insert" && bytes.HasPrefix(st.Text, run.head)
 	}

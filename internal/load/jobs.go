@@ -49,15 +49,15 @@ type part struct {
 	end    int64 // offset behind the last statement that belongs to it; that of a COPY is 1
 	closed bool  // no more will
 
-	by       *run
 	strange  bool          // nobody has loaded it: the session of another connection cannot be made the same
 	failed   *failure      // nil if all is well
+	read     int64         // bytes of it that were, of the script
 	loaded   Table         // what it was
 	building time.Duration // of that, for indexes
 	analyzed bool
 }
 
-// crew is the other connections, each a run of its own.
+// crew is the other connections, and how they share what the script brings.
 type crew struct {
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -66,27 +66,44 @@ type crew struct {
 	over    []*part
 	last    *part // that may still grow
 	parts   int
-	owners  map[uint32]*run // in whose transaction a table is, where all are one
-	begun   bool            // enough was read
-	read    int64           // bytes that were given to parts since all were loaded
+	owners  map[uint32]*member // in whose transaction a table is, where all are one
+	begun   bool               // enough was read
+	read    int64              // bytes that were given to parts since all were loaded
 	ended   bool
 
-	given, outside int64          // bytes of the script that were given to parts, and that were not
-	bytes, rows    map[*run]int64 // that each member has loaded, of the script and into tables
-	members        []*run
+	given, outside int64 // bytes of the script that were given to parts, and that were not
+	members        []*member
 	done           sync.WaitGroup
+
+	ctx      context.Context // of what they do
+	cancel   context.CancelFunc
+	together *together         // their transactions are to be one; nil if not
+	settings map[string]string // of the script's session, as they are given them
+	made     int               // how often those were read
 }
 
-func newCrew() *crew {
-	c := &crew{owners: map[uint32]*run{}, bytes: map[*run]int64{}, rows: map[*run]int64{}}
+// member is one of a crew: a connection over which parts are loaded, one after the other, as a load with one connection would load them.
+type member struct {
+	executor
+	of   *crew
+	made int   // which settings of the script's session it has
+	past int64 // bytes of the script, of the parts before the one in hand
+
+	// Under the crew's lock.
+	bytes, brought int64 // of the script, and rows into tables, that it has loaded
+}
+
+func newCrew(ctx context.Context, t *together) *crew {
+	c := &crew{owners: map[uint32]*member{}, together: t}
 	c.changed = sync.NewCond(&c.mu)
+	c.ctx, c.cancel = context.WithCancel(ctx)
 	return c
 }
 
 // handOver makes a statement a part of its own, or the beginning of one, if it may be loaded over another connection.
 func (r *run) handOver(ctx context.Context, s *statement) (bool, *failure) {
 	one := s.only()
-	if r.crew == nil || r.part != nil || one == nil || s.plan == nil || s.script == nil || s.send() != nil || !r.fast() || r.lessons.settles(s.at) ||
+	if r.crew == nil || r.reading.part != nil || one == nil || s.plan == nil || s.script == nil || s.send() != nil || !r.fast() || r.lessons.settles(s.at) ||
 		s.plan.partitioned { // its rows are those of tables that may come by another connection
 		return false, nil
 	}
@@ -117,10 +134,14 @@ func (r *run) handOver(ctx context.Context, s *statement) (bool, *failure) {
 	if f := r.answered(ctx); f != nil {
 		return true, f
 	}
-	if err := r.readSettings(ctx); err != nil {
-		return true, r.fail(s, err)
+	if !r.known.settings {
+		settings, err := r.sessionSettings(ctx)
+		if err != nil {
+			return true, r.fail(s, err)
+		}
+		r.crew.settings, r.crew.made, r.known.settings = settings, r.crew.made+1, true
 	}
-	p.vars, p.settings, p.made = r.vars.Copy(), r.settings, r.settingsMade
+	p.vars, p.settings, p.made = r.vars.Copy(), r.crew.settings, r.crew.made
 	p.open = s.script.Apart(p.at, p.vars, r.o.thresholds.fragmentSize)
 	if r.crew.failed() {
 		return true, r.join(ctx)
@@ -141,7 +162,7 @@ func (r *run) handOver(ctx context.Context, s *statement) (bool, *failure) {
 }
 
 // outcomeGiven says what is known of a statement that another connection has, when the script asks for it: not how many rows it was.
-func (r *run) outcomeGiven(f *failure) *failure {
+func (r *executor) outcomeGiven(f *failure) *failure {
 	if f == nil && r.together != nil {
 		return &failure{at: r.at, refused: true, err: &otherwise{alone: "the script asks how many rows a statement has brought"}}
 	}
@@ -206,25 +227,34 @@ func (r *run) grow(ctx context.Context, p *part, st *psql.Statement) *failure {
 	if f := r.join(ctx); f != nil {
 		return f
 	}
-	return r.asWritten(ctx, p.from, st.End)
+	return r.asWritten(ctx, r.reading.Script, p.from, st.End)
 }
 
-// asWritten sends the statement at a place as it is written.
-func (r *run) asWritten(ctx context.Context, from psql.Position, end int64) (f *failure) {
-	r.reading.Release()
-	again, err := r.reading.Reread(from)
+// asWritten sends the statements of a script from a place on as they are written: those before an offset, for what stands behind that may not
+// be read yet a time.
+func (r *executor) asWritten(ctx context.Context, sc *psql.Script, from psql.Position, before int64) (f *failure) {
+	if r.reading.held == nil { // what was given last is among them
+		sc.Release()
+	}
+	again, err := sc.Reread(from)
 	if err != nil {
 		return &failure{at: from, err: err, refused: true}
 	}
 	defer func() { closeAfter(f, again) }()
 	r.replaying = true
 	defer func() { r.replaying = false }()
-	item, err := again.Next()
-	st, ok := item.(*psql.Statement)
-	if err != nil || !ok || st.From.Offset >= end {
-		return &failure{at: from, err: firstError(err, errUnsure), refused: true}
+	for end := from.Offset; end < before; {
+		item, err := again.Next()
+		st, ok := item.(*psql.Statement)
+		if err != nil || !ok {
+			return &failure{at: from, err: firstError(err, errUnsure), refused: true}
+		}
+		end = st.End
+		if f := r.carryOut(ctx, again, st); f != nil {
+			return f
+		}
 	}
-	return r.item(ctx, again, st)
+	return nil
 }
 
 // add gives a part to whoever takes it.
@@ -281,7 +311,7 @@ func (c *crew) beyond(p *part, offset int64) bool {
 
 // next gives a member the longest part that it may take, and waits for one; nil when there will be no more. Parts of one table follow each
 // other, and where all is one transaction of several connections, they are one member's.
-func (c *crew) next(w *run) *part {
+func (c *crew) next(m *member) *part {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for !c.ended {
@@ -289,7 +319,7 @@ func (c *crew) next(w *run) *part {
 		for i, p := range c.waiting {
 			owner := c.owners[p.oid]
 			same := func(q *part) bool { return q.oid == p.oid }
-			if !c.begun || p.end == 0 || owner != nil && owner != w || slices.ContainsFunc(c.under, same) || slices.IndexFunc(c.waiting, same) < i {
+			if !c.begun || p.end == 0 || owner != nil && owner != m || slices.ContainsFunc(c.under, same) || slices.IndexFunc(c.waiting, same) < i {
 				continue
 			}
 			if best < 0 || p.size > c.waiting[best].size {
@@ -300,8 +330,8 @@ func (c *crew) next(w *run) *part {
 			p := c.waiting[best]
 			c.waiting = slices.Delete(c.waiting, best, best+1)
 			c.under = append(c.under, p)
-			if p.by = w; w.together != nil {
-				c.owners[p.oid] = w
+			if c.together != nil {
+				c.owners[p.oid] = m
 			}
 			return p
 		}
@@ -317,7 +347,7 @@ func (c *crew) through(p *part) {
 	c.under = slices.DeleteFunc(c.under, func(q *part) bool { return q == p })
 	c.over = append(c.over, p)
 	if p.failed != nil {
-		c.waiting = slices.DeleteFunc(c.waiting, func(q *part) bool { return q.n > p.n || p.by.together != nil })
+		c.waiting = slices.DeleteFunc(c.waiting, func(q *part) bool { return q.n > p.n || c.together != nil })
 	}
 	c.changed.Broadcast()
 }
@@ -341,17 +371,15 @@ func (r *run) enlist() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for len(c.members) < min(r.members(), len(c.waiting)+len(c.under)) {
-		w := newRun(r.o)
-		w.o.Jobs, w.o.Before, w.o.After, w.o.Events.Output = 1, nil, nil, nil
-		w.o.thresholds.keyMemory = max(minKeyMemory, r.o.thresholds.keyMemory/r.o.Jobs)
-		w.o.Events.Progress = r.memberProgress(w)
-		w.lessons, w.rows, w.fellow, w.together, w.total = r.lessons, r.rows, c, r.together, r.total
-		w.tally.counting = true
-		c.members = append(c.members, w)
+		m := &member{executor: newExecutor(r.o, r.lessons), of: c}
+		m.o.thresholds.keyMemory = max(minKeyMemory, r.o.thresholds.keyMemory/r.o.Jobs)
+		m.rows, m.total, m.road, m.progress = r.rows, r.total, m.stages(nil), m.tellProgress
+		m.tally.counting = true
+		c.members = append(c.members, m)
 		config := r.session.Config()
 		c.done.Go(func() {
-			for p := c.next(w); p != nil; p = c.next(w) {
-				p.failed = w.loadPart(r.jobs, p, config)
+			for p := c.next(m); p != nil; p = c.next(m) {
+				p.failed = m.loadPart(c.ctx, p, config)
 				c.through(p)
 			}
 		})
@@ -362,15 +390,16 @@ func (r *run) enlist() {
 const minKeyMemory = 1 << 20
 
 // loadPart loads a part.
-func (r *run) loadPart(ctx context.Context, p *part, target *pgx.ConnConfig) *failure {
-	before, building := r.tally.whole(), r.tally.building[p.oid]
-	err := r.readyFor(ctx, p, target)
+func (m *member) loadPart(ctx context.Context, p *part, target *pgx.ConnConfig) *failure {
+	before, building := m.tally.whole(), m.tally.building[p.oid]
+	err := m.readyFor(ctx, p, target)
 	if err == nil && !p.strange {
-		err = r.readPart(ctx, p)
+		err = m.readPart(ctx, p, m.of)
+		m.past += p.read
 	}
-	after := r.tally.whole()
+	after := m.tally.whole()
 	p.loaded = Table{Rows: after.Rows - before.Rows, Bytes: after.Bytes - before.Bytes, Elapsed: after.Elapsed - before.Elapsed}
-	p.building, p.analyzed = r.tally.building[p.oid]-building, r.known.analyzed[p.oid]
+	p.building, p.analyzed = m.tally.building[p.oid]-building, m.known.analyzed[p.oid]
 	if err != nil {
 		return &failure{at: p.at, err: err, refused: true}
 	}
@@ -378,46 +407,45 @@ func (r *run) loadPart(ctx context.Context, p *part, target *pgx.ConnConfig) *fa
 }
 
 // readyFor connects, if need be, and makes the session that of the script.
-func (r *run) readyFor(ctx context.Context, p *part, target *pgx.ConnConfig) error {
-	if r.session == nil {
-		if err := r.connect(ctx, target); err != nil {
-			if r.together != nil && ctx.Err() == nil {
+func (m *member) readyFor(ctx context.Context, p *part, target *pgx.ConnConfig) error {
+	together := m.of.together
+	if m.session == nil {
+		if err := m.open(ctx, target); err != nil {
+			if together != nil && ctx.Err() == nil {
 				return &otherwise{alone: "no other connection could be made (" + headline(err) + ")"}
 			}
 			return err
 		}
-		if r.together != nil {
-			if err := r.session.Begin(ctx, ""); err != nil {
+		if together != nil {
+			if err := m.session.Begin(ctx, ""); err != nil {
 				return (&failure{err: err}).problem()
 			}
-			r.began, r.inBlock = true, true
+			m.began, m.inBlock = true, true
 		}
 	}
-	alike, err := r.makeAlike(ctx, p.settings, p.made)
+	alike, err := m.makeAlike(ctx, p.settings, p.made)
 	if err != nil {
 		return (&failure{err: err}).problem()
 	}
 	p.strange = !alike
-	if alike && r.together != nil {
-		return r.together.claim(ctx, r, sqltext.QuoteName(p.table...), p.oid)
+	if alike && together != nil {
+		return together.claim(ctx, &m.executor, sqltext.QuoteName(p.table...), p.oid)
 	}
 	return nil
 }
 
 // readPart reads a part and loads it.
-func (r *run) readPart(ctx context.Context, p *part) error {
+func (r *executor) readPart(ctx context.Context, p *part, c *crew) error {
 	sc, err := p.open()
 	if err != nil {
 		return r.problem(&failure{at: p.at, err: err})
 	}
-	r.vars, r.part, r.reading, r.taken, r.offset, r.within = p.vars, p, sc, false, p.at.Offset, false
-	r.insertsInto, r.insertsSeen, r.held = "", 0, nil
 	defer func() {
-		r.part = nil
-		r.before += sc.BytesRead() - p.at.Offset
+		p.read = sc.BytesRead() - p.at.Offset
 		_ = sc.Close()
 	}()
-	if err := r.follows(ctx, sc); err != nil {
+	r.vars, r.insertsInto, r.insertsSeen = p.vars, "", 0
+	if err := r.follows(ctx, reading{Script: sc, part: p, crew: c, offset: p.at.Offset}, r.carryOut); err != nil {
 		return err
 	}
 	if err := r.rebuild(ctx); err != nil {
@@ -426,34 +454,34 @@ func (r *run) readPart(ctx context.Context, p *part) error {
 	return nil
 }
 
-// following gives the next item of a script, within the part that is being read.
-func (r *run) following(sc *psql.Script) (any, error) {
-	p := r.part
-	if p == nil || sc != r.reading {
-		return sc.Next()
+// next gives the next item of what is read.
+func (r *reading) next() (any, error) {
+	if h := r.held; h != nil {
+		r.held = nil
+		return h.item, h.err
 	}
-	if p.head == nil && r.taken || p.head != nil && !r.within && !r.fellow.beyond(p, r.offset) {
+	if p := r.part; p != nil && (p.head == nil && r.taken || p.head != nil && !r.within && !r.crew.beyond(p, r.offset)) {
 		return nil, io.EOF
 	}
-	item, err := sc.Next()
+	item, err := r.Next()
 	r.taken = true
 	if st, ok := item.(*psql.Statement); ok {
-		r.passed(sc, st)
+		r.passed(r.Script, st)
 	}
 	return item, err
 }
 
-// passed notes how far the part was read.
-func (r *run) passed(sc *psql.Script, st *psql.Statement) {
-	if r.part != nil && sc == r.reading {
+// passed notes how far it was read, if it is what a script has read.
+func (r *reading) passed(sc *psql.Script, st *psql.Statement) {
+	if sc == r.Script {
 		r.within, r.offset = st.More, st.End
 	}
 }
 
 // join awaits all parts: what comes next in the script may need them. Those whose settings no other connection takes are loaded now.
-func (r *run) join(ctx context.Context) *failure {
+func (r *executor) join(ctx context.Context) *failure {
 	c := r.crew
-	if c == nil || r.part != nil {
+	if c == nil || r.reading.part != nil {
 		return nil
 	}
 	c.close()
@@ -465,7 +493,6 @@ func (r *run) join(ctx context.Context) *failure {
 	}
 	over := c.over
 	c.over, c.begun, c.read = nil, false, 0
-	r.workers = slices.DeleteFunc(slices.Clone(c.members), func(w *run) bool { return w.session == nil })
 	c.mu.Unlock()
 	slices.SortFunc(over, func(a, b *part) int { return a.n - b.n })
 	for _, p := range over {
@@ -487,7 +514,7 @@ func (r *run) join(ctx context.Context) *failure {
 
 // whatFailed says what it means that a part could not be loaded. What the server refuses in one of several transactions, one alone is
 // to find: only there it is certain that nothing before it in the script is at fault.
-func (r *run) whatFailed(p *part) *failure {
+func (r *executor) whatFailed(p *part) *failure {
 	var more *otherwise
 	if r.together != nil && (errors.As(p.failed.err, &more) && more.alone == "" || session.MayBeRow(p.failed.err) || errors.Is(p.failed.err, errUnsure)) {
 		p.failed.err = &otherwise{alone: "the server refused rows of table " + sqltext.QuoteName(p.table...)}
@@ -496,33 +523,33 @@ func (r *run) whatFailed(p *part) *failure {
 }
 
 // takeStrange loads a part over the script's own connection.
-func (r *run) takeStrange(ctx context.Context, p *part) *failure {
+func (r *executor) takeStrange(ctx context.Context, p *part) *failure {
 	if r.together != nil {
 		return &failure{at: p.at, refused: true, err: &otherwise{alone: "the settings of the script's session cannot be made those of another"}}
 	}
-	vars, reading, held := r.vars, r.reading, r.held
-	defer func() { r.vars, r.reading, r.held = vars, reading, held }()
-	r.fellow = r.crew
-	if err := r.readPart(ctx, p); err != nil {
+	vars, reading := r.vars, r.reading
+	defer func() { r.vars, r.reading = vars, reading }()
+	if err := r.readPart(ctx, p, r.crew); err != nil {
 		return &failure{at: p.at, err: err, refused: true}
 	}
 	return nil
 }
 
-// memberProgress tells how far all connections have come, when one of them tells how far it has.
-func (r *run) memberProgress(w *run) func(Progress) {
-	tell := r.o.Events.Progress
-	if tell == nil {
-		return nil
+// tellProgress tells how far all connections have come, when one of them tells how far it has.
+func (m *member) tellProgress() {
+	if m.o.Events.Progress == nil {
+		return
 	}
-	c, total, rows := r.crew, r.total, r.rows
-	return func(p Progress) {
-		bytes, all := c.progress(w, w.reading.BytesRead()-w.part.at.Offset, p.Rows)
-		if rows != nil {
-			bytes = rows.BytesRead()
-		}
-		tell(Progress{Table: p.Table, Bytes: bytes, Total: total, Rows: all})
+	bytes, rows := m.of.progress(m, m.past+m.reading.BytesRead()-m.reading.part.at.Offset, m.tally.rows)
+	if m.rows != nil {
+		bytes = m.rows.BytesRead()
 	}
+	m.o.Events.Progress(Progress{Table: m.tally.table, Bytes: bytes, Total: m.total, Rows: rows})
+}
+
+// awaitOthers awaits what is under way over other connections before a statement goes over the script's own: it could depend on that.
+func (r *executor) awaitOthers(ctx context.Context, _ *statement) *failure {
+	return r.join(ctx)
 }
 
 // noteOutside notes how far the script was read ahead.
@@ -532,42 +559,20 @@ func (c *crew) noteOutside(read int64) {
 	c.outside = read - c.given
 }
 
-// awaitOthers awaits what is under way over other connections before a statement goes over the script's own: it could depend on that.
-func (r *run) awaitOthers(ctx context.Context, _ *statement) (bool, *failure) {
-	f := r.join(ctx)
-	return f != nil, f
-}
-
-// progress notes how far a member has come with its part, and gives how far all have.
-func (c *crew) progress(w *run, bytes, rows int64) (allBytes, allRows int64) {
+// progress notes how far a member has come, and gives how far all have.
+func (c *crew) progress(m *member, bytes, rows int64) (allBytes, allRows int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.bytes[w], c.rows[w] = w.before+bytes, rows
+	m.bytes, m.brought = bytes, rows
 	allBytes = c.outside
-	for _, n := range c.bytes {
-		allBytes += n
-	}
-	for _, n := range c.rows {
-		allRows += n
+	for _, m := range c.members {
+		allBytes, allRows = allBytes+m.bytes, allRows+m.brought
 	}
 	return allBytes, allRows
 }
 
-// readSettings reads those of the script's session, if they may have changed.
-func (r *run) readSettings(ctx context.Context) error {
-	if r.known.settings {
-		return nil
-	}
-	settings, err := r.sessionSettings(ctx)
-	if err != nil {
-		return err
-	}
-	r.settings, r.known.settings = settings, true
-	r.settingsMade++
-	return nil
-}
-
-func (r *run) sessionSettings(ctx context.Context) (map[string]string, error) {
+// sessionSettings reads the settings of the session.
+func (r *executor) sessionSettings(ctx context.Context) (map[string]string, error) {
 	all, err := catalog.Settings(ctx, r.session)
 	settings := map[string]string{}
 	for _, s := range all {
@@ -582,11 +587,11 @@ func setConfig(name, value string) string {
 }
 
 // makeAlike gives the session settings of the script's, as the server says what they are. It reports false where that cannot be done.
-func (r *run) makeAlike(ctx context.Context, settings map[string]string, made int) (bool, error) {
-	if r.settingsMade == made {
+func (m *member) makeAlike(ctx context.Context, settings map[string]string, made int) (bool, error) {
+	if m.made == made {
 		return true, nil
 	}
-	have, err := r.sessionSettings(ctx)
+	have, err := m.sessionSettings(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -602,52 +607,63 @@ func (r *run) makeAlike(ctx context.Context, settings map[string]string, made in
 	}
 	if len(set) > 0 {
 		slices.Sort(set)
-		err := r.exec(ctx, "SELECT "+strings.Join(set, ", "))
+		err := m.exec(ctx, "SELECT "+strings.Join(set, ", "))
 		if session.MayBeRow(err) {
 			return false, nil
 		}
 		if err != nil {
 			return false, err
 		}
-		r.known.after(sqltext.Session)
+		m.known.after(sqltext.Session)
 	}
-	r.settingsMade = made
+	m.made = made
 	return true, nil
 }
 
 // hire readies the other connections for a database, if there are to be some.
 func (r *run) hire(ctx context.Context) {
-	if r.cancelJobs != nil {
-		r.cancelJobs()
-	}
-	r.jobs, r.cancelJobs = context.WithCancel(ctx)
 	r.crew, r.known.settings = nil, false
 	if r.o.Jobs > 1 && (r.o.Transaction == None || r.together != nil) {
-		r.crew = newCrew()
+		r.crew = newCrew(ctx, r.together)
 	}
 }
 
-// dismiss ends what is under way over the other connections, and awaits that.
-func (r *run) dismiss() {
-	if r.crew == nil {
-		return
+// connected gives those members that have a connection, while none of them is at work.
+func (c *crew) connected() []*member {
+	if c == nil {
+		return nil
 	}
-	r.cancelJobs()
-	r.crew.mu.Lock()
-	r.crew.ended, r.crew.waiting = true, nil
-	r.crew.changed.Broadcast()
-	r.crew.mu.Unlock()
-	r.crew.done.Wait()
-	r.workers = slices.DeleteFunc(r.crew.members, func(w *run) bool { return w.session == nil })
-	r.crew = nil
+	return slices.DeleteFunc(slices.Clone(c.members), func(m *member) bool { return m.session == nil })
 }
 
-// closeWorkers ends the other connections, and with them whatever they still do.
-func (r *run) closeWorkers(ctx context.Context) {
-	r.cancelJobs()
-	r.dismiss()
-	for _, w := range r.workers {
-		w.close(ctx)
+// others gives the connections that can share what comes after the rows.
+func (r *run) others() (all []*session.Session) {
+	for _, m := range r.crew.connected() {
+		all = append(all, m.session)
 	}
-	r.workers = nil
+	if r.second != nil {
+		all = append(all, r.second)
+	}
+	return all
+}
+
+// stop ends what is under way over the members' connections, and awaits that.
+func (c *crew) stop() {
+	c.cancel()
+	c.mu.Lock()
+	c.ended, c.waiting = true, nil
+	c.changed.Broadcast()
+	c.mu.Unlock()
+	c.done.Wait()
+}
+
+// dismiss ends the other connections, and with them whatever they still do.
+func (r *run) dismiss(ctx context.Context) {
+	if r.crew != nil {
+		r.crew.stop()
+	}
+	for _, s := range r.others() {
+		s.Close(ctx)
+	}
+	r.crew, r.second = nil, nil
 }

@@ -20,7 +20,7 @@ type listFacts struct {
 }
 
 // list gives the list that a statement is held to, with the server's word where it is wanted.
-func (r *run) list(ctx context.Context, s *statement) trust.Options {
+func (r *executor) list(ctx context.Context, s *statement) trust.Options {
 	o := trust.Options{Level: r.o.Allow, Escapes: r.escapes()}
 	o.Trusted = func(extension string) bool {
 		r.facts = nil // it may bring tables and functions
@@ -48,7 +48,7 @@ func (r *run) list(ctx context.Context, s *statement) trust.Options {
 }
 
 // foreign says what a relation is part of that is not the user's, for trust.Options.
-func (r *run) foreign(ctx context.Context, parts []string, certain bool) string {
+func (r *executor) foreign(ctx context.Context, parts []string, certain bool) string {
 	facts := r.listFacts(ctx)
 	if facts.err != nil {
 		return "nobody knows what (" + facts.err.Error() + ")"
@@ -78,7 +78,7 @@ func (r *run) foreign(ctx context.Context, parts []string, certain bool) string 
 }
 
 // listFacts asks the server, if it was not asked before.
-func (r *run) listFacts(ctx context.Context) *listFacts {
+func (r *executor) listFacts(ctx context.Context) *listFacts {
 	if r.facts != nil {
 		return r.facts
 	}

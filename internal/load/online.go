@@ -128,7 +128,7 @@ func (r *run) letRead(ctx context.Context, s *statement) (bool, *failure) {
 }
 
 // keepsReading finds whether a statement has locked what others read. Any that is not certain to lock nothing of the kind may have.
-func (r *run) keepsReading(ctx context.Context, always bool) error {
+func (r *executor) keepsReading(ctx context.Context, always bool) error {
 	if !r.o.Online || !r.began || r.session.TxStatus() != 'T' || !always && time.Since(r.online.looked) < lookForLocks {
 		return nil
 	}
@@ -357,7 +357,7 @@ func (r *run) childrenFirst(ctx context.Context, at problem.Place, tables []cata
 
 // switchToTwins makes the server leave a table's indexes alone while rows come, for us and for nobody else, until rebuild builds them
 // anew beside the old ones. It is done only where nobody else can write to the table.
-func (r *run) switchToTwins(ctx context.Context, plan *tablePlan) error {
+func (r *executor) switchToTwins(ctx context.Context, plan *tablePlan) error {
 	r.online.built++
 	twins, err := catalog.TwinsOf(ctx, r.session, plan.indexes, r.online.built)
 	if err != nil || len(twins) == 0 {

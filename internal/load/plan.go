@@ -54,7 +54,7 @@ type planColumn struct {
 
 // plan asks the catalog about a table once; the first time also about the others that the script is known to fill, for that
 // takes little longer. nil means that there is no such table. Answers to what was posted come first.
-func (r *run) plan(ctx context.Context, parts []string) (*tablePlan, error) {
+func (r *executor) plan(ctx context.Context, parts []string) (*tablePlan, error) {
 	key := sqltext.QuoteName(parts...)
 	k := r.known
 	if p, ok := k.plans[key]; ok {
@@ -64,7 +64,7 @@ func (r *run) plan(ctx context.Context, parts []string) (*tablePlan, error) {
 		if f := r.answered(ctx); f != nil {
 			return nil, &failedBefore{f}
 		}
-		if r.together != nil && r.part == nil {
+		if r.together != nil {
 			if p, err := r.planElsewhere(ctx, key); p != nil || err != nil {
 				k.plans[key] = p
 				return p, err
@@ -88,7 +88,10 @@ func (r *run) plan(ctx context.Context, parts []string) (*tablePlan, error) {
 
 // planElsewhere gives the plan of a table that another connection may have locked by now, in its part of the one transaction: to ask about it
 // would be to wait for ourselves. nil means that none has.
-func (r *run) planElsewhere(ctx context.Context, key string) (*tablePlan, error) {
+func (r *executor) planElsewhere(ctx context.Context, key string) (*tablePlan, error) {
+	if r.together.settled {
+		return nil, &otherwise{alone: fmt.Sprintf("rows at %s follow on settings behind others", r.at)}
+	}
 	oids, err := catalog.Names(ctx, r.session, []string{key})
 	if err != nil || oids[0] == 0 || !r.crew.gives(oids[0]) {
 		return nil, err
@@ -124,7 +127,7 @@ func (r *run) foresee(s *survey) {
 const maxForeseen = 200
 
 // readPlans asks for plans, which are then foreknown; those of tables that there are not, as the server will say, are nil.
-func (r *run) readPlans(ctx context.Context, keys []string) error {
+func (r *executor) readPlans(ctx context.Context, keys []string) error {
 	oids, err := catalog.Names(ctx, r.session, keys)
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ type posted struct {
 
 // mayPost reports whether the script can go on before the statement is answered. Outside of the one transaction it cannot where an error
 // ends it, for there a failure does not undo what was sent before it was heard of.
-func (r *run) mayPost(s *statement) bool {
+func (r *executor) mayPost(s *statement) bool {
 	st := s.source
 	limit := r.o.thresholds.largeInsert
 	if r.o.Verbatim || r.goesOn() {
@@ -43,12 +43,12 @@ func (r *run) mayPost(s *statement) bool {
 }
 
 // goesOn reports that a statement is a transaction, and that the script goes on when it fails.
-func (r *run) goesOn() bool {
+func (r *executor) goesOn() bool {
 	return r.o.Continue && !r.began && r.session.TxStatus() == 'I' && !r.reading.Stops() && r.vars.On("AUTOCOMMIT")
 }
 
 // post sends a statement without waiting for its answer, where it may.
-func (r *run) post(ctx context.Context, s *statement) (bool, *failure) {
+func (r *executor) post(ctx context.Context, s *statement) (bool, *failure) {
 	if !r.mayPost(s) || !r.known.keeps(s.effect, namesBelief) || s.effect == writing || len(r.off) > 0 && s.effect != sqltext.Rows {
 		return false, nil
 	}
@@ -57,7 +57,7 @@ func (r *run) post(ctx context.Context, s *statement) (bool, *failure) {
 }
 
 // dispatch sends a statement behind those that were posted.
-func (r *run) dispatch(ctx context.Context, p *posted) *failure {
+func (r *executor) dispatch(ctx context.Context, p *posted) *failure {
 	size := len(p.st.Text)
 	for _, before := range r.posted {
 		size += len(before.st.Text)
@@ -87,7 +87,7 @@ func (r *run) dispatch(ctx context.Context, p *posted) *failure {
 }
 
 // answered awaits the answers to all statements that were posted, and gives the first failure.
-func (r *run) answered(ctx context.Context) (first *failure) {
+func (r *executor) answered(ctx context.Context) (first *failure) {
 	if len(r.posted) == 0 {
 		return nil
 	}

@@ -68,7 +68,7 @@ func (r *run) example(p psql.Position) []fit.Example {
 }
 
 // roleName gives the role that the session runs as, quoted where it must be.
-func (r *run) roleName() string {
+func (r *executor) roleName() string {
 	config := r.session.Config()
 	return fit.Name(cmp.Or(config.RuntimeParams["role"], config.User))
 }

@@ -20,7 +20,7 @@ func Verify(ctx context.Context, o Options) error {
 	if err := r.connect(ctx, o.Target); err != nil {
 		return err
 	}
-	defer r.close(ctx)
+	defer r.session.Close(ctx)
 
 	r.phase("verify")
 	r.began, r.unguarded = true, true

@@ -46,20 +46,11 @@ func (r *run) putBack(ctx context.Context, l *leaving) error {
 	}
 	r.vars = l.vars
 	if r.session != l.session { // by \connect
-		old := r.session
 		config := l.config.Copy()
 		config.OnNotice = nil
-		r.closeWorkers(ctx)
-		if err := r.settleNames(ctx); err != nil {
+		if err := r.moveTo(ctx, config); err != nil {
 			return (&failure{err: err}).problem()
 		}
-		if err := r.connect(ctx, config); err != nil {
-			return err
-		}
-		r.facts = nil
-		r.tally.leave()
-		old.Close(ctx)
-		r.hire(ctx)
 	}
 	if l.settings == nil {
 		return nil

@@ -34,7 +34,7 @@ func (c *recoder) Read(p []byte) (int, error) {
 }
 
 // recode gives a recoder for the rows of a COPY, nil where they go as they are.
-func (r *run) recode(ctx context.Context, info sqltext.Statement, a *copyAhead) (*recoder, error) {
+func (r *executor) recode(ctx context.Context, info sqltext.Statement, a *copyAhead) (*recoder, error) {
 	if a.decision.Rows != strategy.CopyBinary {
 		return nil, nil //nolint:nilnil // as said
 	}
@@ -52,7 +52,7 @@ func (r *run) recode(ctx context.Context, info sqltext.Statement, a *copyAhead) 
 
 // copyRecoded sends what c encodes, which comes by way of rows, and what it leaves as text. Call it in a transaction, for that is
 // one COPY to the script.
-func (r *run) copyRecoded(ctx context.Context, text string, rows io.Reader, c *recoder) (pgconn.CommandTag, error) {
+func (r *executor) copyRecoded(ctx context.Context, text string, rows io.Reader, c *recoder) (pgconn.CommandTag, error) {
 	tag, err := r.session.CopyIn(ctx, c.sql, rows)
 	if err != nil || !c.Left() {
 		return tag, err

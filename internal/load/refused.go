@@ -85,7 +85,7 @@ func (u *unbuilt) Error() string { return u.err.Error() }
 func (u *unbuilt) Unwrap() error { return u.err }
 
 // refused is the error for indexes that cannot be built: which row is to blame, if one is, the server says where they are in place.
-func (r *run) refused(err error) error {
+func (r *executor) refused(err error) error {
 	var u *unbuilt
 	if errors.As(err, &u) && mayBeRow(err) {
 		return &otherwise{keep: u.what}
@@ -95,7 +95,7 @@ func (r *run) refused(err error) error {
 
 // copyGuarded sends a COPY of our own in the one transaction behind a savepoint, all in one message. When it has failed, takeBack
 // goes back there.
-func (r *run) copyGuarded(ctx context.Context, sql string, rows io.Reader) (tag pgconn.CommandTag, err error) {
+func (r *executor) copyGuarded(ctx context.Context, sql string, rows io.Reader) (tag pgconn.CommandTag, err error) {
 	err = r.session.Do(ctx, []byte("SAVEPOINT "+runStart+"; "+sql+"; RELEASE SAVEPOINT "+runStart), session.Handlers{
 		CopyIn: func() (io.Reader, error) { return rows, nil },
 		Done: func(t pgconn.CommandTag) {
@@ -108,13 +108,13 @@ func (r *run) copyGuarded(ctx context.Context, sql string, rows io.Reader) (tag 
 }
 
 // takeBack goes back to the savepoint before rows, and removes it.
-func (r *run) takeBack(ctx context.Context) error {
+func (r *executor) takeBack(ctx context.Context) error {
 	return r.exec(ctx, "ROLLBACK TO SAVEPOINT "+runStart+"; RELEASE SAVEPOINT "+runStart)
 }
 
 // sendAhead sends a COPY of the script in the one transaction, in another format if c is not nil. What the server refuses goes once more
 // as written, when all indexes are built.
-func (r *run) sendAhead(ctx context.Context, s *statement, a *copyAhead, c *recoder) (tag pgconn.CommandTag, err error) {
+func (r *executor) sendAhead(ctx context.Context, s *statement, a *copyAhead, c *recoder) (tag pgconn.CommandTag, err error) {
 	if err := r.exec(ctx, "SAVEPOINT "+runStart); err != nil {
 		return tag, err
 	}
@@ -167,29 +167,11 @@ func (run *insertRun) replay(ctx context.Context, table []string, refused error)
 		return f
 	}
 	r.notice(fmt.Sprintf("%s:%d: rows that cannot be copied; sending the statements from here on as written", from.File, from.Line))
-	if r.held == nil { // what was given last is of the run
-		run.sc.Release()
-	}
-	again, err := run.sc.Reread(from)
-	if err != nil {
-		return &failure{at: run.first, err: err, refused: true}
-	}
-	defer func() { closeAfter(f, again) }()
-	r.replaying = true
-	defer func() { r.replaying = false }()
-	for end := from.Offset; end < run.end; { // what stands behind the run was read once, and may not be read yet a time
-		item, err := again.Next()
-		st, ok := item.(*psql.Statement)
-		if err != nil || !ok {
-			return &failure{at: run.first, err: firstError(err, errUnsure), refused: true}
-		}
-		end = st.End
-		if f := r.item(ctx, again, st); f != nil {
-			return f
-		}
+	if f := r.asWritten(ctx, run.sc, from, run.end); f != nil {
+		return f
 	}
 	for run.goesOn { // the rest of the statement that was given in part has gone with it
-		item, err := r.following(run.sc)
+		item, err := r.reading.next()
 		st, ok := item.(*psql.Statement)
 		if err != nil || !ok {
 			return &failure{at: run.first, err: firstError(err, errUnsure), refused: true}

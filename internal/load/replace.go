@@ -53,7 +53,7 @@ func (r *run) keepToReplace(ctx context.Context, tables []catalog.Reached, keys 
 }
 
 // replacing gives a table that has its old rows still, nil for any other.
-func (r *run) replacing(table uint32) *replaced {
+func (r *executor) replacing(table uint32) *replaced {
 	for _, t := range r.online.full {
 		if t.OID == table {
 			return t
@@ -64,7 +64,7 @@ func (r *run) replacing(table uint32) *replaced {
 
 // makeRoom readies tables for rows that are to go to one by a COPY which names columns; none if it takes them as the script has them. The plan
 // tells then where they go.
-func (r *run) makeRoom(ctx context.Context, plan *tablePlan, columns []string) error {
+func (r *executor) makeRoom(ctx context.Context, plan *tablePlan, columns []string) error {
 	plan.stage = nil
 	if len(r.online.full) == 0 {
 		return nil
@@ -94,7 +94,7 @@ func (r *run) makeRoom(ctx context.Context, plan *tablePlan, columns []string) e
 
 // merge has the new rows of a table take the place of the old ones. Where that cannot be one by one (a value that is unique goes from one row
 // to another, or an old row of another table refers to one that goes), all old rows of all tables go first.
-func (r *run) merge(ctx context.Context, t *replaced) error {
+func (r *executor) merge(ctx context.Context, t *replaced) error {
 	t.staged = false
 	if err := r.change(ctx, session.Raise("work_mem", verify.JoinMemory)); err != nil {
 		return err
@@ -117,7 +117,7 @@ func (r *run) merge(ctx context.Context, t *replaced) error {
 }
 
 // emptyRest deletes the old rows that are still there, children before parents, where no others have come to take their place.
-func (r *run) emptyRest(ctx context.Context) error {
+func (r *executor) emptyRest(ctx context.Context) error {
 	for _, t := range slices.Clone(r.online.full) {
 		if t.staged {
 			if err := r.merge(ctx, t); err != nil {

@@ -276,7 +276,7 @@ func (r *run) followRole(ctx context.Context) error {
 }
 
 // clear does it for one table; copied says that rows come by COPY.
-func (r *run) clear(ctx context.Context, name string, way sqltext.Change, copied bool) error {
+func (r *executor) clear(ctx context.Context, name string, way sqltext.Change, copied bool) error {
 	w := r.way
 	oids, err := catalog.Names(ctx, r.session, []string{name})
 	if err != nil || oids[0] == 0 || w.done[fmt.Sprint(way, oids[0])] {
@@ -410,12 +410,12 @@ func enabling(kind, table, when, name string) string {
 }
 
 // grantReplica is the statement that lets the role set the replica role, for a remedy.
-func (r *run) grantReplica() string {
+func (r *executor) grantReplica() string {
 	return fmt.Sprintf("GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later)", r.roleName())
 }
 
 // tellWayOf says once of a kind of obstacles what is done with them.
-func (r *run) tellWayOf(what string) {
+func (r *executor) tellWayOf(what string) {
 	if r.way.told[what] {
 		return
 	}
@@ -424,7 +424,7 @@ func (r *run) tellWayOf(what string) {
 }
 
 // stopping says why what the role may take out of the way stays there.
-func (r *run) stopping(allowed bool) string {
+func (r *executor) stopping(allowed bool) string {
 	if allowed && r.o.Online {
 		return ", which would stop those who read while online is true"
 	}
@@ -432,7 +432,7 @@ func (r *run) stopping(allowed bool) string {
 }
 
 // warnOfEventTriggers says once that event triggers will see tables altered, which with the replica role they would not.
-func (r *run) warnOfEventTriggers(ctx context.Context) error {
+func (r *executor) warnOfEventTriggers(ctx context.Context) error {
 	if r.way.warned {
 		return nil
 	}
@@ -519,7 +519,7 @@ func (r *run) ownStatements(ctx context.Context, statements []string) error {
 }
 
 // alter changes tables. Deferred triggers that wait for the commit keep a table from being changed; they have their turn then.
-func (r *run) alter(ctx context.Context, sql string) error {
+func (r *executor) alter(ctx context.Context, sql string) error {
 	err := r.session.TryAsScript(ctx, sql)
 	var pe *pgconn.PgError
 	if errors.As(err, &pe) && pe.Code == "55006" {

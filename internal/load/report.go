@@ -27,7 +27,7 @@ type failure struct {
 	script  *psql.Script            // that text is of, if it is to be closed when the failure was told
 	refused bool                    // ends the script whatever ON_ERROR_STOP says
 	role    string                  // that the session runs as, quoted; may be empty
-	run     *run                    // which knows what places are called; set when it is told
+	over    *executor               // that knows what places are called; set when it is told
 }
 
 // closeAfter closes a script: now, or when the failure of a statement of it, if there is one, was told.
@@ -49,8 +49,8 @@ func (f *failure) told() {
 // place says in an error which place of the script, or of the files that it stands for, it is about.
 func (f *failure) place(p *problem.Error, at psql.Position) {
 	p.At = at.Place()
-	if f.run != nil {
-		p.At = f.run.placeOf(at)
+	if f.over != nil {
+		p.At = f.over.placeOf(at)
 	}
 }
 
@@ -71,8 +71,8 @@ func (f *failure) message() string {
 }
 
 // problem writes a failure for the person who must act on it, with the places of the run's files.
-func (r *run) problem(f *failure) error {
-	f.run = r
+func (r *executor) problem(f *failure) error {
+	f.over = r
 	return f.problem()
 }
 
@@ -135,7 +135,7 @@ func (f *failure) describe(p *problem.Error, pe *pgconn.PgError) {
 		lines = append(lines, excerpt)
 	case f.rows != nil && row > 0:
 		f.place(p, f.rows.Line(row))
-		if f.run != nil && f.run.rows != nil {
+		if f.over != nil && f.over.rows != nil {
 			context = f.inFile(p, row, column, context)
 		}
 		p.End = p.At.Line
@@ -150,8 +150,8 @@ func (f *failure) describe(p *problem.Error, pe *pgconn.PgError) {
 		p.End = f.locate(len(f.text)).Line
 	}
 	situation := f.situation(pe, offset)
-	if f.run != nil {
-		f.run.word = (&sqltext.Tokens{Text: psql.WithoutHeader(f.text)}).Next().Text
+	if f.over != nil {
+		f.over.word = (&sqltext.Tokens{Text: psql.WithoutHeader(f.text)}).Next().Text
 	}
 	p.Remedy = fit.Remedy(pe, situation)
 	hint := pe.Hint
@@ -206,7 +206,7 @@ func (f *failure) sample() []byte {
 // inFile says in an error which place of a file of rows it is about, and gives the context without the server's count of rows, which is
 // none of lines.
 func (f *failure) inFile(p *problem.Error, row int, column, context string) string {
-	at, ok := f.run.rows.Place(f.rows.Start().File, row, column)
+	at, ok := f.over.rows.Place(f.rows.Start().File, row, column)
 	if !ok {
 		return context
 	}

@@ -1,13 +1,11 @@
 package load
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -22,9 +20,6 @@ import (
 	"github.com/fabricate-seed/fabricate-seed/internal/trust"
 	"github.com/fabricate-seed/fabricate-seed/internal/verify"
 )
-
-// rollbackTimeout is how long a rollback may take before the connection is dropped, which rolls back too.
-const rollbackTimeout = 2 * time.Second
 
 // Run loads a script into the target database and checks the result: the whole job of this package, in order. With
 // Transaction Single an error means that the database is as it was, unless the message says otherwise. The error is a
@@ -120,7 +115,7 @@ func (r *run) attempt(ctx context.Context, before *run) (Result, error) {
 	if err := r.connect(ctx, o.Target); err != nil {
 		return Result{}, before.notBack(err)
 	}
-	defer r.close(ctx)
+	defer func() { r.session.Close(ctx) }()
 	if o.DryRun {
 		if err := r.dry.Begin(ctx, r.session); err != nil {
 			return Result{}, problemOf(err)
@@ -136,7 +131,7 @@ func (r *run) attempt(ctx context.Context, before *run) (Result, error) {
 		}
 	}
 	r.hire(ctx)
-	defer r.closeWorkers(ctx)
+	defer r.dismiss(ctx)
 
 	r.phase("load")
 	if o.Explain && (o.Verbatim || o.Continue) {
@@ -169,12 +164,6 @@ func (r *run) attempt(ctx context.Context, before *run) (Result, error) {
 	}
 	err = firstError(r.checkUnchecked(ctx), firstError(r.analyzeCommitted(ctx), r.vacuumCommitted(ctx)))
 	return r.result(), err
-}
-
-// held is an item of the script, or the error in its place.
-type held struct {
-	item any
-	err  error
 }
 
 // openRows makes a script of an export without one, by the catalog as it is then. What there is to be told is told, or is left for later.
@@ -263,96 +252,30 @@ func (r *run) encode(ctx context.Context, encoding string) error {
 	return r.exec(ctx, "SET client_encoding = '"+encoding+"'")
 }
 
-// placeOf gives a place of the script, or of the files that it stands for.
-func (r *run) placeOf(p psql.Position) problem.Place {
-	if r.rows != nil && p.File == rowfiles.Script {
-		return problem.Place{File: r.rows.Statement(p.Line)}
-	}
-	return p.Place()
-}
-
-// where gives a place of the script for people. A script that stands for files of rows is nobody's: its places are those files.
-func (r *run) where(p psql.Position) string {
-	return r.placeOf(p).String()
-}
-
-// bytesRead is how much of the export was read.
-func (r *run) bytesRead() int64 {
-	if r.rows != nil {
-		return r.rows.BytesRead()
-	}
-	return r.reading.BytesRead()
-}
-
-// run is the state of one load.
+// run is one load: its story, and the connection that it tells it over, which is the script's own.
 type run struct {
-	o       Options
-	session *session.Session
-	vars    *psql.Vars
-	tally   *tally
+	executor
 
-	total      int64    // bytes of the entry script
-	began      bool     // our own transaction is open
-	inBlock    bool     // Single: the script is where psql -1 would be in a transaction block
-	level      string   // Single: how the script wants the transaction isolated, as it has begun
-	readOnly   bool     // Single: the script has made its block read only
-	online     online   // what Options.Online needs
-	fills      []uint32 // tables that the script brings rows for, where that is known and foreign keys stay on
-	unguarded  bool     // foreign keys were not enforced all the time
-	first      error    // what was told of the first failure
-	failures   int
 	mentioned  map[string]bool // commands that were said to be skipped
-	notices    int
-	brokenRows int64 // that break a foreign key, of those that were warned of
-	reading    *psql.Script
-	held       *held     // what a run of INSERTs has read too far
-	posted     []*posted // sent, not yet answered
+	level      string          // Single: how the script wants the transaction isolated, as it has begun
+	readOnly   bool            // Single: the script has made its block read only
+	fills      []uint32        // tables that the script brings rows for, where that is known and foreign keys stay on
+	order      *order          // of the rows, where the script's own does not do, else nil
+	brokenRows int64           // that break a foreign key, of those that were warned of
+	previous   *run            // whose connection died, if any
+	mayDie     bool            // another load was under way that could leave something prepared
 
-	jobs         context.Context // of what goes over other connections
-	cancelJobs   context.CancelFunc
-	given        bool              // one of them has the last statement
-	crew         *crew             // they, while the script is read; nil if there are none
-	workers      []*run            // those that are connected
-	settings     map[string]string // of the script's session, as they have them
-	settingsMade int               // how often they were read; another connection: which it has
-	mayDie       bool              // another load was under way that could leave something prepared
-	together     *together         // all connections' transactions are to be one; nil if not
-	fellow       *crew             // another connection: those that it is one of
-	part         *part             // that it loads
-	offset       int64             // behind the statement of it that was read last
-	within       bool              // which goes on
-	taken        bool              // there was one
-	before       int64             // bytes of the script that it has loaded before
+	took   bool     // rows outside the export went along, as outside-rows says
+	spared bool     // rows outside the export are safe from what files of rows replace
+	inside []uint32 // tables that the script is known to fill or empty, as far as it was read ahead
 
-	took        bool         // rows outside the export went along, as outside-rows says
-	spared      bool         // rows outside the export are safe from what files of rows replace
-	inside      []uint32     // tables that the script is known to fill or empty, as far as it was read ahead
-	foreseen    []string     // tables that the script is known to fill or empty, quoted, until the first plan
-	off         []*tablePlan // whose indexes are switched off
-	tuned       bool         // memory for building indexes is set
-	insertsInto string       // table of the last INSERT
-	insertsSeen int          // INSERTs into it, one after the other
+	toAnalyze []string         // tables, once their rows are committed
+	second    *session.Session // shares the work then; nil if there is none
 
-	toAnalyze []string // tables, once their rows are committed
+	stand  string        // where sequences stood when the load began
+	dry    verify.DryRun // a dry run: what sequences would do, and have done
+	noting bool          // a dry run: statements note what setval would do
 
-	lessons   *lessons     // of earlier tries
-	replaying bool         // what was refused goes once more, as written
-	views     verify.Views // what was seen of materialized views
-	order     *order       // of the rows, where the script's own does not do, else nil
-	rows      *rowfiles.FS // where there is no script, else nil
-	known     *knowledge
-	facts     *listFacts        // nil until they are asked for
-	stand     string            // where sequences stood when the load began
-	dry       verify.DryRun     // a dry run: what sequences would do, and have done
-	noting    bool              // a dry run: statements note what setval would do
-	previous  *run              // whose connection died, if any
-	broken    error             // the script has ended the one transaction: what is said of that
-	explained map[uint32]string // what was said of how a table's rows go, by its oid
-	way       *ownersWay        // taken where session_replication_role is refused, else nil
-
-	at psql.Position // of the statement in hand, for the server's notices
-
-	word   string     // with which the statement begins that the server has refused
 	checks bool       // nothing is loaded: what would be is compared and explained
 	asked  Options    // then: those of the load
 	fit    fit.Report // what of the export does not fit the database
@@ -361,26 +284,16 @@ type run struct {
 }
 
 func newRun(o Options) *run {
-	t := &o.thresholds
-	t.fragmentSize, t.largeInsert = cmp.Or(t.fragmentSize, fragmentSize), cmp.Or(t.largeInsert, largeInsert)
-	t.manyInserts, t.manyRows = cmp.Or(t.manyInserts, manyInserts), cmp.Or(t.manyRows, manyRows)
-	t.runSize, t.largestCopied = cmp.Or(t.runSize, runSize), cmp.Or(t.largestCopied, largestCopied)
-	t.togetherFrom = cmp.Or(t.togetherFrom, togetherFrom)
-	t.manyToAnalyze, t.keyMemory = cmp.Or(t.manyToAnalyze, manyToAnalyze), cmp.Or(t.keyMemory, keyMemory)
-	o.SkipAnalyze = o.SkipAnalyze || o.DryRun // no rollback takes it all back
-	names := newTally()
-	return &run{o: o, vars: psql.NewVars(), lessons: newLessons(), tally: names, known: newKnowledge(o.Transaction != None, names), mentioned: map[string]bool{}, explained: map[uint32]string{}}
+	r := &run{executor: newExecutor(o, newLessons()), mentioned: map[string]bool{}}
+	r.vars, r.road, r.progress = psql.NewVars(), r.stages(r), r.tellProgress
+	return r
 }
 
-// connect opens the connection that everything goes over.
+// connect opens the connection that the script goes over.
 func (r *run) connect(ctx context.Context, target *pgx.ConnConfig) error {
-	o := r.o.session()
-	o.ServerNotice = r.serverNotice
-	opened, err := session.Open(ctx, target, o)
-	if err != nil {
+	if err := r.open(ctx, target); err != nil {
 		return err
 	}
-	r.session = opened
 	r.vars.Put("DBNAME", target.Database)
 	r.vars.Put("USER", target.User)
 	r.vars.Put("HOST", target.Host)
@@ -578,7 +491,7 @@ func (r *run) commit(ctx context.Context) error {
 	if r.o.DryRun {
 		return r.endDry(ctx)
 	}
-	if r.together != nil && len(r.workers) > 0 {
+	if r.together != nil && len(r.crew.connected()) > 0 {
 		return r.commitTogether(ctx)
 	}
 	r.online.xid = r.session.XID()
@@ -688,39 +601,15 @@ func interrupted(ctx context.Context, while, remedy string) error {
 	return &problem.Error{Code: code, What: "interrupted while " + while, Remedy: remedy, Err: ctx.Err()}
 }
 
-// rollback rolls back what is open, even when ctx has ended.
+// rollback rolls back what is open, over all connections whose transactions are one.
 func (r *run) rollback(ctx context.Context) {
 	if r.together != nil && r.crew != nil {
-		r.dismiss()
-		for _, w := range r.workers {
-			w.rollback(ctx)
+		r.crew.stop()
+		for _, m := range r.crew.connected() {
+			m.rollback(ctx)
 		}
 	}
-	_ = r.answered(ctx)
-	open := r.began && !r.session.IsClosed() && r.session.TxStatus() != 'I' // a COMMIT that fails has rolled back
-	r.began = false
-	if !open {
-		return
-	}
-	short, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
-	defer cancel()
-	if err := r.exec(short, "ROLLBACK"); err != nil {
-		r.session.Drop() // the server rolls back when it notices
-	}
-}
-
-func (r *run) close(ctx context.Context) {
-	r.session.Close(ctx)
-}
-
-// exec sends one statement of our own.
-func (r *run) exec(ctx context.Context, sql string) error {
-	return r.session.Do(ctx, []byte(sql), session.Handlers{})
-}
-
-// change sends a statement of our own that means what it means under pg_catalog alone.
-func (r *run) change(ctx context.Context, sql string) error {
-	return r.session.Change(ctx, sql, session.Handlers{})
+	r.executor.rollback(ctx)
 }
 
 func (r *run) result() Result {
@@ -732,37 +621,5 @@ func (r *run) result() Result {
 func (r *run) phase(name string) {
 	if r.o.Events.Phase != nil {
 		r.o.Events.Phase(name)
-	}
-}
-
-func (r *run) notice(text string) {
-	if r.o.Events.Notice != nil {
-		r.o.Events.Notice(text)
-	}
-}
-
-func (r *run) warn(text string) {
-	if r.o.Events.Warn != nil {
-		r.o.Events.Warn(text)
-	}
-}
-
-// maxNotices is how many of the server's notices are passed on; a script can raise one a row.
-const maxNotices = 50
-
-func (r *run) serverNotice(n *pgconn.Notice) {
-	if n.Severity == "NOTICE" && strings.HasPrefix(n.Message, "truncate cascades to table") {
-		return // an export empties all its tables so, and says it a dozen times
-	}
-	r.notices++
-	switch {
-	case r.notices == maxNotices+1:
-		r.notice("more notices of the server are not shown")
-	case r.notices <= maxNotices:
-		where := ""
-		if r.at.File != "" {
-			where = r.place()
-		}
-		r.notice(where + n.Severity + ": " + n.Message)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
@@ -32,12 +33,13 @@ func (r *run) script(ctx context.Context, script Script) error {
 		return (&failure{err: err}).problem()
 	}
 	defer func() { _ = sc.Close() }()
-	return r.follows(ctx, sc)
+	return r.follows(ctx, reading{Script: sc}, r.item)
 }
 
-// follows carries out what a script says, to its end or to the first failure that stops it.
-func (r *run) follows(ctx context.Context, sc *psql.Script) error {
-	r.reading = sc
+// follows has each thing that a script says, or a part of one, done, to its end or to the first failure that stops it.
+func (r *executor) follows(ctx context.Context, read reading, do func(context.Context, *psql.Script, any) *failure) error {
+	r.reading = read
+	sc := read.Script
 	var late *failure // of a statement whose answer a variable was waiting for
 	r.vars.Await(func() {
 		f := r.answered(ctx)
@@ -50,7 +52,7 @@ func (r *run) follows(ctx context.Context, sc *psql.Script) error {
 	})
 	defer r.vars.Await(nil)
 	for {
-		item, err := r.next(sc)
+		item, err := r.reading.next()
 		f := late
 		if _, ok := item.(*psql.Statement); f == nil && (!ok || err != nil) {
 			f = r.answered(ctx)
@@ -66,7 +68,7 @@ func (r *run) follows(ctx context.Context, sc *psql.Script) error {
 				f.at, f.refused = e.Pos, e.Refused || e.Fatal
 			}
 		default:
-			f = r.item(ctx, sc, item)
+			f = do(ctx, sc, item)
 		}
 		if f != nil {
 			if r.together == nil { // what the script says before that is done, or has failed itself
@@ -81,17 +83,8 @@ func (r *run) follows(ctx context.Context, sc *psql.Script) error {
 	}
 }
 
-// next gives the script's next item.
-func (r *run) next(sc *psql.Script) (any, error) {
-	if h := r.held; h != nil {
-		r.held = nil
-		return h.item, h.err
-	}
-	return r.following(sc)
-}
-
 // failed decides what a failure means: an error ends the script, nil goes on with it.
-func (r *run) failed(ctx context.Context, f *failure) error {
+func (r *executor) failed(ctx context.Context, f *failure) error {
 	defer f.told()
 	var more *otherwise
 	if errors.As(f.err, &more) {
@@ -118,7 +111,7 @@ func (r *run) failed(ctx context.Context, f *failure) error {
 }
 
 // goOn tells of a failure after which the script goes on.
-func (r *run) goOn(f *failure) {
+func (r *executor) goOn(f *failure) {
 	told := r.problem(f)
 	r.first = firstError(r.first, told)
 	r.failures++
@@ -126,17 +119,30 @@ func (r *run) goOn(f *failure) {
 }
 
 // ends tells whether nothing can follow a failure, whatever ON_ERROR_STOP says.
-func (r *run) ends(ctx context.Context, f *failure) bool {
+func (r *executor) ends(ctx context.Context, f *failure) bool {
 	return ctx.Err() != nil || f.refused || r.broken != nil || session.Lost(f.err) || r.session.IsClosed()
 }
 
 // follow tells the reader of settings that the last statement may have changed.
-func (r *run) follow(sc *psql.Script) {
+func (r *executor) follow(sc *psql.Script) {
 	sc.SetEscapes(r.escapes())
 	if now := r.encoding(); now != sc.Encoding() {
 		sc.SetEncoding(now)
 		r.vars.Put("ENCODING", now)
 	}
+}
+
+// carryOut does one thing that a script says of what goes to the server.
+func (r *executor) carryOut(ctx context.Context, sc *psql.Script, item any) *failure {
+	switch it := item.(type) {
+	case *psql.Statement:
+		r.at = it.Pos
+		return r.execute(ctx, &statement{at: it.Pos, text: it.Text, compound: it.Compound, source: it, script: sc, rows: sc.CopyData, locate: it.Locate})
+	case *psql.Copy:
+		r.at = it.Pos
+		return r.copy(ctx, sc, it)
+	}
+	return &failure{err: fmt.Errorf("the script reader gave a %T", item), refused: true}
 }
 
 // item does one thing that the script says.
@@ -147,10 +153,7 @@ func (r *run) item(ctx context.Context, sc *psql.Script, item any) *failure {
 		if done, f := r.extend(ctx, sc, it); done || f != nil {
 			return f
 		}
-		return r.execute(ctx, &statement{at: it.Pos, text: it.Text, compound: it.Compound, source: it, script: sc, rows: sc.CopyData, locate: it.Locate})
-	case *psql.Copy:
-		r.at = it.Pos
-		return r.copy(ctx, sc, it)
+		return r.carryOut(ctx, sc, it)
 	case *psql.Print:
 		if r.o.Events.Output != nil {
 			r.o.Events.Output(it.Text)
@@ -183,20 +186,17 @@ func (r *run) item(ctx context.Context, sc *psql.Script, item any) *failure {
 		if f := r.join(ctx); f != nil {
 			return f
 		}
-		r.closeWorkers(ctx)
-		f := r.reconnect(ctx, it)
-		r.hire(ctx)
-		return f
+		return r.reconnect(ctx, it)
 	case *psql.LargeObject:
 		return r.largeObject(ctx, sc, it)
 	default:
-		return &failure{err: fmt.Errorf("the script reader gave a %T", item), refused: true}
+		return r.carryOut(ctx, sc, item)
 	}
 	return nil
 }
 
 // outcome sets the variables that tell a script how its last statement went, and gives f back if it failed.
-func (r *run) outcome(f *failure, tag pgconn.CommandTag) *failure {
+func (r *executor) outcome(f *failure, tag pgconn.CommandTag) *failure {
 	r.given = false
 	f.enc = r.encoding()
 	if f.err != nil {
@@ -219,7 +219,7 @@ func (r *run) outcome(f *failure, tag pgconn.CommandTag) *failure {
 }
 
 // copy runs a \copy.
-func (r *run) copy(ctx context.Context, sc *psql.Script, c *psql.Copy) *failure {
+func (r *executor) copy(ctx context.Context, sc *psql.Script, c *psql.Copy) *failure {
 	rows := sc.CopyData
 	switch c.From {
 	case psql.FromFile:
@@ -290,12 +290,7 @@ func (r *run) reconnect(ctx context.Context, c *psql.Connect) *failure {
 	if f.err = r.holdConnect(c.Pos, config.Database, config.User); f.err != nil {
 		return f
 	}
-	old := r.session
-	if err := r.settleNames(ctx); err != nil {
-		f.err = err
-		return f
-	}
-	if err := r.connect(ctx, config); err != nil {
+	if err := r.moveTo(ctx, config); err != nil {
 		f.err = err // psql, too, ends here: it has no connection any more
 		var p *problem.Error
 		if errors.As(err, &p) {
@@ -306,9 +301,24 @@ func (r *run) reconnect(ctx context.Context, c *psql.Connect) *failure {
 		}
 		return f
 	}
+	return nil
+}
+
+// moveTo has the load go on over another connection.
+func (r *run) moveTo(ctx context.Context, target *pgx.ConnConfig) error {
+	old := r.session
+	r.dismiss(ctx)
+	err := r.settleNames(ctx)
+	if err == nil {
+		err = r.connect(ctx, target)
+	}
+	if err != nil {
+		return err
+	}
 	r.facts = nil
 	r.tally.leave()
 	old.Close(ctx)
+	r.hire(ctx)
 	return nil
 }
 
@@ -337,13 +347,13 @@ func connectionKeys(s string) (keys []string) {
 var connectionKey = regexp.MustCompile(`([A-Za-z_]+)\s*=`)
 
 // encoding is the client encoding.
-func (r *run) encoding() string { return r.session.Parameter("client_encoding") }
+func (r *executor) encoding() string { return r.session.Parameter("client_encoding") }
 
 // readable is text for the tokens to read: in an encoding whose characters may hold any byte, without those bytes.
-func (r *run) readable(text []byte) []byte { return psql.Masked(text, r.encoding()) }
+func (r *executor) readable(text []byte) []byte { return psql.Masked(text, r.encoding()) }
 
 // escapes tells whether backslashes in '…' are escapes.
-func (r *run) escapes() bool {
+func (r *executor) escapes() bool {
 	return r.session.Parameter("standard_conforming_strings") == "off"
 }
 
@@ -358,13 +368,17 @@ func (w watched) Read(p []byte) (int, error) {
 	return w.Reader.Read(p)
 }
 
-func (r *run) progress() {
-	switch {
+// tellProgress tells how far the load has come. Of a script that members of its crew load, they do.
+func (r *run) tellProgress() {
+	switch bytes := r.reading.BytesRead(); {
 	case r.o.Events.Progress == nil || !r.tally.counting:
-	case r.crew != nil && r.rows == nil: // told by those that load
-		r.crew.noteOutside(r.reading.BytesRead())
+	case r.crew != nil && r.rows == nil:
+		r.crew.noteOutside(bytes)
 	default:
-		r.o.Events.Progress(Progress{Table: r.tally.table, Bytes: r.bytesRead(), Total: r.total, Rows: r.tally.rows})
+		if r.rows != nil {
+			bytes = r.rows.BytesRead()
+		}
+		r.o.Events.Progress(Progress{Table: r.tally.table, Bytes: bytes, Total: r.total, Rows: r.tally.rows})
 	}
 }
 

@@ -42,9 +42,9 @@ type tableCopy struct {
 	sent     bool // the rows were; indexes may not be built
 }
 
-// run sends the rows over the connection of r. Many rows go in a transaction of their own, for which the table's indexes can
+// run sends the rows over a connection. Many rows go in a transaction of their own, for which the table's indexes can
 // be switched off.
-func (c *tableCopy) run(ctx context.Context, r *run) {
+func (c *tableCopy) run(ctx context.Context, r *executor) {
 	start := time.Now()
 	c.err = r.alone(ctx, c, func() (err error) {
 		c.sent = true
@@ -64,7 +64,7 @@ func (c *tableCopy) run(ctx context.Context, r *run) {
 
 // repeat sends the rows as the script has them: the server says then which line it refuses, as it does to psql, or takes them
 // after all. It goes over the same connection, which knows of the script's settings what counted for the rows.
-func (c *tableCopy) repeat(ctx context.Context, r *run) error {
+func (c *tableCopy) repeat(ctx context.Context, r *executor) error {
 	rows, err := c.again()
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func (c *tableCopy) repeat(ctx context.Context, r *run) error {
 func mayBeRow(err error) bool { return session.MayBeRow(err) || errors.Is(err, errUnsure) }
 
 // alone runs a COPY outside the script's transaction.
-func (r *run) alone(ctx context.Context, c *tableCopy, send func() error) error {
+func (r *executor) alone(ctx context.Context, c *tableCopy, send func() error) error {
 	if !c.lock && (!c.many || c.recoded == nil) { // what is recoded may go in two parts
 		return send()
 	}
@@ -117,7 +117,7 @@ func (r *run) alone(ctx context.Context, c *tableCopy, send func() error) error 
 
 // lockForIndexes locks a table that seems to be empty, and switches its indexes off where it is. It waits for nobody: where others use
 // the table, the indexes stay.
-func (r *run) lockForIndexes(ctx context.Context, c *tableCopy) error {
+func (r *executor) lockForIndexes(ctx context.Context, c *tableCopy) error {
 	s := strategy.Situation{Many: c.many, Columns: c.columns, Copy: true, Binary: c.recoded != nil}
 	if locked, err := r.lockNow(ctx, sqltext.QuoteName(c.table...)); err != nil || !locked {
 		r.decide(c.plan, s, true)
@@ -136,7 +136,7 @@ func (r *run) lockForIndexes(ctx context.Context, c *tableCopy) error {
 }
 
 // lockNow locks a table against everybody else. It gives false where it is in use, or the role may not.
-func (r *run) lockNow(ctx context.Context, table string) (locked bool, err error) {
+func (r *executor) lockNow(ctx context.Context, table string) (locked bool, err error) {
 	err = r.session.TryAsScript(ctx, "LOCK TABLE "+table+" IN ACCESS EXCLUSIVE MODE NOWAIT")
 	if state := session.State(err); state == "55P03" || state == "42501" {
 		return false, nil
@@ -145,19 +145,19 @@ func (r *run) lockNow(ctx context.Context, table string) (locked bool, err error
 }
 
 // copyAlone sends a table's rows outside a transaction.
-func (r *run) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan) *failure {
+func (r *executor) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan) *failure {
 	if f := r.join(ctx); f != nil {
 		return f
 	}
 	c.plan = plan
-	large := c.many || r.fellow != nil && c.seen.Referred() // joins of other tables' many rows to these few cost more
+	large := c.many || r.reading.crew != nil && c.seen.Referred() // joins of other tables' many rows to these few cost more
 	c.lock = large && plan.lockable()
 	c.run(ctx, r)
 	return r.collect(ctx, c)
 }
 
 // collect counts what a copy has loaded, or says what its refusal means.
-func (r *run) collect(ctx context.Context, c *tableCopy) *failure {
+func (r *executor) collect(ctx context.Context, c *tableCopy) *failure {
 	r.known.analyzed[c.plan.oid] = c.analyzed
 	switch {
 	case c.seen == nil: // by a way on which nothing is noted

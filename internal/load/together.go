@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
@@ -113,7 +114,7 @@ func (r *run) inOne(s *statement, why string) (bool, *failure) {
 
 // keepTogether lets by what several transactions can do together: rows that no other connection takes are not among it.
 func (r *run) keepTogether(ctx context.Context, s *statement) (bool, *failure) {
-	if r.together == nil || r.part != nil {
+	if r.together == nil {
 		return false, nil
 	}
 	if r.crew.failed() {
@@ -189,30 +190,30 @@ func (c *crew) gives(table uint32) bool {
 	return c.owners[table] != nil || slices.ContainsFunc(slices.Concat(c.waiting, c.under, c.over), func(p *part) bool { return p.oid == table })
 }
 
-// claim locks a table for the transaction of w, and sees that it is empty. It waits for nobody: who holds one of the tables may wait for
+// claim locks a table for the transaction of its connection, and sees that it is empty. It waits for nobody: who holds one of the tables may wait for
 // another of them, which the server could not see.
-func (t *together) claim(ctx context.Context, w *run, name string, table uint32) error {
+func (t *together) claim(ctx context.Context, x *executor, name string, table uint32) error {
 	t.mu.Lock()
 	claimed := t.claimed[table]
 	t.mu.Unlock()
 	if claimed {
 		return nil
 	}
-	locked, err := w.lockNow(ctx, name)
+	locked, err := x.lockNow(ctx, name)
 	if err != nil {
 		return (&failure{err: err}).problem()
 	}
 	if !locked {
 		return &otherwise{alone: fmt.Sprintf("table %s is in use, or the role may not lock it", name)}
 	}
-	what, why, err := catalog.NotBare(ctx, w.session, []uint32{table})
+	what, why, err := catalog.NotBare(ctx, x.session, []uint32{table})
 	switch {
 	case err != nil:
 		return (&failure{err: err}).problem()
 	case why != "":
 		return &otherwise{alone: "table " + what + " " + why}
 	}
-	w.known.after(ours) // with the lock there are indexes to switch off
+	x.known.after(ours) // with the lock there are indexes to switch off
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.claimed[table] = true
@@ -226,7 +227,7 @@ func (r *run) claimRest(ctx context.Context) error {
 		return (&failure{err: err}).problem()
 	}
 	for _, oid := range r.together.emptied {
-		if err := r.together.claim(ctx, r, names[oid], oid); err != nil {
+		if err := r.together.claim(ctx, &r.executor, names[oid], oid); err != nil {
 			return err
 		}
 	}
@@ -238,21 +239,20 @@ func (r *run) verifyTogether(ctx context.Context) error {
 	if err := r.claimRest(ctx); err != nil {
 		return err
 	}
-	for _, w := range r.workers {
-		if err := w.session.Change(ctx, verify.Setup, session.Handlers{}); err != nil {
+	for _, m := range r.crew.connected() {
+		if err := m.session.Change(ctx, verify.Setup, session.Handlers{}); err != nil {
 			return (&failure{err: err}).problem()
 		}
 		if r.o.KeepSequences {
 			continue
 		}
-		w.known.emptied.Tables = r.known.emptied.Tables
 		var tables []uint32
 		for oid, owner := range r.crew.owners {
-			if owner == w {
+			if owner == m {
 				tables = append(tables, oid)
 			}
 		}
-		if err := w.syncSequences(ctx, tables); err != nil {
+		if err := r.syncSequences(ctx, &m.executor, tables); err != nil {
 			return (&failure{err: err}).problem()
 		}
 	}
@@ -288,7 +288,7 @@ const finishGrace = 3 * time.Second
 
 // commitTogether prepares all transactions, and then commits all. See package twophase.
 func (r *run) commitTogether(ctx context.Context) error {
-	all := r.workers
+	all := r.crew.connected()
 	n := len(all)
 	phase := twophase.New(r.together.database, n)
 	decider := all[n-1]
@@ -316,33 +316,29 @@ func (r *run) commitTogether(ctx context.Context) error {
 	return r.settleTogether(ctx, phase, asked, decided, err)
 }
 
-// prepare prepares the transaction of w.
-func (r *run) prepare(ctx context.Context, sql string) error {
+// prepare prepares its transaction.
+func (m *member) prepare(ctx context.Context, sql string) error {
 	late, cancel := session.Outlive(ctx, finishGrace)
 	defer cancel()
 	answer := ""
-	err := r.session.Do(late, []byte(sql), session.Handlers{Done: func(tag pgconn.CommandTag) { answer = tag.String() }})
+	err := m.session.Do(late, []byte(sql), session.Handlers{Done: func(tag pgconn.CommandTag) { answer = tag.String() }})
 	if err == nil && answer != "PREPARE TRANSACTION" {
 		err = fmt.Errorf("the server answers PREPARE TRANSACTION with %q", answer)
 	}
 	if err == nil {
-		r.began = false
+		m.began = false
 	}
 	return err
 }
 
 // commitPrepared commits all but the decider at once, and then that.
-func commitPrepared(ctx context.Context, all []*run, phase twophase.Run) error {
-	failed := make(chan error, len(all))
-	for i, w := range all[:len(all)-1] {
-		go func() { failed <- w.exec(ctx, phase.Commit(i+1)) }()
+func commitPrepared(ctx context.Context, all []*member, phase twophase.Run) error {
+	var others errgroup.Group
+	for i, m := range all[:len(all)-1] {
+		others.Go(func() error { return m.exec(ctx, phase.Commit(i+1)) })
 	}
-	var first error
-	for range all[:len(all)-1] {
-		first = firstError(first, <-failed)
-	}
-	if first != nil {
-		return first
+	if err := others.Wait(); err != nil {
+		return err
 	}
 	return all[len(all)-1].exec(ctx, phase.Commit(len(all)))
 }
@@ -353,10 +349,8 @@ func (r *run) settleTogether(ctx context.Context, phase twophase.Run, asked, dec
 	refused := !decided && errors.As(err, &pe) && pe.Severity != "FATAL" && pe.Severity != "PANIC"
 	late, cancel := session.Outlive(ctx, finishGrace)
 	defer cancel()
-	decider := r.workers[len(r.workers)-1]
-	for _, w := range r.workers {
-		w.rollback(late)
-	}
+	members := r.crew.connected()
+	decider := members[len(members)-1]
 	r.rollback(late)
 	state, settled := twophase.Gone, error(nil)
 	o := r.o.session()

@@ -139,7 +139,7 @@ func (r *run) setModes(ctx context.Context, info sqltext.Statement) error {
 }
 
 // place begins a message about the statement in hand.
-func (r *run) place() string {
+func (r *executor) place() string {
 	at := r.placeOf(r.at)
 	if at.File == "" {
 		return ""

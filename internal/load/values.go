@@ -53,7 +53,7 @@ func (r *run) holdValues(ctx context.Context) error {
 	if err := r.connect(ctx, target); err != nil {
 		return err
 	}
-	defer r.close(ctx)
+	defer r.session.Close(ctx)
 	if r.checks {
 		r.phase("compare")
 	}

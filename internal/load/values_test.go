@@ -128,7 +128,7 @@ func openRun(t *testing.T, schema string) *run {
 	must(t, err)
 	r := newRun(Options{Target: config})
 	must(t, r.connect(context.Background(), config))
-	t.Cleanup(func() { r.close(context.Background()) })
+	t.Cleanup(func() { r.session.Close(context.Background()) })
 	return r
 }
 

@@ -19,9 +19,7 @@ func (r *run) afterRows() *verify.Checks {
 		c.Dry = &r.dry
 	}
 	if !r.began {
-		for _, w := range r.workers {
-			c.Others = append(c.Others, w.session)
-		}
+		c.Others = r.others()
 	}
 	return c
 }
@@ -82,7 +80,7 @@ func (r *run) verify(ctx context.Context) error {
 		return r.verifyTogether(ctx)
 	}
 	if !r.o.KeepSequences && len(tables) > 0 {
-		if err := r.syncSequences(ctx, tables); err != nil {
+		if err := r.syncSequences(ctx, &r.executor, tables); err != nil {
 			return (&failure{err: err}).problem()
 		}
 	}
@@ -120,23 +118,21 @@ func (r *run) foreignKeys(ctx context.Context, keys []catalog.ForeignKey) error 
 // keptKeys gives the foreign keys that all rows are known to keep, by what passed by over all connections.
 func (r *run) keptKeys(ctx context.Context) (map[uint32]bool, error) {
 	known := &r.known.observed
-	if r.crew != nil {
-		for _, w := range r.workers {
-			if !w.known.observed.Any() {
-				continue
-			}
-			if err := r.readKeys(ctx); err != nil {
-				return nil, err
-			}
-			known.Merge(&w.known.observed, w.session)
-			w.known.observed = verify.Observed{}
+	for _, m := range r.crew.connected() {
+		if !m.known.observed.Any() {
+			continue
 		}
+		if err := r.readKeys(ctx); err != nil {
+			return nil, err
+		}
+		known.Merge(&m.known.observed, m.session)
+		m.known.observed = verify.Observed{}
 	}
 	return r.afterRows().Kept(ctx, known)
 }
 
 // readKeys asks once which foreign keys can be compared as their values pass by.
-func (r *run) readKeys(ctx context.Context) (err error) {
+func (r *executor) readKeys(ctx context.Context) (err error) {
 	if !r.known.observed.Known() {
 		r.known.observed, err = verify.Keys(ctx, r.session, r.o.thresholds.keyMemory)
 	}
@@ -145,7 +141,7 @@ func (r *run) readKeys(ctx context.Context) (err error) {
 
 // observe readies an encoder, which gives the binary format, to note the values of foreign keys as they pass by, and gives the table
 // whose rows they are; nil if none of its columns matters.
-func (r *run) observe(ctx context.Context, plan *tablePlan, names []string, e *copycodec.Encoder) (*verify.ObservedTable, error) {
+func (r *executor) observe(ctx context.Context, plan *tablePlan, names []string, e *copycodec.Encoder) (*verify.ObservedTable, error) {
 	if r.o.ForeignKeys == Off || !plan.replica || !e.Binary() || r.way != nil {
 		return nil, nil //nolint:nilnil // as said
 	}
@@ -169,9 +165,11 @@ func (r *run) changes() map[uint32]int64 {
 	return all
 }
 
-// syncSequences lets sequences go on behind the rows of the tables.
-func (r *run) syncSequences(ctx context.Context, tables []uint32) error {
-	taken, lasting, err := r.afterRows().Sequences(ctx, tables)
+// syncSequences lets sequences go on behind the rows of the tables. over is in their transaction.
+func (r *run) syncSequences(ctx context.Context, over *executor, tables []uint32) error {
+	checks := r.afterRows()
+	checks.Session, checks.Role = over.session, over.roleName()
+	taken, lasting, err := checks.Sequences(ctx, tables)
 	if err != nil || len(taken)+len(lasting) == 0 {
 		return err
 	}
@@ -183,7 +181,7 @@ func (r *run) syncSequences(ctx context.Context, tables []uint32) error {
 	if r.began { // what may still fail must fail before: no rollback takes setval back
 		moves = append([]string{"SET CONSTRAINTS ALL IMMEDIATE"}, moves...)
 	}
-	return r.exec(ctx, strings.Join(moves, "; "))
+	return over.exec(ctx, strings.Join(moves, "; "))
 }
 
 // manyToAnalyze is from how many rows on ANALYZE waits until they are committed: then two connections can share it.
@@ -212,9 +210,9 @@ func (r *run) analyzeCommitted(ctx context.Context) error {
 
 // connectSecond opens a second connection to share with what comes after the commit. Without it that takes longer.
 func (r *run) connectSecond(ctx context.Context) {
-	second := newRun(r.o)
-	second.o.Events, second.o.ConnectTimeout = Events{}, 0 // tried once
-	if second.connect(ctx, r.session.Config()) == nil {
-		r.workers = append(r.workers, second)
+	o := r.o
+	o.Events, o.ConnectTimeout = Events{}, 0 // tried once
+	if second, err := session.Open(ctx, r.session.Config(), o.session()); err == nil {
+		r.second = second
 	}
 }

@@ -23,27 +23,27 @@ type copyAhead struct {
 }
 
 // ahead reads the first rows of a COPY, to see whether many follow. It gives nil where nothing can be gained.
-func (r *executor) ahead(s *statement, open func() (*psql.CopyReader, error)) (*copyAhead, error) {
+func (x *executor) ahead(s *statement, open func() (*psql.CopyReader, error)) (*copyAhead, error) {
 	one := s.only()
-	if one == nil || one.Copy == nil || s.plan == nil || !r.fast() || r.lessons.settles(s.at) {
+	if one == nil || one.Copy == nil || s.plan == nil || !x.fast() || x.lessons.settles(s.at) {
 		return nil, nil //nolint:nilnil // as said
 	}
 	situation := strategy.Situation{Columns: one.Copy.Columns, Copy: true, Binary: s.plan.binary(one.Copy)}
-	if r.decide(s.plan, situation, false).Rows == strategy.AsWritten || s.effect != sqltext.Rows {
+	if x.decide(s.plan, situation, false).Rows == strategy.AsWritten || s.effect != sqltext.Rows {
 		return nil, nil //nolint:nilnil // as said
 	}
 	rows, err := open()
 	if err != nil || rows == nil {
 		return nil, err
 	}
-	head, err := io.ReadAll(io.LimitReader(rows, int64(r.o.thresholds.manyRows)))
+	head, err := io.ReadAll(io.LimitReader(rows, int64(x.o.thresholds.manyRows)))
 	if err != nil {
 		_ = rows.Close()
 		return nil, err
 	}
-	situation.Many = len(head) == r.o.thresholds.manyRows
-	situation.Binary = situation.Binary && situation.Many && !r.known.drawn
-	return &copyAhead{s.plan, r.decide(s.plan, situation, true), rows, watched{io.MultiReader(bytes.NewReader(head), rows), r.progress}, situation.Many}, nil
+	situation.Many = len(head) == x.o.thresholds.manyRows
+	situation.Binary = situation.Binary && situation.Many && !x.known.drawn
+	return &copyAhead{s.plan, x.decide(s.plan, situation, true), rows, watched{io.MultiReader(bytes.NewReader(head), rows), x.progress}, situation.Many}, nil
 }
 
 // binary reports whether the rows of a COPY may go in the binary format, as far as their columns tell.
@@ -56,7 +56,7 @@ func (p *tablePlan) binary(c *sqltext.CopyOf) bool {
 }
 
 // sendAlone sends the COPY outside a transaction of the script's.
-func (a *copyAhead) sendAlone(ctx context.Context, r *executor, s *statement) (tag pgconn.CommandTag, out *failure) {
+func (a *copyAhead) sendAlone(ctx context.Context, x *executor, s *statement) (tag pgconn.CommandTag, out *failure) {
 	f, one := s.f, s.only()
 	f.rows = a.rows
 	c := &tableCopy{
@@ -64,12 +64,12 @@ func (a *copyAhead) sendAlone(ctx context.Context, r *executor, s *statement) (t
 		failed: func(err error) *failure { f.err = err; return f },
 	}
 	c.size = func() int64 { return int64(len(c.sql)) + a.rows.Bytes() }
-	recoded, err := r.recode(ctx, *one, a)
+	recoded, err := x.recode(ctx, *one, a)
 	if err == nil {
 		if recoded != nil {
 			c.recoded, c.rows, c.seen = recoded, recoded, recoded.seen
 		}
-		out = r.copyAlone(ctx, c, a.plan)
+		out = x.copyAlone(ctx, c, a.plan)
 	}
 	if err = firstError(err, a.rows.Close()); out == nil && err != nil {
 		f.err = err
@@ -79,17 +79,17 @@ func (a *copyAhead) sendAlone(ctx context.Context, r *executor, s *statement) (t
 }
 
 // beforeRows readies a table, and its indexes, for rows that give columns, inside the one transaction.
-func (r *executor) beforeRows(ctx context.Context, table []string, plan *tablePlan, columns []string, d strategy.Decision) error {
-	if err := r.makeRoom(ctx, plan, columns); err != nil {
+func (x *executor) beforeRows(ctx context.Context, table []string, plan *tablePlan, columns []string, d strategy.Decision) error {
+	if err := x.makeRoom(ctx, plan, columns); err != nil {
 		return err
 	}
-	if len(r.off) > 0 && !plan.replica && !plan.off { // foreign keys are looked up in the tables before
-		if err := r.rebuild(ctx); err != nil {
-			return r.refused(err)
+	if len(x.off) > 0 && !plan.replica && !plan.off { // foreign keys are looked up in the tables before
+		if err := x.rebuild(ctx); err != nil {
+			return x.refused(err)
 		}
 	}
-	if r.began && d.Indexes != strategy.KeepIndexes {
-		return r.switchOff(ctx, table, plan)
+	if x.began && d.Indexes != strategy.KeepIndexes {
+		return x.switchOff(ctx, table, plan)
 	}
 	return nil
 }

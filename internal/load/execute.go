@@ -71,37 +71,37 @@ func unlessFailed(do func(context.Context, *statement) *failure) func(context.Co
 }
 
 // stages is the way that every statement takes. There is no other: what is not sent here is not sent. load is nil for a member of its crew.
-func (r *executor) stages(load *run) []stage {
+func (x *executor) stages(load *run) []stage {
 	all := []stage{
 		{"leave it for another reading of the script", load.pass, true},
-		{"refuse what is never done for a script from outside", r.refuse, false},
-		{"wait for what was sent before", unlessFailed(r.await), false},
+		{"refuse what is never done for a script from outside", x.refuse, false},
+		{"wait for what was sent before", unlessFailed(x.await), false},
 		{"pass over a SET of a parameter that only newer servers have", load.passOver, true},
 		{"refuse what would stop those who read", load.letRead, true},
 		{"have rows of tables outside the export go along, if that is asked for", load.take, true},
 		{"take out of the way what the replica role would", load.makeWay, true},
 		{"leave rows of tables outside the export as they are", load.spare, true},
-		{"see what it may change", unlessFailed(r.learn), false},
+		{"see what it may change", unlessFailed(x.learn), false},
 		{"hand it over to another connection", load.handOver, true},
 		{"do what several transactions can do together, or do it in one", load.keepTogether, true},
-		{"send it with others as rows of a COPY", r.gather, false},
-		{"read it to its end", unlessFailed(r.complete), false},
-		{"hold it to the list of what the script may say, as it is written", r.hold, false},
+		{"send it with others as rows of a COPY", x.gather, false},
+		{"read it to its end", unlessFailed(x.complete), false},
+		{"hold it to the list of what the script may say, as it is written", x.hold, false},
 		{"keep a dry run from what no rollback takes back", load.keepDry, true},
-		{"wait for other connections", unlessFailed(r.awaitOthers), false},
-		{"find what will not be there afterwards", unlessFailed(r.settleKnown), false},
-		{"send it without waiting", r.post, false},
-		{"wait for all answers, and find its file", unlessFailed(r.ready), false},
+		{"wait for other connections", unlessFailed(x.awaitOthers), false},
+		{"find what will not be there afterwards", unlessFailed(x.settleKnown), false},
+		{"send it without waiting", x.post, false},
+		{"wait for all answers, and find its file", unlessFailed(x.ready), false},
 		{"send it with what psql adds to it, or do what it says in another way", load.deliver, true},
-		{"send it", unlessFailed(r.send), false},
+		{"send it", unlessFailed(x.send), false},
 	}
 	return slices.DeleteFunc(all, func(s stage) bool { return s.own && load == nil })
 }
 
 // execute has a statement take the road.
-func (r *executor) execute(ctx context.Context, s *statement) *failure {
-	r.read(s)
-	for _, stage := range r.road {
+func (x *executor) execute(ctx context.Context, s *statement) *failure {
+	x.read(s)
+	for _, stage := range x.road {
 		if done, f := stage.do(ctx, s); done || f != nil {
 			return f
 		}
@@ -110,8 +110,8 @@ func (r *executor) execute(ctx context.Context, s *statement) *failure {
 }
 
 // read reads the statement's text.
-func (r *executor) read(s *statement) {
-	s.parsed = r.parse(s.text, s.compound)
+func (x *executor) read(s *statement) {
+	s.parsed = x.parse(s.text, s.compound)
 	s.f = &failure{at: s.at, text: s.text, locate: s.locate}
 	s.effect = s.parsed[0].Effect
 	for _, p := range s.parsed[1:] {
@@ -125,57 +125,57 @@ func (r *executor) read(s *statement) {
 }
 
 // parse reads the statements in text.
-func (r *executor) parse(text []byte, compound bool) []sqltext.Statement {
-	all := sqltext.Parse(r.readable(text), sqltext.Options{Escapes: r.escapes(), Compound: compound})
+func (x *executor) parse(text []byte, compound bool) []sqltext.Statement {
+	all := sqltext.Parse(x.readable(text), sqltext.Options{Escapes: x.escapes(), Compound: compound})
 	for _, s := range all {
-		r.unguarded = r.unguarded || s.Unguarded
+		x.unguarded = x.unguarded || s.Unguarded
 	}
 	return all
 }
 
-func (r *executor) refuse(ctx context.Context, s *statement) (bool, *failure) {
-	if refused := sqltext.Refuse(r.readable(s.text), s.parsed, r.escapes()); refused != nil {
-		return r.refusedAs(s, refused)
+func (x *executor) refuse(ctx context.Context, s *statement) (bool, *failure) {
+	if refused := sqltext.Refuse(x.readable(s.text), s.parsed, x.escapes()); refused != nil {
+		return x.refusedAs(s, refused)
 	}
 	one, part := s.only(), s.source != nil && s.source.More
-	if !part && (one == nil || one.Insert == nil || one.Insert.Rows == 0 || s.send() != nil || !r.fast()) {
-		return r.hold(ctx, s)
+	if !part && (one == nil || one.Insert == nil || one.Insert.Rows == 0 || s.send() != nil || !x.fast()) {
+		return x.hold(ctx, s)
 	}
 	// The rows of this INSERT may go as those of a COPY, and are constants then.
-	if r.listed() && one != nil && len(one.Relations) == 1 {
-		return r.heldTo(s, trust.RefuseRelation(one.Relations[0], r.list(ctx, s)))
+	if x.listed() && one != nil && len(one.Relations) == 1 {
+		return x.heldTo(s, trust.RefuseRelation(one.Relations[0], x.list(ctx, s)))
 	}
 	return false, nil
 }
 
 // heldTo refuses what the list refuses, if it does, and says what else helps.
-func (r *executor) heldTo(s *statement, refused *sqltext.Refusal) (bool, *failure) {
+func (x *executor) heldTo(s *statement, refused *sqltext.Refusal) (bool, *failure) {
 	if refused == nil {
 		return false, nil
 	}
-	if r.o.AllowRemedy != "" {
-		refused.Remedy += "\n" + r.o.AllowRemedy
+	if x.o.AllowRemedy != "" {
+		refused.Remedy += "\n" + x.o.AllowRemedy
 	}
-	return r.refusedAs(s, refused)
+	return x.refusedAs(s, refused)
 }
 
-func (r *executor) refusedAs(s *statement, refused *sqltext.Refusal) (bool, *failure) {
+func (x *executor) refusedAs(s *statement, refused *sqltext.Refusal) (bool, *failure) {
 	s.f.err, s.f.refused = &psql.Error{Refused: true, Message: refused.Message, Remedy: refused.Remedy}, true
 	return true, s.f
 }
 
 // listed reports whether what is run now is held to a list: the user's own scripts are not.
-func (r *executor) listed() bool {
-	return r.o.Allow != "" && r.o.Allow != trust.SQL && r.tally.counting
+func (x *executor) listed() bool {
+	return x.o.Allow != "" && x.o.Allow != trust.SQL && x.tally.counting
 }
 
 // hold refuses what is not on the list of what the script may say.
-func (r *executor) hold(ctx context.Context, s *statement) (bool, *failure) {
-	if s.held || !r.listed() {
+func (x *executor) hold(ctx context.Context, s *statement) (bool, *failure) {
+	if s.held || !x.listed() {
 		return false, nil
 	}
 	s.held = true
-	return r.heldTo(s, trust.Refuse(r.readable(s.text), r.list(ctx, s)))
+	return x.heldTo(s, trust.Refuse(x.readable(s.text), x.list(ctx, s)))
 }
 
 // newerParameters are the parameters that pg_dump sets and not every server knows, with the server's version from which on it does.
@@ -201,20 +201,20 @@ func (r *run) passOver(_ context.Context, s *statement) (bool, *failure) {
 }
 
 // await awaits the answers to what was posted, unless the statement may go without them.
-func (r *executor) await(ctx context.Context, s *statement) *failure {
-	if r.mayPost(s) {
+func (x *executor) await(ctx context.Context, s *statement) *failure {
+	if x.mayPost(s) {
 		return nil
 	}
-	return r.answered(ctx)
+	return x.answered(ctx)
 }
 
 // learn finds what the statement may change besides the rows that it brings: that is certain only of a table that is known.
-func (r *executor) learn(ctx context.Context, s *statement) *failure {
+func (x *executor) learn(ctx context.Context, s *statement) *failure {
 	one := s.only()
-	if one != nil && one.Supposed != sqltext.Anything && s.send() == nil && r.fast() {
-		own, err := r.serversOwn(ctx)
+	if one != nil && one.Supposed != sqltext.Anything && s.send() == nil && x.fast() {
+		own, err := x.serversOwn(ctx)
 		if err != nil {
-			return r.fail(s, err)
+			return x.fail(s, err)
 		}
 		if own {
 			s.effect = one.Supposed
@@ -224,20 +224,20 @@ func (r *executor) learn(ctx context.Context, s *statement) *failure {
 	if one == nil || len(one.Relations) != 1 || s.effect != sqltext.Rows && (one.Insert == nil || one.Insert.Rows == 0 || s.send() != nil) {
 		return nil
 	}
-	if !r.fast() {
-		if s.effect == sqltext.Rows && r.known.ofTables() {
+	if !x.fast() {
+		if s.effect == sqltext.Rows && x.known.ofTables() {
 			s.effect = sqltext.Anything // nobody has seen what these rows set going
 		}
 		return nil
 	}
 	table := one.Relations[0].String()
-	if one.Insert != nil && !r.worthKnowing(s, table) || one.Insert == nil && r.known.plans[table] == nil && !r.known.due(table) {
+	if one.Insert != nil && !x.worthKnowing(s, table) || one.Insert == nil && x.known.plans[table] == nil && !x.known.due(table) {
 		s.effect = sqltext.Anything
 		return nil
 	}
-	plan, err := r.plan(ctx, one.Relations[0])
+	plan, err := x.plan(ctx, one.Relations[0])
 	if err != nil {
-		return r.fail(s, err)
+		return x.fail(s, err)
 	}
 	s.plan = plan
 	if s.effect != sqltext.Rows {
@@ -253,7 +253,7 @@ func (r *executor) learn(ctx context.Context, s *statement) *failure {
 	case one.Insert != nil && one.Insert.Default: // any column may take its default
 		columns = []string{}
 	case one.Insert != nil:
-		columns, given = one.Insert.Columns, sqltext.CountValues(r.readable(s.text)[s.firstRow(one):])
+		columns, given = one.Insert.Columns, sqltext.CountValues(x.readable(s.text)[s.firstRow(one):])
 	default:
 		columns = one.Copy.Columns
 	}
@@ -261,7 +261,7 @@ func (r *executor) learn(ctx context.Context, s *statement) *failure {
 	case inert:
 		s.effect = sqltext.Rows
 		if one.Insert == nil {
-			delete(r.known.vain, table)
+			delete(x.known.vain, table)
 		}
 	case draws:
 		s.effect = sqltext.Numbered
@@ -270,10 +270,10 @@ func (r *executor) learn(ctx context.Context, s *statement) *failure {
 }
 
 // serversOwn reports whether setval and set_config are functions of the server's whatever the path is: nobody has made others of these names.
-func (r *executor) serversOwn(ctx context.Context) (bool, error) {
-	k := r.known
+func (x *executor) serversOwn(ctx context.Context) (bool, error) {
+	k := x.known
 	if k.own == nil {
-		made, err := catalog.HasFunctions(ctx, r.session, []string{"setval", "set_config"})
+		made, err := catalog.HasFunctions(ctx, x.session, []string{"setval", "set_config"})
 		if err != nil {
 			return false, err
 		}
@@ -295,23 +295,23 @@ func (s *statement) firstRow(one *sqltext.Statement) int {
 const seldom = 20
 
 // worthKnowing reports whether the catalog is to be asked about the table of an INSERT, and counts INSERTs.
-func (r *executor) worthKnowing(s *statement, table string) bool {
-	if table != r.insertsInto {
-		r.insertsInto, r.insertsSeen = table, 0
+func (x *executor) worthKnowing(s *statement, table string) bool {
+	if table != x.insertsInto {
+		x.insertsInto, x.insertsSeen = table, 0
 	}
-	r.insertsSeen++
-	_, known := r.known.plans[table]
-	_, foreknown := r.known.foreknown[table]
-	return known || foreknown || len(s.text) >= r.o.thresholds.largeInsert || (r.known.forgotten < seldom || !r.few(s)) && r.known.due(table)
+	x.insertsSeen++
+	_, known := x.known.plans[table]
+	_, foreknown := x.known.foreknown[table]
+	return known || foreknown || len(s.text) >= x.o.thresholds.largeInsert || (x.known.forgotten < seldom || !x.few(s)) && x.known.due(table)
 }
 
 // few reports whether an INSERT is too small for another way to be worth its while.
-func (r *executor) few(s *statement) bool {
-	return len(s.text) < r.o.thresholds.largeInsert && r.insertsSeen < r.o.thresholds.manyInserts && r.crew == nil
+func (x *executor) few(s *statement) bool {
+	return len(s.text) < x.o.thresholds.largeInsert && x.insertsSeen < x.o.thresholds.manyInserts && x.crew == nil
 }
 
 // complete reads the rest of a statement that was given in part.
-func (r *executor) complete(ctx context.Context, s *statement) *failure {
+func (x *executor) complete(ctx context.Context, s *statement) *failure {
 	if s.source == nil || !s.source.More {
 		return nil
 	}
@@ -319,10 +319,10 @@ func (r *executor) complete(ctx context.Context, s *statement) *failure {
 	if err != nil {
 		return &failure{at: s.at, err: err, refused: true}
 	}
-	r.reading.passed(s.script, whole)
+	x.reading.passed(s.script, whole)
 	s.source, s.text, s.locate = whole, whole.Text, whole.Locate
-	r.read(s)
-	if _, f := r.refuse(ctx, s); f != nil {
+	x.read(s)
+	if _, f := x.refuse(ctx, s); f != nil {
 		return f
 	}
 	if s.effect == sqltext.Rows {
@@ -342,45 +342,45 @@ func (s *statement) writes() bool {
 
 // settleKnown readies what will not be known, or not be possible, after the statement: what names mean, and indexes that are to be
 // filled.
-func (r *executor) settleKnown(ctx context.Context, s *statement) *failure {
-	leaves := s.effect == sqltext.Rows && s.plan != nil && s.plan.replica && (!s.plan.off || s.parsed[0].Copy != nil) && !r.lessons.settles(s.at)
-	if len(r.off) > 0 && !leaves {
-		if f := r.answered(ctx); f != nil {
+func (x *executor) settleKnown(ctx context.Context, s *statement) *failure {
+	leaves := s.effect == sqltext.Rows && s.plan != nil && s.plan.replica && (!s.plan.off || s.parsed[0].Copy != nil) && !x.lessons.settles(s.at)
+	if len(x.off) > 0 && !leaves {
+		if f := x.answered(ctx); f != nil {
 			return f
 		}
-		if err := r.rebuild(ctx); err != nil {
-			return r.fail(s, r.refused(err))
+		if err := x.rebuild(ctx); err != nil {
+			return x.fail(s, x.refused(err))
 		}
 	}
-	if len(r.online.full) > 0 && !s.spares() && r.session.TxStatus() != 'E' {
-		if f := r.answered(ctx); f != nil {
+	if len(x.online.full) > 0 && !s.spares() && x.session.TxStatus() != 'E' {
+		if f := x.answered(ctx); f != nil {
 			return f
 		}
-		if err := r.emptyRest(ctx); err != nil {
-			return r.fail(s, err)
+		if err := x.emptyRest(ctx); err != nil {
+			return x.fail(s, err)
 		}
 	}
-	if s.writes() && r.session.TxStatus() != 'E' {
-		if f := r.answered(ctx); f != nil {
+	if s.writes() && x.session.TxStatus() != 'E' {
+		if f := x.answered(ctx); f != nil {
 			return f
 		}
-		if err := firstError(r.nameBefore(ctx), r.known.emptied.LookUp(ctx, r.session)); err != nil {
-			return r.fail(s, err)
+		if err := firstError(x.nameBefore(ctx), x.known.emptied.LookUp(ctx, x.session)); err != nil {
+			return x.fail(s, err)
 		}
 		s.effect = writing
 	}
-	if r.session.TxStatus() != 'E' && !r.known.keeps(s.effect, namesBelief) && (len(r.tally.asked) > 0 || r.known.emptied.Noted()) {
-		if f := r.answered(ctx); f != nil {
+	if x.session.TxStatus() != 'E' && !x.known.keeps(s.effect, namesBelief) && (len(x.tally.asked) > 0 || x.known.emptied.Noted()) {
+		if f := x.answered(ctx); f != nil {
 			return f
 		}
-		if err := firstError(r.settleNames(ctx), r.known.emptied.LookUp(ctx, r.session)); err != nil {
-			return r.fail(s, err)
+		if err := firstError(x.settleNames(ctx), x.known.emptied.LookUp(ctx, x.session)); err != nil {
+			return x.fail(s, err)
 		}
 	}
-	if one := s.only(); one != nil && one.Kind == sqltext.Truncate && !r.o.Continue { // with Continue it may have failed
+	if one := s.only(); one != nil && one.Kind == sqltext.Truncate && !x.o.Continue { // with Continue it may have failed
 		for i, name := range one.Relations {
 			if !one.Only[i] { // what inherits from it, and may have its sequence, stays
-				r.known.emptied.Truncated(name.String())
+				x.known.emptied.Truncated(name.String())
 			}
 		}
 	}
@@ -388,19 +388,19 @@ func (r *executor) settleKnown(ctx context.Context, s *statement) *failure {
 }
 
 // ready waits for all that was sent before. A file of the server's that a COPY names, if the archive holds one of that name, is read here instead.
-func (r *executor) ready(ctx context.Context, s *statement) *failure {
+func (x *executor) ready(ctx context.Context, s *statement) *failure {
 	if c := s.parsed[0].Copy; c != nil && c.File != "" && c.From && len(s.parsed) == 1 && s.script != nil {
 		s.text = []byte(string(s.text[:c.FileAt.At]) + "STDIN" + string(s.text[c.FileAt.End:]))
 		file, at := c.File, s.at
 		s.rows = func() (*psql.CopyReader, error) { return s.script.CopyFile(at, file) }
 	}
-	return r.answered(ctx)
+	return x.answered(ctx)
 }
 
 // send sends the statement and handles its answer.
-func (r *executor) send(ctx context.Context, s *statement) *failure {
-	f := r.query(ctx, s)
-	r.countBack(s, f == nil)
+func (x *executor) send(ctx context.Context, s *statement) *failure {
+	f := x.query(ctx, s)
+	x.countBack(s, f == nil)
 	return f
 }
 
@@ -450,54 +450,54 @@ func (r *run) deliver(ctx context.Context, s *statement) (bool, *failure) {
 
 // sent is called when the answer to a statement is there: what may have become untrue is forgotten, and in the one transaction it
 // is seen whether that is still open.
-func (r *executor) sent(ctx context.Context, s *statement) error {
-	r.known.after(s.effect)
+func (x *executor) sent(ctx context.Context, s *statement) error {
+	x.known.after(s.effect)
 	if s.effect == writing && s.plan != nil {
-		r.known.inVain(sqltext.QuoteName(s.parsed[0].Relations[0]...))
+		x.known.inVain(sqltext.QuoteName(s.parsed[0].Relations[0]...))
 	}
 	if s.effect == sqltext.Anything || s.effect == writing {
-		r.way.lookAgain()
+		x.way.lookAgain()
 	}
 	for _, one := range s.parsed {
 		if one.Effect == sqltext.Rewind {
-			r.rewind()
+			x.rewind()
 		}
 	}
-	if err := r.stillOne(ctx, s.parsed); err != nil {
+	if err := x.stillOne(ctx, s.parsed); err != nil {
 		return err
 	}
 	if one := s.only(); (s.effect == sqltext.Anything || s.effect == writing) && (one == nil || one.Kind == sqltext.Other) {
-		return r.keepsReading(ctx, false)
+		return x.keepsReading(ctx, false)
 	}
 	return nil
 }
 
 // countBack has the tally follow what was sent and answered, well or not.
-func (r *executor) countBack(s *statement, well bool) {
-	commands := r.session.Last().Commands
+func (x *executor) countBack(s *statement, well bool) {
+	commands := x.session.Last().Commands
 	for _, one := range s.parsed {
 		back := one.Kind == sqltext.Rollback || one.Kind == sqltext.Commit && (!well || len(commands) > 0 && commands[len(commands)-1] == "ROLLBACK")
 		if !well {
 			one = sqltext.Statement{}
 		}
-		r.tally.follow(one, r.inTransaction(), back)
+		x.tally.follow(one, x.inTransaction(), back)
 	}
 }
 
 // rewind is called when something was taken back.
-func (r *executor) rewind() {
-	r.known.after(sqltext.Rewind)
-	r.views.Forget()
-	r.way.rolledBack()
+func (x *executor) rewind() {
+	x.known.after(sqltext.Rewind)
+	x.views.Forget()
+	x.way.rolledBack()
 }
 
 // stillOne reports that a statement has ended the one transaction of the load.
-func (r *executor) stillOne(ctx context.Context, parsed []sqltext.Statement) error {
-	if !r.began || r.session.IsClosed() {
+func (x *executor) stillOne(ctx context.Context, parsed []sqltext.Statement) error {
+	if !x.began || x.session.IsClosed() {
 		return nil
 	}
-	if ended, committed := hasEnded(r.session.TxStatus(), r.session.Last().Commands, parsed); ended {
-		return r.endedByScript(ctx, committed)
+	if ended, committed := hasEnded(x.session.TxStatus(), x.session.Last().Commands, parsed); ended {
+		return x.endedByScript(ctx, committed)
 	}
 	return nil
 }
@@ -526,24 +526,24 @@ func hasEnded(status byte, commands []string, parsed []sqltext.Statement) (ended
 }
 
 // endedByScript says what became of the one transaction, which the script has ended.
-func (r *executor) endedByScript(ctx context.Context, committed bool) error {
-	r.began = false
-	if r.session.TxStatus() != 'I' {
+func (x *executor) endedByScript(ctx context.Context, committed bool) error {
+	x.began = false
+	if x.session.TxStatus() != 'I' {
 		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 		defer cancel()
-		_ = r.exec(short, "ROLLBACK")
+		_ = x.exec(short, "ROLLBACK")
 	}
 	what := "it was rolled back, and statements after that may have been committed"
 	if committed {
 		what = "what came before was committed and stays"
 	}
-	r.broken = &problem.Error{Code: problem.Database, At: r.placeOf(r.at), What: "the script has ended the one transaction of the load: " + what, State: problem.Partly,
+	x.broken = &problem.Error{Code: problem.Database, At: x.placeOf(x.at), What: "the script has ended the one transaction of the load: " + what, State: problem.Partly,
 		Remedy: "Look at the tables. Take out of the script what ends its transaction, or set transaction to none."}
-	return r.broken
+	return x.broken
 }
 
 // fail gives the failure of a statement by an error of ours or of the server's.
-func (r *executor) fail(s *statement, err error) *failure {
+func (x *executor) fail(s *statement, err error) *failure {
 	var before *failedBefore
 	if errors.As(err, &before) {
 		return before.f
@@ -553,7 +553,7 @@ func (r *executor) fail(s *statement, err error) *failure {
 }
 
 // query sends a statement and counts what it loads. It gives nil when all went well.
-func (r *executor) query(ctx context.Context, s *statement) *failure {
+func (x *executor) query(ctx context.Context, s *statement) *failure {
 	start := time.Now()
 	size := int64(len(s.text))
 	var tags []pgconn.CommandTag
@@ -565,27 +565,27 @@ func (r *executor) query(ctx context.Context, s *statement) *failure {
 			case reader == nil:
 			case c.Binary:
 				reader.SetBinary()
-			case r.session.ServerAtLeast(180000): // \. is a row of CSV
+			case x.session.ServerAtLeast(180000): // \. is a row of CSV
 				reader.LeaveEndToServer()
 			}
 			return reader, err
 		}
 	}
-	ahead, err := r.ahead(s, rows)
+	ahead, err := x.ahead(s, rows)
 	var open *psql.CopyReader
 	var recoded *recoder
 	switch {
 	case err != nil:
-		return r.outcome(r.fail(s, err), pgconn.CommandTag{})
-	case ahead != nil && !r.began:
-		tag, out := ahead.sendAlone(ctx, r, s) // collect sees to what is known
+		return x.outcome(x.fail(s, err), pgconn.CommandTag{})
+	case ahead != nil && !x.began:
+		tag, out := ahead.sendAlone(ctx, x, s) // collect sees to what is known
 		if out == nil {
 			out = f
 		}
-		return r.outcome(out, tag)
+		return x.outcome(out, tag)
 	case ahead == nil && infos[0].Copy != nil:
-		if err := r.emptyRest(ctx); err != nil {
-			return r.outcome(r.fail(s, err), pgconn.CommandTag{})
+		if err := x.emptyRest(ctx); err != nil {
+			return x.outcome(x.fail(s, err), pgconn.CommandTag{})
 		}
 	case ahead != nil:
 		open = ahead.rows
@@ -593,8 +593,8 @@ func (r *executor) query(ctx context.Context, s *statement) *failure {
 		if !infos[0].Copy.Plain {
 			columns = nil
 		}
-		if err = r.beforeRows(ctx, infos[0].Relations[0], ahead.plan, columns, ahead.decision); err == nil {
-			recoded, err = r.recode(ctx, infos[0], ahead)
+		if err = x.beforeRows(ctx, infos[0].Relations[0], ahead.plan, columns, ahead.decision); err == nil {
+			recoded, err = x.recode(ctx, infos[0], ahead)
 		}
 		if err != nil {
 			_ = open.Close()
@@ -602,12 +602,12 @@ func (r *executor) query(ctx context.Context, s *statement) *failure {
 			return f
 		}
 	}
-	if ahead != nil && (recoded != nil || len(r.off) > 0 || ahead.plan.stage != nil) {
+	if ahead != nil && (recoded != nil || len(x.off) > 0 || ahead.plan.stage != nil) {
 		var tag pgconn.CommandTag
-		tag, err = r.sendAhead(ctx, s, ahead, recoded)
+		tag, err = x.sendAhead(ctx, s, ahead, recoded)
 		tags = append(tags, tag)
 	} else {
-		err = r.session.Do(ctx, s.text, session.Handlers{CopyIn: func() (io.Reader, error) {
+		err = x.session.Do(ctx, s.text, session.Handlers{CopyIn: func() (io.Reader, error) {
 			if ahead != nil {
 				return ahead.all, nil
 			}
@@ -622,10 +622,10 @@ func (r *executor) query(ctx context.Context, s *statement) *failure {
 			if open == nil {
 				return strings.NewReader(""), nil
 			}
-			return watched{open, r.progress}, nil
+			return watched{open, x.progress}, nil
 		}, Done: func(tag pgconn.CommandTag) { tags = append(tags, tag) }})
 	}
-	if ended := r.sent(ctx, s); ended != nil {
+	if ended := x.sent(ctx, s); ended != nil {
 		err = ended
 	}
 	if open != nil {
@@ -639,9 +639,9 @@ func (r *executor) query(ctx context.Context, s *statement) *failure {
 	}
 	for i, tag := range tags[:min(len(tags), len(infos))] {
 		one := &infos[i]
-		r.known.emptied.Deleted(one, tag)
+		x.known.emptied.Deleted(one, tag)
 		if len(one.Relations) == 1 && (one.Kind == sqltext.Insert || one.Kind == sqltext.Copy) && err == nil {
-			r.tally.count(one.Relations[0], tag.RowsAffected(), size, time.Since(start))
+			x.tally.count(one.Relations[0], tag.RowsAffected(), size, time.Since(start))
 			size, start = 0, time.Now()
 		}
 	}
@@ -650,26 +650,26 @@ func (r *executor) query(ctx context.Context, s *statement) *failure {
 	if len(tags) > 0 {
 		last = tags[len(tags)-1]
 	}
-	return r.outcome(f, last)
+	return x.outcome(f, last)
 }
 
 // decide says how a table's rows go. Where that is asked for, it is explained, once all is known that it depends on.
-func (r *executor) decide(plan *tablePlan, s strategy.Situation, final bool) strategy.Decision {
-	s.Single, s.Drawn, s.Jobs = r.o.Transaction != None, r.known.drawn, 1
-	if (r.crew != nil || r.reading.part != nil) && !plan.partitioned { // rows of that go over the script's own
-		s.Jobs = max(2, r.o.Jobs)
+func (x *executor) decide(plan *tablePlan, s strategy.Situation, final bool) strategy.Decision {
+	s.Single, s.Drawn, s.Jobs = x.o.Transaction != None, x.known.drawn, 1
+	if (x.crew != nil || x.reading.part != nil) && !plan.partitioned { // rows of that go over the script's own
+		s.Jobs = max(2, x.o.Jobs)
 	}
 	d := strategy.Decide(&plan.Table, s)
 	if final && (s.Single || !s.Many || plan.Exclusive || !plan.lockable()) || d.Rows == strategy.AsWritten { // else it is told when the lock is there
-		r.tellWay(plan, d.String())
+		x.tellWay(plan, d.String())
 	}
 	return d
 }
 
 // tellWay explains how a table's rows go, where that is asked for and has not been said.
-func (r *executor) tellWay(plan *tablePlan, way string) {
-	if r.o.Explain && r.explained[plan.oid] != way {
-		r.explained[plan.oid] = way
-		r.notice(fmt.Sprintf("%s: %s", plan.name, way))
+func (x *executor) tellWay(plan *tablePlan, way string) {
+	if x.o.Explain && x.explained[plan.oid] != way {
+		x.explained[plan.oid] = way
+		x.notice(fmt.Sprintf("%s: %s", plan.name, way))
 	}
 }

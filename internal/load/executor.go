@@ -92,12 +92,12 @@ func newExecutor(o Options, learned *lessons) executor {
 }
 
 // open opens the connection.
-func (r *executor) open(ctx context.Context, target *pgx.ConnConfig) error {
-	o := r.o.session()
-	o.ServerNotice = r.serverNotice
+func (x *executor) open(ctx context.Context, target *pgx.ConnConfig) error {
+	o := x.o.session()
+	o.ServerNotice = x.serverNotice
 	opened, err := session.Open(ctx, target, o)
 	if err == nil {
-		r.session = opened
+		x.session = opened
 	}
 	return err
 }
@@ -106,71 +106,71 @@ func (r *executor) open(ctx context.Context, target *pgx.ConnConfig) error {
 const rollbackTimeout = 2 * time.Second
 
 // rollback rolls back what is open, even when ctx has ended.
-func (r *executor) rollback(ctx context.Context) {
-	_ = r.answered(ctx)
-	open := r.began && !r.session.IsClosed() && r.session.TxStatus() != 'I' // a COMMIT that fails has rolled back
-	r.began = false
+func (x *executor) rollback(ctx context.Context) {
+	_ = x.answered(ctx)
+	open := x.began && !x.session.IsClosed() && x.session.TxStatus() != 'I' // a COMMIT that fails has rolled back
+	x.began = false
 	if !open {
 		return
 	}
 	short, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 	defer cancel()
-	if err := r.exec(short, "ROLLBACK"); err != nil {
-		r.session.Drop() // the server rolls back when it notices
+	if err := x.exec(short, "ROLLBACK"); err != nil {
+		x.session.Drop() // the server rolls back when it notices
 	}
 }
 
 // exec sends one statement of our own.
-func (r *executor) exec(ctx context.Context, sql string) error {
-	return r.session.Do(ctx, []byte(sql), session.Handlers{})
+func (x *executor) exec(ctx context.Context, sql string) error {
+	return x.session.Do(ctx, []byte(sql), session.Handlers{})
 }
 
 // change sends a statement of our own that means what it means under pg_catalog alone.
-func (r *executor) change(ctx context.Context, sql string) error {
-	return r.session.Change(ctx, sql, session.Handlers{})
+func (x *executor) change(ctx context.Context, sql string) error {
+	return x.session.Change(ctx, sql, session.Handlers{})
 }
 
 // placeOf gives a place of the script, or of the files that it stands for.
-func (r *executor) placeOf(p psql.Position) problem.Place {
-	if r.rows != nil && p.File == rowfiles.Script {
-		return problem.Place{File: r.rows.Statement(p.Line)}
+func (x *executor) placeOf(p psql.Position) problem.Place {
+	if x.rows != nil && p.File == rowfiles.Script {
+		return problem.Place{File: x.rows.Statement(p.Line)}
 	}
 	return p.Place()
 }
 
 // where gives a place of the script for people. A script that stands for files of rows is nobody's: its places are those files.
-func (r *executor) where(p psql.Position) string {
-	return r.placeOf(p).String()
+func (x *executor) where(p psql.Position) string {
+	return x.placeOf(p).String()
 }
 
-func (r *executor) notice(text string) {
-	if r.o.Events.Notice != nil {
-		r.o.Events.Notice(text)
+func (x *executor) notice(text string) {
+	if x.o.Events.Notice != nil {
+		x.o.Events.Notice(text)
 	}
 }
 
-func (r *executor) warn(text string) {
-	if r.o.Events.Warn != nil {
-		r.o.Events.Warn(text)
+func (x *executor) warn(text string) {
+	if x.o.Events.Warn != nil {
+		x.o.Events.Warn(text)
 	}
 }
 
 // maxNotices is how many of the server's notices are passed on; a script can raise one a row.
 const maxNotices = 50
 
-func (r *executor) serverNotice(n *pgconn.Notice) {
+func (x *executor) serverNotice(n *pgconn.Notice) {
 	if n.Severity == "NOTICE" && strings.HasPrefix(n.Message, "truncate cascades to table") {
 		return // an export empties all its tables so, and says it a dozen times
 	}
-	r.notices++
+	x.notices++
 	switch {
-	case r.notices == maxNotices+1:
-		r.notice("more notices of the server are not shown")
-	case r.notices <= maxNotices:
+	case x.notices == maxNotices+1:
+		x.notice("more notices of the server are not shown")
+	case x.notices <= maxNotices:
 		where := ""
-		if r.at.File != "" {
-			where = r.place()
+		if x.at.File != "" {
+			where = x.place()
 		}
-		r.notice(where + n.Severity + ": " + n.Message)
+		x.notice(where + n.Severity + ": " + n.Message)
 	}
 }

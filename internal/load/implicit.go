@@ -51,11 +51,11 @@ func (r *run) implicit(ctx context.Context, s *statement, do func() *failure) *f
 }
 
 // inTransaction tells whether the script is in a transaction block as psql would see it.
-func (r *executor) inTransaction() bool {
-	if r.began {
-		return r.inBlock
+func (x *executor) inTransaction() bool {
+	if x.began {
+		return x.inBlock
 	}
-	return r.session.TxStatus() != 'I'
+	return x.session.TxStatus() != 'I'
 }
 
 // endsSavepoint tells whether one of the commands may have ended the savepoint.

@@ -23,43 +23,43 @@ const maintenanceMemory = "256MB"
 // For a superuser the catalog marks them as not ready, as CREATE INDEX CONCURRENTLY does before it has filled one, and REINDEX
 // both fills them and sets the mark back. So nothing about them has to be remembered and put back: name, options, constraints,
 // comments and all that depends on them stay where they are. Others may not write to the catalog: see dropIndexes.
-func (r *executor) switchOff(ctx context.Context, table []string, plan *tablePlan) error {
-	if plan.off || len(plan.indexes) == 0 || !r.began {
+func (x *executor) switchOff(ctx context.Context, table []string, plan *tablePlan) error {
+	if plan.off || len(plan.indexes) == 0 || !x.began {
 		return nil
 	}
 	if plan.Online {
-		return r.switchToTwins(ctx, plan)
+		return x.switchToTwins(ctx, plan)
 	}
 	if !plan.Superuser {
-		return r.dropIndexes(ctx, table, plan)
+		return x.dropIndexes(ctx, table, plan)
 	}
-	if err := r.markNotReady(ctx, plan.indexes); err != nil {
+	if err := x.markNotReady(ctx, plan.indexes); err != nil {
 		return err
 	}
 	for _, index := range plan.indexes {
 		plan.rebuild = append(plan.rebuild, rebuild{index, "REINDEX INDEX " + index})
 	}
 	plan.off = true
-	r.off = append(r.off, plan)
+	x.off = append(x.off, plan)
 	return nil
 }
 
 // markNotReady has this transaction, and no other yet, leave indexes alone.
-func (r *executor) markNotReady(ctx context.Context, indexes []string) error {
-	return r.change(ctx, fmt.Sprintf("UPDATE pg_index SET indisready = false, indisvalid = false WHERE indexrelid IN (%s::regclass)",
+func (x *executor) markNotReady(ctx context.Context, indexes []string) error {
+	return x.change(ctx, fmt.Sprintf("UPDATE pg_index SET indisready = false, indisvalid = false WHERE indexrelid IN (%s::regclass)",
 		strings.Join(asLiterals(indexes), "::regclass, ")))
 }
 
 // dropIndexes is switchOff for a table's owner: indexes, and the constraints that are made of them, are dropped and made again.
-func (r *executor) dropIndexes(ctx context.Context, table []string, plan *tablePlan) error {
-	if r.way.emulated() { // keys that point at the table hold its primary key
-		if err := r.clear(ctx, sqltext.QuoteName(table...), sqltext.Changes, false); err != nil {
+func (x *executor) dropIndexes(ctx context.Context, table []string, plan *tablePlan) error {
+	if x.way.emulated() { // keys that point at the table hold its primary key
+		if err := x.clear(ctx, sqltext.QuoteName(table...), sqltext.Changes, false); err != nil {
 			return err
 		}
 	}
 	var drop []string
 	var create []rebuild
-	indexes, err := catalog.DroppableIndexes(ctx, r.session, plan.indexes, plan.oid)
+	indexes, err := catalog.DroppableIndexes(ctx, x.session, plan.indexes, plan.oid)
 	if err != nil {
 		return err
 	}
@@ -73,78 +73,78 @@ func (r *executor) dropIndexes(ctx context.Context, table []string, plan *tableP
 	if len(drop) == 0 {
 		return nil
 	}
-	r.known.after(ours)
-	err = r.alter(ctx, strings.Join(drop, "; "))
-	if r.session.Ends(ctx, err) {
+	x.known.after(ours)
+	err = x.alter(ctx, strings.Join(drop, "; "))
+	if x.session.Ends(ctx, err) {
 		return problemOf(err)
 	}
 	if err != nil { // something of the database's own forbids it: the indexes stay, which takes longer and is no harm
 		return nil //nolint:nilerr // as said
 	}
-	if r.way.emulated() {
-		r.tellWayOf("indexes of tables that get many rows are dropped")
+	if x.way.emulated() {
+		x.tellWayOf("indexes of tables that get many rows are dropped")
 	}
 	plan.rebuild, plan.off = create, true
-	r.off = append(r.off, plan)
-	r.known.plans[sqltext.QuoteName(table...)] = plan // clear may have forgotten it
+	x.off = append(x.off, plan)
+	x.known.plans[sqltext.QuoteName(table...)] = plan // clear may have forgotten it
 	return nil
 }
 
 // tune gives the server memory for building indexes, and no more helpers than are of use, once in the transaction.
-func (r *executor) tune(ctx context.Context) error {
-	if r.tuned {
+func (x *executor) tune(ctx context.Context) error {
+	if x.tuned {
 		return nil
 	}
-	r.tuned = true
+	x.tuned = true
 	text := session.Raise("maintenance_work_mem", maintenanceMemory)
-	if helpers := r.helpers(); helpers >= 0 {
+	if helpers := x.helpers(); helpers >= 0 {
 		text += fmt.Sprintf("; SELECT pg_catalog.set_config('max_parallel_maintenance_workers', '%d', true) WHERE pg_catalog.current_setting('max_parallel_maintenance_workers')::int > %[1]d", helpers)
 	}
-	return r.change(ctx, text)
+	return x.change(ctx, text)
 }
 
 // helpers gives how many processes may help the server's own to build an index: where the server is on this machine, there should
 // be one to a processor, or all take longer. -1 means that it is not known.
-func (r *executor) helpers() int {
-	if !r.session.Local() {
+func (x *executor) helpers() int {
+	if !x.session.Local() {
 		return -1
 	}
 	others := 1
-	if c := r.reading.crew; c != nil {
+	if c := x.reading.crew; c != nil {
 		others = c.atWork()
 	}
 	return max(0, runtime.NumCPU()/max(1, others)-1)
 }
 
 // rebuild fills the indexes that are switched off.
-func (r *executor) rebuild(ctx context.Context) error {
-	if len(r.off) == 0 {
+func (x *executor) rebuild(ctx context.Context) error {
+	if len(x.off) == 0 {
 		return nil
 	}
-	if err := r.tune(ctx); err != nil {
+	if err := x.tune(ctx); err != nil {
 		return err
 	}
-	tablespace, dropped := "", slices.ContainsFunc(r.off, func(p *tablePlan) bool { return !p.Superuser || len(p.twins) > 0 })
+	tablespace, dropped := "", slices.ContainsFunc(x.off, func(p *tablePlan) bool { return !p.Superuser || len(p.twins) > 0 })
 	if dropped {
-		if err := r.session.Ask(ctx, "SELECT current_setting('default_tablespace')", nil, []any{&tablespace}, nil); err != nil {
+		if err := x.session.Ask(ctx, "SELECT current_setting('default_tablespace')", nil, []any{&tablespace}, nil); err != nil {
 			return err
 		}
 	}
-	plans := r.off
-	r.off = nil
+	plans := x.off
+	x.off = nil
 	for _, plan := range plans {
 		start := time.Now()
 		for _, one := range plan.rebuild {
-			if err := r.change(ctx, one.sql); err != nil { // definitions are written for that path
+			if err := x.change(ctx, one.sql); err != nil { // definitions are written for that path
 				return &unbuilt{one.what, err}
 			}
 		}
-		r.online.twins = append(r.online.twins, plan.twins...)
+		x.online.twins = append(x.online.twins, plan.twins...)
 		plan.off, plan.indexes, plan.rebuild, plan.twins = false, nil, nil, nil
-		r.tally.building[plan.oid] += time.Since(start)
+		x.tally.building[plan.oid] += time.Since(start)
 	}
 	if dropped {
-		return r.exec(ctx, "SET LOCAL default_tablespace = "+sqltext.Literal(tablespace))
+		return x.exec(ctx, "SET LOCAL default_tablespace = "+sqltext.Literal(tablespace))
 	}
 	return nil
 }

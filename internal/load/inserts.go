@@ -45,20 +45,20 @@ var errUnsure = errors.New("rows must go as written")
 
 // fast tells whether statements may go another way than as written. Where errors do not end the script they may not:
 // a second try would take values of sequences twice.
-func (r *executor) fast() bool {
-	return !r.o.Verbatim && !r.replaying && !r.escapes() && r.errorsEnd() &&
-		(r.began || r.session.TxStatus() == 'I') && !sqltext.UnsafeEncoding(r.session.Parameter("client_encoding"))
+func (x *executor) fast() bool {
+	return !x.o.Verbatim && !x.replaying && !x.escapes() && x.errorsEnd() &&
+		(x.began || x.session.TxStatus() == 'I') && !sqltext.UnsafeEncoding(x.session.Parameter("client_encoding"))
 }
 
 // errorsEnd tells whether the script ends at an error.
-func (r *executor) errorsEnd() bool {
-	return r.vars.On("ON_ERROR_STOP") && r.vars.On("AUTOCOMMIT") && !r.vars.On("ON_ERROR_ROLLBACK")
+func (x *executor) errorsEnd() bool {
+	return x.vars.On("ON_ERROR_STOP") && x.vars.On("AUTOCOMMIT") && !x.vars.On("ON_ERROR_ROLLBACK")
 }
 
 // insertRun is a run of INSERTs of literals into the same columns of one table, read as the rows of one COPY. The item that
 // ends it is held for the script's loop.
 type insertRun struct {
-	r        *executor
+	x        *executor
 	sc       *psql.Script
 	head     []byte // what the statements begin with, up to the first row
 	encoder  *copycodec.Encoder
@@ -88,20 +88,20 @@ type insertRun struct {
 const fewInserts = "as written (a few small INSERTs)"
 
 // gather sends an INSERT, and those after it that fit, as one COPY. done is false if it must go as written.
-func (r *executor) gather(ctx context.Context, s *statement) (done bool, f *failure) {
+func (x *executor) gather(ctx context.Context, s *statement) (done bool, f *failure) {
 	st, one, plan := s.source, s.only(), s.plan
-	if st == nil || one == nil || one.Insert == nil || one.Insert.Rows == 0 || plan == nil || !r.fast() || st.Compound || st.Send != nil || !st.Seekable ||
-		len(st.Text) > r.o.thresholds.largestCopied || r.lessons.settles(s.at) {
+	if st == nil || one == nil || one.Insert == nil || one.Insert.Rows == 0 || plan == nil || !x.fast() || st.Compound || st.Send != nil || !st.Seekable ||
+		len(st.Text) > x.o.thresholds.largestCopied || x.lessons.settles(s.at) {
 		return false, nil
 	}
 	name, from := one.Relations[0], one.Insert.Rows
-	if few := r.few(s); few && (!r.way.keysStay() || !plan.together) {
-		if r.o.Explain && r.decide(plan, strategy.Situation{Columns: one.Insert.Columns}, false).Rows != strategy.AsWritten {
-			r.tellWay(plan, fewInserts)
+	if few := x.few(s); few && (!x.way.keysStay() || !plan.together) {
+		if x.o.Explain && x.decide(plan, strategy.Situation{Columns: one.Insert.Columns}, false).Rows != strategy.AsWritten {
+			x.tellWay(plan, fewInserts)
 		}
 		return false, nil
 	}
-	run := &insertRun{r: r, sc: s.script, head: bytes.Clone(st.Text[:from]), plan: plan, first: st.Pos, from: st.From, parts: st.More, commands: s.script.Commands(), start: time.Now(),
+	run := &insertRun{x: x, sc: s.script, head: bytes.Clone(st.Text[:from]), plan: plan, first: st.Pos, from: st.From, parts: st.More, commands: s.script.Commands(), start: time.Now(),
 		columns: one.Insert.Columns, given: sqltext.CountValues(st.Text[from:])}
 	names, encoder, ok := plan.encoder(run.columns, run.given)
 	if !ok {
@@ -111,15 +111,15 @@ func (r *executor) gather(ctx context.Context, s *statement) (done bool, f *fail
 		encoder.AsText() // nobody has seen its other rows, and text takes more spellings
 	}
 	situation := strategy.Situation{Columns: names, Binary: encoder.Binary()}
-	if r.decide(plan, situation, false).Rows == strategy.AsWritten {
+	if x.decide(plan, situation, false).Rows == strategy.AsWritten {
 		return false, nil
 	}
-	if f := r.answered(ctx); f != nil {
+	if f := x.answered(ctx); f != nil {
 		return true, f
 	}
 	var err error
-	if run.seen, err = r.observe(ctx, plan, names, encoder); err != nil {
-		return true, r.fail(s, err)
+	if run.seen, err = x.observe(ctx, plan, names, encoder); err != nil {
+		return true, x.fail(s, err)
 	}
 	if run.encoder = encoder; !run.encode(st, from) {
 		if !encoder.Binary() {
@@ -131,55 +131,55 @@ func (r *executor) gather(ctx context.Context, s *statement) (done bool, f *fail
 			return false, nil
 		}
 	}
-	for run.more() && len(run.buf) < r.o.thresholds.manyRows {
+	for run.more() && len(run.buf) < x.o.thresholds.manyRows {
 		run.advance()
 	}
 	situation.Binary, situation.Many = encoder.Binary(), run.more()
-	run.decision = r.decide(plan, situation, true)
-	if err := r.beforeRows(ctx, name, plan, names, run.decision); err != nil {
-		return true, r.fail(s, err)
+	run.decision = x.decide(plan, situation, true)
+	if err := x.beforeRows(ctx, name, plan, names, run.decision); err != nil {
+		return true, x.fail(s, err)
 	}
 	f = run.send(ctx, name, names)
-	if key := sqltext.QuoteName(name...); run.size >= int64(r.o.thresholds.largeInsert) || run.rows >= int64(r.o.thresholds.manyInserts) {
-		delete(r.known.vain, key)
+	if key := sqltext.QuoteName(name...); run.size >= int64(x.o.thresholds.largeInsert) || run.rows >= int64(x.o.thresholds.manyInserts) {
+		delete(x.known.vain, key)
 	} else {
-		r.known.inVain(key)
+		x.known.inVain(key)
 	}
 	return true, f
 }
 
 // send sends the run as COPY.
 func (run *insertRun) send(ctx context.Context, table, columns []string) *failure {
-	r, start := run.r, time.Now()
+	x, start := run.x, time.Now()
 	text := copyStatementFor(run.plan.target(table), columns, run.encoder.Binary())
 	if run.encoder.Binary() {
 		run.buf = slices.Insert(run.buf, 0, copycodec.Header...)
 	}
-	if !r.began {
-		return r.copyAlone(ctx, &tableCopy{table: table, columns: columns, sql: text, rows: run, many: run.more(), seen: run.seen, size: func() int64 { return run.size },
+	if !x.began {
+		return x.copyAlone(ctx, &tableCopy{table: table, columns: columns, sql: text, rows: run, many: run.more(), seen: run.seen, size: func() int64 { return run.size },
 			failed: func(err error) *failure { return run.replay(ctx, table, err) }}, run.plan)
 	}
-	tag, err := r.copyGuarded(ctx, text, run)
-	again := mayBeRow(err) || r.timedOut(err, run.plan, start)
+	tag, err := x.copyGuarded(ctx, text, run)
+	again := mayBeRow(err) || x.timedOut(err, run.plan, start)
 	f := &failure{at: run.first, err: err}
 	switch {
 	case err == nil:
-		r.tally.count(table, tag.RowsAffected(), run.size, time.Since(start))
+		x.tally.count(table, tag.RowsAffected(), run.size, time.Since(start))
 		run.seen.Add(tag.RowsAffected())
-		_ = r.outcome(f, pgconn.NewCommandTag(fmt.Sprintf("INSERT 0 %d", run.last)))
+		_ = x.outcome(f, pgconn.NewCommandTag(fmt.Sprintf("INSERT 0 %d", run.last)))
 		return nil
-	case ctx.Err() != nil, !again, r.session.IsClosed():
-		return r.outcome(f, tag)
+	case ctx.Err() != nil, !again, x.session.IsClosed():
+		return x.outcome(f, tag)
 	}
-	if f.err = r.takeBack(ctx); f.err != nil {
-		return r.outcome(f, noTag)
+	if f.err = x.takeBack(ctx); f.err != nil {
+		return x.outcome(f, noTag)
 	}
 	run.seen.Miss()
 	return run.replay(ctx, table, err)
 }
 
 // timedOut reports that the server has ended a COPY by statement_timeout, which the INSERTs that it stands for may keep.
-func (r *executor) timedOut(err error, plan *tablePlan, start time.Time) bool {
+func (x *executor) timedOut(err error, plan *tablePlan, start time.Time) bool {
 	var pe *pgconn.PgError
 	return errors.As(err, &pe) && pe.Code == "57014" && plan.limit > 0 && time.Since(start) >= plan.limit
 }
@@ -227,7 +227,7 @@ func (run *insertRun) Read(p []byte) (int, error) {
 		}
 		run.buf, run.sent = run.buf[:0], 0
 		run.advance()
-		run.r.progress()
+		run.x.progress()
 	}
 	n := copy(p, run.buf[run.sent:])
 	run.sent += n
@@ -241,30 +241,30 @@ func (run *insertRun) advance() {
 		run.over = true // as one statement all of them might take longer than the server lets one
 		return
 	}
-	if !inside && run.r.o.Transaction != None && run.size > int64(run.r.o.thresholds.runSize) {
+	if !inside && run.x.o.Transaction != None && run.size > int64(run.x.o.thresholds.runSize) {
 		run.over = true
 		return
 	}
 	if !inside { // what the script reads next may tell of it; when it fails, all is loaded again
-		_ = run.r.outcome(&failure{}, pgconn.NewCommandTag(fmt.Sprintf("INSERT 0 %d", run.last)))
+		_ = run.x.outcome(&failure{}, pgconn.NewCommandTag(fmt.Sprintf("INSERT 0 %d", run.last)))
 	}
-	item, err := run.r.reading.next()
+	item, err := run.x.reading.next()
 	st, ok := item.(*psql.Statement)
 	if inside {
 		if err == nil && ok {
 			run.goesOn = st.More
 		}
-		if err != nil || !ok || len(st.Text) > run.r.o.thresholds.largestCopied || !run.encode(st, 0) {
+		if err != nil || !ok || len(st.Text) > run.x.o.thresholds.largestCopied || !run.encode(st, 0) {
 			run.err = firstError(err, errUnsure) // its first rows are on their way
 		}
 		return
 	}
-	if err == nil && ok && !st.More && len(st.Text) <= run.r.o.thresholds.largestCopied && st.Seekable && !st.Compound && st.Send == nil && st.Pos.File == run.first.File && run.sc.Commands() == run.commands &&
-		bytes.HasPrefix(st.Text, run.head) && !run.r.lessons.settles(st.Pos) && run.encode(st, len(run.head)) {
+	if err == nil && ok && !st.More && len(st.Text) <= run.x.o.thresholds.largestCopied && st.Seekable && !st.Compound && st.Send == nil && st.Pos.File == run.first.File && run.sc.Commands() == run.commands &&
+		bytes.HasPrefix(st.Text, run.head) && !run.x.lessons.settles(st.Pos) && run.encode(st, len(run.head)) {
 		return
 	}
 	run.over = true
-	run.r.reading.held = &held{item, err}
+	run.x.reading.held = &held{item, err}
 	if ok && run.encoder.Binary() {
 		run.plan.text = run.plan.text || st.First == "insert" && bytes.HasPrefix(st.Text, run.head)
 	}

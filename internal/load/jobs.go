@@ -162,11 +162,11 @@ func (r *run) handOver(ctx context.Context, s *statement) (bool, *failure) {
 }
 
 // outcomeGiven says what is known of a statement that another connection has, when the script asks for it: not how many rows it was.
-func (r *executor) outcomeGiven(f *failure) *failure {
-	if f == nil && r.together != nil {
-		return &failure{at: r.at, refused: true, err: &otherwise{alone: "the script asks how many rows a statement has brought"}}
+func (x *executor) outcomeGiven(f *failure) *failure {
+	if f == nil && x.together != nil {
+		return &failure{at: x.at, refused: true, err: &otherwise{alone: "the script asks how many rows a statement has brought"}}
 	}
-	return cmp.Or(f, r.outcome(&failure{}, noTag))
+	return cmp.Or(f, x.outcome(&failure{}, noTag))
 }
 
 // passRows reads over the rows of a COPY, or looks how large their file is.
@@ -232,8 +232,8 @@ func (r *run) grow(ctx context.Context, p *part, st *psql.Statement) *failure {
 
 // asWritten sends the statements of a script from a place on as they are written: those before an offset, for what stands behind that may not
 // be read yet a time.
-func (r *executor) asWritten(ctx context.Context, sc *psql.Script, from psql.Position, before int64) (f *failure) {
-	if r.reading.held == nil { // what was given last is among them
+func (x *executor) asWritten(ctx context.Context, sc *psql.Script, from psql.Position, before int64) (f *failure) {
+	if x.reading.held == nil { // what was given last is among them
 		sc.Release()
 	}
 	again, err := sc.Reread(from)
@@ -241,8 +241,8 @@ func (r *executor) asWritten(ctx context.Context, sc *psql.Script, from psql.Pos
 		return &failure{at: from, err: err, refused: true}
 	}
 	defer func() { closeAfter(f, again) }()
-	r.replaying = true
-	defer func() { r.replaying = false }()
+	x.replaying = true
+	defer func() { x.replaying = false }()
 	for end := from.Offset; end < before; {
 		item, err := again.Next()
 		st, ok := item.(*psql.Statement)
@@ -250,7 +250,7 @@ func (r *executor) asWritten(ctx context.Context, sc *psql.Script, from psql.Pos
 			return &failure{at: from, err: firstError(err, errUnsure), refused: true}
 		}
 		end = st.End
-		if f := r.carryOut(ctx, again, st); f != nil {
+		if f := x.carryOut(ctx, again, st); f != nil {
 			return f
 		}
 	}
@@ -435,21 +435,21 @@ func (m *member) readyFor(ctx context.Context, p *part, target *pgx.ConnConfig) 
 }
 
 // readPart reads a part and loads it.
-func (r *executor) readPart(ctx context.Context, p *part, c *crew) error {
+func (x *executor) readPart(ctx context.Context, p *part, c *crew) error {
 	sc, err := p.open()
 	if err != nil {
-		return r.problem(&failure{at: p.at, err: err})
+		return x.problem(&failure{at: p.at, err: err})
 	}
 	defer func() {
 		p.read = sc.BytesRead() - p.at.Offset
 		_ = sc.Close()
 	}()
-	r.vars, r.insertsInto, r.insertsSeen = p.vars, "", 0
-	if err := r.follows(ctx, reading{Script: sc, part: p, crew: c, offset: p.at.Offset}, r.carryOut); err != nil {
+	x.vars, x.insertsInto, x.insertsSeen = p.vars, "", 0
+	if err := x.follows(ctx, reading{Script: sc, part: p, crew: c, offset: p.at.Offset}, x.carryOut); err != nil {
 		return err
 	}
-	if err := r.rebuild(ctx); err != nil {
-		return r.refused(err)
+	if err := x.rebuild(ctx); err != nil {
+		return x.refused(err)
 	}
 	return nil
 }
@@ -479,9 +479,9 @@ func (r *reading) passed(sc *psql.Script, st *psql.Statement) {
 }
 
 // join awaits all parts: what comes next in the script may need them. Those whose settings no other connection takes are loaded now.
-func (r *executor) join(ctx context.Context) *failure {
-	c := r.crew
-	if c == nil || r.reading.part != nil {
+func (x *executor) join(ctx context.Context) *failure {
+	c := x.crew
+	if c == nil || x.reading.part != nil {
 		return nil
 	}
 	c.close()
@@ -497,39 +497,39 @@ func (r *executor) join(ctx context.Context) *failure {
 	slices.SortFunc(over, func(a, b *part) int { return a.n - b.n })
 	for _, p := range over {
 		if p.failed != nil {
-			return r.whatFailed(p)
+			return x.whatFailed(p)
 		}
 		if p.strange {
-			if f := r.takeStrange(ctx, p); f != nil {
+			if f := x.takeStrange(ctx, p); f != nil {
 				return f
 			}
 			continue
 		}
-		r.known.analyzed[p.oid] = p.analyzed
-		r.tally.count(p.table, p.loaded.Rows, p.loaded.Bytes, p.loaded.Elapsed-p.building)
-		r.tally.building[p.oid] += p.building
+		x.known.analyzed[p.oid] = p.analyzed
+		x.tally.count(p.table, p.loaded.Rows, p.loaded.Bytes, p.loaded.Elapsed-p.building)
+		x.tally.building[p.oid] += p.building
 	}
 	return nil
 }
 
 // whatFailed says what it means that a part could not be loaded. What the server refuses in one of several transactions, one alone is
 // to find: only there it is certain that nothing before it in the script is at fault.
-func (r *executor) whatFailed(p *part) *failure {
+func (x *executor) whatFailed(p *part) *failure {
 	var more *otherwise
-	if r.together != nil && (errors.As(p.failed.err, &more) && more.alone == "" || session.MayBeRow(p.failed.err) || errors.Is(p.failed.err, errUnsure)) {
+	if x.together != nil && (errors.As(p.failed.err, &more) && more.alone == "" || session.MayBeRow(p.failed.err) || errors.Is(p.failed.err, errUnsure)) {
 		p.failed.err = &otherwise{alone: "the server refused rows of table " + sqltext.QuoteName(p.table...)}
 	}
 	return p.failed
 }
 
 // takeStrange loads a part over the script's own connection.
-func (r *executor) takeStrange(ctx context.Context, p *part) *failure {
-	if r.together != nil {
+func (x *executor) takeStrange(ctx context.Context, p *part) *failure {
+	if x.together != nil {
 		return &failure{at: p.at, refused: true, err: &otherwise{alone: "the settings of the script's session cannot be made those of another"}}
 	}
-	vars, reading := r.vars, r.reading
-	defer func() { r.vars, r.reading = vars, reading }()
-	if err := r.readPart(ctx, p, r.crew); err != nil {
+	vars, reading := x.vars, x.reading
+	defer func() { x.vars, x.reading = vars, reading }()
+	if err := x.readPart(ctx, p, x.crew); err != nil {
 		return &failure{at: p.at, err: err, refused: true}
 	}
 	return nil
@@ -548,8 +548,8 @@ func (m *member) tellProgress() {
 }
 
 // awaitOthers awaits what is under way over other connections before a statement goes over the script's own: it could depend on that.
-func (r *executor) awaitOthers(ctx context.Context, _ *statement) *failure {
-	return r.join(ctx)
+func (x *executor) awaitOthers(ctx context.Context, _ *statement) *failure {
+	return x.join(ctx)
 }
 
 // noteOutside notes how far the script was read ahead.
@@ -572,8 +572,8 @@ func (c *crew) progress(m *member, bytes, rows int64) (allBytes, allRows int64) 
 }
 
 // sessionSettings reads the settings of the session.
-func (r *executor) sessionSettings(ctx context.Context) (map[string]string, error) {
-	all, err := catalog.Settings(ctx, r.session)
+func (x *executor) sessionSettings(ctx context.Context) (map[string]string, error) {
+	all, err := catalog.Settings(ctx, x.session)
 	settings := map[string]string{}
 	for _, s := range all {
 		settings[s.Name] = s.Value

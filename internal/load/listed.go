@@ -20,36 +20,36 @@ type listFacts struct {
 }
 
 // list gives the list that a statement is held to, with the server's word where it is wanted.
-func (r *executor) list(ctx context.Context, s *statement) trust.Options {
-	o := trust.Options{Level: r.o.Allow, Escapes: r.escapes()}
+func (x *executor) list(ctx context.Context, s *statement) trust.Options {
+	o := trust.Options{Level: x.o.Allow, Escapes: x.escapes()}
 	o.Trusted = func(extension string) bool {
-		r.facts = nil // it may bring tables and functions
-		if r.session.TxStatus() == 'E' {
+		x.facts = nil // it may bring tables and functions
+		if x.session.TxStatus() == 'E' {
 			return false
 		}
-		trusted, err := catalog.Trusted(ctx, r.session, extension)
+		trusted, err := catalog.Trusted(ctx, x.session, extension)
 		return err == nil && trusted
 	}
-	if r.session.TxStatus() == 'E' && s.only() != nil {
+	if x.session.TxStatus() == 'E' && s.only() != nil {
 		return o // the server refuses all but what ends the transaction
 	}
-	if r.rows == nil { // that script is of our own making, and its tables were chosen with this in mind
-		o.Foreign = func(parts []string, certain bool) string { return r.foreign(ctx, parts, certain) }
+	if x.rows == nil { // that script is of our own making, and its tables were chosen with this in mind
+		o.Foreign = func(parts []string, certain bool) string { return x.foreign(ctx, parts, certain) }
 	}
 	o.AsItself = func() bool {
-		as, err := catalog.AsItself(ctx, r.session, r.session.Config().User)
+		as, err := catalog.AsItself(ctx, x.session, x.session.Config().User)
 		return err == nil && as
 	}
 	o.Called = func(name string) bool {
-		facts := r.listFacts(ctx)
+		facts := x.listFacts(ctx)
 		return facts.err != nil || facts.callable[name]
 	}
 	return o
 }
 
 // foreign says what a relation is part of that is not the user's, for trust.Options.
-func (r *executor) foreign(ctx context.Context, parts []string, certain bool) string {
-	facts := r.listFacts(ctx)
+func (x *executor) foreign(ctx context.Context, parts []string, certain bool) string {
+	facts := x.listFacts(ctx)
 	if facts.err != nil {
 		return "nobody knows what (" + facts.err.Error() + ")"
 	}
@@ -60,14 +60,14 @@ func (r *executor) foreign(ctx context.Context, parts []string, certain bool) st
 	if !facts.names[name] {
 		return ""
 	}
-	if certain && r.session.TxStatus() != 'E' {
-		means, err := catalog.Names(ctx, r.session, []string{sqltext.QuoteName(name)})
+	if certain && x.session.TxStatus() != 'E' {
+		means, err := catalog.Names(ctx, x.session, []string{sqltext.QuoteName(name)})
 		if err == nil && means[0] == 0 {
 			return ""
 		}
 		var called map[uint32]catalog.Named
 		if err == nil {
-			called, err = catalog.Called(ctx, r.session, means)
+			called, err = catalog.Called(ctx, x.session, means)
 		}
 		if err == nil {
 			meant := called[means[0]]
@@ -78,12 +78,12 @@ func (r *executor) foreign(ctx context.Context, parts []string, certain bool) st
 }
 
 // listFacts asks the server, if it was not asked before.
-func (r *executor) listFacts(ctx context.Context) *listFacts {
-	if r.facts != nil {
-		return r.facts
+func (x *executor) listFacts(ctx context.Context) *listFacts {
+	if x.facts != nil {
+		return x.facts
 	}
 	f := &listFacts{foreign: map[catalog.Foreigner]string{}, names: map[string]bool{}, callable: map[string]bool{}}
-	all, err := catalog.Foreign(ctx, r.session)
+	all, err := catalog.Foreign(ctx, x.session)
 	for _, one := range all {
 		of := "the server's own catalog"
 		if one.Of != "" {
@@ -92,12 +92,12 @@ func (r *executor) listFacts(ctx context.Context) *listFacts {
 		f.foreign[catalog.Foreigner{Schema: one.Schema, Name: one.Name}] = of
 		f.names[one.Name] = true
 	}
-	callable, err2 := catalog.Callable(ctx, r.session)
+	callable, err2 := catalog.Callable(ctx, x.session)
 	for _, name := range callable {
 		f.callable[name] = true
 	}
 	if f.err = firstError(err, err2); f.err == nil {
-		r.facts = f
+		x.facts = f
 	}
 	return f
 }

@@ -128,17 +128,17 @@ func (r *run) letRead(ctx context.Context, s *statement) (bool, *failure) {
 }
 
 // keepsReading finds whether a statement has locked what others read. Any that is not certain to lock nothing of the kind may have.
-func (r *executor) keepsReading(ctx context.Context, always bool) error {
-	if !r.o.Online || !r.began || r.session.TxStatus() != 'T' || !always && time.Since(r.online.looked) < lookForLocks {
+func (x *executor) keepsReading(ctx context.Context, always bool) error {
+	if !x.o.Online || !x.began || x.session.TxStatus() != 'T' || !always && time.Since(x.online.looked) < lookForLocks {
 		return nil
 	}
-	r.online.looked = time.Now()
-	stopped, err := catalog.Stopped(ctx, r.session, r.online.Relations)
+	x.online.looked = time.Now()
+	stopped, err := catalog.Stopped(ctx, x.session, x.online.Relations)
 	if err != nil {
 		return err
 	}
 	if len(stopped) > 0 {
-		return notOnline(r.at.Place(), fmt.Sprintf("the script has locked %s against those who read, and online is true", strings.Join(stopped, ", ")), "Do what needs that lock in a script of its own.")
+		return notOnline(x.at.Place(), fmt.Sprintf("the script has locked %s against those who read, and online is true", strings.Join(stopped, ", ")), "Do what needs that lock in a script of its own.")
 	}
 	return nil
 }
@@ -357,9 +357,9 @@ func (r *run) childrenFirst(ctx context.Context, at problem.Place, tables []cata
 
 // switchToTwins makes the server leave a table's indexes alone while rows come, for us and for nobody else, until rebuild builds them
 // anew beside the old ones. It is done only where nobody else can write to the table.
-func (r *executor) switchToTwins(ctx context.Context, plan *tablePlan) error {
-	r.online.built++
-	twins, err := catalog.TwinsOf(ctx, r.session, plan.indexes, r.online.built)
+func (x *executor) switchToTwins(ctx context.Context, plan *tablePlan) error {
+	x.online.built++
+	twins, err := catalog.TwinsOf(ctx, x.session, plan.indexes, x.online.built)
 	if err != nil || len(twins) == 0 {
 		plan.indexes, plan.Indexes = nil, 0
 		return err
@@ -369,11 +369,11 @@ func (r *executor) switchToTwins(ctx context.Context, plan *tablePlan) error {
 		indexes = append(indexes, twin.Index)
 		plan.rebuild, plan.twins = append(plan.rebuild, rebuild{twin.Index, twin.Create}), append(plan.twins, twin.Other)
 	}
-	if err := r.markNotReady(ctx, indexes); err != nil {
+	if err := x.markNotReady(ctx, indexes); err != nil {
 		return err
 	}
 	plan.off = true
-	r.off = append(r.off, plan)
+	x.off = append(x.off, plan)
 	return nil
 }
 

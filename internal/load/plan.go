@@ -54,26 +54,26 @@ type planColumn struct {
 
 // plan asks the catalog about a table once; the first time also about the others that the script is known to fill, for that
 // takes little longer. nil means that there is no such table. Answers to what was posted come first.
-func (r *executor) plan(ctx context.Context, parts []string) (*tablePlan, error) {
+func (x *executor) plan(ctx context.Context, parts []string) (*tablePlan, error) {
 	key := sqltext.QuoteName(parts...)
-	k := r.known
+	k := x.known
 	if p, ok := k.plans[key]; ok {
 		return p, nil
 	}
 	if _, ok := k.foreknown[key]; !ok {
-		if f := r.answered(ctx); f != nil {
+		if f := x.answered(ctx); f != nil {
 			return nil, &failedBefore{f}
 		}
-		if r.together != nil {
-			if p, err := r.planElsewhere(ctx, key); p != nil || err != nil {
+		if x.together != nil {
+			if p, err := x.planElsewhere(ctx, key); p != nil || err != nil {
 				k.plans[key] = p
 				return p, err
 			}
 		}
-		if err := r.readPlans(ctx, append(r.foreseen, key)); err != nil {
+		if err := x.readPlans(ctx, append(x.foreseen, key)); err != nil {
 			return nil, err
 		}
-		r.foreseen = nil
+		x.foreseen = nil
 	}
 	p := k.foreknown[key]
 	delete(k.foreknown, key)
@@ -88,15 +88,15 @@ func (r *executor) plan(ctx context.Context, parts []string) (*tablePlan, error)
 
 // planElsewhere gives the plan of a table that another connection may have locked by now, in its part of the one transaction: to ask about it
 // would be to wait for ourselves. nil means that none has.
-func (r *executor) planElsewhere(ctx context.Context, key string) (*tablePlan, error) {
-	if r.together.settled {
-		return nil, &otherwise{alone: fmt.Sprintf("rows at %s follow on settings behind others", r.at)}
+func (x *executor) planElsewhere(ctx context.Context, key string) (*tablePlan, error) {
+	if x.together.settled {
+		return nil, &otherwise{alone: fmt.Sprintf("rows at %s follow on settings behind others", x.at)}
 	}
-	oids, err := catalog.Names(ctx, r.session, []string{key})
-	if err != nil || oids[0] == 0 || !r.crew.gives(oids[0]) {
+	oids, err := catalog.Names(ctx, x.session, []string{key})
+	if err != nil || oids[0] == 0 || !x.crew.gives(oids[0]) {
 		return nil, err
 	}
-	for _, p := range r.known.plans {
+	for _, p := range x.known.plans {
 		if p != nil && p.oid == oids[0] {
 			return p, nil // another spelling of the same table
 		}
@@ -127,19 +127,19 @@ func (r *run) foresee(s *survey) {
 const maxForeseen = 200
 
 // readPlans asks for plans, which are then foreknown; those of tables that there are not, as the server will say, are nil.
-func (r *executor) readPlans(ctx context.Context, keys []string) error {
-	oids, err := catalog.Names(ctx, r.session, keys)
+func (x *executor) readPlans(ctx context.Context, keys []string) error {
+	oids, err := catalog.Names(ctx, x.session, keys)
 	if err != nil {
 		return err
 	}
 	for _, key := range keys {
-		r.known.foreknown[key] = nil
+		x.known.foreknown[key] = nil
 	}
-	zone := r.session.Parameter("TimeZone")
+	zone := x.session.Parameter("TimeZone")
 	utc := zone == "UTC" || zone == "Etc/UTC" || zone == "GMT" || zone == "Etc/GMT"
-	owners := r.way.inForce()
+	owners := x.way.inForce()
 	drawn := false
-	all, err := catalog.FactsOf(ctx, r.session, keys, oids)
+	all, err := catalog.FactsOf(ctx, x.session, keys, oids)
 	if err != nil {
 		return err
 	}
@@ -148,13 +148,13 @@ func (r *executor) readPlans(ctx context.Context, keys []string) error {
 		p := &tablePlan{oid: f.OID, name: f.Name, replica: f.Replica || owners, partitioned: f.Partitioned, together: f.SelfReferencing, limit: time.Duration(f.Limit) * time.Millisecond,
 			Table: strategy.Table{AnyOrder: f.AnyOrder, Superuser: f.Superuser, Owned: f.Owned, Temporary: f.Temporary, Reasons: f.Reasons, Empty: f.Empty, Watched: f.Watched,
 				TransactionEnds: f.TransactionEnds}}
-		p.indexes = slices.DeleteFunc(f.Indexes, func(index string) bool { return r.lessons.keep[index] })
+		p.indexes = slices.DeleteFunc(f.Indexes, func(index string) bool { return x.lessons.keep[index] })
 		p.Exclusive, p.Indexes = p.Empty && f.Exclusive, len(p.indexes)
-		p.Online = r.o.Online && f.Closed && !p.Exclusive
-		if p.Online && r.online.MinimalWAL && p.Watched == "" {
+		p.Online = x.o.Online && f.Closed && !p.Exclusive
+		if p.Online && x.online.MinimalWAL && p.Watched == "" {
 			p.Watched = "wal_level is minimal" // what is written to a new file is then not logged, and only under its own name
 		}
-		if r.lessons.keep[p.name] && p.Watched == "" {
+		if x.lessons.keep[p.name] && p.Watched == "" {
 			p.Watched = "one of them could not be built from the rows"
 		}
 		p.SelfReferencing = p.together && !owners // there a key of its own stays on that the replica role would not check
@@ -174,9 +174,9 @@ func (r *executor) readPlans(ctx context.Context, keys []string) error {
 				p.inside++
 			}
 		}
-		r.known.foreknown[f.Asked] = p
+		x.known.foreknown[f.Asked] = p
 	}
-	r.known.drawn = r.known.drawn && (drawn || len(all) == 0) // the server holds a lock on each sequence that the transaction has used
+	x.known.drawn = x.known.drawn && (drawn || len(all) == 0) // the server holds a lock on each sequence that the transaction has used
 	return nil
 }
 

@@ -31,90 +31,90 @@ type posted struct {
 
 // mayPost reports whether the script can go on before the statement is answered. Outside of the one transaction it cannot where an error
 // ends it, for there a failure does not undo what was sent before it was heard of.
-func (r *executor) mayPost(s *statement) bool {
+func (x *executor) mayPost(s *statement) bool {
 	st := s.source
-	limit := r.o.thresholds.largeInsert
-	if r.o.Verbatim || r.goesOn() {
+	limit := x.o.thresholds.largeInsert
+	if x.o.Verbatim || x.goesOn() {
 		limit = postedAlone
 	}
-	return st != nil && (r.began && r.errorsEnd() || r.goesOn()) && (st.First == "insert" || st.First == "truncate") && len(st.Text) < limit && !st.More && !st.Compound && st.Send == nil &&
-		!r.replaying && !r.way.inForce() && (!r.o.Online || st.First != "truncate") &&
-		!(r.o.DryRun && s.effect == sqltext.Anything) // which may call setval
+	return st != nil && (x.began && x.errorsEnd() || x.goesOn()) && (st.First == "insert" || st.First == "truncate") && len(st.Text) < limit && !st.More && !st.Compound && st.Send == nil &&
+		!x.replaying && !x.way.inForce() && (!x.o.Online || st.First != "truncate") &&
+		!(x.o.DryRun && s.effect == sqltext.Anything) // which may call setval
 }
 
 // goesOn reports that a statement is a transaction, and that the script goes on when it fails.
-func (r *executor) goesOn() bool {
-	return r.o.Continue && !r.began && r.session.TxStatus() == 'I' && !r.reading.Stops() && r.vars.On("AUTOCOMMIT")
+func (x *executor) goesOn() bool {
+	return x.o.Continue && !x.began && x.session.TxStatus() == 'I' && !x.reading.Stops() && x.vars.On("AUTOCOMMIT")
 }
 
 // post sends a statement without waiting for its answer, where it may.
-func (r *executor) post(ctx context.Context, s *statement) (bool, *failure) {
-	if !r.mayPost(s) || !r.known.keeps(s.effect, namesBelief) || s.effect == writing || len(r.off) > 0 && s.effect != sqltext.Rows {
+func (x *executor) post(ctx context.Context, s *statement) (bool, *failure) {
+	if !x.mayPost(s) || !x.known.keeps(s.effect, namesBelief) || s.effect == writing || len(x.off) > 0 && s.effect != sqltext.Rows {
 		return false, nil
 	}
-	r.known.after(s.effect)
-	return true, r.dispatch(ctx, &posted{st: s.source.Clone(), parsed: s.parsed, goesOn: r.goesOn()})
+	x.known.after(s.effect)
+	return true, x.dispatch(ctx, &posted{st: s.source.Clone(), parsed: s.parsed, goesOn: x.goesOn()})
 }
 
 // dispatch sends a statement behind those that were posted.
-func (r *executor) dispatch(ctx context.Context, p *posted) *failure {
+func (x *executor) dispatch(ctx context.Context, p *posted) *failure {
 	size := len(p.st.Text)
-	for _, before := range r.posted {
+	for _, before := range x.posted {
 		size += len(before.st.Text)
 	}
-	if len(r.posted) < postedAtOnce && size < postedBytes {
-		if err := r.session.Queue(ctx, p.st.Text); err != nil {
-			return r.outcome(p.failure(err), pgconn.CommandTag{})
+	if len(x.posted) < postedAtOnce && size < postedBytes {
+		if err := x.session.Queue(ctx, p.st.Text); err != nil {
+			return x.outcome(p.failure(err), pgconn.CommandTag{})
 		}
-		r.posted = append(r.posted, p)
+		x.posted = append(x.posted, p)
 		return nil
 	}
 	sent := make(chan error, 1) // while answers come, lest each side wait for the other to read
-	go func() { sent <- r.session.Queue(ctx, p.st.Text) }()
-	f := r.answered(ctx)
+	go func() { sent <- x.session.Queue(ctx, p.st.Text) }()
+	f := x.answered(ctx)
 	err := <-sent
 	if f != nil {
-		if err == nil && !r.session.IsClosed() {
-			_ = r.session.Next(ctx, session.Handlers{}) // refused, since the transaction has failed
+		if err == nil && !x.session.IsClosed() {
+			_ = x.session.Next(ctx, session.Handlers{}) // refused, since the transaction has failed
 		}
 		return f
 	}
 	if err != nil {
-		return r.outcome(p.failure(err), pgconn.CommandTag{})
+		return x.outcome(p.failure(err), pgconn.CommandTag{})
 	}
-	r.posted = append(r.posted, p)
+	x.posted = append(x.posted, p)
 	return nil
 }
 
 // answered awaits the answers to all statements that were posted, and gives the first failure.
-func (r *executor) answered(ctx context.Context) (first *failure) {
-	if len(r.posted) == 0 {
+func (x *executor) answered(ctx context.Context) (first *failure) {
+	if len(x.posted) == 0 {
 		return nil
 	}
-	at := r.at
-	defer func() { r.at = at }()
-	all, start := r.posted, time.Now()
-	r.posted = nil
+	at := x.at
+	defer func() { x.at = at }()
+	all, start := x.posted, time.Now()
+	x.posted = nil
 	for _, p := range all {
 		var tag pgconn.CommandTag
-		r.at = p.st.Pos
-		err := r.session.Next(ctx, session.Handlers{Done: func(t pgconn.CommandTag) { tag = t }})
-		if ended := r.stillOne(ctx, p.parsed); ended != nil {
+		x.at = p.st.Pos
+		err := x.session.Next(ctx, session.Handlers{Done: func(t pgconn.CommandTag) { tag = t }})
+		if ended := x.stillOne(ctx, p.parsed); ended != nil {
 			err = ended
 		}
 		if first == nil { // else the server has refused it, since the transaction has failed
-			first = r.outcome(p.failure(err), tag)
+			first = x.outcome(p.failure(err), tag)
 		}
-		if first != nil && p.goesOn && !r.ends(ctx, first) {
-			r.goOn(first)
+		if first != nil && p.goesOn && !x.ends(ctx, first) {
+			x.goOn(first)
 			first = nil
 			continue
 		}
-		if r.session.IsClosed() {
+		if x.session.IsClosed() {
 			return first
 		}
 		if first == nil && p.parsed[0].Kind == sqltext.Insert {
-			r.tally.count(p.parsed[0].Relations[0], tag.RowsAffected(), int64(len(p.st.Text)), time.Since(start))
+			x.tally.count(p.parsed[0].Relations[0], tag.RowsAffected(), int64(len(p.st.Text)), time.Since(start))
 			start = time.Now()
 		}
 	}

@@ -68,8 +68,8 @@ func (r *run) example(p psql.Position) []fit.Example {
 }
 
 // roleName gives the role that the session runs as, quoted where it must be.
-func (r *executor) roleName() string {
-	config := r.session.Config()
+func (x *executor) roleName() string {
+	config := x.session.Config()
 	return fit.Name(cmp.Or(config.RuntimeParams["role"], config.User))
 }
 

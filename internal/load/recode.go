@@ -34,7 +34,7 @@ func (c *recoder) Read(p []byte) (int, error) {
 }
 
 // recode gives a recoder for the rows of a COPY, nil where they go as they are.
-func (r *executor) recode(ctx context.Context, info sqltext.Statement, a *copyAhead) (*recoder, error) {
+func (x *executor) recode(ctx context.Context, info sqltext.Statement, a *copyAhead) (*recoder, error) {
 	if a.decision.Rows != strategy.CopyBinary {
 		return nil, nil //nolint:nilnil // as said
 	}
@@ -43,7 +43,7 @@ func (r *executor) recode(ctx context.Context, info sqltext.Statement, a *copyAh
 	if !ok || !e.Binary() {
 		return nil, nil //nolint:nilnil // as said
 	}
-	seen, err := r.observe(ctx, a.plan, names, e)
+	seen, err := x.observe(ctx, a.plan, names, e)
 	if err != nil {
 		return nil, err
 	}
@@ -52,11 +52,11 @@ func (r *executor) recode(ctx context.Context, info sqltext.Statement, a *copyAh
 
 // copyRecoded sends what c encodes, which comes by way of rows, and what it leaves as text. Call it in a transaction, for that is
 // one COPY to the script.
-func (r *executor) copyRecoded(ctx context.Context, text string, rows io.Reader, c *recoder) (pgconn.CommandTag, error) {
-	tag, err := r.session.CopyIn(ctx, c.sql, rows)
+func (x *executor) copyRecoded(ctx context.Context, text string, rows io.Reader, c *recoder) (pgconn.CommandTag, error) {
+	tag, err := x.session.CopyIn(ctx, c.sql, rows)
 	if err != nil || !c.Left() {
 		return tag, err
 	}
-	rest, err := r.session.CopyIn(ctx, text, c.Rest())
+	rest, err := x.session.CopyIn(ctx, text, c.Rest())
 	return pgconn.NewCommandTag(fmt.Sprintf("COPY %d", tag.RowsAffected()+rest.RowsAffected())), err
 }

@@ -85,7 +85,7 @@ func (u *unbuilt) Error() string { return u.err.Error() }
 func (u *unbuilt) Unwrap() error { return u.err }
 
 // refused is the error for indexes that cannot be built: which row is to blame, if one is, the server says where they are in place.
-func (r *executor) refused(err error) error {
+func (x *executor) refused(err error) error {
 	var u *unbuilt
 	if errors.As(err, &u) && mayBeRow(err) {
 		return &otherwise{keep: u.what}
@@ -95,8 +95,8 @@ func (r *executor) refused(err error) error {
 
 // copyGuarded sends a COPY of our own in the one transaction behind a savepoint, all in one message. When it has failed, takeBack
 // goes back there.
-func (r *executor) copyGuarded(ctx context.Context, sql string, rows io.Reader) (tag pgconn.CommandTag, err error) {
-	err = r.session.Do(ctx, []byte("SAVEPOINT "+runStart+"; "+sql+"; RELEASE SAVEPOINT "+runStart), session.Handlers{
+func (x *executor) copyGuarded(ctx context.Context, sql string, rows io.Reader) (tag pgconn.CommandTag, err error) {
+	err = x.session.Do(ctx, []byte("SAVEPOINT "+runStart+"; "+sql+"; RELEASE SAVEPOINT "+runStart), session.Handlers{
 		CopyIn: func() (io.Reader, error) { return rows, nil },
 		Done: func(t pgconn.CommandTag) {
 			if strings.HasPrefix(t.String(), "COPY") {
@@ -108,14 +108,14 @@ func (r *executor) copyGuarded(ctx context.Context, sql string, rows io.Reader) 
 }
 
 // takeBack goes back to the savepoint before rows, and removes it.
-func (r *executor) takeBack(ctx context.Context) error {
-	return r.exec(ctx, "ROLLBACK TO SAVEPOINT "+runStart+"; RELEASE SAVEPOINT "+runStart)
+func (x *executor) takeBack(ctx context.Context) error {
+	return x.exec(ctx, "ROLLBACK TO SAVEPOINT "+runStart+"; RELEASE SAVEPOINT "+runStart)
 }
 
 // sendAhead sends a COPY of the script in the one transaction, in another format if c is not nil. What the server refuses goes once more
 // as written, when all indexes are built.
-func (r *executor) sendAhead(ctx context.Context, s *statement, a *copyAhead, c *recoder) (tag pgconn.CommandTag, err error) {
-	if err := r.exec(ctx, "SAVEPOINT "+runStart); err != nil {
+func (x *executor) sendAhead(ctx context.Context, s *statement, a *copyAhead, c *recoder) (tag pgconn.CommandTag, err error) {
+	if err := x.exec(ctx, "SAVEPOINT "+runStart); err != nil {
 		return tag, err
 	}
 	text := string(s.text)
@@ -123,29 +123,29 @@ func (r *executor) sendAhead(ctx context.Context, s *statement, a *copyAhead, c 
 		text = copyStatementFor(a.plan.stage, s.parsed[0].Copy.Columns, false)
 	}
 	if c != nil {
-		tag, err = r.copyRecoded(ctx, text, c, c)
+		tag, err = x.copyRecoded(ctx, text, c, c)
 	} else {
-		tag, err = r.session.CopyIn(ctx, text, a.all)
+		tag, err = x.session.CopyIn(ctx, text, a.all)
 	}
 	switch {
 	case err == nil:
 		if c != nil {
 			c.seen.Add(tag.RowsAffected())
 		}
-		return tag, r.exec(ctx, "RELEASE SAVEPOINT "+runStart)
-	case ctx.Err() != nil, !mayBeRow(err), r.session.IsClosed():
+		return tag, x.exec(ctx, "RELEASE SAVEPOINT "+runStart)
+	case ctx.Err() != nil, !mayBeRow(err), x.session.IsClosed():
 		return tag, err
 	}
 	if c != nil {
 		c.seen.Miss()
 	}
-	if err := r.takeBack(ctx); err != nil {
+	if err := x.takeBack(ctx); err != nil {
 		return noTag, err
 	}
-	if err := r.rebuild(ctx); err != nil {
-		return noTag, r.refused(err)
+	if err := x.rebuild(ctx); err != nil {
+		return noTag, x.refused(err)
 	}
-	if err := r.emptyRest(ctx); err != nil {
+	if err := x.emptyRest(ctx); err != nil {
 		return noTag, err
 	}
 	rows, err := a.rows.Again()
@@ -154,24 +154,24 @@ func (r *executor) sendAhead(ctx context.Context, s *statement, a *copyAhead, c 
 	}
 	defer func() { _ = rows.Close() }()
 	s.f.rows = rows
-	return r.session.CopyIn(ctx, string(s.text), rows)
+	return x.session.CopyIn(ctx, string(s.text), rows)
 }
 
 // replay sends a run once more that the server has refused as one COPY: first by COPY the statements that are not at fault, then as
 // written the one that is, and what follows. Outside a transaction each statement stands for itself, so that those before the one that
 // fails stay done, as with psql.
 func (run *insertRun) replay(ctx context.Context, table []string, refused error) (f *failure) {
-	r := run.r
+	x := run.x
 	from, f := run.sendInnocent(ctx, table, refused)
 	if f != nil || from.Offset >= run.end {
 		return f
 	}
-	r.notice(fmt.Sprintf("%s:%d: rows that cannot be copied; sending the statements from here on as written", from.File, from.Line))
-	if f := r.asWritten(ctx, run.sc, from, run.end); f != nil {
+	x.notice(fmt.Sprintf("%s:%d: rows that cannot be copied; sending the statements from here on as written", from.File, from.Line))
+	if f := x.asWritten(ctx, run.sc, from, run.end); f != nil {
 		return f
 	}
 	for run.goesOn { // the rest of the statement that was given in part has gone with it
-		item, err := r.reading.next()
+		item, err := x.reading.next()
 		st, ok := item.(*psql.Statement)
 		if err != nil || !ok {
 			return &failure{at: run.first, err: firstError(err, errUnsure), refused: true}
@@ -184,7 +184,7 @@ func (run *insertRun) replay(ctx context.Context, table []string, refused error)
 // sendInnocent sends those statements of a run by COPY that come before the one at fault, and gives where that one begins. The server
 // names the row; where it does not (a foreign key is looked up when all rows are in), halves of what is left are tried.
 func (run *insertRun) sendInnocent(ctx context.Context, table []string, refused error) (psql.Position, *failure) {
-	r, from, left := run.r, run.from, run.rows
+	x, from, left := run.x, run.from, run.rows
 	limit, certain := int64(0), true // rows to send; they are those before the one that was named
 	var index *unbuilt
 	switch line := rowOf(refused); {
@@ -201,15 +201,15 @@ func (run *insertRun) sendInnocent(ctx context.Context, table []string, refused 
 		if err != nil {
 			return from, &failure{at: run.first, err: err, refused: true}
 		}
-		start, send := time.Now(), r.session.CopyIn
-		if r.began {
-			send = r.copyGuarded
+		start, send := time.Now(), x.session.CopyIn
+		if x.began {
+			send = x.copyGuarded
 		}
 		tag, err := send(ctx, copyStatementFor(run.plan.target(table), p.names, p.encoder.Binary()), p)
 		_ = p.again.Close()
 		switch {
 		case err == nil && p.rows > 0:
-			r.tally.count(table, tag.RowsAffected(), p.size, time.Since(start))
+			x.tally.count(table, tag.RowsAffected(), p.size, time.Since(start))
 			from, left = p.next, left-p.rows
 			if certain || left <= 0 || from.Offset >= run.end {
 				return from, nil
@@ -218,11 +218,11 @@ func (run *insertRun) sendInnocent(ctx context.Context, table []string, refused 
 			continue
 		case err == nil: // the first statement alone has more
 			return from, nil
-		case ctx.Err() != nil, !mayBeRow(err), r.session.IsClosed():
+		case ctx.Err() != nil, !mayBeRow(err), x.session.IsClosed():
 			return from, &failure{at: run.first, err: err}
 		}
-		if r.began {
-			if err := r.takeBack(ctx); err != nil {
+		if x.began {
+			if err := x.takeBack(ctx); err != nil {
 				return from, &failure{at: run.first, err: err}
 			}
 		}

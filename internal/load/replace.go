@@ -53,8 +53,8 @@ func (r *run) keepToReplace(ctx context.Context, tables []catalog.Reached, keys 
 }
 
 // replacing gives a table that has its old rows still, nil for any other.
-func (r *executor) replacing(table uint32) *replaced {
-	for _, t := range r.online.full {
+func (x *executor) replacing(table uint32) *replaced {
+	for _, t := range x.online.full {
 		if t.OID == table {
 			return t
 		}
@@ -64,26 +64,26 @@ func (r *executor) replacing(table uint32) *replaced {
 
 // makeRoom readies tables for rows that are to go to one by a COPY which names columns; none if it takes them as the script has them. The plan
 // tells then where they go.
-func (r *executor) makeRoom(ctx context.Context, plan *tablePlan, columns []string) error {
+func (x *executor) makeRoom(ctx context.Context, plan *tablePlan, columns []string) error {
 	plan.stage = nil
-	if len(r.online.full) == 0 {
+	if len(x.online.full) == 0 {
 		return nil
 	}
-	for _, other := range slices.Clone(r.online.full) {
+	for _, other := range slices.Clone(x.online.full) {
 		if other.OID != plan.oid && other.staged {
-			if err := r.merge(ctx, other); err != nil {
+			if err := x.merge(ctx, other); err != nil {
 				return err
 			}
 		}
 	}
-	t := r.replacing(plan.oid) // all may be empty by now
+	t := x.replacing(plan.oid) // all may be empty by now
 	switch {
 	case t == nil:
 		return nil
 	case len(columns) != t.Columns:
-		return r.emptyRest(ctx)
+		return x.emptyRest(ctx)
 	case !t.staged:
-		if err := r.change(ctx, t.Create); err != nil {
+		if err := x.change(ctx, t.Create); err != nil {
 			return err
 		}
 		t.staged = true
@@ -94,41 +94,41 @@ func (r *executor) makeRoom(ctx context.Context, plan *tablePlan, columns []stri
 
 // merge has the new rows of a table take the place of the old ones. Where that cannot be one by one (a value that is unique goes from one row
 // to another, or an old row of another table refers to one that goes), all old rows of all tables go first.
-func (r *executor) merge(ctx context.Context, t *replaced) error {
+func (x *executor) merge(ctx context.Context, t *replaced) error {
 	t.staged = false
-	if err := r.change(ctx, session.Raise("work_mem", verify.JoinMemory)); err != nil {
+	if err := x.change(ctx, session.Raise("work_mem", verify.JoinMemory)); err != nil {
 		return err
 	}
-	err := r.session.Try(ctx, t.Merge, session.Handlers{})
+	err := x.session.Try(ctx, t.Merge, session.Handlers{})
 	switch {
 	case err == nil:
-		r.online.full = slices.DeleteFunc(r.online.full, func(other *replaced) bool { return other == t })
+		x.online.full = slices.DeleteFunc(x.online.full, func(other *replaced) bool { return other == t })
 		return nil
 	case !mayBeRow(err):
 		return err
 	}
-	if err := r.emptyRest(ctx); err != nil {
+	if err := x.emptyRest(ctx); err != nil {
 		return err
 	}
-	if err = r.change(ctx, t.Refill); err != nil && mayBeRow(err) {
+	if err = x.change(ctx, t.Refill); err != nil && mayBeRow(err) {
 		return &otherwise{keep: t.name, text: "its new rows cannot take the place of the old ones; loading once more, to find the row"}
 	}
 	return err
 }
 
 // emptyRest deletes the old rows that are still there, children before parents, where no others have come to take their place.
-func (r *executor) emptyRest(ctx context.Context) error {
-	for _, t := range slices.Clone(r.online.full) {
+func (x *executor) emptyRest(ctx context.Context) error {
+	for _, t := range slices.Clone(x.online.full) {
 		if t.staged {
-			if err := r.merge(ctx, t); err != nil {
+			if err := x.merge(ctx, t); err != nil {
 				return err
 			}
 		}
 	}
-	full := r.online.full
-	r.online.full = nil
+	full := x.online.full
+	x.online.full = nil
 	for _, t := range full {
-		if err := r.change(ctx, "DELETE FROM ONLY "+t.name); err != nil {
+		if err := x.change(ctx, "DELETE FROM ONLY "+t.name); err != nil {
 			return err
 		}
 	}

@@ -276,9 +276,9 @@ func (r *run) followRole(ctx context.Context) error {
 }
 
 // clear does it for one table; copied says that rows come by COPY.
-func (r *executor) clear(ctx context.Context, name string, way sqltext.Change, copied bool) error {
-	w := r.way
-	oids, err := catalog.Names(ctx, r.session, []string{name})
+func (x *executor) clear(ctx context.Context, name string, way sqltext.Change, copied bool) error {
+	w := x.way
+	oids, err := catalog.Names(ctx, x.session, []string{name})
 	if err != nil || oids[0] == 0 || w.done[fmt.Sprint(way, oids[0])] {
 		return err // the server will say that there is no such table
 	}
@@ -286,7 +286,7 @@ func (r *executor) clear(ctx context.Context, name string, way sqltext.Change, c
 	var statements []string
 	var forbidden []string
 	disabled, dropped := false, false
-	obstacles, err := catalog.Obstacles(ctx, r.session, oids[0], way == sqltext.Empties, way == sqltext.Changes)
+	obstacles, err := catalog.Obstacles(ctx, x.session, oids[0], way == sqltext.Empties, way == sqltext.Changes)
 	if err != nil {
 		return err
 	}
@@ -297,8 +297,8 @@ func (r *executor) clear(ctx context.Context, name string, way sqltext.Change, c
 			if w.granted {
 				continue
 			}
-			if !allowed || r.o.Online && what == "rule" {
-				forbidden = append(forbidden, fmt.Sprintf("%s %s of %s (owner %s)%s", what, name, table, other, r.stopping(allowed)))
+			if !allowed || x.o.Online && what == "rule" {
+				forbidden = append(forbidden, fmt.Sprintf("%s %s of %s (owner %s)%s", what, name, table, other, x.stopping(allowed)))
 				continue
 			}
 			if slices.ContainsFunc(w.undo, func(u restore) bool { return u.kind == what && u.oid == o.OID && u.left == state }) {
@@ -317,12 +317,12 @@ func (r *executor) clear(ctx context.Context, name string, way sqltext.Change, c
 			if w.granted {
 				continue
 			}
-			if !allowed || copied && what == "view trigger" || r.o.Online { // COPY knows no rules
+			if !allowed || copied && what == "view trigger" || x.o.Online { // COPY knows no rules
 				called := "rule " + name
 				if what == "view trigger" {
 					called = "INSTEAD OF " + state + " triggers"
 				}
-				forbidden = append(forbidden, fmt.Sprintf("%s of %s (owner %s)%s", called, table, other, r.stopping(allowed)))
+				forbidden = append(forbidden, fmt.Sprintf("%s of %s (owner %s)%s", called, table, other, x.stopping(allowed)))
 				continue
 			}
 			off, on := fmt.Sprintf("DROP RULE %s ON %s", name, table), state
@@ -339,8 +339,8 @@ func (r *executor) clear(ctx context.Context, name string, way sqltext.Change, c
 			w.undo = slices.DeleteFunc(w.undo, func(u restore) bool { return u.kind == what && u.table == table && u.name == name })
 			w.undo = append(w.undo, restore{kind: what, table: table, name: name, sql: on})
 		case "security":
-			if r.o.Online {
-				forbidden = append(forbidden, fmt.Sprintf("forced row security of %s (owner %s)%s", table, other, r.stopping(true)))
+			if x.o.Online {
+				forbidden = append(forbidden, fmt.Sprintf("forced row security of %s (owner %s)%s", table, other, x.stopping(true)))
 				continue
 			}
 			statements = append(statements, "ALTER TABLE "+table+" NO FORCE ROW LEVEL SECURITY")
@@ -350,7 +350,7 @@ func (r *executor) clear(ctx context.Context, name string, way sqltext.Change, c
 				continue
 			}
 			odd := o.Odd // it could not come back as it is
-			if !allowed || odd || r.o.Online {
+			if !allowed || odd || x.o.Online {
 				reason := "the role does not own " + table
 				if other != "" {
 					reason = "the role lacks REFERENCES on " + other
@@ -382,22 +382,22 @@ func (r *executor) clear(ctx context.Context, name string, way sqltext.Change, c
 	}
 	if len(forbidden) > 0 {
 		return &problem.Error{Code: problem.Database, Where: "table " + name, What: "the role may neither set session_replication_role nor disable " + strings.Join(forbidden, ", "),
-			Remedy: "Load as the tables' owner, or let the role: " + r.grantReplica() + "."}
+			Remedy: "Load as the tables' owner, or let the role: " + x.grantReplica() + "."}
 	}
 	if len(statements) == 0 {
 		return nil
 	}
 	if disabled {
-		r.tellWayOf("triggers and rules of tables are disabled")
+		x.tellWayOf("triggers and rules of tables are disabled")
 	}
 	if dropped {
-		r.tellWayOf("foreign keys are dropped")
+		x.tellWayOf("foreign keys are dropped")
 	}
-	if err := r.warnOfEventTriggers(ctx); err != nil {
+	if err := x.warnOfEventTriggers(ctx); err != nil {
 		return err
 	}
-	r.known.after(ours)
-	return r.alter(ctx, strings.Join(append(statements, w.note()), "; "))
+	x.known.after(ours)
+	return x.alter(ctx, strings.Join(append(statements, w.note()), "; "))
 }
 
 // enabling gives the statement that sets when a trigger or rule of a table fires; a partitioned table's, not its partitions'.
@@ -410,36 +410,36 @@ func enabling(kind, table, when, name string) string {
 }
 
 // grantReplica is the statement that lets the role set the replica role, for a remedy.
-func (r *executor) grantReplica() string {
-	return fmt.Sprintf("GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later)", r.roleName())
+func (x *executor) grantReplica() string {
+	return fmt.Sprintf("GRANT SET ON PARAMETER session_replication_role TO %s (PostgreSQL 15 and later)", x.roleName())
 }
 
 // tellWayOf says once of a kind of obstacles what is done with them.
-func (r *executor) tellWayOf(what string) {
-	if r.way.told[what] {
+func (x *executor) tellWayOf(what string) {
+	if x.way.told[what] {
 		return
 	}
-	r.way.told[what] = true
-	r.notice(fmt.Sprintf("session_replication_role is refused to %s: %s until the rows are in, and put back as they were", r.session.Config().User, what))
+	x.way.told[what] = true
+	x.notice(fmt.Sprintf("session_replication_role is refused to %s: %s until the rows are in, and put back as they were", x.session.Config().User, what))
 }
 
 // stopping says why what the role may take out of the way stays there.
-func (r *executor) stopping(allowed bool) string {
-	if allowed && r.o.Online {
+func (x *executor) stopping(allowed bool) string {
+	if allowed && x.o.Online {
 		return ", which would stop those who read while online is true"
 	}
 	return ""
 }
 
 // warnOfEventTriggers says once that event triggers will see tables altered, which with the replica role they would not.
-func (r *executor) warnOfEventTriggers(ctx context.Context) error {
-	if r.way.warned {
+func (x *executor) warnOfEventTriggers(ctx context.Context) error {
+	if x.way.warned {
 		return nil
 	}
-	r.way.warned = true
-	names, err := catalog.EventTriggers(ctx, r.session)
+	x.way.warned = true
+	names, err := catalog.EventTriggers(ctx, x.session)
 	if len(names) > 0 {
-		r.warn(fmt.Sprintf("event triggers (%s) see tables altered and altered back, because session_replication_role is refused to the role", strings.Join(names, ", ")))
+		x.warn(fmt.Sprintf("event triggers (%s) see tables altered and altered back, because session_replication_role is refused to the role", strings.Join(names, ", ")))
 	}
 	return err
 }
@@ -519,11 +519,11 @@ func (r *run) ownStatements(ctx context.Context, statements []string) error {
 }
 
 // alter changes tables. Deferred triggers that wait for the commit keep a table from being changed; they have their turn then.
-func (r *executor) alter(ctx context.Context, sql string) error {
-	err := r.session.TryAsScript(ctx, sql)
+func (x *executor) alter(ctx context.Context, sql string) error {
+	err := x.session.TryAsScript(ctx, sql)
 	var pe *pgconn.PgError
 	if errors.As(err, &pe) && pe.Code == "55006" {
-		return r.exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE; "+sql)
+		return x.exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE; "+sql)
 	}
 	return err
 }

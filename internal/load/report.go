@@ -71,8 +71,8 @@ func (f *failure) message() string {
 }
 
 // problem writes a failure for the person who must act on it, with the places of the run's files.
-func (r *executor) problem(f *failure) error {
-	f.over = r
+func (x *executor) problem(f *failure) error {
+	f.over = x
 	return f.problem()
 }
 

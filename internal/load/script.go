@@ -37,25 +37,25 @@ func (r *run) script(ctx context.Context, script Script) error {
 }
 
 // follows has each thing that a script says, or a part of one, done, to its end or to the first failure that stops it.
-func (r *executor) follows(ctx context.Context, read reading, do func(context.Context, *psql.Script, any) *failure) error {
-	r.reading = read
+func (x *executor) follows(ctx context.Context, read reading, do func(context.Context, *psql.Script, any) *failure) error {
+	x.reading = read
 	sc := read.Script
 	var late *failure // of a statement whose answer a variable was waiting for
-	r.vars.Await(func() {
-		f := r.answered(ctx)
-		if r.given {
-			f = r.outcomeGiven(f)
+	x.vars.Await(func() {
+		f := x.answered(ctx)
+		if x.given {
+			f = x.outcomeGiven(f)
 		}
 		if late == nil {
 			late = f
 		}
 	})
-	defer r.vars.Await(nil)
+	defer x.vars.Await(nil)
 	for {
-		item, err := r.reading.next()
+		item, err := x.reading.next()
 		f := late
 		if _, ok := item.(*psql.Statement); f == nil && (!ok || err != nil) {
-			f = r.answered(ctx)
+			f = x.answered(ctx)
 		}
 		switch {
 		case f != nil:
@@ -71,76 +71,76 @@ func (r *executor) follows(ctx context.Context, read reading, do func(context.Co
 			f = do(ctx, sc, item)
 		}
 		if f != nil {
-			if r.together == nil { // what the script says before that is done, or has failed itself
-				f = cmp.Or(r.join(ctx), f)
+			if x.together == nil { // what the script says before that is done, or has failed itself
+				f = cmp.Or(x.join(ctx), f)
 			}
-			if stop := r.failed(ctx, f); stop != nil {
+			if stop := x.failed(ctx, f); stop != nil {
 				return stop
 			}
 		}
-		r.follow(sc)
-		r.progress()
+		x.follow(sc)
+		x.progress()
 	}
 }
 
 // failed decides what a failure means: an error ends the script, nil goes on with it.
-func (r *executor) failed(ctx context.Context, f *failure) error {
+func (x *executor) failed(ctx context.Context, f *failure) error {
 	defer f.told()
 	var more *otherwise
 	if errors.As(f.err, &more) {
 		return more
 	}
-	if len(r.off) > 0 && ctx.Err() == nil && r.broken == nil { // an earlier row may have broken a unique key
+	if len(x.off) > 0 && ctx.Err() == nil && x.broken == nil { // an earlier row may have broken a unique key
 		var own *psql.Error
 		switch {
 		case mayBeRow(f.err):
-			return &otherwise{at: f.at, text: r.where(f.at)}
+			return &otherwise{at: f.at, text: x.where(f.at)}
 		case errors.As(f.err, &own):
-			if err := r.rebuild(ctx); err != nil && errors.As(r.refused(err), &more) {
+			if err := x.rebuild(ctx); err != nil && errors.As(x.refused(err), &more) {
 				return more
 			}
 		}
 	}
-	if r.ends(ctx, f) || r.reading.Failed() {
-		told := r.problem(f)
-		r.first = firstError(r.first, told)
+	if x.ends(ctx, f) || x.reading.Failed() {
+		told := x.problem(f)
+		x.first = firstError(x.first, told)
 		return told
 	}
-	r.goOn(f)
+	x.goOn(f)
 	return nil
 }
 
 // goOn tells of a failure after which the script goes on.
-func (r *executor) goOn(f *failure) {
-	told := r.problem(f)
-	r.first = firstError(r.first, told)
-	r.failures++
-	r.warn(told.Error())
+func (x *executor) goOn(f *failure) {
+	told := x.problem(f)
+	x.first = firstError(x.first, told)
+	x.failures++
+	x.warn(told.Error())
 }
 
 // ends tells whether nothing can follow a failure, whatever ON_ERROR_STOP says.
-func (r *executor) ends(ctx context.Context, f *failure) bool {
-	return ctx.Err() != nil || f.refused || r.broken != nil || session.Lost(f.err) || r.session.IsClosed()
+func (x *executor) ends(ctx context.Context, f *failure) bool {
+	return ctx.Err() != nil || f.refused || x.broken != nil || session.Lost(f.err) || x.session.IsClosed()
 }
 
 // follow tells the reader of settings that the last statement may have changed.
-func (r *executor) follow(sc *psql.Script) {
-	sc.SetEscapes(r.escapes())
-	if now := r.encoding(); now != sc.Encoding() {
+func (x *executor) follow(sc *psql.Script) {
+	sc.SetEscapes(x.escapes())
+	if now := x.encoding(); now != sc.Encoding() {
 		sc.SetEncoding(now)
-		r.vars.Put("ENCODING", now)
+		x.vars.Put("ENCODING", now)
 	}
 }
 
 // carryOut does one thing that a script says of what goes to the server.
-func (r *executor) carryOut(ctx context.Context, sc *psql.Script, item any) *failure {
+func (x *executor) carryOut(ctx context.Context, sc *psql.Script, item any) *failure {
 	switch it := item.(type) {
 	case *psql.Statement:
-		r.at = it.Pos
-		return r.execute(ctx, &statement{at: it.Pos, text: it.Text, compound: it.Compound, source: it, script: sc, rows: sc.CopyData, locate: it.Locate})
+		x.at = it.Pos
+		return x.execute(ctx, &statement{at: it.Pos, text: it.Text, compound: it.Compound, source: it, script: sc, rows: sc.CopyData, locate: it.Locate})
 	case *psql.Copy:
-		r.at = it.Pos
-		return r.copy(ctx, sc, it)
+		x.at = it.Pos
+		return x.copy(ctx, sc, it)
 	}
 	return &failure{err: fmt.Errorf("the script reader gave a %T", item), refused: true}
 }
@@ -196,30 +196,30 @@ func (r *run) item(ctx context.Context, sc *psql.Script, item any) *failure {
 }
 
 // outcome sets the variables that tell a script how its last statement went, and gives f back if it failed.
-func (r *executor) outcome(f *failure, tag pgconn.CommandTag) *failure {
-	r.given = false
-	f.enc = r.encoding()
+func (x *executor) outcome(f *failure, tag pgconn.CommandTag) *failure {
+	x.given = false
+	f.enc = x.encoding()
 	if f.err != nil {
-		f.role = r.roleName() // not after each statement: all that the connection was made with is copied for it
+		f.role = x.roleName() // not after each statement: all that the connection was made with is copied for it
 		state := f.sqlState()
-		r.vars.Put("ERROR", "true")
-		r.vars.Put("SQLSTATE", state)
-		r.vars.Put("ROW_COUNT", "0")
-		r.vars.Put("LAST_ERROR_SQLSTATE", state)
-		r.vars.Put("LAST_ERROR_MESSAGE", f.message())
+		x.vars.Put("ERROR", "true")
+		x.vars.Put("SQLSTATE", state)
+		x.vars.Put("ROW_COUNT", "0")
+		x.vars.Put("LAST_ERROR_SQLSTATE", state)
+		x.vars.Put("LAST_ERROR_MESSAGE", f.message())
 		return f
 	}
-	r.vars.Put("ERROR", "false")
-	r.vars.Put("SQLSTATE", "00000")
-	r.vars.Put("ROW_COUNT", strconv.FormatInt(tag.RowsAffected(), 10))
-	if !r.session.Last().GaveRows || tag.Insert() || tag.Update() || tag.Delete() {
-		r.vars.Put("LASTOID", "0")
+	x.vars.Put("ERROR", "false")
+	x.vars.Put("SQLSTATE", "00000")
+	x.vars.Put("ROW_COUNT", strconv.FormatInt(tag.RowsAffected(), 10))
+	if !x.session.Last().GaveRows || tag.Insert() || tag.Update() || tag.Delete() {
+		x.vars.Put("LASTOID", "0")
 	}
 	return nil
 }
 
 // copy runs a \copy.
-func (r *executor) copy(ctx context.Context, sc *psql.Script, c *psql.Copy) *failure {
+func (x *executor) copy(ctx context.Context, sc *psql.Script, c *psql.Copy) *failure {
 	rows := sc.CopyData
 	switch c.From {
 	case psql.FromFile:
@@ -233,7 +233,7 @@ func (r *executor) copy(ctx context.Context, sc *psql.Script, c *psql.Copy) *fai
 	case psql.FromNothing:
 		rows = func() (*psql.CopyReader, error) { return nil, nil } //nolint:nilnil // no rows
 	}
-	return r.execute(ctx, &statement{at: c.Pos, text: []byte(c.SQL), compound: true, script: sc, rows: rows, command: true, file: c.File})
+	return x.execute(ctx, &statement{at: c.Pos, text: []byte(c.SQL), compound: true, script: sc, rows: rows, command: true, file: c.File})
 }
 
 // reconnect carries out \connect. Only another database of the same server may be meant, and not inside the one transaction.
@@ -347,14 +347,14 @@ func connectionKeys(s string) (keys []string) {
 var connectionKey = regexp.MustCompile(`([A-Za-z_]+)\s*=`)
 
 // encoding is the client encoding.
-func (r *executor) encoding() string { return r.session.Parameter("client_encoding") }
+func (x *executor) encoding() string { return x.session.Parameter("client_encoding") }
 
 // readable is text for the tokens to read: in an encoding whose characters may hold any byte, without those bytes.
-func (r *executor) readable(text []byte) []byte { return psql.Masked(text, r.encoding()) }
+func (x *executor) readable(text []byte) []byte { return psql.Masked(text, x.encoding()) }
 
 // escapes tells whether backslashes in '…' are escapes.
-func (r *executor) escapes() bool {
-	return r.session.Parameter("standard_conforming_strings") == "off"
+func (x *executor) escapes() bool {
+	return x.session.Parameter("standard_conforming_strings") == "off"
 }
 
 // watched reads rows and reports progress as it goes.

@@ -44,34 +44,34 @@ type tableCopy struct {
 
 // run sends the rows over a connection. Many rows go in a transaction of their own, for which the table's indexes can
 // be switched off.
-func (c *tableCopy) run(ctx context.Context, r *executor) {
+func (c *tableCopy) run(ctx context.Context, x *executor) {
 	start := time.Now()
-	c.err = r.alone(ctx, c, func() (err error) {
+	c.err = x.alone(ctx, c, func() (err error) {
 		c.sent = true
 		if c.recoded != nil {
-			c.tag, err = r.copyRecoded(ctx, c.sql, c.rows, c.recoded)
+			c.tag, err = x.copyRecoded(ctx, c.sql, c.rows, c.recoded)
 		} else {
-			c.tag, err = r.session.CopyIn(ctx, c.sql, c.rows)
+			c.tag, err = x.session.CopyIn(ctx, c.sql, c.rows)
 		}
 		return err
 	})
-	c.expired = c.again == nil && r.timedOut(c.err, c.plan, start)
-	if c.many && c.again != nil && c.sent && mayBeRow(c.err) && ctx.Err() == nil && !r.session.IsClosed() {
-		c.err = c.repeat(ctx, r)
+	c.expired = c.again == nil && x.timedOut(c.err, c.plan, start)
+	if c.many && c.again != nil && c.sent && mayBeRow(c.err) && ctx.Err() == nil && !x.session.IsClosed() {
+		c.err = c.repeat(ctx, x)
 	}
 	c.took = time.Since(start)
 }
 
 // repeat sends the rows as the script has them: the server says then which line it refuses, as it does to psql, or takes them
 // after all. It goes over the same connection, which knows of the script's settings what counted for the rows.
-func (c *tableCopy) repeat(ctx context.Context, r *executor) error {
+func (c *tableCopy) repeat(ctx context.Context, x *executor) error {
 	rows, err := c.again()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = rows.Close() }()
 	c.alone = false
-	c.tag, err = r.session.CopyIn(ctx, c.sql, rows)
+	c.tag, err = x.session.CopyIn(ctx, c.sql, rows)
 	return err
 }
 
@@ -80,64 +80,64 @@ func (c *tableCopy) repeat(ctx context.Context, r *executor) error {
 func mayBeRow(err error) bool { return session.MayBeRow(err) || errors.Is(err, errUnsure) }
 
 // alone runs a COPY outside the script's transaction.
-func (r *executor) alone(ctx context.Context, c *tableCopy, send func() error) error {
+func (x *executor) alone(ctx context.Context, c *tableCopy, send func() error) error {
 	if !c.lock && (!c.many || c.recoded == nil) { // what is recoded may go in two parts
 		return send()
 	}
-	if err := r.exec(ctx, "BEGIN"); err != nil {
+	if err := x.exec(ctx, "BEGIN"); err != nil {
 		return err
 	}
-	r.began, r.tuned = true, false
+	x.began, x.tuned = true, false
 	defer func() { // what was known in the transaction, also of indexes that are off
-		r.off = nil
-		r.known.after(ours)
+		x.off = nil
+		x.known.after(ours)
 	}()
-	defer r.rollback(ctx) // does nothing after COMMIT
+	defer x.rollback(ctx) // does nothing after COMMIT
 	if c.lock {
-		if err := r.lockForIndexes(ctx, c); err != nil {
+		if err := x.lockForIndexes(ctx, c); err != nil {
 			return err
 		}
 	}
 	if err := send(); err != nil {
 		return err
 	}
-	if err := r.rebuild(ctx); err != nil {
+	if err := x.rebuild(ctx); err != nil {
 		return err
 	}
-	if err := r.session.Do(ctx, []byte("SELECT pg_catalog.int8and(pg_catalog.txid_current(), 4294967295); COMMIT"), session.Handlers{Columns: 1,
+	if err := x.session.Do(ctx, []byte("SELECT pg_catalog.int8and(pg_catalog.txid_current(), 4294967295); COMMIT"), session.Handlers{Columns: 1,
 		Row: func(v [][]byte) { c.xid, _ = strconv.ParseInt(string(v[0]), 10, 64) }}); err != nil {
 		return err
 	}
-	r.began = false
-	if !r.o.SkipAnalyze && c.plan.Owned && !c.plan.partitioned { // while others load; if it fails, it is done again with the rest
-		c.analyzed = r.exec(ctx, "ANALYZE "+verify.SkipLocked+sqltext.QuoteName(c.table...)) == nil
+	x.began = false
+	if !x.o.SkipAnalyze && c.plan.Owned && !c.plan.partitioned { // while others load; if it fails, it is done again with the rest
+		c.analyzed = x.exec(ctx, "ANALYZE "+verify.SkipLocked+sqltext.QuoteName(c.table...)) == nil
 	}
 	return nil
 }
 
 // lockForIndexes locks a table that seems to be empty, and switches its indexes off where it is. It waits for nobody: where others use
 // the table, the indexes stay.
-func (r *executor) lockForIndexes(ctx context.Context, c *tableCopy) error {
+func (x *executor) lockForIndexes(ctx context.Context, c *tableCopy) error {
 	s := strategy.Situation{Many: c.many, Columns: c.columns, Copy: true, Binary: c.recoded != nil}
-	if locked, err := r.lockNow(ctx, sqltext.QuoteName(c.table...)); err != nil || !locked {
-		r.decide(c.plan, s, true)
+	if locked, err := x.lockNow(ctx, sqltext.QuoteName(c.table...)); err != nil || !locked {
+		x.decide(c.plan, s, true)
 		return err
 	}
-	r.known.after(ours) // with the lock there are indexes to switch off
-	plan, err := r.plan(ctx, c.table)
+	x.known.after(ours) // with the lock there are indexes to switch off
+	plan, err := x.plan(ctx, c.table)
 	if err != nil || plan == nil {
 		return err
 	}
 	c.alone = plan.Exclusive
-	if d := r.decide(plan, s, true); d.Indexes == strategy.KeepIndexes {
+	if d := x.decide(plan, s, true); d.Indexes == strategy.KeepIndexes {
 		return nil
 	}
-	return r.switchOff(ctx, c.table, plan)
+	return x.switchOff(ctx, c.table, plan)
 }
 
 // lockNow locks a table against everybody else. It gives false where it is in use, or the role may not.
-func (r *executor) lockNow(ctx context.Context, table string) (locked bool, err error) {
-	err = r.session.TryAsScript(ctx, "LOCK TABLE "+table+" IN ACCESS EXCLUSIVE MODE NOWAIT")
+func (x *executor) lockNow(ctx context.Context, table string) (locked bool, err error) {
+	err = x.session.TryAsScript(ctx, "LOCK TABLE "+table+" IN ACCESS EXCLUSIVE MODE NOWAIT")
 	if state := session.State(err); state == "55P03" || state == "42501" {
 		return false, nil
 	}
@@ -145,34 +145,34 @@ func (r *executor) lockNow(ctx context.Context, table string) (locked bool, err 
 }
 
 // copyAlone sends a table's rows outside a transaction.
-func (r *executor) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan) *failure {
-	if f := r.join(ctx); f != nil {
+func (x *executor) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan) *failure {
+	if f := x.join(ctx); f != nil {
 		return f
 	}
 	c.plan = plan
-	large := c.many || r.reading.crew != nil && c.seen.Referred() // joins of other tables' many rows to these few cost more
+	large := c.many || x.reading.crew != nil && c.seen.Referred() // joins of other tables' many rows to these few cost more
 	c.lock = large && plan.lockable()
-	c.run(ctx, r)
-	return r.collect(ctx, c)
+	c.run(ctx, x)
+	return x.collect(ctx, c)
 }
 
 // collect counts what a copy has loaded, or says what its refusal means.
-func (r *executor) collect(ctx context.Context, c *tableCopy) *failure {
-	r.known.analyzed[c.plan.oid] = c.analyzed
+func (x *executor) collect(ctx context.Context, c *tableCopy) *failure {
+	x.known.analyzed[c.plan.oid] = c.analyzed
 	switch {
 	case c.seen == nil: // by a way on which nothing is noted
-		r.known.observed.Table(c.plan.oid).Miss()
+		x.known.observed.Table(c.plan.oid).Miss()
 	case c.err == nil && c.alone:
 		c.seen.Alone(c.tag.RowsAffected(), c.xid)
 	default:
 		c.seen.Miss()
 	}
 	if c.err == nil {
-		r.tally.count(c.table, c.tag.RowsAffected(), c.size(), c.took)
+		x.tally.count(c.table, c.tag.RowsAffected(), c.size(), c.took)
 		return nil
 	}
 	if ctx.Err() == nil && (mayBeRow(c.err) || c.expired) {
 		return c.failed(c.err)
 	}
-	return &failure{at: r.at, err: fmt.Errorf("table %s: %w", sqltext.QuoteName(c.table...), c.err)}
+	return &failure{at: x.at, err: fmt.Errorf("table %s: %w", sqltext.QuoteName(c.table...), c.err)}
 }

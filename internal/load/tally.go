@@ -124,9 +124,9 @@ func (b *back) add(e *entry, rows int64) {
 
 // settleNames finds the tables that the names counted so far mean. It must be called before names may come to mean others.
 // One that cannot be found keeps the name that the script gives it.
-func (r *executor) settleNames(ctx context.Context) error {
-	t := r.tally
-	if len(t.asked) == 0 || r.session.TxStatus() == 'E' {
+func (x *executor) settleNames(ctx context.Context) error {
+	t := x.tally
+	if len(t.asked) == 0 || x.session.TxStatus() == 'E' {
 		return nil
 	}
 	asked := t.asked
@@ -136,7 +136,7 @@ func (r *executor) settleNames(ctx context.Context) error {
 	for i, e := range asked {
 		names[i] = e.Name
 	}
-	meant, err := catalog.Meanings(ctx, r.session, names)
+	meant, err := catalog.Meanings(ctx, x.session, names)
 	if err != nil {
 		return err
 	}
@@ -167,10 +167,10 @@ func (r *executor) settleNames(ctx context.Context) error {
 // nameBefore sees to it that what was counted before has its table, when a statement comes that brings rows and may set anything going. Where
 // such statements follow each other, a name is asked for behind the first of them and behind the last: to ask each time would take longer
 // than they do.
-func (r *executor) nameBefore(ctx context.Context) error {
-	for _, e := range r.tally.asked {
-		if _, is := r.tally.before[e.Name]; !is {
-			return r.settleNames(ctx)
+func (x *executor) nameBefore(ctx context.Context) error {
+	for _, e := range x.tally.asked {
+		if _, is := x.tally.before[e.Name]; !is {
+			return x.settleNames(ctx)
 		}
 	}
 	return nil

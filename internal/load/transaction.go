@@ -139,8 +139,8 @@ func (r *run) setModes(ctx context.Context, info sqltext.Statement) error {
 }
 
 // place begins a message about the statement in hand.
-func (r *executor) place() string {
-	at := r.placeOf(r.at)
+func (x *executor) place() string {
+	at := x.placeOf(x.at)
 	if at.File == "" {
 		return ""
 	}

@@ -132,25 +132,25 @@ func (r *run) keptKeys(ctx context.Context) (map[uint32]bool, error) {
 }
 
 // readKeys asks once which foreign keys can be compared as their values pass by.
-func (r *executor) readKeys(ctx context.Context) (err error) {
-	if !r.known.observed.Known() {
-		r.known.observed, err = verify.Keys(ctx, r.session, r.o.thresholds.keyMemory)
+func (x *executor) readKeys(ctx context.Context) (err error) {
+	if !x.known.observed.Known() {
+		x.known.observed, err = verify.Keys(ctx, x.session, x.o.thresholds.keyMemory)
 	}
 	return err
 }
 
 // observe readies an encoder, which gives the binary format, to note the values of foreign keys as they pass by, and gives the table
 // whose rows they are; nil if none of its columns matters.
-func (r *executor) observe(ctx context.Context, plan *tablePlan, names []string, e *copycodec.Encoder) (*verify.ObservedTable, error) {
-	if r.o.ForeignKeys == Off || !plan.replica || !e.Binary() || r.way != nil {
+func (x *executor) observe(ctx context.Context, plan *tablePlan, names []string, e *copycodec.Encoder) (*verify.ObservedTable, error) {
+	if x.o.ForeignKeys == Off || !plan.replica || !e.Binary() || x.way != nil {
 		return nil, nil //nolint:nilnil // as said
 	}
-	if err := r.readKeys(ctx); err != nil {
+	if err := x.readKeys(ctx); err != nil {
 		return nil, err
 	}
-	_, emptied := r.known.emptied.Since[plan.oid]
-	others := r.began && !plan.Exclusive && !(plan.Online && emptied) // else it is known later
-	return r.known.observed.Observe(plan.oid, others, names, e.Observe), nil
+	_, emptied := x.known.emptied.Since[plan.oid]
+	others := x.began && !plan.Exclusive && !(plan.Online && emptied) // else it is known later
+	return x.known.observed.Observe(plan.oid, others, names, e.Observe), nil
 }
 
 // changes gives for each table how often it was emptied and how many rows it got, in one number.

@@ -68,3 +68,18 @@ func TestHeldTo(t *testing.T) {
 		}
 	}
 }
+
+// TestFirstRow holds where the first row of an INSERT begins: where it was read to, or else at its first parenthesis.
+func TestFirstRow(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{
+		"INSERT INTO t (a) VALUES (1)":          25,
+		"INSERT INTO t SELECT * FROM (TABLE u)": 28,
+		"INSERT INTO t SELECT 1":                0,
+	} {
+		parsed := sqltext.Parse([]byte(text), sqltext.Options{})
+		if got := (&statement{text: []byte(text)}).firstRow(&parsed[0]); got != want {
+			t.Errorf("%s: %d, not %d", text, got, want)
+		}
+	}
+}

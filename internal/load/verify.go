@@ -177,7 +177,7 @@ func (r *run) syncSequences(ctx context.Context, over *executor, tables []uint32
 		r.online.last = append(r.online.last, lasting...)
 		lasting = nil
 	}
-	moves := append(taken, lasting...)
+	moves := slices.Concat(taken, lasting)
 	if r.began { // what may still fail must fail before: no rollback takes setval back
 		moves = append([]string{"SET CONSTRAINTS ALL IMMEDIATE"}, moves...)
 	}

@@ -175,7 +175,7 @@ func (b *build) program(pkg string) (path string, ok bool) {
 		return path, true
 	}
 	path = filepath.Join(b.dir, strconv.Itoa(len(b.programs))+".test")
-	if exec.Command("go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-o", path, b.overlay, pkg).Run() != nil {
+	if exec.CommandContext(context.Background(), "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-o", path, b.overlay, pkg).Run() != nil {
 		return "", false
 	}
 	if b.programs == nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"go/ast"
 	"go/token"
@@ -109,7 +110,7 @@ func (b *build) withSwitches(faults []fault) error {
 		if err := b.edit(edits...); err != nil {
 			return err
 		}
-		out, err := exec.Command("go", slices.Insert(args, 1, b.overlay)...).CombinedOutput()
+		out, err := exec.CommandContext(context.Background(), "go", slices.Insert(args, 1, b.overlay)...).CombinedOutput()
 		if err == nil {
 			return nil
 		}
@@ -125,17 +126,17 @@ var (
 )
 
 // lose takes the switches of all faults on the lines that a compiler complains of.
-func lose(faults []fault, complaints []byte) (any bool) {
+func lose(faults []fault, complaints []byte) (some bool) {
 	for _, m := range complaint.FindAllSubmatch(complaints, -1) {
 		path, _ := filepath.Abs(string(m[1])) // go has it from where it is called, if that is shorter
 		line, _ := strconv.Atoi(string(m[2]))
 		for i := range faults {
 			if f := &faults[i]; f.Path == path && f.line == line && f.switched != nil {
-				f.switched, any = nil, true
+				f.switched, some = nil, true
 			}
 		}
 	}
-	return any
+	return some
 }
 
 // insert gives the text of a file with the switches of all its faults.

@@ -112,9 +112,13 @@ func TestMisfits(t *testing.T) {
 		named[m.name] = true
 	}
 	remedies := make([]string, len(misfits))
-	if t.Run("each", func(t *testing.T) { eachMisfit(t, remedies) }) {
-		holdDocs(t, remedies)
+	if !t.Run("each", func(t *testing.T) { eachMisfit(t, remedies) }) {
+		return
 	}
+	if slices.Contains(remedies, "") { // without a server, or with -run of some
+		t.Skip("not every misfit was tried, so docs/errors.md is not compared")
+	}
+	holdDocs(t, remedies)
 }
 
 func eachMisfit(t *testing.T, remedies []string) {

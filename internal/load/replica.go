@@ -46,10 +46,11 @@ type outOfWay struct {
 
 // droppedKey is a foreign key to be added again.
 type droppedKey struct {
-	table, name string // quoted
-	definition  string // as pg_get_constraintdef gives it, names qualified
-	comment     string // quoted as a literal, "" for none
-	partitioned bool
+	of, refersTo uint32 // the table, and that which it refers to
+	table, name  string // quoted
+	definition   string // as pg_get_constraintdef gives it, names qualified
+	comment      string // quoted as a literal, "" for none
+	partitioned  bool
 }
 
 // restore is what puts a trigger or rule back, if it is still as it was left (pg_trigger.tgenabled): else something in the script has
@@ -367,7 +368,7 @@ func (x *executor) clear(ctx context.Context, name string, way sqltext.Change, c
 				}
 				continue
 			}
-			if slices.ContainsFunc(w.keys, func(k droppedKey) bool { return k.table == table && k.name == name }) && !w.unknown {
+			if slices.ContainsFunc(w.keys, func(k droppedKey) bool { return k.of == o.OID && k.name == name }) && !w.unknown {
 				continue
 			}
 			dropped = true
@@ -377,7 +378,7 @@ func (x *executor) clear(ctx context.Context, name string, way sqltext.Change, c
 			} else {
 				w.written[table+" "+name] = state
 			}
-			w.keys = append(w.keys, droppedKey{table: table, name: name, definition: state, comment: comment, partitioned: what != "key"})
+			w.keys = append(w.keys, droppedKey{of: o.OID, refersTo: o.Refers, table: table, name: name, definition: state, comment: comment, partitioned: what != "key"})
 		}
 	}
 	if len(forbidden) > 0 {
@@ -528,11 +529,39 @@ func (x *executor) alter(ctx context.Context, sql string) error {
 	return err
 }
 
+// keysByNow gives keys with the names that their tables have by now, which something in the script may have changed; the keys of a table
+// that is gone went with it.
+func (r *run) keysByNow(ctx context.Context, keys []droppedKey) (now []droppedKey, err error) {
+	tables := make([]uint32, 0, 2*len(keys))
+	for _, k := range keys {
+		tables = append(tables, k.of, k.refersTo)
+	}
+	names, err := catalog.Qualified(ctx, r.session, tables)
+	for _, k := range keys {
+		table, parent := names[k.of], names[k.refersTo]
+		if table == "" || parent == "" {
+			continue
+		}
+		t := &sqltext.Tokens{Text: []byte(k.definition)} // FOREIGN KEY (columns) REFERENCES parent(columns) …
+		if t.Accept("foreign") && t.Accept("key") && t.Parens() != nil && t.Accept("references") {
+			from := t.I
+			t.Relation()
+			k.definition = k.definition[:from] + " " + parent + k.definition[t.I:]
+		}
+		k.table = table
+		now = append(now, k)
+	}
+	return now, err
+}
+
 // putKeysBack adds the foreign keys again. The server checks all rows at once while it does.
 func (r *run) putKeysBack(ctx context.Context) error {
 	w := r.way
-	keys := w.keys
+	keys, err := r.keysByNow(ctx, w.keys)
 	w.keys = nil
+	if err != nil {
+		return (&failure{err: err}).problem()
+	}
 	if w.unknown {
 		kept := keys[:0]
 		for _, k := range keys {

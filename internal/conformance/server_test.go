@@ -22,7 +22,7 @@ import (
 
 var (
 	seed    = flag.Uint64("seed", 0, "seed of the generated scripts; 0 takes the built-in one")
-	scripts = flag.Int("scripts", 150, "how many scripts to generate")
+	scripts = flag.Int("scripts", 60, "how many scripts to generate")
 )
 
 // server is the one of this package's tests: it writes every statement to its log.

@@ -28,7 +28,7 @@ func Compare(ctx context.Context, o Options) (fit.Report, error) {
 		return r.fit, interrupted(ctx, "comparing", "Nothing was changed.")
 	}
 	if err != nil {
-		err = (&failure{err: err}).problem()
+		err = problemOf(err)
 	}
 	return r.fit, err
 }

@@ -2,6 +2,7 @@ package load
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 
@@ -71,7 +72,7 @@ func (a *copyAhead) sendAlone(ctx context.Context, x *executor, s *statement) (t
 		}
 		out = x.copyAlone(ctx, c, a.plan)
 	}
-	if err = firstError(err, a.rows.Close()); out == nil && err != nil {
+	if err = cmp.Or(err, a.rows.Close()); out == nil && err != nil {
 		f.err = err
 		out = f
 	}

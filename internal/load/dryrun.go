@@ -75,7 +75,7 @@ func (r *run) notedLater(ctx context.Context) error {
 // endDry ends the transaction of a dry run: what waits for the commit has its turn, and then all is rolled back.
 func (r *run) endDry(ctx context.Context) error {
 	if err := r.exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE"); err != nil {
-		return r.abandon(ctx, (&failure{err: err}).problem())
+		return r.abandon(ctx, problemOf(err))
 	}
 	if err := r.stillOne(ctx, nil); err != nil {
 		return r.abandon(ctx, err)

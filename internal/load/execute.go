@@ -2,6 +2,7 @@ package load
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -364,7 +365,7 @@ func (x *executor) settleKnown(ctx context.Context, s *statement) *failure {
 		if f := x.answered(ctx); f != nil {
 			return f
 		}
-		if err := firstError(x.nameBefore(ctx), x.known.emptied.LookUp(ctx, x.session)); err != nil {
+		if err := cmp.Or(x.nameBefore(ctx), x.known.emptied.LookUp(ctx, x.session)); err != nil {
 			return x.fail(s, err)
 		}
 		s.effect = writing
@@ -373,7 +374,7 @@ func (x *executor) settleKnown(ctx context.Context, s *statement) *failure {
 		if f := x.answered(ctx); f != nil {
 			return f
 		}
-		if err := firstError(x.settleNames(ctx), x.known.emptied.LookUp(ctx, x.session)); err != nil {
+		if err := cmp.Or(x.settleNames(ctx), x.known.emptied.LookUp(ctx, x.session)); err != nil {
 			return x.fail(s, err)
 		}
 	}

@@ -2,6 +2,7 @@ package load
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -255,7 +256,7 @@ func (run *insertRun) advance() {
 			run.goesOn = st.More
 		}
 		if err != nil || !ok || len(st.Text) > run.x.o.thresholds.largestCopied || !run.encode(st, 0) {
-			run.err = firstError(err, errUnsure) // its first rows are on their way
+			run.err = cmp.Or(err, errUnsure) // its first rows are on their way
 		}
 		return
 	}
@@ -288,11 +289,4 @@ func (run *insertRun) encode(st *psql.Statement, offset int) bool {
 	run.rows += int64(rows)
 	run.size += int64(len(st.Text))
 	return true
-}
-
-func firstError(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
 }

@@ -247,7 +247,7 @@ func (x *executor) asWritten(ctx context.Context, sc *psql.Script, from psql.Pos
 		item, err := again.Next()
 		st, ok := item.(*psql.Statement)
 		if err != nil || !ok {
-			return &failure{at: from, err: firstError(err, errUnsure), refused: true}
+			return &failure{at: from, err: cmp.Or(err, errUnsure), refused: true}
 		}
 		end = st.End
 		if f := x.carryOut(ctx, again, st); f != nil {
@@ -418,14 +418,14 @@ func (m *member) readyFor(ctx context.Context, p *part, target *pgx.ConnConfig) 
 		}
 		if together != nil {
 			if err := m.session.Begin(ctx, ""); err != nil {
-				return (&failure{err: err}).problem()
+				return problemOf(err)
 			}
 			m.began, m.inBlock = true, true
 		}
 	}
 	alike, err := m.makeAlike(ctx, p.settings, p.made)
 	if err != nil {
-		return (&failure{err: err}).problem()
+		return problemOf(err)
 	}
 	p.strange = !alike
 	if alike && together != nil {

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -96,7 +97,7 @@ func (x *executor) listFacts(ctx context.Context) *listFacts {
 	for _, name := range callable {
 		f.callable[name] = true
 	}
-	if f.err = firstError(err, err2); f.err == nil {
+	if f.err = cmp.Or(err, err2); f.err == nil {
 		x.facts = f
 	}
 	return f

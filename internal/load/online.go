@@ -58,7 +58,7 @@ func (r *run) readyOnline(ctx context.Context) error {
 	}
 	setup, err := catalog.SetupOf(ctx, r.session)
 	if err != nil {
-		return (&failure{err: err}).problem()
+		return problemOf(err)
 	}
 	if setup.Isolation != "read committed" {
 		return &problem.Error{Code: problem.Database, What: fmt.Sprintf("the transaction's isolation is %s, and online needs read committed: rows that others commit "+
@@ -68,7 +68,7 @@ func (r *run) readyOnline(ctx context.Context) error {
 	replica := setup.Superuser
 	if !replica && r.session.ServerAtLeast(150000) {
 		if replica, err = catalog.MaySet(ctx, r.session, "session_replication_role"); err != nil {
-			return (&failure{err: err}).problem()
+			return problemOf(err)
 		}
 	}
 	r.online = online{Setup: setup, replica: replica}
@@ -384,11 +384,11 @@ func (r *run) stopReaders(ctx context.Context) error {
 		return nil
 	}
 	if err := r.exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE"); err != nil { // what COMMIT would check
-		return (&failure{err: err}).problem()
+		return problemOf(err)
 	}
 	tables, twins, err := catalog.IndexesThere(ctx, r.session, r.online.twins) // the script may have taken some back
 	if err != nil {
-		return (&failure{err: err}).problem()
+		return problemOf(err)
 	}
 	if len(twins) == 0 {
 		return r.last(ctx, strings.Join(r.online.last, "; "))
@@ -404,7 +404,7 @@ func (r *run) stopReaders(ctx context.Context) error {
 	for start := time.Now(); ; {
 		holders, err := catalog.Readers(ctx, r.session, tables, int(shortReader.Milliseconds()))
 		if err != nil {
-			return (&failure{err: err}).problem()
+			return problemOf(err)
 		}
 		pause := lookForReaders
 		if len(holders) == 0 {
@@ -414,10 +414,10 @@ func (r *run) stopReaders(ctx context.Context) error {
 				return nil
 			}
 			if !errors.As(err, &pe) || pe.Code != "55P03" && pe.Code != "57014" && pe.Code != "40P01" || ctx.Err() != nil {
-				return (&failure{err: err}).problem()
+				return problemOf(err)
 			}
 			if err := r.exec(ctx, "ROLLBACK TO SAVEPOINT "+attemptedLocks+"; RELEASE SAVEPOINT "+attemptedLocks); err != nil {
-				return (&failure{err: err}).problem()
+				return problemOf(err)
 			}
 			pause = betweenTries + rand.N(betweenTries) //nolint:gosec // no secret: two loads do not try at once
 		}

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -131,7 +132,7 @@ func (r *run) pass(_ context.Context, s *statement) (bool, *failure) {
 		item, err := s.script.Next()
 		part, ok := item.(*psql.Statement)
 		if err != nil || !ok {
-			s.f.err, s.f.refused = firstError(err, io.ErrUnexpectedEOF), true
+			s.f.err, s.f.refused = cmp.Or(err, io.ErrUnexpectedEOF), true
 			return true, s.f
 		}
 		st = part

@@ -87,7 +87,7 @@ func (r *run) lacking(ctx context.Context, s *survey) (found []finding, err erro
 		}
 		if tables == nil {
 			if tables, err = catalog.Tables(ctx, r.session, nearTables); err != nil {
-				return nil, (&failure{err: err}).problem()
+				return nil, problemOf(err)
 			}
 		}
 		hint, remedy := instead(h, tables)
@@ -130,7 +130,7 @@ func (r *run) runsCode(ctx context.Context, s *survey) (bool, error) {
 		return code, err
 	}
 	if err := r.readPlans(ctx, s.filled()); err != nil {
-		return false, (&failure{err: err}).problem()
+		return false, problemOf(err)
 	}
 	defer r.known.after(ours)
 	inside := false // of a column's type are types of the user's

@@ -29,7 +29,7 @@ func Verify(ctx context.Context, o Options) error {
 		err = r.takeAllTables(ctx)
 	}
 	if err != nil {
-		err = (&failure{err: err}).problem()
+		err = problemOf(err)
 	} else {
 		err = r.verify(ctx)
 	}

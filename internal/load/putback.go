@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -49,7 +50,7 @@ func (r *run) putBack(ctx context.Context, l *leaving) error {
 		config := l.config.Copy()
 		config.OnNotice = nil
 		if err := r.moveTo(ctx, config); err != nil {
-			return (&failure{err: err}).problem()
+			return problemOf(err)
 		}
 	}
 	if l.settings == nil {
@@ -64,7 +65,7 @@ func (r *run) putSettingsBack(ctx context.Context, l *leaving) error {
 			return err
 		}
 		if w.active && !l.active {
-			if err := firstError(r.endOwnersWay(ctx), r.noteWay(ctx)); err != nil {
+			if err := cmp.Or(r.endOwnersWay(ctx), r.noteWay(ctx)); err != nil {
 				return err
 			}
 		}
@@ -73,7 +74,7 @@ func (r *run) putSettingsBack(ctx context.Context, l *leaving) error {
 	if err != nil || maps.Equal(now, l.settings) {
 		return err
 	}
-	if err := firstError(r.settleNames(ctx), r.known.emptied.LookUp(ctx, r.session)); err != nil { // while they mean what they meant to the script
+	if err := cmp.Or(r.settleNames(ctx), r.known.emptied.LookUp(ctx, r.session)); err != nil { // while they mean what they meant to the script
 		return err
 	}
 	if now["session_authorization"] != l.settings["session_authorization"] { // who it is first: what it may set depends on it

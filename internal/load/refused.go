@@ -2,6 +2,7 @@ package load
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,7 +91,7 @@ func (x *executor) refused(err error) error {
 	if errors.As(err, &u) && mayBeRow(err) {
 		return &otherwise{keep: u.what}
 	}
-	return (&failure{err: err}).problem()
+	return problemOf(err)
 }
 
 // copyGuarded sends a COPY of our own in the one transaction behind a savepoint, all in one message. When it has failed, takeBack
@@ -174,7 +175,7 @@ func (run *insertRun) replay(ctx context.Context, table []string, refused error)
 		item, err := x.reading.next()
 		st, ok := item.(*psql.Statement)
 		if err != nil || !ok {
-			return &failure{at: run.first, err: firstError(err, errUnsure), refused: true}
+			return &failure{at: run.first, err: cmp.Or(err, errUnsure), refused: true}
 		}
 		run.goesOn = st.More
 	}
@@ -298,7 +299,7 @@ func (p *runPart) advance() error {
 		item, err := p.again.Next()
 		st, ok := item.(*psql.Statement)
 		if err != nil || !ok {
-			return firstError(err, errUnsure)
+			return cmp.Or(err, errUnsure)
 		}
 		if p.next = st.From; bytes.HasPrefix(st.Text, p.run.head) {
 			out, rows, ok := p.encoder.Values(p.buf, st.Text[len(p.run.head):], false)

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -192,12 +193,12 @@ func (r *run) putBackFor(ctx context.Context) error {
 	}
 	active := w.active
 	w.passing = true
-	defer func() { w.active, w.passing = active, false }()
-	if err := r.endOwnersWay(ctx); err != nil {
+	err := r.endOwnersWay(ctx)
+	w.active, w.passing = active, false
+	if err != nil {
 		return err
 	}
 	w.lookAgain()
-	w.active = active
 	return r.noteWay(ctx)
 }
 
@@ -215,7 +216,7 @@ func (r *run) makeWayFor(ctx context.Context, t sqltext.Touch) error {
 			return r.refused(err)
 		}
 		w.passing = true
-		err := firstError(r.putKeysBack(ctx), r.noteWay(ctx))
+		err := cmp.Or(r.putKeysBack(ctx), r.noteWay(ctx))
 		w.passing = false
 		if err != nil {
 			return err
@@ -475,7 +476,7 @@ func (r *run) endOwnersWay(ctx context.Context) error {
 		}
 		now, err := catalog.FiringOf(ctx, r.session, u.kind, u.oid)
 		if err != nil {
-			return (&failure{err: err}).problem()
+			return problemOf(err)
 		}
 		if now.State == u.left {
 			statements = append(statements, enabling(u.kind, now.Table, u.was, now.Name))
@@ -514,7 +515,7 @@ func (r *run) ownStatements(ctx context.Context, statements []string) error {
 		err = r.alter(ctx, strings.Join(others, "; "))
 	}
 	if err != nil {
-		return (&failure{err: err}).problem()
+		return problemOf(err)
 	}
 	return nil
 }
@@ -560,14 +561,14 @@ func (r *run) putKeysBack(ctx context.Context) error {
 	keys, err := r.keysByNow(ctx, w.keys)
 	w.keys = nil
 	if err != nil {
-		return (&failure{err: err}).problem()
+		return problemOf(err)
 	}
 	if w.unknown {
 		kept := keys[:0]
 		for _, k := range keys {
 			there, err := catalog.HasConstraint(ctx, r.session, k.table, k.name)
 			if err != nil {
-				return (&failure{err: err}).problem()
+				return problemOf(err)
 			}
 			if !there {
 				kept = append(kept, k)
@@ -577,7 +578,7 @@ func (r *run) putKeysBack(ctx context.Context) error {
 	}
 	if len(keys) > 0 {
 		if err := r.tune(ctx); err != nil { // the server checks keys with the memory for maintenance
-			return (&failure{err: err}).problem()
+			return problemOf(err)
 		}
 	}
 	for _, k := range keys {
@@ -610,20 +611,20 @@ func (r *run) putKeyBack(ctx context.Context, k droppedKey) error {
 			Remedy: "Mend the data in Fabricate, or let the role: " + r.grantReplica() + "."}
 	}
 	if err := r.exec(ctx, add+" NOT VALID"+comment); err != nil {
-		return (&failure{err: err}).problem()
+		return problemOf(err)
 	}
 	if r.way.passing {
 		return nil
 	}
 	found, err := catalog.ForeignKeyNamed(ctx, r.session, k.table, k.name)
 	if err != nil {
-		return (&failure{err: err}).problem()
+		return problemOf(err)
 	}
 	for _, key := range found {
 		also := fmt.Sprintf("; it is NOT VALID now, because only the replica role leaves it valid over such rows: ALTER TABLE %s VALIDATE CONSTRAINT %s when they are mended", k.table, k.name)
 		broken, err := r.afterRows().ForeignKey(ctx, key, also)
 		if r.brokenRows += broken; err != nil {
-			return (&failure{err: err}).problem()
+			return problemOf(err)
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -162,7 +163,7 @@ func (r *run) attempt(ctx context.Context, before *run) (Result, error) {
 	if err := r.commit(ctx); err != nil {
 		return r.result(), err
 	}
-	err = firstError(r.checkUnchecked(ctx), firstError(r.analyzeCommitted(ctx), r.vacuumCommitted(ctx)))
+	err = cmp.Or(r.checkUnchecked(ctx), r.analyzeCommitted(ctx), r.vacuumCommitted(ctx))
 	return r.result(), err
 }
 
@@ -180,7 +181,7 @@ func (r *run) openRows(ctx context.Context, told bool) error {
 		o.Notice, o.Warn, o.Partly = func(string) {}, func(string) {}, true
 		o.Failed = func(err error) {
 			if !r.lacks(err) {
-				other = firstError(other, err)
+				other = cmp.Or(other, err)
 			}
 		}
 	}
@@ -193,15 +194,15 @@ func (r *run) openRows(ctx context.Context, told bool) error {
 	o.Client, o.Database = r.encoding(), r.session.Parameter("server_encoding")
 	o.Session = rowfiles.SessionEncoding(o.Client, o.Database)
 	if err := r.encode(ctx, o.Session); err != nil {
-		return (&failure{err: err}).problem()
+		return problemOf(err)
 	}
 	files, err := rowfiles.Open(ctx, r.session, *r.o.Rows, o)
-	if err = firstError(err, other); err == nil {
+	if err = cmp.Or(err, other); err == nil {
 		err = r.encode(ctx, o.Client)
 	}
 	if err != nil {
 		r.lacks(err)
-		return r.nothingSent((&failure{err: err}).problem())
+		return r.nothingSent(problemOf(err))
 	}
 	r.total = files.Size()
 	r.o.Script, r.rows = Script{FS: files, Name: rowfiles.Script}, files
@@ -313,7 +314,7 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 	}
 	// Before the transaction begins: a sequence that is looked at stays locked as one that was drawn from.
 	if r.stand, r.views.Files, err = catalog.Before(ctx, r.session); err != nil {
-		return false, (&failure{err: err}).problem()
+		return false, problemOf(err)
 	}
 	if r.o.Transaction != None {
 		if b := r.previous; b != nil && b.known.drawn && b.stand != r.stand {
@@ -326,7 +327,7 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 		r.level = r.firstLevel()
 	}
 	if err := r.begin(ctx, seen); err != nil {
-		return false, (&failure{err: err}).problem()
+		return false, problemOf(err)
 	}
 	if err := r.recoverLate(ctx); err != nil {
 		return false, err
@@ -339,7 +340,7 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 	}
 	if r.began {
 		if err := r.exec(ctx, "SAVEPOINT "+blockStart); err != nil {
-			return false, (&failure{err: err}).problem()
+			return false, problemOf(err)
 		}
 	}
 	if r.o.Allow == trust.SQL && r.lessons.taken == 0 { // once: not when all is loaded once more
@@ -368,7 +369,7 @@ func (r *run) load(ctx context.Context) (skipped bool, err error) {
 	r.tally.counting, r.tally.open = true, r.inTransaction()
 	left, err := r.leave(ctx)
 	if err != nil {
-		return false, (&failure{err: err}).problem()
+		return false, problemOf(err)
 	}
 	if err := r.mainScript(ctx, r.o.Script); err != nil {
 		return false, err
@@ -407,7 +408,7 @@ func (r *run) planAhead(ctx context.Context) (seen *survey, planned bool, err er
 		err = r.lookUp(ctx, seen)
 	}
 	if err != nil {
-		return nil, false, (&failure{err: err}).problem()
+		return nil, false, problemOf(err)
 	}
 	return seen, false, nil
 }
@@ -446,7 +447,7 @@ func (r *run) finish(ctx context.Context) error {
 		return r.refused(err)
 	}
 	if err := r.keepsReading(ctx, true); err != nil {
-		return (&failure{err: err}).problem()
+		return problemOf(err)
 	}
 	return nil
 }
@@ -462,7 +463,7 @@ func (r *run) endBlock(ctx context.Context) error {
 	case !r.began && status != 'I':
 		r.warn("the script left a transaction open; it was rolled back, as when psql ends")
 		if err := r.exec(ctx, "ROLLBACK"); err != nil {
-			return (&failure{err: err}).problem()
+			return problemOf(err)
 		}
 		r.tally.follow(sqltext.Statement{}, false, true)
 	}
@@ -511,7 +512,7 @@ func (r *run) commit(ctx context.Context) error {
 		what = fmt.Sprintf("the server answers COMMIT with %q", answer)
 		err = errors.New(what)
 	case errors.As(err, &pe) && pe.Severity != "FATAL" && pe.Severity != "PANIC" && answer != "COMMIT":
-		return r.abandon(ctx, (&failure{err: err}).problem())
+		return r.abandon(ctx, problemOf(err))
 	case pe != nil && answer == "COMMIT":
 		what = "the server answers COMMIT with COMMIT and an error"
 	}

@@ -30,7 +30,7 @@ func (r *run) script(ctx context.Context, script Script) error {
 	}
 	sc, err := psql.Open(script.FS, script.Name, r.vars, o)
 	if err != nil {
-		return (&failure{err: err}).problem()
+		return problemOf(err)
 	}
 	defer func() { _ = sc.Close() }()
 	return r.follows(ctx, reading{Script: sc}, r.item)
@@ -103,7 +103,7 @@ func (x *executor) failed(ctx context.Context, f *failure) error {
 	}
 	if x.ends(ctx, f) || x.reading.Failed() {
 		told := x.problem(f)
-		x.first = firstError(x.first, told)
+		x.first = cmp.Or(x.first, told)
 		return told
 	}
 	x.goOn(f)
@@ -113,7 +113,7 @@ func (x *executor) failed(ctx context.Context, f *failure) error {
 // goOn tells of a failure after which the script goes on.
 func (x *executor) goOn(f *failure) {
 	told := x.problem(f)
-	x.first = firstError(x.first, told)
+	x.first = cmp.Or(x.first, told)
 	x.failures++
 	x.warn(told.Error())
 }

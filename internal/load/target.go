@@ -456,13 +456,13 @@ func (r *run) lookAhead(ctx context.Context) (*survey, error) {
 	}
 	s, err := r.survey(ctx, limit)
 	if err != nil && guarded {
-		return nil, (&failure{err: err}).problem()
+		return nil, problemOf(err)
 	}
 	if err != nil {
 		return &survey{}, ctx.Err() // the load itself will come to it
 	}
 	if err := r.lookUp(ctx, s); err != nil {
-		return nil, (&failure{err: err}).problem()
+		return nil, problemOf(err)
 	}
 	if !s.complete && r.session.Parameter("is_superuser") != "on" && (r.o.Online || slices.ContainsFunc(s.heads, func(h *head) bool { return h.relation != nil && !h.relation.Owned })) {
 		whole, err := r.survey(ctx, 0) // foreign keys may have to stay on, and then the order of all rows matters
@@ -470,7 +470,7 @@ func (r *run) lookAhead(ctx context.Context) (*survey, error) {
 			return s, ctx.Err()
 		}
 		if err := r.lookUp(ctx, whole); err != nil {
-			return nil, (&failure{err: err}).problem()
+			return nil, problemOf(err)
 		}
 		s = whole
 	}
@@ -487,7 +487,7 @@ func (r *run) lookAhead(ctx context.Context) (*survey, error) {
 		}
 	}
 	if err := r.planOrder(ctx, s); err != nil {
-		return nil, (&failure{err: err}).problem()
+		return nil, problemOf(err)
 	}
 	return s, nil
 }
@@ -528,7 +528,7 @@ func (r *run) keepRows(ctx context.Context, s *survey) (bool, error) {
 	slices.Sort(lock) // two loads that wait for each other would be a deadlock
 	if r.began && len(lock) > 0 {
 		if err := r.exec(ctx, "LOCK TABLE "+strings.Join(lock, ", ")+" IN SHARE ROW EXCLUSIVE MODE"); err != nil {
-			return false, (&failure{err: err}).problem()
+			return false, problemOf(err)
 		}
 	}
 	for _, name := range names {
@@ -539,7 +539,7 @@ func (r *run) keepRows(ctx context.Context, s *survey) (bool, error) {
 		}
 		ask := "SET LOCAL row_security = off; SELECT EXISTS (SELECT 1 FROM " + from + ")" // an error where policies hide rows
 		if err := r.session.Probe(ctx, ask, session.Handlers{Columns: 1, Row: func(v [][]byte) { rows = string(v[0]) == "t" }}); err != nil {
-			return false, (&failure{err: err}).problem()
+			return false, problemOf(err)
 		}
 		switch {
 		case rows && r.o.IfNotEmpty == Keep:

@@ -41,7 +41,7 @@ func (r *run) comeTogether(ctx context.Context, s *survey) error {
 	}
 	why, err := r.whyAlone(ctx, s)
 	if err != nil {
-		return (&failure{err: err}).problem()
+		return problemOf(err)
 	}
 	if why == "" {
 		r.hire(ctx)
@@ -201,7 +201,7 @@ func (t *together) claim(ctx context.Context, x *executor, name string, table ui
 	}
 	locked, err := x.lockNow(ctx, name)
 	if err != nil {
-		return (&failure{err: err}).problem()
+		return problemOf(err)
 	}
 	if !locked {
 		return &otherwise{alone: fmt.Sprintf("table %s is in use, or the role may not lock it", name)}
@@ -209,7 +209,7 @@ func (t *together) claim(ctx context.Context, x *executor, name string, table ui
 	what, why, err := catalog.NotBare(ctx, x.session, []uint32{table})
 	switch {
 	case err != nil:
-		return (&failure{err: err}).problem()
+		return problemOf(err)
 	case why != "":
 		return &otherwise{alone: "table " + what + " " + why}
 	}
@@ -224,7 +224,7 @@ func (t *together) claim(ctx context.Context, x *executor, name string, table ui
 func (r *run) claimRest(ctx context.Context) error {
 	names, err := catalog.Qualified(ctx, r.session, r.together.emptied)
 	if err != nil {
-		return (&failure{err: err}).problem()
+		return problemOf(err)
 	}
 	for _, oid := range r.together.emptied {
 		if err := r.together.claim(ctx, &r.executor, names[oid], oid); err != nil {
@@ -241,7 +241,7 @@ func (r *run) verifyTogether(ctx context.Context) error {
 	}
 	for _, m := range r.crew.connected() {
 		if err := m.session.Change(ctx, verify.Setup, session.Handlers{}); err != nil {
-			return (&failure{err: err}).problem()
+			return problemOf(err)
 		}
 		if r.o.KeepSequences {
 			continue
@@ -253,7 +253,7 @@ func (r *run) verifyTogether(ctx context.Context) error {
 			}
 		}
 		if err := r.syncSequences(ctx, &m.executor, tables); err != nil {
-			return (&failure{err: err}).problem()
+			return problemOf(err)
 		}
 	}
 	return nil
@@ -421,7 +421,7 @@ const (
 func (r *run) recoverOthers(ctx context.Context, s *session.Session) error {
 	found, err := twophase.Recover(ctx, s)
 	if err != nil {
-		return (&failure{err: err}).problem()
+		return problemOf(err)
 	}
 	r.mayDie = false
 	for _, f := range found {
@@ -430,7 +430,7 @@ func (r *run) recoverOthers(ctx context.Context, s *session.Session) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case f.Err != nil && (session.Lost(f.Err) || s.IsClosed()):
-			return (&failure{err: f.Err}).problem()
+			return problemOf(f.Err)
 		case f.Err != nil:
 			r.warn(fmt.Sprintf("a load that died has left transactions prepared, and they cannot be finished: %s; they hold locks on their tables (SELECT * FROM pg_prepared_xacts)", session.Reason(f.Err)))
 		case f.State == twophase.Committed:

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -28,7 +29,7 @@ func (r *run) afterRows() *verify.Checks {
 // no rollback takes them back.
 func (r *run) verify(ctx context.Context) error {
 	if err := r.emptyRest(ctx); err != nil {
-		return (&failure{err: err}).problem()
+		return problemOf(err)
 	}
 	if err := r.endOwnersWay(ctx); err != nil {
 		return err
@@ -37,14 +38,14 @@ func (r *run) verify(ctx context.Context) error {
 		var xid int64 // of the last row
 		if err := r.session.Change(ctx, verify.Setup+"; SELECT txid_current()", session.Handlers{Columns: 1,
 			Row: func(v [][]byte) { _, _ = fmt.Sscan(string(v[0]), &xid) }}); err != nil {
-			return (&failure{err: err}).problem()
+			return problemOf(err)
 		}
 		if xid != r.session.XID() {
 			return r.endedByScript(ctx, true)
 		}
 	}
-	if err := firstError(r.settleNames(ctx), r.known.emptied.LookUp(ctx, r.session)); err != nil {
-		return (&failure{err: err}).problem()
+	if err := cmp.Or(r.settleNames(ctx), r.known.emptied.LookUp(ctx, r.session)); err != nil {
+		return problemOf(err)
 	}
 	if err := r.notedLater(ctx); err != nil {
 		return err
@@ -81,7 +82,7 @@ func (r *run) verify(ctx context.Context) error {
 	}
 	if !r.o.KeepSequences && len(tables) > 0 {
 		if err := r.syncSequences(ctx, &r.executor, tables); err != nil {
-			return (&failure{err: err}).problem()
+			return problemOf(err)
 		}
 	}
 	return r.closeOwnersWay(ctx)

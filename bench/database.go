@@ -157,6 +157,8 @@ $$`
 
 // idle waits until no connection to the target is left: what its process took is known then.
 func (b *bench) idle(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, runLimit)
+	defer cancel()
 	for {
 		var busy bool
 		err := b.admin.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend')", target).Scan(&busy)

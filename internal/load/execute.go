@@ -114,15 +114,20 @@ func (x *executor) execute(ctx context.Context, s *statement) *failure {
 func (x *executor) read(s *statement) {
 	s.parsed = x.parse(s.text, s.compound)
 	s.f = &failure{at: s.at, text: s.text, locate: s.locate}
-	s.effect = s.parsed[0].Effect
-	for _, p := range s.parsed[1:] {
-		if p.Effect != s.effect { // of different effects the one that keeps least
-			s.effect = sqltext.Anything
+	s.effect = s.writtenEffect()
+}
+
+// writtenEffect gives the effect of all that is in the statement's text, as far as that is certain without a look at its tables.
+func (s *statement) writtenEffect() sqltext.Effect {
+	if send := s.send(); send != nil && send.Bind != nil { // parameters, or a statement that was prepared before
+		return sqltext.Anything
+	}
+	for _, p := range s.parsed {
+		if p.Effect != s.parsed[0].Effect { // of different effects the one that keeps least
+			return sqltext.Anything
 		}
 	}
-	if send := s.send(); send != nil && send.Bind != nil { // parameters, or a statement that was prepared before
-		s.effect = sqltext.Anything
-	}
+	return s.parsed[0].Effect
 }
 
 // parse reads the statements in text.
@@ -248,16 +253,7 @@ func (x *executor) learn(ctx context.Context, s *statement) *failure {
 	if plan == nil {
 		return nil
 	}
-	var columns []string
-	given := 0
-	switch {
-	case one.Insert != nil && one.Insert.Default: // any column may take its default
-		columns = []string{}
-	case one.Insert != nil:
-		columns, given = one.Insert.Columns, sqltext.CountValues(x.readable(s.text)[s.firstRow(one):])
-	default:
-		columns = one.Copy.Columns
-	}
+	columns, given := s.givenColumns(one, x.readable(s.text))
 	switch inert, draws := strategy.Inert(&plan.Table, columns, given); {
 	case inert:
 		s.effect = sqltext.Rows
@@ -268,6 +264,19 @@ func (x *executor) learn(ctx context.Context, s *statement) *failure {
 		s.effect = sqltext.Numbered
 	}
 	return nil
+}
+
+// givenColumns gives the columns that an INSERT or COPY names, nil for none, and how many values the first row of an INSERT has, 0 where that is not
+// known. text is the statement's, for the tokens to read.
+func (s *statement) givenColumns(one *sqltext.Statement, text []byte) (columns []string, given int) {
+	switch {
+	case one.Insert == nil:
+		return one.Copy.Columns, 0
+	case one.Insert.Default: // any column may take its default
+		return []string{}, 0
+	default:
+		return one.Insert.Columns, sqltext.CountValues(text[s.firstRow(one):])
+	}
 }
 
 // serversOwn reports whether setval and set_config are functions of the server's whatever the path is: nobody has made others of these names.

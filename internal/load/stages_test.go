@@ -4,6 +4,8 @@ package load
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
@@ -80,6 +82,100 @@ func TestFirstRow(t *testing.T) {
 		parsed := sqltext.Parse([]byte(text), sqltext.Options{})
 		if got := (&statement{text: []byte(text)}).firstRow(&parsed[0]); got != want {
 			t.Errorf("%s: %d, not %d", text, got, want)
+		}
+	}
+}
+
+// TestWrittenEffect holds that statements of one text have the effect of each of them if it is the same, and else may do anything, as may
+// what is sent with parameters.
+func TestWrittenEffect(t *testing.T) {
+	t.Parallel()
+	const rows, empties, changes = "INSERT INTO t VALUES (1)", "TRUNCATE t", "SELECT f()"
+	bound := &psql.Statement{Send: &psql.Send{Kind: psql.SendG, Bind: &psql.Bind{}}}
+	plain := &psql.Statement{Send: &psql.Send{Kind: psql.SendG}}
+	for text, want := range map[string]sqltext.Effect{
+		rows:                              sqltext.Rows,
+		empties:                           sqltext.Empty,
+		changes:                           sqltext.Anything,
+		rows + ";" + rows:                 sqltext.Session, // some may have been done and some not
+		rows + ";" + empties:              sqltext.Session,
+		rows + ";" + changes + ";" + rows: sqltext.Anything,
+		changes + ";" + rows:              sqltext.Anything,
+		"ROLLBACK;ROLLBACK":               sqltext.Rewind,
+		"ROLLBACK;" + rows:                sqltext.Anything,
+		rows + ";" + rows + ";ROLLBACK":   sqltext.Anything,
+	} {
+		s := &statement{parsed: sqltext.Parse([]byte(text), sqltext.Options{Compound: true})}
+		if got := s.writtenEffect(); got != want {
+			t.Errorf("%s: effect %d, not %d", text, got, want)
+		}
+		if s.source = plain; s.writtenEffect() != want {
+			t.Errorf("%s: another effect with \\g", text)
+		}
+		if s.source = bound; s.writtenEffect() != sqltext.Anything {
+			t.Errorf("%s with parameters does nothing else", text)
+		}
+	}
+}
+
+// TestGivenColumns holds which columns a statement gives, or how many: what it leaves out takes its default.
+func TestGivenColumns(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]struct {
+		columns []string
+		given   int
+	}{
+		"INSERT INTO t VALUES (1, (2), ARRAY[3, 4]), (5)": {nil, 3},
+		"INSERT INTO t (a, b) VALUES (1, 2)":              {[]string{"a", "b"}, 2},
+		"INSERT INTO t (a) VALUES ('(', ')')":             {[]string{"a"}, 2},
+		"INSERT INTO t (a) VALUES (DEFAULT)":              {[]string{}, 0},
+		"COPY t FROM STDIN":                               {nil, 0},
+		"COPY t (b, a) FROM STDIN":                        {[]string{"b", "a"}, 0},
+	} {
+		parsed := sqltext.Parse([]byte(text), sqltext.Options{})
+		s := &statement{text: []byte(text)}
+		columns, given := s.givenColumns(&parsed[0], s.text)
+		if (columns == nil) != (want.columns == nil) || !slices.Equal(columns, want.columns) || given != want.given {
+			t.Errorf("%s: %#v, %d values", text, columns, given)
+		}
+	}
+}
+
+// TestOnly holds that a statement is the only one of its text where there is no other.
+func TestOnly(t *testing.T) {
+	t.Parallel()
+	for text, only := range map[string]bool{"SELECT 1": true, "SELECT 1; SELECT 2": false, "": true} {
+		s := &statement{parsed: sqltext.Parse([]byte(text), sqltext.Options{Compound: true})}
+		if one := s.only(); (one != nil) != only || only && one != &s.parsed[0] {
+			t.Errorf("%q is one statement: %t", text, !only)
+		}
+	}
+}
+
+// TestWrites holds which statements are taken for such that change rows and may set anything going.
+func TestWrites(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"INSERT INTO t SELECT 1":                true,
+		"COPY t FROM STDIN":                     true,
+		"COPY t TO STDOUT":                      false,
+		"UPDATE t SET a = 1":                    true,
+		"DELETE FROM t":                         true,
+		"MERGE INTO t USING u ON (a = b)":       true,
+		"SELECT f()":                            false,
+		"WITH a AS (SELECT 1) UPDATE t SET b=1": false, // not certain
+		"INSERT INTO t VALUES (1);SELECT f()":   false,
+	} {
+		for _, effect := range []sqltext.Effect{sqltext.Anything, sqltext.Rows} {
+			first := strings.ToLower(strings.Fields(text)[0])
+			s := &statement{parsed: sqltext.Parse([]byte(text), sqltext.Options{Compound: true}), effect: effect, source: &psql.Statement{First: first}}
+			if got := s.writes(); got != (want && effect == sqltext.Anything) {
+				t.Errorf("%s with effect %d: %t", text, effect, got)
+			}
+			s.source = nil // a row of \gexec
+			if got := s.writes(); got != (want && effect == sqltext.Anything && (first == "insert" || first == "copy")) {
+				t.Errorf("%s of \\gexec with effect %d: %t", text, effect, got)
+			}
 		}
 	}
 }

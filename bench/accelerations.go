@@ -32,18 +32,17 @@ func accelerations(size string) []acceleration {
 	parts.folder = "turns"
 	triggers := turns
 	triggers.label, triggers.start = turns.label+", triggers", guarded
+	guardedInserts := one("ours", "a tenth of the INSERTs, triggers", "small")
+	guardedInserts.start = guarded
 	return []acceleration{
 		{"INSERTs gathered into one COPY", []job{one("ours", "a tenth of the INSERTs", "small")}},
 		{"COPY in binary format", []job{insert, unchecked(insert)}},
 		{"rows of COPY recoded into binary format", []job{copied, unchecked(copied), one("csv-ours", "csv", size)}},
 		{"indexes built after the rows", []job{insert, with(insert, "online", "--online=true")}},
-		{"memory and as many workers as are of use to build indexes", []job{insert}},
 		{"workers for idle processors alone", []job{even}},
 		{"keys compared on the way", []job{insert, even}},
-		{"a transaction for small tables that keys refer to", []job{even}},
 		{"ANALYZE after COMMIT, over two connections", []job{insert}},
 		{"a second connection for ANALYZE", []job{insert}},
-		{"ANALYZE of each table as soon as it is complete", []job{even}},
 		{"checks and ANALYZE over all connections", []job{even}},
 		{"statements that do not wait", []job{far, one("verbatim", "a tenth of the INSERTs, fast: false", "small")}},
 		{"statements that may fail do not wait", []job{one("failing-ours", "4,784 statements that fail", "tiny")}},
@@ -51,11 +50,11 @@ func accelerations(size string) []acceleration {
 		{"what the catalog says is kept", []job{turns}},
 		{"a few small INSERTs as written", []job{far, tenTimes()}},
 		{"which functions are the server's is asked once", []job{sequences}},
-		{"tables with triggers are asked about seldom", []job{triggers}},
+		{"tables with triggers are asked about seldom", []job{guardedInserts}},
 		{"names asked for behind the first and the last row", []job{triggers}},
 		{"several connections", []job{jobs, even}},
 		{"several connections, all or nothing", []job{one("ours-together2", "INSERTs, jobs: 2, all or nothing", size)}},
-		{"the longest of many parts first", []job{jobs}},
+		{"the longest of many parts first", []job{one("ours-jobs2", "the largest table last, jobs: 2", "last")}},
 		{"settings read once", []job{even, parts}},
 	}
 }

@@ -47,7 +47,6 @@ type executor struct {
 
 	foreseen    []string     // tables that the script is known to fill or empty, quoted, until the first plan
 	off         []*tablePlan // whose indexes are switched off
-	tuned       bool         // memory for building indexes is set
 	insertsInto string       // table of the last INSERT
 	insertsSeen int          // INSERTs into it, one after the other
 	facts       *listFacts   // nil until they are asked for

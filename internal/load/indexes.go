@@ -9,12 +9,8 @@ import (
 	"time"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
-	"github.com/fabricate-seed/fabricate-seed/internal/session"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
-
-// Sorting for a new index in memory instead of in files is most of what makes one fast; two such sorts may run at once.
-const maintenanceMemory = "256MB"
 
 // switchOff makes the server leave a table's indexes alone while rows come, until rebuild. It is done only where nobody else
 // can see the table until the transaction ends (it holds the table's exclusive lock), where the table is empty, and where the
@@ -90,30 +86,15 @@ func (x *executor) dropIndexes(ctx context.Context, table []string, plan *tableP
 	return nil
 }
 
-// tune gives the server memory for building indexes, and no more helpers than are of use, once in the transaction.
-func (x *executor) tune(ctx context.Context) error {
-	if x.tuned {
+// spareHelpers lets no more processes help the server's own to build an index than are of use, for the transaction: where several connections are
+// at work, and the server is on this machine, there should be one to a processor, or all take longer.
+func (x *executor) spareHelpers(ctx context.Context) error {
+	c := x.reading.crew
+	if c == nil || !x.session.Local() {
 		return nil
 	}
-	x.tuned = true
-	text := session.Raise("maintenance_work_mem", maintenanceMemory)
-	if helpers := x.helpers(); helpers >= 0 {
-		text += fmt.Sprintf("; SELECT pg_catalog.set_config('max_parallel_maintenance_workers', '%d', true) WHERE pg_catalog.current_setting('max_parallel_maintenance_workers')::int > %[1]d", helpers)
-	}
-	return x.change(ctx, text)
-}
-
-// helpers gives how many processes may help the server's own to build an index: where the server is on this machine, there should
-// be one to a processor, or all take longer. -1 means that it is not known.
-func (x *executor) helpers() int {
-	if !x.session.Local() {
-		return -1
-	}
-	others := 1
-	if c := x.reading.crew; c != nil {
-		others = c.atWork()
-	}
-	return max(0, runtime.NumCPU()/max(1, others)-1)
+	return x.change(ctx, fmt.Sprintf("SELECT pg_catalog.set_config('max_parallel_maintenance_workers', '%d', true) WHERE pg_catalog.current_setting('max_parallel_maintenance_workers')::int > %[1]d",
+		max(0, runtime.NumCPU()/max(1, c.atWork())-1)))
 }
 
 // rebuild fills the indexes that are switched off.
@@ -121,7 +102,7 @@ func (x *executor) rebuild(ctx context.Context) error {
 	if len(x.off) == 0 {
 		return nil
 	}
-	if err := x.tune(ctx); err != nil {
+	if err := x.spareHelpers(ctx); err != nil {
 		return err
 	}
 	tablespace, dropped := "", slices.ContainsFunc(x.off, func(p *tablePlan) bool { return !p.Superuser || len(p.twins) > 0 })

@@ -54,7 +54,6 @@ type part struct {
 	read     int64         // bytes of it that were, of the script
 	loaded   Table         // what it was
 	building time.Duration // of that, for indexes
-	analyzed bool
 }
 
 // crew is the other connections, and how they share what the script brings.
@@ -399,7 +398,7 @@ func (m *member) loadPart(ctx context.Context, p *part, target *pgx.ConnConfig) 
 	}
 	after := m.tally.whole()
 	p.loaded = Table{Rows: after.Rows - before.Rows, Bytes: after.Bytes - before.Bytes, Elapsed: after.Elapsed - before.Elapsed}
-	p.building, p.analyzed = m.tally.building[p.oid]-building, m.known.analyzed[p.oid]
+	p.building = m.tally.building[p.oid] - building
 	if err != nil {
 		return &failure{at: p.at, err: err, refused: true}
 	}
@@ -505,7 +504,6 @@ func (x *executor) join(ctx context.Context) *failure {
 			}
 			continue
 		}
-		x.known.analyzed[p.oid] = p.analyzed
 		x.tally.count(p.table, p.loaded.Rows, p.loaded.Bytes, p.loaded.Elapsed-p.building)
 		x.tally.building[p.oid] += p.building
 	}

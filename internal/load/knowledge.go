@@ -13,7 +13,6 @@ type knowledge struct {
 	foreknown map[string]*tablePlan // plans that were read along with others and not yet asked for
 	own       *bool                 // some functions are the server's, see serversOwn; nil until it was asked
 	observed  verify.Observed       // key values that have passed by
-	analyzed  map[uint32]bool       // tables that are, with all their rows so far
 	names     *tally                // what names mean
 	emptied   verify.Emptied        // what the script has truncated
 	settings  bool                  // the session is as it was when the other connections were told of it
@@ -23,7 +22,7 @@ type knowledge struct {
 }
 
 func newKnowledge(single bool, names *tally) *knowledge {
-	return &knowledge{single: single, names: names, plans: map[string]*tablePlan{}, foreknown: map[string]*tablePlan{}, analyzed: map[uint32]bool{},
+	return &knowledge{single: single, names: names, plans: map[string]*tablePlan{}, foreknown: map[string]*tablePlan{},
 		vain: map[string]*passed{}}
 }
 
@@ -116,7 +115,6 @@ func (k *knowledge) after(e sqltext.Effect) {
 	}
 	if all&observedBelief == 0 {
 		k.observed = verify.Observed{}
-		clear(k.analyzed)
 	}
 	switch {
 	case all&namesBelief == 0:

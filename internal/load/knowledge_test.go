@@ -24,7 +24,6 @@ func everythingKnown(single bool) *knowledge {
 	k := newKnowledge(single, names)
 	k.plans["t"], k.foreknown["u"], k.own = &tablePlan{}, &tablePlan{}, new(bool)
 	k.observed, _ = verify.Keys(context.Background(), silent{}, 0)
-	k.analyzed[1] = true
 	k.emptied.Tables = []uint32{1}
 	k.settings = true
 	return k
@@ -34,7 +33,7 @@ func everythingKnown(single bool) *knowledge {
 func (k *knowledge) believes() map[string]bool {
 	return map[string]bool{
 		"plans":    k.plans["t"] != nil && k.foreknown["u"] != nil && k.own != nil,
-		"observed": k.observed.Known() && k.analyzed[1],
+		"observed": k.observed.Known(),
 		"names":    len(k.names.byName) > 0 && len(k.names.asked) > 0,
 		"emptied":  len(k.emptied.Tables) > 0,
 		"settings": k.settings,
@@ -90,7 +89,7 @@ func TestKnowledge(t *testing.T) {
 			if k.keeps(effect, namesBelief) != (row[8:11] == "yes") {
 				t.Errorf("effect %d: keeps does not say what after does", effect)
 			}
-			if some := len(k.plans) + len(k.foreknown); some == 1 || (some == 0) != (k.own == nil) || !k.observed.Known() != (len(k.analyzed) == 0) {
+			if some := len(k.plans) + len(k.foreknown); some == 1 || (some == 0) != (k.own == nil) {
 				t.Errorf("effect %d: a part of what is forgotten is kept", effect)
 			}
 		}

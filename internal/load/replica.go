@@ -576,11 +576,6 @@ func (r *run) putKeysBack(ctx context.Context) error {
 		}
 		keys = kept
 	}
-	if len(keys) > 0 {
-		if err := r.tune(ctx); err != nil { // the server checks keys with the memory for maintenance
-			return problemOf(err)
-		}
-	}
 	for _, k := range keys {
 		if err := r.putKeyBack(ctx, k); err != nil {
 			return err

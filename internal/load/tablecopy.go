@@ -30,16 +30,15 @@ type tableCopy struct {
 	again   func() (*psql.CopyReader, error) // the rows once more, where sql is the script's own; else nil
 	recoded *recoder                         // what rows are read from, as far as they go in the binary format; nil if all go as they are
 
-	plan     *tablePlan
-	lock     bool  // it seems to be empty and has indexes: with its lock they may be switched off, or its rows be known to be ours
-	expired  bool  // the server's limit for one statement has ended it
-	alone    bool  // the table was empty, and nobody else could write to it
-	xid      int64 // of the transaction that the rows then have, its lower half
-	analyzed bool
-	tag      pgconn.CommandTag
-	took     time.Duration
-	err      error
-	sent     bool // the rows were; indexes may not be built
+	plan    *tablePlan
+	lock    bool  // it seems to be empty and has indexes: with its lock they may be switched off, and its rows be known to be ours
+	expired bool  // the server's limit for one statement has ended it
+	alone   bool  // the table was empty, and nobody else could write to it
+	xid     int64 // of the transaction that the rows then have, its lower half
+	tag     pgconn.CommandTag
+	took    time.Duration
+	err     error
+	sent    bool // the rows were; indexes may not be built
 }
 
 // run sends the rows over a connection. Many rows go in a transaction of their own, for which the table's indexes can
@@ -87,7 +86,7 @@ func (x *executor) alone(ctx context.Context, c *tableCopy, send func() error) e
 	if err := x.exec(ctx, "BEGIN"); err != nil {
 		return err
 	}
-	x.began, x.tuned = true, false
+	x.began = true
 	defer func() { // what was known in the transaction, also of indexes that are off
 		x.off = nil
 		x.known.after(ours)
@@ -109,9 +108,6 @@ func (x *executor) alone(ctx context.Context, c *tableCopy, send func() error) e
 		return err
 	}
 	x.began = false
-	if !x.o.SkipAnalyze && c.plan.Owned && !c.plan.partitioned { // while others load; if it fails, it is done again with the rest
-		c.analyzed = x.exec(ctx, "ANALYZE "+verify.SkipLocked+sqltext.QuoteName(c.table...)) == nil
-	}
 	return nil
 }
 
@@ -150,15 +146,13 @@ func (x *executor) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan)
 		return f
 	}
 	c.plan = plan
-	large := c.many || x.reading.crew != nil && c.seen.Referred() // joins of other tables' many rows to these few cost more
-	c.lock = large && plan.lockable()
+	c.lock = c.many && plan.lockable()
 	c.run(ctx, x)
 	return x.collect(ctx, c)
 }
 
 // collect counts what a copy has loaded, or says what its refusal means.
 func (x *executor) collect(ctx context.Context, c *tableCopy) *failure {
-	x.known.analyzed[c.plan.oid] = c.analyzed
 	switch {
 	case c.seen == nil: // by a way on which nothing is noted
 		x.known.observed.Table(c.plan.oid).Miss()

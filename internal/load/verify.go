@@ -52,7 +52,7 @@ func (r *run) verify(ctx context.Context) error {
 	}
 	checks := r.afterRows()
 	checks.Unfilled(func(table uint32) bool { return r.tally.byOID[table] != nil && r.tally.byOID[table].Rows > 0 }, r.rows.FilesOf)
-	tables, analyze, ownRole, err := checks.Reached(ctx, slices.Concat(r.tally.oids(), r.known.emptied.Tables), r.tally.bytes, r.known.analyzed)
+	tables, analyze, ownRole, err := checks.Reached(ctx, slices.Concat(r.tally.oids(), r.known.emptied.Tables), r.tally.bytes)
 	if err == nil {
 		err = checks.Views(ctx, &r.views, tables, r.changes())
 	}

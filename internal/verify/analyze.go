@@ -11,15 +11,15 @@ import (
 )
 
 // Reached gives what rows for the tables have reached: with the partitioned tables above them and the partitions below. Of these analyze is
-// those to ANALYZE, as far as the role may and nobody has, those with the most data first; ownRole says that the role is the one
-// that connections begin with. bytes gives how much a table has got, and analyzed whether it was analyzed since.
-func (c *Checks) Reached(ctx context.Context, tables []uint32, bytes func(table uint32) int64, analyzed map[uint32]bool) (all []uint32, analyze []string, ownRole bool, err error) {
+// those to ANALYZE, as far as the role may, those with the most data first; ownRole says that the role is the one that connections begin
+// with. bytes gives how much a table has got.
+func (c *Checks) Reached(ctx context.Context, tables []uint32, bytes func(table uint32) int64) (all []uint32, analyze []string, ownRole bool, err error) {
 	filled, err := catalog.FilledBy(ctx, c.Session, tables, c.Open, c.Session.ServerAtLeast(170000), c.Session.Config().User)
 	size := map[string]int64{}
 	for _, f := range filled {
 		all = append(all, f.OID)
 		ownRole = f.OwnRole
-		if f.Analyze && !analyzed[f.OID] {
+		if f.Analyze {
 			analyze = append(analyze, f.Name)
 			size[f.Name] = bytes(f.OID)
 		}

@@ -139,9 +139,6 @@ func (t *ObservedTable) Miss() {
 // Alone says how many rows were loaded while the table was empty and nobody else could write to it, and the transaction that they have.
 func (t *ObservedTable) Alone(rows, xid int64) { t.rows, t.xid = rows, xid }
 
-// Referred reports whether keys refer to the table.
-func (t *ObservedTable) Referred() bool { return t != nil && t.referred != "" }
-
 // Merge takes over what was noted of another connection's rows. Of a table that came by several, nothing is known.
 func (o *Observed) Merge(theirs *Observed, by *session.Session) {
 	keys := map[uint32]*observedKey{}

@@ -200,6 +200,10 @@ func (g *maker) makeTable(name string, plain bool) {
 		}
 		parts, t.columns = append(parts, def), append(t.columns, col)
 	}
+	if plain && g.chance(50) {
+		t.columns = append(t.columns, column{`"at"`, "timestamptz", false})
+		parts = append(parts, `"at" timestamptz`)
+	}
 	var after []string
 	if !plain && (g.misfit == nil || !g.misfit.ofStatement()) { // what runs code may make what is missing
 		for range 1 + g.IntN(2) {
@@ -353,6 +357,18 @@ func (g *maker) some() *table {
 		}
 	}
 	return g.tables[g.names[0]]
+}
+
+// zoned gives a table whose rows mean something else in another time zone, if there is one.
+func (g *maker) zoned() *table {
+	t := g.some()
+	for range 4 {
+		if slices.ContainsFunc(t.columns, func(c column) bool { return strings.HasPrefix(c.typ, "timestamptz") }) {
+			break
+		}
+		t = g.some()
+	}
+	return t
 }
 
 func (g *maker) named(t *table) string {
@@ -613,6 +629,11 @@ func (g *maker) event() {
 	switch g.IntN(24) {
 	case 0, 1, 2, 3:
 		g.kind("set")
+		if g.chance(60) { // what is known of the table was learnt just before
+			t = g.zoned()
+			g.rows(t)
+			defer g.rows(t)
+		}
 		g.setting()
 	case 4, 5:
 		g.kind("ddl")
@@ -637,7 +658,9 @@ func (g *maker) event() {
 	case 8:
 		g.kind("rule")
 		g.do("CREATE OR REPLACE RULE later AS ON INSERT TO %s DO ALSO INSERT INTO %s.notes (what) VALUES ('later')", name, g.schema)
-	case 9, 10, 11:
+	case 9:
+		g.thereAndBack()
+	case 10, 11:
 		g.block()
 	case 12:
 		g.kind("do")
@@ -848,6 +871,37 @@ func (g *maker) block() {
 		g.say("SET search_path = %s;", g.searchPath())
 		g.say("SET session_replication_role = origin;")
 	}
+}
+
+// thereAndBack takes an obstacle of a table's rows away, brings rows, and takes both back: the obstacle is there again for the rows behind.
+func (g *maker) thereAndBack() {
+	if g.depth > 1 {
+		return
+	}
+	t := g.zoned()
+	name := g.schema + "." + t.name
+	obstacle, away := "SET TimeZone = 'Asia/Tokyo'", "SET TimeZone = 'UTC'"
+	if g.mode != "owner" && g.chance(50) {
+		g.kind("trigger")
+		trigger := g.next("new")
+		obstacle = fmt.Sprintf("CREATE TRIGGER %s AFTER INSERT ON %s FOR EACH STATEMENT EXECUTE FUNCTION h.note('%s')", trigger, name, g.schema)
+		away = fmt.Sprintf(g.pick("DROP TRIGGER %s ON %s", "ALTER TABLE %[2]s DISABLE TRIGGER %[1]s"), trigger, name)
+	}
+	g.say("%s;", obstacle)
+	before, begin, back := g.clone(), "BEGIN", "ROLLBACK"
+	if g.mode == "single" || g.mode == "owner" || g.depth > 0 {
+		g.kind("savepoint")
+		begin = "SAVEPOINT " + g.next("s")
+		back = "ROLLBACK TO " + strings.TrimPrefix(begin, "SAVEPOINT ")
+	} else {
+		g.kind("transaction")
+	}
+	g.say("%s;", begin)
+	g.say("%s;", away)
+	g.rows(t)
+	g.say("%s;", back)
+	g.world = before
+	g.rows(t)
 }
 
 // temporary makes a temporary table, mostly of a name that hides another, and brings rows to it.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http/httptest"
 	"net/netip"
@@ -364,6 +365,25 @@ func startTLS(t *testing.T, conn net.Conn) {
 	}
 }
 
+// published listens on 127.0.0.2, by a port on which nobody listens on localhost: other tests are given theirs by the system, which gives none below
+// 20,000.
+func published(t *testing.T, answer func(net.Conn)) (port int) {
+	t.Helper()
+	for {
+		port = 10_000 + rand.IntN(10_000)
+		free := true
+		for _, host := range []string{"127.0.0.1", "::1", "127.0.0.2"} {
+			conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+			if err == nil {
+				_, free = conn.Close(), false
+			}
+		}
+		if free {
+			return listening(t, fmt.Sprintf("127.0.0.2:%d", port), answer)
+		}
+	}
+}
+
 // TestLocalhostInAContainer holds that where nothing listens on localhost, the port that is published on the machine around the
 // container is taken, and that one line says so; here that machine is 127.0.0.2.
 func TestLocalhostInAContainer(t *testing.T) {
@@ -376,8 +396,8 @@ func TestLocalhostInAContainer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	relayed := listening(t, "127.0.0.2:0", func(conn net.Conn) { relay(t, conn, direct.Host) })
-	unready := listening(t, "127.0.0.2:0", func(conn net.Conn) {
+	relayed := published(t, func(conn net.Conn) { relay(t, conn, direct.Host) })
+	unready := published(t, func(conn net.Conn) {
 		defer conn.Close()
 		refuse(conn, "57P03", "the database system is starting up")
 	})

@@ -179,3 +179,29 @@ func TestWrites(t *testing.T) {
 		}
 	}
 }
+
+// TestMembersRoad holds which stages the statements of a part pass on another connection: none that acts for the whole script, and all that a
+// COPY of constants could need.
+func TestMembersRoad(t *testing.T) {
+	t.Parallel()
+	scripts := map[string]bool{
+		"leave it for another reading of the script": true, "pass over a SET of a parameter that only newer servers have": true, "refuse what would stop those who read": true,
+		"have rows of tables outside the export go along, if that is asked for": true, "take out of the way what the replica role would": true,
+		"leave rows of tables outside the export as they are": true, "hand it over to another connection": true,
+		"do what several transactions can do together, or do it in one": true, "keep a dry run from what no rollback takes back": true,
+		"send it with what psql adds to it, or do what it says in another way": true,
+	}
+	var want, got []string
+	r := newRun(Options{})
+	for _, stage := range r.road {
+		if !scripts[stage.name] {
+			want = append(want, stage.name)
+		}
+	}
+	for _, stage := range r.stages(nil) {
+		got = append(got, stage.name)
+	}
+	if len(want) != len(r.road)-len(scripts) || !slices.Equal(got, want) {
+		t.Errorf("the statements of a part pass %q,\nnot %q", got, want)
+	}
+}

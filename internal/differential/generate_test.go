@@ -509,6 +509,9 @@ func (g *maker) literal(t *table, c column) string {
 		return "NULL"
 	}
 	when := g.pick(fmt.Sprintf("%04d-%02d-%02d", 1900+g.IntN(200), 1+g.IntN(12), 1+g.IntN(28)), fmt.Sprintf("%02d/%02d/%04d", 1+g.IntN(12), 1+g.IntN(12), 1900+g.IntN(200)))
+	if c.name == `"at"` { // another spelling would make all its rows go as text, which no setting changes on the way
+		when = fmt.Sprintf("%04d-%02d-%02d", 1900+g.IntN(200), 1+g.IntN(12), 1+g.IntN(28))
+	}
 	clock := fmt.Sprintf("%02d:%02d:%02d", g.IntN(24), g.IntN(60), g.IntN(60))
 	decimal := g.pick(number, fmt.Sprintf("%d.%02d", g.IntN(9000), g.IntN(100)), "0.5", "-1.25")
 	switch c.typ {
@@ -692,6 +695,7 @@ func (g *maker) event() {
 		if g.mode == "single" || g.mode != "owner" && g.depth > 0 { // an owner's triggers cannot be disabled under one
 			g.kind("cursor")
 			g.say("DECLARE %s CURSOR FOR SELECT * FROM %s;", g.next("cursor"), name)
+			g.insert(g.tables[g.names[0]], 100+g.IntN(200))
 		}
 	}
 }

@@ -32,8 +32,8 @@ func accelerations(size string) []acceleration {
 	parts.folder = "turns"
 	triggers := turns
 	triggers.label, triggers.start = turns.label+", triggers", guarded
-	guardedInserts := one("ours", "a tenth of the INSERTs, triggers", "small")
-	guardedInserts.start = guarded
+	guardedInserts := one("ours", "small INSERTs, triggers", "turns")
+	guardedInserts.folder, guardedInserts.start = "singles", guarded
 	return []acceleration{
 		{"INSERTs gathered into one COPY", []job{one("ours", "a tenth of the INSERTs", "small")}},
 		{"COPY in binary format", []job{insert, unchecked(insert)}},
@@ -54,7 +54,6 @@ func accelerations(size string) []acceleration {
 		{"names asked for behind the first and the last row", []job{triggers}},
 		{"several connections", []job{jobs, even}},
 		{"several connections, all or nothing", []job{one("ours-together2", "INSERTs, jobs: 2, all or nothing", size)}},
-		{"the longest of many parts first", []job{one("ours-jobs2", "the largest table last, jobs: 2", "last")}},
 		{"settings read once", []job{even, parts}},
 	}
 }

@@ -20,7 +20,8 @@ import (
 //	late/load.sql      INSERTs, the last row of all being refused by its type
 //	twice/load.sql     INSERTs, the last row of the first, largest table being refused by its key
 //	failing/load.sql   4,784 statements that fail
-//	turns/load.sql     INSERTs of one row each, the tables in turn
+//	singles/load.sql   INSERTs of one row each, table by table
+//	turns/load.sql     the same, the tables in turn
 //	setval/load.sql    INSERTs, with the sequences set behind them
 //	copies/load.sql    COPY with inline rows
 //	files/load.sql     \copy from a file for each table, which lie beside it
@@ -57,8 +58,6 @@ func rows(name string) shop.Size {
 		return shop.Rows(10)
 	case "turns":
 		return shop.Size{Users: 100, Products: 100, Addresses: 100, Orders: 100, OrderItems: 100, Reviews: 100}
-	case "last": // the table that is last has as many rows as all others
-		return shop.Size{Users: 1000, Products: 60_000, Addresses: 60_000, Orders: 60_000, OrderItems: 60_000, Reviews: 240_000}
 	case "small", "third":
 		parts := map[string]int{"small": 10, "third": 3}[name]
 		for _, table := range shop.Tables() {
@@ -109,7 +108,7 @@ func (b *bench) export(name string, ways []way) (*export, error) {
 			made.Format = shop.PostgresOptimized
 		case "files":
 			made.Format, made.Layout = shop.PostgresOptimized, shop.Copied
-		case "turns":
+		case "turns", "singles":
 			made.RowsPerInsert = 1
 		case "csv", "jsonl":
 			made.Format = shop.Format(w.folder)

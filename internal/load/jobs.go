@@ -22,11 +22,8 @@ import (
 )
 
 // With several connections the script is read ahead: what brings rows of constants for a table, and depends on nothing else, becomes a
-// part, which another connection takes, reads for itself from where it stands, and loads as a load with one connection would. The
-// longest part is taken first. Whatever else the script says waits until all parts before it are loaded.
-
-// readAhead is how much of a script must be read before the first part is taken, so that the longest may be among those known: 30 ms.
-const readAhead = 16 << 20
+// part, which another connection takes, reads for itself from where it stands, and loads as a load with one connection would. They are
+// taken in the script's order. Whatever else the script says waits until all parts before it are loaded.
 
 // part is statements that stand one after the other and bring rows for one table.
 type part struct {
@@ -45,7 +42,6 @@ type part struct {
 	goesOn   bool              // that INSERT does
 
 	// Under the crew's lock.
-	size   int64 // bytes of rows
 	end    int64 // offset behind the last statement that belongs to it; that of a COPY is 1
 	closed bool  // no more will
 
@@ -66,8 +62,6 @@ type crew struct {
 	last    *part // that may still grow
 	parts   int
 	owners  map[uint32]*member // in whose transaction a table is, where all are one
-	begun   bool               // enough was read
-	read    int64              // bytes that were given to parts since all were loaded
 	ended   bool
 
 	given, outside int64 // bytes of the script that were given to parts, and that were not
@@ -270,11 +264,9 @@ func (c *crew) add(p *part) {
 func (c *crew) grow(p *part, size, end int64, inline bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p.size, p.end = p.size+size, end
-	if c.read += size; inline {
+	if p.end = end; inline {
 		c.given += size
 	}
-	c.begun = c.begun || c.read >= readAhead
 	c.changed.Broadcast()
 }
 
@@ -308,26 +300,20 @@ func (c *crew) beyond(p *part, offset int64) bool {
 	return p.end > offset && !c.ended
 }
 
-// next gives a member the longest part that it may take, and waits for one; nil when there will be no more. Parts of one table follow each
+// next gives a member the first part that it may take, and waits for one; nil when there will be no more. Parts of one table follow each
 // other, and where all is one transaction of several connections, they are one member's.
 func (c *crew) next(m *member) *part {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for !c.ended {
-		best := -1
-		for i, p := range c.waiting {
+		first := slices.IndexFunc(c.waiting, func(p *part) bool {
 			owner := c.owners[p.oid]
 			same := func(q *part) bool { return q.oid == p.oid }
-			if !c.begun || p.end == 0 || owner != nil && owner != m || slices.ContainsFunc(c.under, same) || slices.IndexFunc(c.waiting, same) < i {
-				continue
-			}
-			if best < 0 || p.size > c.waiting[best].size {
-				best = i
-			}
-		}
-		if best >= 0 {
-			p := c.waiting[best]
-			c.waiting = slices.Delete(c.waiting, best, best+1)
+			return p.end > 0 && (owner == nil || owner == m) && !slices.ContainsFunc(c.under, same) && c.waiting[slices.IndexFunc(c.waiting, same)] == p
+		})
+		if first >= 0 {
+			p := c.waiting[first]
+			c.waiting = slices.Delete(c.waiting, first, first+1)
 			c.under = append(c.under, p)
 			if c.together != nil {
 				c.owners[p.oid] = m
@@ -485,13 +471,12 @@ func (x *executor) join(ctx context.Context) *failure {
 	}
 	c.close()
 	c.mu.Lock()
-	c.begun = true
 	c.changed.Broadcast()
 	for len(c.waiting)+len(c.under) > 0 {
 		c.changed.Wait()
 	}
 	over := c.over
-	c.over, c.begun, c.read = nil, false, 0
+	c.over = nil
 	c.mu.Unlock()
 	slices.SortFunc(over, func(a, b *part) int { return a.n - b.n })
 	for _, p := range over {

@@ -98,7 +98,10 @@ const superuser = "postgres"
 func TestCases(t *testing.T) {
 	t.Parallel()
 	needServer(t)
-	known := readKnown(t, "known.tsv")
+	known := map[string]string{} // what is wrong, by name
+	for _, f := range readTable(t, filepath.Join("testdata", "known.tsv"), 2) {
+		known[f[0]] = f[1]
+	}
 	free := make(chan pair, runtime.GOMAXPROCS(0))
 	for range cap(free) {
 		free <- pair{server.NewDatabase(t), server.NewDatabase(t)}
@@ -113,11 +116,10 @@ func TestCases(t *testing.T) {
 			differences := c.compare(t, databases)
 			told := strings.Join(differences, "\n")
 			switch {
-			case isKnown && told == "" && why.sometimes:
 			case isKnown && told == "":
-				t.Errorf("this goes as with psql now: take it off testdata/known.tsv (%s)", why.what)
+				t.Errorf("this goes as with psql now: take it off testdata/known.tsv (%s)", why)
 			case isKnown:
-				t.Logf("known to go wrong (%s): %.300s", why.what, told)
+				t.Logf("known to go wrong (%s): %.300s", why, told)
 			case told != "":
 				t.Errorf("%s\n%s", c.what, told)
 			}
@@ -170,21 +172,6 @@ func readCases(t *testing.T, folders ...string) (all []testCase) {
 			}
 			all = append(all, c)
 		}
-	}
-	return all
-}
-
-// knownFailure is why a case goes wrong; sometimes says that it does not each time.
-type knownFailure struct {
-	what      string
-	sometimes bool
-}
-
-func readKnown(t *testing.T, name string) map[string]knownFailure {
-	t.Helper()
-	all := map[string]knownFailure{}
-	for _, f := range readTable(t, filepath.Join("testdata", name), 3) {
-		all[f[0]] = knownFailure{f[2], f[1] == "sometimes"}
 	}
 	return all
 }

@@ -361,14 +361,13 @@ func (g *maker) some() *table {
 
 // zoned gives a table whose rows mean something else in another time zone, if there is one.
 func (g *maker) zoned() *table {
-	t := g.some()
-	for range 4 {
-		if slices.ContainsFunc(t.columns, func(c column) bool { return strings.HasPrefix(c.typ, "timestamptz") }) {
-			break
+	for _, name := range g.names {
+		t := g.tables[name]
+		if slices.ContainsFunc(t.columns, func(c column) bool { return strings.HasPrefix(c.typ, "timestamptz") }) && g.chance(60) {
+			return t
 		}
-		t = g.some()
 	}
-	return t
+	return g.some()
 }
 
 func (g *maker) named(t *table) string {
@@ -834,17 +833,8 @@ func (g *maker) block() {
 	if g.depth > 1 {
 		return
 	}
-	g.depth++
 	before := g.clone()
-	name := g.next("s")
-	transaction := (g.mode == "none" || g.mode == "jobs") && g.depth == 1
-	if transaction {
-		g.kind("transaction")
-		g.say("%s;", g.pick("BEGIN", "BEGIN", "START TRANSACTION"))
-	} else {
-		g.kind("savepoint")
-		g.say("SAVEPOINT %s;", name)
-	}
+	transaction, name := g.begin()
 	for range 1 + g.IntN(2) {
 		if g.chance(70) {
 			g.event()
@@ -877,6 +867,20 @@ func (g *maker) block() {
 	}
 }
 
+// begin begins a transaction where the script's statements are not in one, else a savepoint.
+func (g *maker) begin() (transaction bool, savepoint string) {
+	g.depth++
+	savepoint = g.next("s")
+	if transaction = (g.mode == "none" || g.mode == "jobs") && g.depth == 1; transaction {
+		g.kind("transaction")
+		g.say("%s;", g.pick("BEGIN", "BEGIN", "START TRANSACTION"))
+	} else {
+		g.kind("savepoint")
+		g.say("SAVEPOINT %s;", savepoint)
+	}
+	return transaction, savepoint
+}
+
 // thereAndBack takes an obstacle of a table's rows away, brings rows, and takes both back: the obstacle is there again for the rows behind.
 func (g *maker) thereAndBack() {
 	if g.depth > 1 {
@@ -892,17 +896,14 @@ func (g *maker) thereAndBack() {
 		away = fmt.Sprintf(g.pick("DROP TRIGGER %s ON %s", "ALTER TABLE %[2]s DISABLE TRIGGER %[1]s"), trigger, name)
 	}
 	g.say("%s;", obstacle)
-	before, begin, back := g.clone(), "BEGIN", "ROLLBACK"
-	if g.mode == "single" || g.mode == "owner" || g.depth > 0 {
-		g.kind("savepoint")
-		begin = "SAVEPOINT " + g.next("s")
-		back = "ROLLBACK TO " + strings.TrimPrefix(begin, "SAVEPOINT ")
-	} else {
-		g.kind("transaction")
+	before, back := g.clone(), "ROLLBACK"
+	transaction, savepoint := g.begin()
+	if !transaction {
+		back += " TO " + savepoint
 	}
-	g.say("%s;", begin)
 	g.say("%s;", away)
 	g.rows(t)
+	g.depth--
 	g.say("%s;", back)
 	g.world = before
 	g.rows(t)

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Obstacle is something that the replica role would keep from happening when rows come to a table, or when it is emptied.
+// Obstacle is something that the replica role would keep from happening when rows come to a table, or when it is emptied; or a trigger or rule
+// that would happen under it, too.
 type Obstacle struct {
 	OID     uint32 // of a trigger or rule, of a key's table; 0 for others
 	Refers  uint32 // of a key: the table that it refers to
@@ -47,11 +48,11 @@ WITH RECURSIVE named AS (SELECT $1::oid AS oid
 )
 SELECT t.oid, 0, 'trigger', rels.name, quote_ident(t.tgname), t.tgenabled::text, '', rels.owned, rels.owner, false
 FROM pg_trigger t JOIN rels ON rels.oid = t.tgrelid
-WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'R') AND rels.relkind IN ('r', 'p', 'f') AND (NOT $2::bool OR t.tgtype & 32 <> 0)
+WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND rels.relkind IN ('r', 'p', 'f') AND (NOT $2::bool OR t.tgtype & 32 <> 0)
 UNION ALL
 SELECT w.oid, 0, 'rule', rels.name, quote_ident(w.rulename), w.ev_enabled::text, '', rels.owned, rels.owner, false
 FROM pg_rewrite w JOIN rels ON rels.oid = w.ev_class
-WHERE w.ev_type <> '1' AND w.ev_enabled IN ('O', 'R') AND rels.relkind IN ('r', 'p') AND NOT $2::bool
+WHERE w.ev_type <> '1' AND w.ev_enabled <> 'D' AND rels.relkind IN ('r', 'p') AND NOT $2::bool
 UNION ALL
 SELECT 0, 0, 'view rule', rels.name, quote_ident(w.rulename), overlay(pg_get_ruledef(w.oid) PLACING 'CREATE OR REPLACE' FROM 1 FOR 6),
 	coalesce(quote_literal(obj_description(w.oid, 'pg_rewrite')), ''), rels.owned, rels.owner, false

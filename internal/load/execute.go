@@ -76,6 +76,7 @@ func (x *executor) stages(load *run) []stage {
 	all := []stage{
 		{"leave it for another reading of the script", load.pass, true},
 		{"refuse what is never done for a script from outside", x.refuse, false},
+		{"take apart what changes the replica role, where the role may not", load.apart, true},
 		{"wait for what was sent before", unlessFailed(x.await), false},
 		{"pass over a SET of a parameter that only newer servers have", load.passOver, true},
 		{"refuse what would stop those who read", load.letRead, true},

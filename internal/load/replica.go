@@ -12,6 +12,7 @@ import (
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
+	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
@@ -52,7 +53,11 @@ type droppedKey struct {
 	definition   string // as pg_get_constraintdef gives it, names qualified
 	comment      string // quoted as a literal, "" for none
 	partitioned  bool
+	unchecked    bool // it is there, for a TRUNCATE to follow or a definition to find, over rows that broke it
 }
+
+// away tells whether the key is not there.
+func (k droppedKey) away() bool { return !k.unchecked }
 
 // restore is what puts a trigger or rule back, if it is still as it was left (pg_trigger.tgenabled): else something in the script has
 // changed or removed it. Where the table is by now is asked then.
@@ -121,6 +126,33 @@ func (r *run) replicationRole(ctx context.Context, s *statement, role *sqltext.R
 	return true, r.outcome(s.f, set)
 }
 
+// apart has what is joined done one by one, where the replica role that the script asks for is one that the role may not set: of what is sent
+// together, no part could be done in another way. Inside a transaction the effect is the same.
+func (r *run) apart(ctx context.Context, s *statement) (bool, *failure) {
+	changes := func(one sqltext.Statement) bool { return one.Role != nil }
+	controls := func(one sqltext.Statement) bool {
+		return slices.Contains([]sqltext.Kind{sqltext.Begin, sqltext.Commit, sqltext.Rollback, sqltext.PrepareTransaction}, one.Kind)
+	}
+	if len(s.parsed) < 2 || s.send() != nil || !r.began || r.vars.On("ON_ERROR_ROLLBACK") || slices.ContainsFunc(s.parsed, controls) || !r.way.emulated() &&
+		(r.session.Parameter("is_superuser") == "on" || r.way != nil && r.way.granted || !slices.ContainsFunc(s.parsed, changes)) {
+		return false, nil
+	}
+	t := &sqltext.Tokens{Text: r.readable(s.text), Escapes: r.escapes()}
+	for range s.parsed {
+		piece, from := &statement{at: s.at, script: s.script, rows: s.rows}, t.Peek().At
+		if s.locate != nil {
+			piece.locate = func(offset int) psql.Position { return s.locate(from + offset) }
+			piece.at = piece.locate(0)
+		}
+		t.SkipStatement()
+		piece.text = s.text[from:t.I]
+		if f := r.execute(ctx, piece); f != nil {
+			return true, f
+		}
+	}
+	return true, nil
+}
+
 // waySetting is a setting of our own, the number of what is true of what was noted: the server takes it back together with what the
 // script takes back.
 const waySetting = "fabricate_seed.replication_role"
@@ -176,8 +208,14 @@ func (r *run) makeWay(ctx context.Context, s *statement) (bool, *failure) {
 			}
 			touches = append(touches, all...)
 		}
-		for _, t := range touches {
-			if err := r.makeWayFor(ctx, t); err != nil {
+		for i := 0; i < len(touches); i++ {
+			fires, err := r.makeWayFor(ctx, touches[i])
+			if fires && whole && err == nil {
+				var all []sqltext.Touch
+				all, err = r.ownTables(ctx)
+				touches, whole = append(touches, all...), false
+			}
+			if err != nil {
 				return true, r.fail(s, err)
 			}
 		}
@@ -188,7 +226,7 @@ func (r *run) makeWay(ctx context.Context, s *statement) (bool, *failure) {
 // putBackFor puts back what was taken out of the way, until rows come again.
 func (r *run) putBackFor(ctx context.Context) error {
 	w := r.way
-	if len(w.keys)+len(w.undo) == 0 {
+	if len(w.undo) == 0 && !slices.ContainsFunc(w.keys, droppedKey.away) {
 		return nil
 	}
 	active := w.active
@@ -202,32 +240,31 @@ func (r *run) putBackFor(ctx context.Context) error {
 	return r.noteWay(ctx)
 }
 
-func (r *run) makeWayFor(ctx context.Context, t sqltext.Touch) error {
+// makeWayFor does so for one table. fires says that triggers or rules stay that the replica role has fire, which may change other tables.
+func (r *run) makeWayFor(ctx context.Context, t sqltext.Touch) (fires bool, _ error) {
 	w := r.way
 	name, way := t.Name.String(), string(t.Change)
 	if w.names[way+name] || r.o.Online && t.Change == sqltext.Empties { // it is done by DELETE, which sees to itself
-		return nil
+		return false, nil
 	}
 	if err := r.known.emptied.LookUp(ctx, r.session); err != nil { // by the foreign keys that are still there
-		return err
+		return false, err
 	}
-	if t.Change == sqltext.Empties && len(w.keys) > 0 {
+	if t.Change == sqltext.Empties && slices.ContainsFunc(w.keys, droppedKey.away) {
 		if err := r.rebuild(ctx); err != nil { // what the keys refer to
-			return r.refused(err)
+			return false, r.refused(err)
 		}
 		w.passing = true
 		err := cmp.Or(r.putKeysBack(ctx), r.noteWay(ctx))
 		w.passing = false
 		if err != nil {
-			return err
+			return false, err
 		}
 		w.lookAgain()
 	}
-	if err := r.clear(ctx, name, t.Change, t.Copied); err != nil {
-		return err
-	}
-	w.names[way+name] = true
-	return nil
+	fires, err := r.clear(ctx, name, t.Change, t.Copied)
+	w.names[way+name] = err == nil
+	return fires, err
 }
 
 // ownTables lists the tables of the role's that have triggers, rules or foreign keys: any of them may be changed by what its text does not
@@ -278,11 +315,11 @@ func (r *run) followRole(ctx context.Context) error {
 }
 
 // clear does it for one table; copied says that rows come by COPY.
-func (x *executor) clear(ctx context.Context, name string, way sqltext.Change, copied bool) error {
+func (x *executor) clear(ctx context.Context, name string, way sqltext.Change, copied bool) (fires bool, _ error) {
 	w := x.way
 	oids, err := catalog.Names(ctx, x.session, []string{name})
 	if err != nil || oids[0] == 0 || w.done[fmt.Sprint(way, oids[0])] {
-		return err // the server will say that there is no such table
+		return false, err // the server will say that there is no such table
 	}
 	w.done[fmt.Sprint(way, oids[0])] = true
 	var statements []string
@@ -290,20 +327,19 @@ func (x *executor) clear(ctx context.Context, name string, way sqltext.Change, c
 	disabled, dropped := false, false
 	obstacles, err := catalog.Obstacles(ctx, x.session, oids[0], way == sqltext.Empties, way == sqltext.Changes)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, o := range obstacles {
 		what, table, name, state, comment, allowed, other := o.Kind, o.Table, o.Name, o.State, o.Comment, o.Allowed, o.Other
 		switch what {
 		case "trigger", "rule":
-			if w.granted {
+			out := slices.ContainsFunc(w.undo, func(u restore) bool { return u.kind == what && u.oid == o.OID && u.left == state })
+			fires = fires || state == "A" || state == "R" && !out
+			if w.granted || out || state == "A" {
 				continue
 			}
 			if !allowed || x.o.Online && what == "rule" {
 				forbidden = append(forbidden, fmt.Sprintf("%s %s of %s (owner %s)%s", what, name, table, other, x.stopping(allowed)))
-				continue
-			}
-			if slices.ContainsFunc(w.undo, func(u restore) bool { return u.kind == what && u.oid == o.OID && u.left == state }) {
 				continue
 			}
 			w.undo = slices.DeleteFunc(w.undo, func(u restore) bool { return u.kind == what && u.oid == o.OID }) // the script has changed it since
@@ -369,9 +405,11 @@ func (x *executor) clear(ctx context.Context, name string, way sqltext.Change, c
 				}
 				continue
 			}
-			if slices.ContainsFunc(w.keys, func(k droppedKey) bool { return k.of == o.OID && k.name == name }) && !w.unknown {
+			same := func(k droppedKey) bool { return k.of == o.OID && k.name == name }
+			if slices.ContainsFunc(w.keys, func(k droppedKey) bool { return same(k) && k.away() }) && !w.unknown {
 				continue
 			}
+			w.keys = slices.DeleteFunc(w.keys, same)
 			dropped = true
 			statements = append(statements, fmt.Sprintf("ALTER TABLE %s DROP CONSTRAINT %s", table, name))
 			if first := w.written[table+" "+name]; first != "" && strings.HasSuffix(state, " NOT VALID") {
@@ -383,11 +421,11 @@ func (x *executor) clear(ctx context.Context, name string, way sqltext.Change, c
 		}
 	}
 	if len(forbidden) > 0 {
-		return &problem.Error{Code: problem.Database, Where: "table " + name, What: "the role may neither set session_replication_role nor disable " + strings.Join(forbidden, ", "),
+		return false, &problem.Error{Code: problem.Database, Where: "table " + name, What: "the role may neither set session_replication_role nor disable " + strings.Join(forbidden, ", "),
 			Remedy: "Load as the tables' owner, or let the role: " + x.grantReplica() + "."}
 	}
 	if len(statements) == 0 {
-		return nil
+		return fires, nil
 	}
 	if disabled {
 		x.tellWayOf("triggers and rules of tables are disabled")
@@ -396,10 +434,10 @@ func (x *executor) clear(ctx context.Context, name string, way sqltext.Change, c
 		x.tellWayOf("foreign keys are dropped")
 	}
 	if err := x.warnOfEventTriggers(ctx); err != nil {
-		return err
+		return false, err
 	}
 	x.known.after(ours)
-	return x.alter(ctx, strings.Join(append(statements, w.note()), "; "))
+	return fires, x.alter(ctx, strings.Join(append(statements, w.note()), "; "))
 }
 
 // enabling gives the statement that sets when a trigger or rule of a table fires; a partitioned table's, not its partitions'.
@@ -570,7 +608,7 @@ func (r *run) putKeysBack(ctx context.Context) error {
 			if err != nil {
 				return problemOf(err)
 			}
-			if !there {
+			if there == k.unchecked {
 				kept = append(kept, k)
 			}
 		}
@@ -590,7 +628,18 @@ func (r *run) putKeyBack(ctx context.Context, k droppedKey) error {
 	if k.comment != "" {
 		comment = fmt.Sprintf("; COMMENT ON CONSTRAINT %s ON %s IS %s", k.name, k.table, k.comment)
 	}
-	err := r.alter(ctx, add+comment)
+	all := add + comment
+	if k.unchecked {
+		if there, err := catalog.HasConstraint(ctx, r.session, k.table, k.name); err != nil || !there {
+			return problemOf(err)
+		}
+		if r.way.passing {
+			r.way.keys = append(r.way.keys, k)
+			return nil
+		}
+		all = fmt.Sprintf("ALTER TABLE %s VALIDATE CONSTRAINT %s", k.table, k.name)
+	}
+	err := r.alter(ctx, all)
 	if err == nil {
 		r.way.valid[k.table+" "+k.name] = true
 		return nil
@@ -605,10 +654,13 @@ func (r *run) putKeyBack(ctx context.Context, k droppedKey) error {
 			Excerpt: "DETAIL: " + pe.Detail, Err: err,
 			Remedy: "Mend the data in Fabricate, or let the role: " + r.grantReplica() + "."}
 	}
-	if err := r.exec(ctx, add+" NOT VALID"+comment); err != nil {
-		return problemOf(err)
+	if !k.unchecked {
+		if err := r.exec(ctx, add+" NOT VALID"+comment); err != nil {
+			return problemOf(err)
+		}
 	}
-	if r.way.passing {
+	if k.unchecked = true; r.way.passing {
+		r.way.keys = append(r.way.keys, k)
 		return nil
 	}
 	found, err := catalog.ForeignKeyNamed(ctx, r.session, k.table, k.name)

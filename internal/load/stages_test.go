@@ -185,7 +185,8 @@ func TestWrites(t *testing.T) {
 func TestMembersRoad(t *testing.T) {
 	t.Parallel()
 	scripts := map[string]bool{
-		"leave it for another reading of the script": true, "pass over a SET of a parameter that only newer servers have": true, "refuse what would stop those who read": true,
+		"leave it for another reading of the script": true, "take apart what changes the replica role, where the role may not": true,
+		"pass over a SET of a parameter that only newer servers have": true, "refuse what would stop those who read": true,
 		"have rows of tables outside the export go along, if that is asked for": true, "take out of the way what the replica role would": true,
 		"leave rows of tables outside the export as they are": true, "hand it over to another connection": true,
 		"do what several transactions can do together, or do it in one": true, "keep a dry run from what no rollback takes back": true,

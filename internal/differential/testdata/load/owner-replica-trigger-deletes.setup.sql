@@ -1,0 +1,2 @@
+create table par(id int primary key); create table chi(id int primary key, pid int references par on delete cascade); create table t(id int); alter table par owner to own1; alter table chi owner to own1; alter table t owner to own1; insert into par values (1); insert into chi values (1,1);
+create function f() returns trigger language plpgsql as 'begin delete from par where id=new.id; return new; end'; create trigger tr before insert on t for each row execute function f(); alter table t enable replica trigger tr;

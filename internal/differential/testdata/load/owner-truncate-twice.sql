@@ -1,0 +1,14 @@
+SET session_replication_role=replica;
+INSERT INTO chi VALUES (1,1);
+SAVEPOINT a;
+TRUNCATE par CASCADE;
+ROLLBACK TO a;
+INSERT INTO chi VALUES (2,2);
+TRUNCATE chi;
+INSERT INTO chi VALUES (3,3);
+SAVEPOINT b;
+TRUNCATE par CASCADE;
+RELEASE b;
+INSERT INTO par VALUES (4);
+SET session_replication_role=origin;
+INSERT INTO chi VALUES (4,4);

@@ -226,6 +226,11 @@ func (g *maker) makeTable(name string, plain bool) {
 		unlogged, t.unlogged = "UNLOGGED ", true
 	}
 	g.set("CREATE %sTABLE %s (%s)", unlogged, name, strings.Join(parts, ", "))
+	if t.drawn && !strings.Contains(parts[0], "shared") && g.misfit == nil && g.chance(25) { // a number that will be drawn is taken
+		if !slices.ContainsFunc(t.columns, func(c column) bool { return c.required }) {
+			g.set(`INSERT INTO %s ("id") OVERRIDING SYSTEM VALUE VALUES (%d)`, name, 1+g.IntN(30))
+		}
+	}
 	for _, sql := range after {
 		g.set("%s", sql)
 	}
@@ -383,10 +388,7 @@ func (g *maker) rows(t *table) {
 	case 0, 1, 2, 3:
 		g.insert(t, 1+g.IntN(60))
 	case 4, 5:
-		columns := g.columns(t)
-		for range 2 + g.IntN(12) {
-			g.insertInto(g.named(t), t, columns, 1)
-		}
+		g.singles(t)
 	case 6:
 		if g.chance(4) {
 			g.kind("large statement")
@@ -405,6 +407,14 @@ func (g *maker) rows(t *table) {
 	}
 	if g.chance(10) {
 		g.say("\n-- fabricate-flush\n")
+	}
+}
+
+// singles brings rows by INSERTs of one row, which may go together.
+func (g *maker) singles(t *table) {
+	columns := g.columns(t)
+	for range 2 + g.IntN(12) {
+		g.insertInto(g.named(t), t, columns, 1)
 	}
 }
 
@@ -609,7 +619,7 @@ func (g *maker) do(format string, args ...any) {
 		g.say(`SELECT %s AS made \gset`, made)
 	case 10:
 		g.kind("joined")
-		g.say(`%s`, g.pick(`SELECT 1\; `+sql+";", sql+`\; SELECT 1;`, `SELECT 1\; `+sql+`\; SELECT 2;`))
+		g.say(`%s`, g.pick(`SELECT 1\; `+sql+";", sql+`\; SELECT 1;`, `SELECT 1\; `+sql+`\; SELECT 2;`, `SET work_mem = '8MB'\; `+sql+";"))
 	case 11:
 		g.kind("by trigger")
 		g.once("does", "CREATE TABLE does (n serial, sql text)", "CREATE TRIGGER does BEFORE INSERT ON does FOR EACH ROW EXECUTE FUNCTION h.does()", "ALTER TABLE does ENABLE ALWAYS TRIGGER does")
@@ -687,7 +697,15 @@ func (g *maker) event() {
 		g.say("INSERT INTO %s.notes (what) SELECT count(*)::text || coalesce(max(\"id\")::text, '') FROM %s;", g.schema, name)
 	case 21:
 		g.kind("joined")
-		g.joinedRows(t)
+		if g.chance(50) {
+			g.joinedRows(t)
+			break
+		}
+		g.kind("trigger")
+		g.singles(t)
+		g.say("%s\\; CREATE TRIGGER %s AFTER INSERT ON %s FOR EACH STATEMENT EXECUTE FUNCTION h.note('%s');",
+			g.pick("SET work_mem = '8MB'", "SET work_mem = '8MB'", "SELECT 1", g.oneRow(t, name)), g.next("new"), name, g.schema)
+		g.singles(t)
 	case 22:
 		g.say("%s", g.pick("ANALYZE;", "SELECT 1;", fmt.Sprintf("COMMENT ON TABLE %s IS 'mine';", name), `\echo on the way`, fmt.Sprintf("PREPARE %s AS SELECT 1;", g.next("p"))))
 	case 23:

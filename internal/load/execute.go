@@ -123,12 +123,17 @@ func (s *statement) writtenEffect() sqltext.Effect {
 	if send := s.send(); send != nil && send.Bind != nil { // parameters, or a statement that was prepared before
 		return sqltext.Anything
 	}
-	for _, p := range s.parsed {
-		if p.Effect != s.parsed[0].Effect { // of different effects the one that keeps least
+	if one := s.only(); one != nil {
+		return one.Effect
+	}
+	for _, p := range s.parsed { // of what is joined, some may be done and some not, and nobody looks at its tables
+		switch p.Effect {
+		case sqltext.Nothing, sqltext.Setting, sqltext.Session, sqltext.Sequence:
+		default:
 			return sqltext.Anything
 		}
 	}
-	return s.parsed[0].Effect
+	return sqltext.Session
 }
 
 // parse reads the statements in text.

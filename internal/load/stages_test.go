@@ -90,20 +90,24 @@ func TestFirstRow(t *testing.T) {
 // what is sent with parameters.
 func TestWrittenEffect(t *testing.T) {
 	t.Parallel()
-	const rows, empties, changes = "INSERT INTO t VALUES (1)", "TRUNCATE t", "SELECT f()"
+	const rows, empties, changes, sets = "INSERT INTO t VALUES (1)", "TRUNCATE t", "SELECT f()", "SET my.way = 'a'"
 	bound := &psql.Statement{Send: &psql.Send{Kind: psql.SendG, Bind: &psql.Bind{}}}
 	plain := &psql.Statement{Send: &psql.Send{Kind: psql.SendG}}
 	for text, want := range map[string]sqltext.Effect{
 		rows:                              sqltext.Rows,
 		empties:                           sqltext.Empty,
 		changes:                           sqltext.Anything,
-		rows + ";" + rows:                 sqltext.Session, // some may have been done and some not
-		rows + ";" + empties:              sqltext.Session,
+		"SAVEPOINT a":                     sqltext.Nothing,
+		"SAVEPOINT a;" + sets:             sqltext.Session,  // some may have been done and some not
+		sets + ";SELECT setval('q', 1)":   sqltext.Anything, // whose function that is nobody asks
+		sets + ";" + rows:                 sqltext.Anything, // nobody looks at its table
+		rows + ";" + rows:                 sqltext.Anything,
+		rows + ";" + empties:              sqltext.Anything,
 		rows + ";" + changes + ";" + rows: sqltext.Anything,
-		changes + ";" + rows:              sqltext.Anything,
-		"ROLLBACK;ROLLBACK":               sqltext.Rewind,
-		"ROLLBACK;" + rows:                sqltext.Anything,
-		rows + ";" + rows + ";ROLLBACK":   sqltext.Anything,
+		changes + ";" + sets:              sqltext.Anything,
+		sets + ";" + changes:              sqltext.Anything,
+		"ROLLBACK":                        sqltext.Rewind,
+		"ROLLBACK;ROLLBACK":               sqltext.Anything,
 	} {
 		s := &statement{parsed: sqltext.Parse([]byte(text), sqltext.Options{Compound: true})}
 		if got := s.writtenEffect(); got != want {

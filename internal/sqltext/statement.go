@@ -137,13 +137,6 @@ func Parse(text []byte, o Options) []Statement {
 		whole.SkipStatement()
 		all = append(all, parse(text[:whole.I], from, o.Escapes))
 	}
-	if len(all) > 1 {
-		for i := range all {
-			if all[i].Effect != Anything && all[i].Effect != Rewind {
-				all[i].Effect = Session // of what is joined, some may have been done and some not
-			}
-		}
-	}
 	return all
 }
 

@@ -165,11 +165,6 @@ func TestCompound(t *testing.T) {
 			t.Errorf("%s: %v, not %v", text, got, want)
 		}
 	}
-	for _, s := range Parse([]byte("SET work_mem = '1MB'; INSERT INTO t VALUES (1)"), Options{Compound: true}) {
-		if s.Effect != Session {
-			t.Errorf("joined statements have the effect %s", effectNames[s.Effect])
-		}
-	}
 }
 
 // TestTouches holds which tables a statement changes, and whether its text shows all of them.

@@ -227,7 +227,7 @@ func (g *maker) makeTable(name string, plain bool) {
 	}
 	g.set("CREATE %sTABLE %s (%s)", unlogged, name, strings.Join(parts, ", "))
 	if t.drawn && !strings.Contains(parts[0], "shared") && g.misfit == nil && g.chance(25) { // a number that will be drawn is taken
-		if !slices.ContainsFunc(t.columns, func(c column) bool { return c.required }) {
+		if t.parent == "" && !slices.ContainsFunc(t.columns, func(c column) bool { return c.required }) { // nor does a key wait
 			g.set(`INSERT INTO %s ("id") OVERRIDING SYSTEM VALUE VALUES (%d)`, name, 1+g.IntN(30))
 		}
 	}

@@ -703,8 +703,11 @@ func (g *maker) event() {
 		}
 		g.kind("trigger")
 		g.singles(t)
-		g.say("%s\\; CREATE TRIGGER %s AFTER INSERT ON %s FOR EACH STATEMENT EXECUTE FUNCTION h.note('%s');",
-			g.pick("SET work_mem = '8MB'", "SET work_mem = '8MB'", "SELECT 1", g.oneRow(t, name)), g.next("new"), name, g.schema)
+		before := g.pick("SET work_mem = '8MB'", "SET work_mem = '8MB'", "SELECT 1", "")
+		if before == "" {
+			before = g.oneRow(t, name)
+		}
+		g.say("%s\\; CREATE TRIGGER %s AFTER INSERT ON %s FOR EACH STATEMENT EXECUTE FUNCTION h.note('%s');", before, g.next("new"), name, g.schema)
 		g.singles(t)
 	case 22:
 		g.say("%s", g.pick("ANALYZE;", "SELECT 1;", fmt.Sprintf("COMMENT ON TABLE %s IS 'mine';", name), `\echo on the way`, fmt.Sprintf("PREPARE %s AS SELECT 1;", g.next("p"))))

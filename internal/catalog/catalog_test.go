@@ -217,7 +217,9 @@ func TestForeignKeys(t *testing.T) {
 	}
 	is(t, strings.Join(got, "; "), `"By code" ONLY app.child ONLY app.parent[code] [code] [OPERATOR(pg_catalog.=)] false false; `+
 		`"Far_child_fkey" ONLY "Other"."Far" ONLY app.child[child] [id] [OPERATOR(pg_catalog.=)] false false; child_parent_fkey ONLY app.child ONLY app.parent[parent] [id] [OPERATOR(pg_catalog.=)] false false`)
-	named, err := catalog.ForeignKeyNamed(t.Context(), s, "app.child", `"By code"`)
+	made, err := catalog.KeyMade(t.Context(), s, "app.child", `"By code"`)
+	must(t, err)
+	named, err := catalog.ForeignKeyOf(t.Context(), s, made)
 	if err != nil || len(named) != 1 || named[0].Name != `"By code"` {
 		t.Errorf("%v %v", named, err)
 	}

@@ -73,12 +73,18 @@ func ForeignKeys(ctx context.Context, q Querier, oids []uint32) ([]ForeignKey, e
 	return foreignKeys(ctx, q, "c.convalidated AND (c.conrelid = ANY ($1::oid[]) OR c.confrelid = ANY ($1::oid[]))", oids)
 }
 
-// ForeignKeyNamed gives a table's key of a name, both schema-qualified and quoted, valid or not.
-func ForeignKeyNamed(ctx context.Context, q Querier, table, name string) ([]ForeignKey, error) {
-	return foreignKeys(ctx, q, "quote_ident(c.conname) = $1::text AND c.conrelid = $2::text::regclass", name, table)
+// ForeignKeyOf gives a key by its oid, valid or not; nothing where it is gone.
+func ForeignKeyOf(ctx context.Context, q Querier, oid uint32) ([]ForeignKey, error) {
+	return foreignKeys(ctx, q, "c.oid = $1::oid", oid)
 }
 
-// HasConstraint reports whether a table has a constraint of a name, both as for ForeignKeyNamed.
+// KeyMade gives the oid of the key of that name (as HasConstraint has it) that was made for a table.
+func KeyMade(ctx context.Context, q Querier, table, name string) (oid uint32, err error) {
+	return oid, q.Ask(ctx, "SELECT oid FROM pg_constraint WHERE conrelid = to_regclass($1::text) AND quote_ident(conname) = $2::text AND contype = 'f'",
+		[]any{table, name}, []any{&oid}, nil)
+}
+
+// HasConstraint reports whether a table, schema-qualified and quoted, has a constraint of a name, quoted.
 func HasConstraint(ctx context.Context, q Querier, table, name string) (has bool, err error) {
 	return has, q.Ask(ctx, "SELECT EXISTS (SELECT 1 FROM pg_constraint WHERE conrelid = to_regclass($1::text) AND quote_ident(conname) = $2::text)",
 		[]any{table, name}, []any{&has}, nil)

@@ -8,7 +8,8 @@ import (
 // Obstacle is something that the replica role would keep from happening when rows come to a table, or when it is emptied; or a trigger or rule
 // that would happen under it, too.
 type Obstacle struct {
-	OID     uint32 // of a trigger or rule, of a key's table; 0 for others
+	OID     uint32 // of a trigger, rule or key; 0 for others
+	Of      uint32 // of a key: its table
 	Refers  uint32 // of a key: the table that it refers to
 	Kind    string // "trigger", "rule", "view rule", "view trigger", "security", "key" or "partitioned key"
 	Table   string // schema-qualified and quoted
@@ -21,14 +22,14 @@ type Obstacle struct {
 }
 
 // obstacleQuery lists what stands in the way for the table $1; $2 follows foreign keys as TRUNCATE … CASCADE does; $3 includes keys of
-// others that point at the table. A key of partitions is that of the topmost table; one whose triggers are all disabled is no obstacle.
+// others that point at the table, and what the tables have that inherit from it. A key of partitions is that of the topmost table; one whose triggers are all disabled is no obstacle.
 const obstacleQuery = `
 WITH RECURSIVE named AS (SELECT $1::oid AS oid
 ), reached(oid) AS (
 	SELECT oid FROM named
 	UNION
 	SELECT next.oid FROM reached JOIN LATERAL (
-		SELECT i.inhrelid AS oid FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhrelid WHERE i.inhparent = reached.oid AND (p.relispartition OR $2::bool)
+		SELECT i.inhrelid AS oid FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhrelid WHERE i.inhparent = reached.oid AND (p.relispartition OR $2::bool OR $3::bool)
 		UNION ALL
 		SELECT k.conrelid FROM pg_constraint k WHERE $2::bool AND k.contype = 'f' AND k.confrelid = reached.oid
 		UNION ALL
@@ -46,27 +47,27 @@ WITH RECURSIVE named AS (SELECT $1::oid AS oid
 	UNION
 	SELECT k.oid, k.conparentid FROM keys JOIN pg_constraint k ON k.oid = keys.parent
 )
-SELECT t.oid, 0, 'trigger', rels.name, quote_ident(t.tgname), t.tgenabled::text, '', rels.owned, rels.owner, false
+SELECT t.oid, 0, 0, 'trigger', rels.name, quote_ident(t.tgname), t.tgenabled::text, '', rels.owned, rels.owner, false
 FROM pg_trigger t JOIN rels ON rels.oid = t.tgrelid
 WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND rels.relkind IN ('r', 'p', 'f') AND (NOT $2::bool OR t.tgtype & 32 <> 0)
 UNION ALL
-SELECT w.oid, 0, 'rule', rels.name, quote_ident(w.rulename), w.ev_enabled::text, '', rels.owned, rels.owner, false
+SELECT w.oid, 0, 0, 'rule', rels.name, quote_ident(w.rulename), w.ev_enabled::text, '', rels.owned, rels.owner, false
 FROM pg_rewrite w JOIN rels ON rels.oid = w.ev_class
 WHERE w.ev_type <> '1' AND w.ev_enabled <> 'D' AND rels.relkind IN ('r', 'p') AND NOT $2::bool
 UNION ALL
-SELECT 0, 0, 'view rule', rels.name, quote_ident(w.rulename), overlay(pg_get_ruledef(w.oid) PLACING 'CREATE OR REPLACE' FROM 1 FOR 6),
+SELECT 0, 0, 0, 'view rule', rels.name, quote_ident(w.rulename), overlay(pg_get_ruledef(w.oid) PLACING 'CREATE OR REPLACE' FROM 1 FOR 6),
 	coalesce(quote_literal(obj_description(w.oid, 'pg_rewrite')), ''), rels.owned, rels.owner, false
 FROM pg_rewrite w JOIN rels ON rels.oid = w.ev_class
 WHERE w.ev_type <> '1' AND rels.relkind = 'v' AND w.rulename NOT LIKE 'fabricate\_seed\_%'
 UNION ALL
-SELECT 0, 0, 'view trigger', rels.name, lower(event), event, '', rels.owned, rels.owner, false
+SELECT 0, 0, 0, 'view trigger', rels.name, lower(event), event, '', rels.owned, rels.owner, false
 FROM rels JOIN (VALUES (4, 'INSERT'), (8, 'DELETE'), (16, 'UPDATE')) e(bit, event)
 	ON EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = rels.oid AND t.tgtype & 64 <> 0 AND t.tgtype & e.bit <> 0)
 WHERE rels.relkind = 'v'
 UNION ALL
-SELECT 0, 0, 'security', rels.name, '', '', '', rels.owned, rels.owner, false FROM rels WHERE rels.forced AND rels.owned
+SELECT 0, 0, 0, 'security', rels.name, '', '', '', rels.owned, rels.owner, false FROM rels WHERE rels.forced AND rels.owned
 UNION ALL
-SELECT k.conrelid, k.confrelid, CASE c.relkind WHEN 'p' THEN 'partitioned key' ELSE 'key' END, format('%I.%I', n.nspname, c.relname), quote_ident(k.conname),
+SELECT k.oid, k.conrelid, k.confrelid, CASE c.relkind WHEN 'p' THEN 'partitioned key' ELSE 'key' END, format('%I.%I', n.nspname, c.relname), quote_ident(k.conname),
 	pg_get_constraintdef(k.oid), coalesce(quote_literal(obj_description(k.oid, 'pg_constraint')), ''),
 	pg_has_role(c.relowner, 'USAGE') AND (has_table_privilege(k.confrelid, 'REFERENCES')
 		OR NOT EXISTS (SELECT 1 FROM unnest(k.confkey) a(n) WHERE NOT has_column_privilege(k.confrelid, a.n, 'REFERENCES'))),
@@ -74,13 +75,13 @@ SELECT k.conrelid, k.confrelid, CASE c.relkind WHEN 'p' THEN 'partitioned key' E
 	EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled <> 'O')
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE k.oid IN (SELECT oid FROM keys WHERE parent = 0) AND EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled <> 'D')
-ORDER BY 3, 4, 5`
+ORDER BY 4, 5, 6`
 
 // Obstacles gives what stands in the way for rows into a table, sorted by kind, table and name; with truncated for emptying it with all
 // that refers to it; with changed also the keys of other tables that point at it.
 func Obstacles(ctx context.Context, q Querier, table uint32, truncated, changed bool) ([]Obstacle, error) {
 	return collect(ctx, q.Ask, obstacleQuery, []any{table, truncated, changed}, func(o *Obstacle) []any {
-		return []any{&o.OID, &o.Refers, &o.Kind, &o.Table, &o.Name, &o.State, &o.Comment, &o.Allowed, &o.Other, &o.Odd}
+		return []any{&o.OID, &o.Of, &o.Refers, &o.Kind, &o.Table, &o.Name, &o.State, &o.Comment, &o.Allowed, &o.Other, &o.Odd}
 	})
 }
 

@@ -5,6 +5,7 @@ package copycodec
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
@@ -15,6 +16,30 @@ type Rule struct {
 	number  numberRule
 	size    int  // of a whole number, in bytes
 	boolean bool // true and false: the column is boolean or text
+	moments bool // words for a moment are none: see WithoutMoments
+}
+
+// timeless are types of pg_catalog whose values name no moment.
+var timeless = []string{"text", "varchar", "bpchar", "char", "name", "int2", "int4", "int8", "float4", "float8", "numeric", "bool", "uuid", "bytea", "json", "jsonb", "enum", "money",
+	"inet", "cidr", "macaddr", "macaddr8", "bit", "varbit", "xml", "tsvector", "tsquery", "point", "box", "path", "polygon", "circle", "line", "lseg", "interval"}
+
+// WithoutMoments gives the rule for rows of which each statement has another time: 'now' and 'today' (in a value of a date, a time, or of what may
+// hold one) are no constants there. typname is the type's name as RuleFor has it, element that of an array's elements.
+func (r Rule) WithoutMoments(typname, element string) Rule {
+	r.moments = !slices.Contains(timeless, typname) && !slices.Contains(timeless, element)
+	return r
+}
+
+// moment reports whether a value may name one.
+func moment(value []byte) bool {
+	for _, word := range [][]byte{[]byte("now"), []byte("tod"), []byte("tom"), []byte("yes")} {
+		for i := 0; i+len(word) <= len(value); i++ {
+			if bytes.EqualFold(value[i:i+len(word)], word) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // numberRule is what a bare number must look like. INSERT gives it a type of its own (integer, bigint or numeric) and casts
@@ -246,7 +271,9 @@ func skipBlank(text []byte, i int) int {
 // encodeLiteral appends one literal that begins at text[i] in COPY's text format, and gives the offset behind it.
 func encodeLiteral(dst, text []byte, i int, rule Rule) (out []byte, next int, ok bool) {
 	if text[i] == '\'' {
-		return encodeString(dst, text, i+1)
+		at := len(dst)
+		out, next, ok = encodeString(dst, text, i+1)
+		return out, next, ok && (!rule.moments || !moment(out[at:]))
 	}
 	field, next, ok := bare(text, i, rule)
 	if ok && field == nil {

@@ -185,3 +185,27 @@ func BenchmarkEncode(b *testing.B) {
 		})
 	}
 }
+
+// TestMoments holds that a word for a moment is no constant where each statement has a time of its own, but for types that know no time.
+func TestMoments(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		typname, element, value string
+		want                    bool
+	}{
+		{"timestamptz", "", "now", false}, {"date", "", " TODAY ", false}, {"time", "", "Tomorrow", false}, {"tstzrange", "", "[yesterday,now)", false},
+		{"_timestamp", "timestamp", "{NOW}", false}, {"", "", "(1,now)", false}, {"timestamptz", "", "2024-11-30 10:00:00", true},
+		{"text", "", "now", true}, {"jsonb", "", `{"now": 1}`, true}, {"enum", "", "now", true}, {"_text", "text", "{now}", true}, {"", "", "(1,never)", true},
+	} {
+		rule := RuleFor(c.typname)
+		for _, ownTime := range []bool{false, true} {
+			if ownTime {
+				rule = rule.WithoutMoments(c.typname, c.element)
+			}
+			_, _, ok := NewEncoder([]Column{{Rule: rule}}, false).Values(nil, []byte("('"+c.value+"');"), false)
+			if ok != (!ownTime || c.want) {
+				t.Errorf("%s %s, a time for each statement %t: %t", c.typname, c.value, ownTime, ok)
+			}
+		}
+	}
+}

@@ -439,7 +439,7 @@ func (r *run) deliver(ctx context.Context, s *statement) (bool, *failure) {
 		if r.o.Online && r.began && slices.ContainsFunc(s.parsed, func(one sqltext.Statement) bool { return one.Kind == sqltext.Truncate }) {
 			return r.emptyOnline(ctx, s)
 		}
-		if one := s.only(); one != nil && one.Role != nil && s.send() == nil {
+		if one := s.only(); one != nil && one.Role != nil && (s.send() == nil || s.send().Kind == psql.SendG && s.send().Bind == nil) {
 			if done, f := r.replicationRole(ctx, s, one.Role); done {
 				r.known.after(sqltext.Session)
 				return f
@@ -471,7 +471,7 @@ func (x *executor) sent(ctx context.Context, s *statement) error {
 	if s.effect == writing && s.plan != nil {
 		x.known.inVain(sqltext.QuoteName(s.parsed[0].Relations[0]...))
 	}
-	if s.effect == sqltext.Anything || s.effect == writing {
+	if s.effect == writing || !x.known.keeps(s.effect, namesBelief) {
 		x.way.lookAgain()
 	}
 	for _, one := range s.parsed {

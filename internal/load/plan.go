@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -167,8 +168,14 @@ func (x *executor) readPlans(ctx context.Context, keys []string) error {
 					c.binary = copycodec.ArrayCodec(uint32(f.ElementOIDs[i]), copycodec.CodecFor(f.Elements[i], utc))
 				}
 			}
+			if x.o.Transaction == None {
+				c.rule = c.rule.WithoutMoments(f.Types[i], f.Elements[i])
+			}
 			p.columns = append(p.columns, c)
 			p.Columns = append(p.Columns, strategy.Column{Name: name, Default: strategy.Default(f.Defaults[i] - 1)})
+			if slices.Contains(namesOfObjects, cmp.Or(f.Elements[i], f.Types[i])) {
+				p.Names = true
+			}
 			if f.Types[i] == "modified" {
 				p.Reasons = append(p.Reasons, fmt.Sprintf("the type of column %q takes other ways by COPY", name))
 				p.inside++
@@ -179,6 +186,9 @@ func (x *executor) readPlans(ctx context.Context, keys []string) error {
 	x.known.drawn = x.known.drawn && (drawn || len(all) == 0) // the server holds a lock on each sequence that the transaction has used
 	return nil
 }
+
+// namesOfObjects are types whose values are names, which may mean temporary tables of the session.
+var namesOfObjects = []string{"regclass", "regtype", "regproc", "regprocedure", "regoper", "regoperator", "regconfig", "regdictionary", "regcollation", "regnamespace"}
 
 // encoder gives the columns that an INSERT names, or the first n if it names none, and how their values are encoded. ok is
 // false when one does not exist, takes no value or comes twice.

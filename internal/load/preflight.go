@@ -205,7 +205,7 @@ func (r *run) compare(h *head, f *catalog.Relation, replica bool, add func(at pl
 			Remedy: fmt.Sprintf("Load as %s, or ALTER ROLE %s BYPASSRLS.", fit.Name(f.Owner), user)})
 		return
 	}
-	denied := !f.MayInsert && len(h.columns) == 0
+	denied := !f.MayInsert && len(h.columns) == 0 && (!slices.Contains(f.Insertable, true) || h.kind == sqltext.Copy && slices.Contains(f.Insertable, false))
 	var given []string
 	for c, column := range h.columns {
 		i := slices.Index(f.Columns, column)

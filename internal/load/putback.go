@@ -65,7 +65,7 @@ func (r *run) putSettingsBack(ctx context.Context, l *leaving) error {
 			return err
 		}
 		if w.active && !l.active {
-			if err := cmp.Or(r.endOwnersWay(ctx), r.noteWay(ctx)); err != nil {
+			if err := cmp.Or(r.endOwnersWay(ctx, false), r.noteWay(ctx)); err != nil {
 				return err
 			}
 		}

@@ -28,14 +28,12 @@ type ownersWay struct {
 	names   map[string]bool // names dealt with, by what is done to them
 	done    map[string]bool // the same by the table's oid
 	valid   map[string]bool
-	staying []stayingKey      // keys that the role may not drop
-	noted   []outOfWay        // what it was whenever it changed; the server knows which of them is true (see noteWay)
-	unsure  bool              // the script has rolled back, and so may have taken back some of it
-	unknown bool              // nor does the server know: what was taken out of the way may be there again
-	warned  bool              // of event triggers
-	told    map[string]bool   // what was said of what is done
-	passing bool              // what is put back is taken out of the way again: nothing is said of it
-	written map[string]string // definitions of keys as they were when they were first seen
+	staying []stayingKey    // keys that the role may not drop
+	noted   []outOfWay      // what it was whenever it changed; the server knows which of them is true (see noteWay)
+	unsure  bool            // the script has rolled back, and so may have taken back some of it
+	unknown bool            // nor does the server know: what was taken out of the way may be there again
+	warned  bool            // of event triggers
+	told    map[string]bool // what was said of what is done
 }
 
 // outOfWay is what was taken out of the way and is to be put back.
@@ -53,11 +51,11 @@ type droppedKey struct {
 	definition   string // as pg_get_constraintdef gives it, names qualified
 	comment      string // quoted as a literal, "" for none
 	partitioned  bool
-	unchecked    bool // it is there, for a TRUNCATE to follow or a definition to find, over rows that broke it
+	unchecked    uint32 // of one that is there, NOT VALID, over rows that broke it: its oid, by which it is known whatever becomes of it
 }
 
 // away tells whether the key is not there.
-func (k droppedKey) away() bool { return !k.unchecked }
+func (k droppedKey) away() bool { return k.unchecked == 0 }
 
 // restore is what puts a trigger or rule back, if it is still as it was left (pg_trigger.tgenabled): else something in the script has
 // changed or removed it. Where the table is by now is asked then.
@@ -104,7 +102,7 @@ func (r *run) replicationRole(ctx context.Context, s *statement, role *sqltext.R
 			s.f.err = err
 			return true, r.outcome(s.f, set)
 		}
-		r.way = &ownersWay{granted: !refused, valid: map[string]bool{}, told: map[string]bool{}, written: map[string]string{}}
+		r.way = &ownersWay{granted: !refused, valid: map[string]bool{}, told: map[string]bool{}}
 	} else if r.way.granted {
 		return false, nil
 	}
@@ -117,7 +115,7 @@ func (r *run) replicationRole(ctx context.Context, s *statement, role *sqltext.R
 		s.f.err = r.noteWay(ctx)
 		return true, r.outcome(s.f, set)
 	}
-	if s.f.err = r.endOwnersWay(ctx); s.f.err == nil {
+	if s.f.err = r.endOwnersWay(ctx, false); s.f.err == nil {
 		s.f.err = r.noteWay(ctx)
 	}
 	if role.All && s.f.err == nil {
@@ -126,16 +124,31 @@ func (r *run) replicationRole(ctx context.Context, s *statement, role *sqltext.R
 	return true, r.outcome(s.f, set)
 }
 
-// apart has what is joined done one by one, where the replica role that the script asks for is one that the role may not set: of what is sent
-// together, no part could be done in another way. Inside a transaction the effect is the same.
+// apart has what is joined done one by one, where the replica role that the script asks for is one that the role may not set, and not all of
+// it could be done as if it were there: it changes the role, empties tables (which follows the keys that other statements need out of the way) or
+// defines something. Inside a transaction the effect is the same, unless it sets how the rest is read.
 func (r *run) apart(ctx context.Context, s *statement) (bool, *failure) {
-	changes := func(one sqltext.Statement) bool { return one.Role != nil }
-	controls := func(one sqltext.Statement) bool {
-		return slices.Contains([]sqltext.Kind{sqltext.Begin, sqltext.Commit, sqltext.Rollback, sqltext.PrepareTransaction}, one.Kind)
-	}
-	if len(s.parsed) < 2 || s.send() != nil || !r.began || r.vars.On("ON_ERROR_ROLLBACK") || slices.ContainsFunc(s.parsed, controls) || !r.way.emulated() &&
-		(r.session.Parameter("is_superuser") == "on" || r.way != nil && r.way.granted || !slices.ContainsFunc(s.parsed, changes)) {
+	has := func(is func(sqltext.Statement) bool) bool { return slices.ContainsFunc(s.parsed, is) }
+	if len(s.parsed) < 2 || !r.began || r.session.Parameter("is_superuser") == "on" && r.way == nil || r.way != nil && r.way.granted {
 		return false, nil
+	}
+	role := has(func(one sqltext.Statement) bool { return one.Role != nil })
+	needed := r.way.emulated() && has(func(one sqltext.Statement) bool { return one.Kind == sqltext.Truncate || one.Defines() })
+	if !role && !needed || has(func(one sqltext.Statement) bool {
+		return slices.Contains([]sqltext.Kind{sqltext.Begin, sqltext.Commit, sqltext.Rollback, sqltext.PrepareTransaction}, one.Kind)
+	}) {
+		return false, nil
+	}
+	send := s.send()
+	if send != nil && (send.Kind != psql.SendG || send.Bind != nil) || r.vars.On("ON_ERROR_ROLLBACK") || has(func(one sqltext.Statement) bool {
+		return one.Effect != sqltext.Rows && one.Mentions("standard_conforming_strings", "client_encoding", "names", "backslash_quote", "set_config")
+	}) {
+		if !needed { // the server refuses the role
+			return false, nil
+		}
+		return true, r.fail(s, &problem.Error{Code: problem.Database, At: r.placeOf(s.at),
+			What:   "statements that are joined empty tables or define something while session_replication_role is refused to the role, and cannot be sent one by one",
+			Remedy: "Do not join them, or end them with a semicolon. " + r.missingGrant()})
 	}
 	t := &sqltext.Tokens{Text: r.readable(s.text), Escapes: r.escapes()}
 	for range s.parsed {
@@ -210,7 +223,7 @@ func (r *run) makeWay(ctx context.Context, s *statement) (bool, *failure) {
 		}
 		for i := 0; i < len(touches); i++ {
 			fires, err := r.makeWayFor(ctx, touches[i])
-			if fires && whole && err == nil {
+			if fires && whole && err == nil && touches[i].Change != sqltext.Empties {
 				var all []sqltext.Touch
 				all, err = r.ownTables(ctx)
 				touches, whole = append(touches, all...), false
@@ -226,13 +239,12 @@ func (r *run) makeWay(ctx context.Context, s *statement) (bool, *failure) {
 // putBackFor puts back what was taken out of the way, until rows come again.
 func (r *run) putBackFor(ctx context.Context) error {
 	w := r.way
-	if len(w.undo) == 0 && !slices.ContainsFunc(w.keys, droppedKey.away) {
+	if len(w.undo)+len(w.last) == 0 && !slices.ContainsFunc(w.keys, droppedKey.away) {
 		return nil
 	}
 	active := w.active
-	w.passing = true
-	err := r.endOwnersWay(ctx)
-	w.active, w.passing = active, false
+	err := cmp.Or(r.endOwnersWay(ctx, false), r.closeOwnersWay(ctx))
+	w.active = active
 	if err != nil {
 		return err
 	}
@@ -244,20 +256,19 @@ func (r *run) putBackFor(ctx context.Context) error {
 func (r *run) makeWayFor(ctx context.Context, t sqltext.Touch) (fires bool, _ error) {
 	w := r.way
 	name, way := t.Name.String(), string(t.Change)
-	if w.names[way+name] || r.o.Online && t.Change == sqltext.Empties { // it is done by DELETE, which sees to itself
+	empties := t.Change == sqltext.Empties
+	away := empties && slices.ContainsFunc(w.keys, droppedKey.away)
+	if w.names[way+name] && !away || r.o.Online && empties { // it is done by DELETE, which sees to itself
 		return false, nil
 	}
 	if err := r.known.emptied.LookUp(ctx, r.session); err != nil { // by the foreign keys that are still there
 		return false, err
 	}
-	if t.Change == sqltext.Empties && slices.ContainsFunc(w.keys, droppedKey.away) {
+	if away {
 		if err := r.rebuild(ctx); err != nil { // what the keys refer to
 			return false, r.refused(err)
 		}
-		w.passing = true
-		err := cmp.Or(r.putKeysBack(ctx), r.noteWay(ctx))
-		w.passing = false
-		if err != nil {
+		if err := cmp.Or(r.putKeysBack(ctx, false), r.noteWay(ctx)); err != nil {
 			return false, err
 		}
 		w.lookAgain()
@@ -405,19 +416,17 @@ func (x *executor) clear(ctx context.Context, name string, way sqltext.Change, c
 				}
 				continue
 			}
-			same := func(k droppedKey) bool { return k.of == o.OID && k.name == name }
-			if slices.ContainsFunc(w.keys, func(k droppedKey) bool { return same(k) && k.away() }) && !w.unknown {
+			same := func(k droppedKey) bool { return k.away() && k.of == o.Of && k.name == name }
+			if slices.ContainsFunc(w.keys, same) && !w.unknown {
 				continue
 			}
-			w.keys = slices.DeleteFunc(w.keys, same)
+			if slices.ContainsFunc(w.keys, func(k droppedKey) bool { return k.unchecked == o.OID }) { // as it was made over rows that broke it, which may be gone now
+				state = strings.TrimSuffix(state, " NOT VALID")
+			}
+			w.keys = slices.DeleteFunc(w.keys, func(k droppedKey) bool { return same(k) || k.unchecked == o.OID })
 			dropped = true
 			statements = append(statements, fmt.Sprintf("ALTER TABLE %s DROP CONSTRAINT %s", table, name))
-			if first := w.written[table+" "+name]; first != "" && strings.HasSuffix(state, " NOT VALID") {
-				state = first // put back over rows that broke it, which may be gone now
-			} else {
-				w.written[table+" "+name] = state
-			}
-			w.keys = append(w.keys, droppedKey{of: o.OID, refersTo: o.Refers, table: table, name: name, definition: state, comment: comment, partitioned: what != "key"})
+			w.keys = append(w.keys, droppedKey{of: o.Of, refersTo: o.Refers, table: table, name: name, definition: state, comment: comment, partitioned: what != "key"})
 		}
 	}
 	if len(forbidden) > 0 {
@@ -484,8 +493,9 @@ func (x *executor) warnOfEventTriggers(ctx context.Context) error {
 	return err
 }
 
-// endOwnersWay puts back all that was taken out of the way, but for row security.
-func (r *run) endOwnersWay(ctx context.Context) error {
+// endOwnersWay puts back all that was taken out of the way, but for row security. At the load's end keys are checked, and it is told which of
+// them rows break.
+func (r *run) endOwnersWay(ctx context.Context, atEnd bool) error {
 	w := r.way
 	if w == nil {
 		return nil
@@ -498,7 +508,7 @@ func (r *run) endOwnersWay(ctx context.Context) error {
 	if err := r.rebuild(ctx); err != nil {
 		return r.refused(err)
 	}
-	if err := r.putKeysBack(ctx); err != nil {
+	if err := r.putKeysBack(ctx, atEnd); err != nil {
 		return err
 	}
 	if len(w.undo) == 0 {
@@ -509,7 +519,13 @@ func (r *run) endOwnersWay(ctx context.Context) error {
 	var statements []string
 	for _, u := range undo {
 		if u.sql != "" {
-			statements = append(statements, u.sql)
+			there, err := catalog.Names(ctx, r.session, []string{u.table})
+			if err != nil {
+				return problemOf(err)
+			}
+			if there[0] != 0 { // the view may be gone
+				statements = append(statements, u.sql)
+			}
 			continue
 		}
 		now, err := catalog.FiringOf(ctx, r.session, u.kind, u.oid)
@@ -593,88 +609,94 @@ func (r *run) keysByNow(ctx context.Context, keys []droppedKey) (now []droppedKe
 	return now, err
 }
 
-// putKeysBack adds the foreign keys again. The server checks all rows at once while it does.
-func (r *run) putKeysBack(ctx context.Context) error {
+// putKeysBack adds the foreign keys again. The server checks all rows at once while it does. What rows break is there then, NOT VALID, and is
+// checked once more at the load's end.
+func (r *run) putKeysBack(ctx context.Context, atEnd bool) error {
 	w := r.way
 	keys, err := r.keysByNow(ctx, w.keys)
 	w.keys = nil
 	if err != nil {
 		return problemOf(err)
 	}
-	if w.unknown {
-		kept := keys[:0]
-		for _, k := range keys {
+	for _, k := range keys {
+		if k.away() && w.unknown {
 			there, err := catalog.HasConstraint(ctx, r.session, k.table, k.name)
 			if err != nil {
 				return problemOf(err)
 			}
-			if there == k.unchecked {
-				kept = append(kept, k)
+			if there {
+				continue
 			}
 		}
-		keys = kept
-	}
-	for _, k := range keys {
-		if err := r.putKeyBack(ctx, k); err != nil {
-			return err
+		if k.away() {
+			if k.unchecked, err = r.putKeyBack(ctx, k); err != nil {
+				return err
+			}
+		}
+		switch {
+		case k.away(): // all rows keep it
+		case atEnd:
+			err = r.checkKey(ctx, k.unchecked)
+		default:
+			w.keys = append(w.keys, k)
+		}
+		if err != nil {
+			return problemOf(err)
 		}
 	}
 	return nil
 }
 
-func (r *run) putKeyBack(ctx context.Context, k droppedKey) error {
+// putKeyBack adds one, and gives its oid if rows break it.
+func (r *run) putKeyBack(ctx context.Context, k droppedKey) (broken uint32, _ error) {
 	add := fmt.Sprintf("ALTER TABLE %s ADD CONSTRAINT %s %s", k.table, k.name, k.definition)
 	comment := ""
 	if k.comment != "" {
 		comment = fmt.Sprintf("; COMMENT ON CONSTRAINT %s ON %s IS %s", k.name, k.table, k.comment)
 	}
-	all := add + comment
-	if k.unchecked {
-		if there, err := catalog.HasConstraint(ctx, r.session, k.table, k.name); err != nil || !there {
-			return problemOf(err)
-		}
-		if r.way.passing {
-			r.way.keys = append(r.way.keys, k)
-			return nil
-		}
-		all = fmt.Sprintf("ALTER TABLE %s VALIDATE CONSTRAINT %s", k.table, k.name)
-	}
-	err := r.alter(ctx, all)
+	err := r.alter(ctx, add+comment)
 	if err == nil {
 		r.way.valid[k.table+" "+k.name] = true
-		return nil
+		return 0, nil
 	}
 	var pe *pgconn.PgError
 	if r.session.Ends(ctx, err) || !errors.As(err, &pe) || pe.Code != "23503" {
-		return problemOf(err)
+		return 0, problemOf(err)
 	}
 	if k.partitioned {
-		return &problem.Error{Code: problem.Database, Where: "table " + k.table,
+		return 0, &problem.Error{Code: problem.Database, Where: "table " + k.table,
 			What:    fmt.Sprintf("rows break the foreign key %s, and a role without session_replication_role cannot put it back over them", k.name),
 			Excerpt: "DETAIL: " + pe.Detail, Err: err,
 			Remedy: "Mend the data in Fabricate, or let the role: " + r.grantReplica() + "."}
 	}
-	if !k.unchecked {
-		if err := r.exec(ctx, add+" NOT VALID"+comment); err != nil {
-			return problemOf(err)
-		}
+	if err := r.exec(ctx, add+" NOT VALID"+comment); err != nil {
+		return 0, problemOf(err)
 	}
-	if k.unchecked = true; r.way.passing {
-		r.way.keys = append(r.way.keys, k)
+	broken, err = catalog.KeyMade(ctx, r.session, k.table, k.name)
+	return broken, problemOf(err)
+}
+
+// checkKey checks a key that was put back over rows that broke it, if it is still there, and tells what rows break it now.
+func (r *run) checkKey(ctx context.Context, oid uint32) error {
+	found, err := catalog.ForeignKeyOf(ctx, r.session, oid)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	key := found[0]
+	validate := fmt.Sprintf("ALTER TABLE %s VALIDATE CONSTRAINT %s", key.TableName(), key.Name)
+	err = r.alter(ctx, validate)
+	if err == nil {
+		r.way.valid[key.TableName()+" "+key.Name] = true
 		return nil
 	}
-	found, err := catalog.ForeignKeyNamed(ctx, r.session, k.table, k.name)
-	if err != nil {
-		return problemOf(err)
+	var pe *pgconn.PgError
+	if r.session.Ends(ctx, err) || !errors.As(err, &pe) || pe.Code != "23503" {
+		return err
 	}
-	for _, key := range found {
-		also := fmt.Sprintf("; it is NOT VALID now, because only the replica role leaves it valid over such rows: ALTER TABLE %s VALIDATE CONSTRAINT %s when they are mended", k.table, k.name)
-		broken, err := r.afterRows().ForeignKey(ctx, key, also)
-		if r.brokenRows += broken; err != nil {
-			return problemOf(err)
-		}
-	}
-	return nil
+	also := fmt.Sprintf("; it is NOT VALID now, because only the replica role leaves it valid over such rows: %s when they are mended", validate)
+	broken, err := r.afterRows().ForeignKey(ctx, key, also)
+	r.brokenRows += broken
+	return err
 }
 
 // inForce tells whether the script has set the replica role and not yet set it back.

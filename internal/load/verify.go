@@ -31,7 +31,7 @@ func (r *run) verify(ctx context.Context) error {
 	if err := r.emptyRest(ctx); err != nil {
 		return problemOf(err)
 	}
-	if err := r.endOwnersWay(ctx); err != nil {
+	if err := r.endOwnersWay(ctx, true); err != nil {
 		return err
 	}
 	if r.began {

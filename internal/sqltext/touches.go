@@ -1,7 +1,6 @@
 package sqltext
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 )
@@ -41,11 +40,16 @@ func (s *Statement) Touches() (all []Touch, whole bool) {
 	if s.Kind != Other && s.Kind != Insert || s.Effect != Anything {
 		return all, true
 	}
-	t := &Tokens{Text: s.text[:min(len(s.text), readForTables)], Escapes: s.escapes}
-	whole = len(s.text) <= readForTables
+	most := readForTables
+	if s.Kind == Insert { // of which no more comes at once than is read in one piece
+		most = len(s.text)
+	}
+	t := &Tokens{Text: s.text[:min(len(s.text), most)], Escapes: s.escapes}
+	whole = len(s.text) <= most
 	first := t.Peek()
 	plain := first.Kind == WordToken && slices.Contains(shown, first.Text)
 	var before Token
+	var filled Name
 	for tok := t.Next(); tok.Kind != EndToken; before, tok = tok, t.Next() {
 		plain = plain && !called(before, tok) // perhaps of a function that changes tables
 		if tok.Kind != WordToken {
@@ -70,7 +74,16 @@ func (s *Statement) Touches() (all []Touch, whole bool) {
 			continue
 		}
 		t.Accept("only")
-		if name := t.Relation(); len(name) > 0 && name[0] != "set" { // ON CONFLICT DO UPDATE SET
+		switch name := t.Relation(); {
+		case len(name) == 0:
+		case before.Text == "do" && change == Changes: // ON CONFLICT DO UPDATE SET
+			if filled != nil {
+				all = append(all, Touch{Name: filled, Change: change})
+			}
+		default:
+			if change == Fills {
+				filled = name
+			}
 			all = append(all, Touch{Name: name, Change: change})
 		}
 		t.Names() // no call
@@ -103,18 +116,76 @@ func called(before, tok Token) bool {
 	return tok.Kind == OtherToken && tok.Text == "(" && (before.Kind == QuotedToken || before.Kind == WordToken && !slices.Contains(noCall, before.Text))
 }
 
-// Defines reports whether the statement is about definitions, not about rows: what it changes are tables, triggers, privileges.
+// Defines reports whether the statement is about definitions, not about rows: what it changes are tables, triggers, privileges, or when
+// constraints are checked.
 func (s *Statement) Defines() bool {
 	t := &Tokens{Text: s.text, Escapes: s.escapes}
 	first := t.Next()
-	return s.Kind == Other && first.Kind == WordToken && slices.Contains([]string{"alter", "create", "drop", "comment", "grant", "revoke", "reassign", "security"}, first.Text) &&
-		!s.Mentions(" as ", "refresh")
+	switch {
+	case s.Kind != Other || first.Kind != WordToken:
+		return false
+	case first.Text == "set":
+		return t.Accept("constraints")
+	case first.Text == "create":
+		return !s.makesRows(t)
+	case first.Text == "do":
+		return s.definesInside()
+	}
+	return slices.Contains([]string{"alter", "drop", "comment", "grant", "revoke", "reassign", "security"}, first.Text)
 }
 
-// Mentions reports whether one of the words, in lower case, stands anywhere in the statement's text, in a string or comment too.
+// definesInside reports whether a DO block is about definitions: it mentions some, and nothing that changes rows or may do so.
+func (s *Statement) definesInside() bool {
+	if len(s.text) > readForTables {
+		return false
+	}
+	text := " " + strings.Join(strings.Fields(strings.ToLower(string(s.text))), " ")
+	text = strings.NewReplacer("on delete", "", "on update", "", "commit delete rows", "").Replace(text)
+	has := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
+	}
+	return has("alter ", "create ", "drop ", "comment on ") && !has("insert", "delete", "update", "merge", "truncate", "copy", "perform", "call")
+}
+
+// makesRows reports whether a CREATE, of which t is behind that word, runs a query: of a table with AS, or of a materialized view.
+func (s *Statement) makesRows(t *Tokens) bool {
+	for _, word := range []string{"global", "local", "temporary", "temp", "unlogged"} {
+		t.Accept(word)
+	}
+	if t.Accept("materialized") {
+		return true
+	}
+	if !t.Accept("table") {
+		return false
+	}
+	depth := 0
+	for tok := t.Next(); tok.Kind != EndToken; tok = t.Next() {
+		switch {
+		case tok.Text == "(" && tok.Kind == OtherToken:
+			depth++
+		case tok.Text == ")" && tok.Kind == OtherToken:
+			depth--
+		case tok.Text == "as" && tok.Kind == WordToken && depth == 0:
+			return true
+		}
+	}
+	return false
+}
+
+// Mentions reports whether one of the words, in lower case, stands in the statement, but for comments; in a string too, unless it is one
+// that brings, changes or deletes rows, whose strings are values.
 func (s *Statement) Mentions(words ...string) bool {
-	text := bytes.ToLower(s.text[:min(len(s.text), readForTables)])
-	return slices.ContainsFunc(words, func(w string) bool { return bytes.Contains(text, []byte(w)) })
+	text := s.text[:min(len(s.text), readForTables)]
+	t := &Tokens{Text: text, Escapes: s.escapes}
+	first := t.Peek()
+	rows := slices.Contains([]string{"insert", "update", "delete", "merge", "copy"}, first.Text)
+	for tok := t.Next(); tok.Kind != EndToken; tok = t.Next() {
+		said := strings.ToLower(tok.Text)
+		if tok.Kind == WordToken && slices.Contains(words, said) || tok.Kind == StringToken && !rows && slices.ContainsFunc(words, func(w string) bool { return strings.Contains(said, w) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // Stops gives what the statement is, where its text shows that it keeps others from reading until the transaction ends: "DROP TABLE", and of

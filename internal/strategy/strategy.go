@@ -35,6 +35,7 @@ type Table struct {
 	Superuser       bool   // the role is one
 	Owned           bool   // the role may do what the table's owner may
 	Temporary       bool   // other connections do not see it
+	Names           bool   // nor what its values may name: temporary tables
 	Empty           bool   // there is no row in it
 	Exclusive       bool   // it is empty, and nobody else can see it until the transaction ends
 	Online          bool   // others go on reading it as it was, and nobody else can write to it until the transaction ends
@@ -151,6 +152,8 @@ func Decide(t *Table, s Situation) Decision {
 	case s.Jobs <= 1:
 	case t.Temporary:
 		because("over the script's own connection: other connections do not see a temporary table")
+	case t.Names:
+		because("over the script's own connection: values may name temporary tables, which other connections do not see")
 	case !t.AnyOrder:
 		because("over the script's own connection: foreign keys are checked row by row")
 	default:

@@ -86,6 +86,7 @@ func TestDecide(t *testing.T) {
 		"jobs, and numbers were drawn": {nil, func(s *Situation) { s.Jobs, s.Single, s.Drawn = 2, false, true }, filled + elseways},
 		"jobs in one transaction":      {nil, func(s *Situation) { s.Jobs = 2 }, filled + elseways},
 		"jobs, foreign keys":           {func(t *Table) { t.AnyOrder = false }, func(s *Situation) { s.Jobs = 2 }, filled + " (" + ownOnly + "foreign keys are checked row by row)"},
+		"jobs, names":                  {func(t *Table) { t.Names = true }, func(s *Situation) { s.Jobs = 2 }, filled + " (" + ownOnly + "values may name temporary tables, which other connections do not see)"},
 		"jobs, temporary":              {func(t *Table) { t.Temporary = true }, func(s *Situation) { s.Jobs = 2 }, filled + " (" + ownOnly + "other connections do not see a temporary table)"},
 		"jobs, few":                    {nil, func(s *Situation) { s.Jobs, s.Many = 2, false }, "COPY binary" + elseways + " (" + few + ")"},
 		"one job":                      {both(func(t *Table) { t.Temporary = true }), func(s *Situation) { s.Jobs = 1 }, filled},

@@ -1,0 +1,1 @@
+create table t(id int, q text); alter table t owner to own1;

@@ -1,0 +1,1 @@
+create table par(id int primary key, u int unique); create table chi(id int primary key, pid int references par on update cascade); alter table par owner to own1; alter table chi owner to own1; insert into par values (1,1); insert into chi values (1,1);

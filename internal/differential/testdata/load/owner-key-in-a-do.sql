@@ -1,0 +1,5 @@
+SET session_replication_role=replica;
+INSERT INTO chi VALUES (1,50);
+DO $$ BEGIN ALTER TABLE chi DROP CONSTRAINT IF EXISTS chi_pid_fkey; ALTER TABLE chi ADD CONSTRAINT chi_pid_fkey FOREIGN KEY (pid) REFERENCES par ON DELETE CASCADE; END $$;
+DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conname = 'chi_pid_fkey') THEN ALTER TABLE chi ADD CONSTRAINT chi_pid_fkey FOREIGN KEY (pid) REFERENCES par; END IF; ALTER TABLE chi RENAME COLUMN pid TO p2; END $$;
+INSERT INTO chi VALUES (2,50);

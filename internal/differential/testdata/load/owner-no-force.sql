@@ -1,0 +1,4 @@
+SET session_replication_role=replica;
+INSERT INTO t VALUES (1);
+ALTER TABLE t NO FORCE ROW LEVEL SECURITY;
+INSERT INTO t VALUES (2);

@@ -1,0 +1,6 @@
+SET session_replication_role=replica;
+TRUNCATE par CASCADE;
+INSERT INTO chi VALUES (1,1);
+INSERT INTO par VALUES (1);
+TRUNCATE par CASCADE;
+INSERT INTO par VALUES (2);

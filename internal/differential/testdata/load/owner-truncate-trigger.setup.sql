@@ -1,0 +1,2 @@
+create table l(x text); alter table l owner to own1; create table par(id int primary key); create table chi(id int primary key, pid int references par); alter table par owner to own1; alter table chi owner to own1; insert into par values (50); insert into chi values (50,50);
+create function f() returns trigger language plpgsql as 'begin insert into l values (tg_table_name||tg_op); return null; end'; create trigger tr before truncate on par for each statement execute function f(); alter table par enable always trigger tr;

@@ -385,7 +385,7 @@ func (x *executor) settleKnown(ctx context.Context, s *statement) *failure {
 		}
 		s.effect = writing
 	}
-	if x.session.TxStatus() != 'E' && !x.known.keeps(s.effect, namesBelief) && (len(x.tally.asked) > 0 || x.known.emptied.Noted()) {
+	if x.session.TxStatus() != 'E' && !x.known.keepsNames(s.effect) && (len(x.tally.asked) > 0 || x.known.emptied.Noted()) {
 		if f := x.answered(ctx); f != nil {
 			return f
 		}
@@ -471,7 +471,7 @@ func (x *executor) sent(ctx context.Context, s *statement) error {
 	if s.effect == writing && s.plan != nil {
 		x.known.inVain(sqltext.QuoteName(s.parsed[0].Relations[0]...))
 	}
-	if s.effect == writing || !x.known.keeps(s.effect, namesBelief) {
+	if s.effect == writing || !x.known.keepsNames(s.effect) {
 		x.way.lookAgain()
 	}
 	for _, one := range s.parsed {

@@ -88,8 +88,8 @@ const ours sqltext.Effect = 100
 // behind the first and behind the last of such statements (see nameBefore).
 const writing sqltext.Effect = 101
 
-// keeps reports whether all of some beliefs outlive a statement.
-func (k *knowledge) keeps(e sqltext.Effect, b belief) bool { return k.kept(e)&b == b }
+// keepsNames reports whether what names mean outlives a statement.
+func (k *knowledge) keepsNames(e sqltext.Effect) bool { return k.kept(e)&namesBelief != 0 }
 
 func (k *knowledge) kept(e sqltext.Effect) belief {
 	all := kept[e]

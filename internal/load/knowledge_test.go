@@ -86,7 +86,7 @@ func TestKnowledge(t *testing.T) {
 					t.Errorf("one transaction %t, effect %d: %s is kept: %t", single, effect, column, got)
 				}
 			}
-			if k.keeps(effect, namesBelief) != (row[8:11] == "yes") {
+			if k.keepsNames(effect) != (row[8:11] == "yes") {
 				t.Errorf("effect %d: keeps does not say what after does", effect)
 			}
 			if some := len(k.plans) + len(k.foreknown); some == 1 || (some == 0) != (k.own == nil) {

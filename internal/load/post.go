@@ -49,7 +49,7 @@ func (x *executor) goesOn() bool {
 
 // post sends a statement without waiting for its answer, where it may.
 func (x *executor) post(ctx context.Context, s *statement) (bool, *failure) {
-	if !x.mayPost(s) || !x.known.keeps(s.effect, namesBelief) || s.effect == writing || len(x.off) > 0 && s.effect != sqltext.Rows {
+	if !x.mayPost(s) || !x.known.keepsNames(s.effect) || s.effect == writing || len(x.off) > 0 && s.effect != sqltext.Rows {
 		return false, nil
 	}
 	x.known.after(s.effect)

@@ -217,7 +217,7 @@ func TestForeignKeys(t *testing.T) {
 	}
 	is(t, strings.Join(got, "; "), `"By code" ONLY app.child ONLY app.parent[code] [code] [OPERATOR(pg_catalog.=)] false false; `+
 		`"Far_child_fkey" ONLY "Other"."Far" ONLY app.child[child] [id] [OPERATOR(pg_catalog.=)] false false; child_parent_fkey ONLY app.child ONLY app.parent[parent] [id] [OPERATOR(pg_catalog.=)] false false`)
-	made, err := catalog.KeyMade(t.Context(), s, "app.child", `"By code"`)
+	made, err := catalog.Constraint(t.Context(), s, "app.child", `"By code"`)
 	must(t, err)
 	named, err := catalog.ForeignKeyOf(t.Context(), s, made)
 	if err != nil || len(named) != 1 || named[0].Name != `"By code"` {
@@ -225,12 +225,12 @@ func TestForeignKeys(t *testing.T) {
 	}
 }
 
-func TestHasConstraint(t *testing.T) {
+func TestConstraint(t *testing.T) {
 	t.Parallel()
 	s, _ := open(t)
 	for name, want := range map[string]bool{`"By code"`: true, "child_pkey": true, "by code": false} {
-		if has, err := catalog.HasConstraint(t.Context(), s, "app.child", name); err != nil || has != want {
-			t.Errorf("%s: %t %v", name, has, err)
+		if oid, err := catalog.Constraint(t.Context(), s, "app.child", name); err != nil || (oid != 0) != want {
+			t.Errorf("%s: %d %v", name, oid, err)
 		}
 	}
 }

@@ -78,16 +78,10 @@ func ForeignKeyOf(ctx context.Context, q Querier, oid uint32) ([]ForeignKey, err
 	return foreignKeys(ctx, q, "c.oid = $1::oid", oid)
 }
 
-// KeyMade gives the oid of the key of that name (as HasConstraint has it) that was made for a table.
-func KeyMade(ctx context.Context, q Querier, table, name string) (oid uint32, err error) {
-	return oid, q.Ask(ctx, "SELECT oid FROM pg_constraint WHERE conrelid = to_regclass($1::text) AND quote_ident(conname) = $2::text AND contype = 'f'",
+// Constraint gives the oid of a table's constraint by its name, the table's schema-qualified, both quoted; 0 where there is none.
+func Constraint(ctx context.Context, q Querier, table, name string) (oid uint32, err error) {
+	return oid, q.Ask(ctx, "SELECT coalesce((SELECT oid FROM pg_constraint WHERE conrelid = to_regclass($1::text) AND quote_ident(conname) = $2::text), 0)",
 		[]any{table, name}, []any{&oid}, nil)
-}
-
-// HasConstraint reports whether a table, schema-qualified and quoted, has a constraint of a name, quoted.
-func HasConstraint(ctx context.Context, q Querier, table, name string) (has bool, err error) {
-	return has, q.Ask(ctx, "SELECT EXISTS (SELECT 1 FROM pg_constraint WHERE conrelid = to_regclass($1::text) AND quote_ident(conname) = $2::text)",
-		[]any{table, name}, []any{&has}, nil)
 }
 
 // Reference is a foreign key between two tables.

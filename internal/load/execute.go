@@ -59,6 +59,12 @@ func (s *statement) send() *psql.Send {
 	return s.source.Send
 }
 
+// simply reports whether the statement is sent as by a semicolon.
+func (s *statement) simply() bool {
+	send := s.send()
+	return send == nil || send.Kind == psql.SendG && send.Bind == nil
+}
+
 // stage is a part of every statement's way. done ends the way, and so does a failure.
 type stage struct {
 	name string
@@ -439,14 +445,14 @@ func (r *run) deliver(ctx context.Context, s *statement) (bool, *failure) {
 		if r.o.Online && r.began && slices.ContainsFunc(s.parsed, func(one sqltext.Statement) bool { return one.Kind == sqltext.Truncate }) {
 			return r.emptyOnline(ctx, s)
 		}
-		if one := s.only(); one != nil && one.Role != nil && (s.send() == nil || s.send().Kind == psql.SendG && s.send().Bind == nil) {
+		if one := s.only(); one != nil && one.Role != nil && s.simply() {
 			if done, f := r.replicationRole(ctx, s, one.Role); done {
 				r.known.after(sqltext.Session)
 				return f
 			}
 		}
 		var f *failure
-		if send := s.send(); send != nil && (send.Kind != psql.SendG || send.Bind != nil) {
+		if !s.simply() {
 			f = r.sendFor(ctx, s)
 			r.countBack(s, f == nil)
 		} else {

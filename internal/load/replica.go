@@ -72,10 +72,18 @@ type restore struct {
 // stayingKey is a foreign key that the role cannot take out of the way.
 type stayingKey struct{ table, name, reason string }
 
+// mayReplicate reports whether it is known that the role may set the replica role.
+func (r *run) mayReplicate() bool {
+	if r.way == nil {
+		return r.session.Parameter("is_superuser") == "on"
+	}
+	return r.way.granted
+}
+
 // replicationRole deals with a statement that sets session_replication_role, where the role may not do that. done is false if
 // the statement is to be sent as it is.
 func (r *run) replicationRole(ctx context.Context, s *statement, role *sqltext.RoleChange) (done bool, _ *failure) {
-	if r.way == nil && r.session.Parameter("is_superuser") == "on" || r.session.TxStatus() == 'E' {
+	if r.mayReplicate() || r.session.TxStatus() == 'E' {
 		return false, nil
 	}
 	set := pgconn.NewCommandTag("SET")
@@ -103,8 +111,6 @@ func (r *run) replicationRole(ctx context.Context, s *statement, role *sqltext.R
 			return true, r.outcome(s.f, set)
 		}
 		r.way = &ownersWay{granted: !refused, valid: map[string]bool{}, told: map[string]bool{}}
-	} else if r.way.granted {
-		return false, nil
 	}
 	if s.f.err = r.followRole(ctx); s.f.err != nil {
 		return true, r.outcome(s.f, set)
@@ -129,18 +135,15 @@ func (r *run) replicationRole(ctx context.Context, s *statement, role *sqltext.R
 // defines something. Inside a transaction the effect is the same, unless it sets how the rest is read.
 func (r *run) apart(ctx context.Context, s *statement) (bool, *failure) {
 	has := func(is func(sqltext.Statement) bool) bool { return slices.ContainsFunc(s.parsed, is) }
-	if len(s.parsed) < 2 || !r.began || r.session.Parameter("is_superuser") == "on" && r.way == nil || r.way != nil && r.way.granted {
+	if len(s.parsed) < 2 || !r.began || r.mayReplicate() {
 		return false, nil
 	}
 	role := has(func(one sqltext.Statement) bool { return one.Role != nil })
 	needed := r.way.emulated() && has(func(one sqltext.Statement) bool { return one.Kind == sqltext.Truncate || one.Defines() })
-	if !role && !needed || has(func(one sqltext.Statement) bool {
-		return slices.Contains([]sqltext.Kind{sqltext.Begin, sqltext.Commit, sqltext.Rollback, sqltext.PrepareTransaction}, one.Kind)
-	}) {
+	if !role && !needed || has(func(one sqltext.Statement) bool { return one.EndsOrBegins() }) {
 		return false, nil
 	}
-	send := s.send()
-	if send != nil && (send.Kind != psql.SendG || send.Bind != nil) || r.vars.On("ON_ERROR_ROLLBACK") || has(func(one sqltext.Statement) bool {
+	if !s.simply() || r.vars.On("ON_ERROR_ROLLBACK") || has(func(one sqltext.Statement) bool {
 		return one.Effect != sqltext.Rows && one.Mentions("standard_conforming_strings", "client_encoding", "names", "backslash_quote", "set_config")
 	}) {
 		if !needed { // the server refuses the role
@@ -620,11 +623,11 @@ func (r *run) putKeysBack(ctx context.Context, atEnd bool) error {
 	}
 	for _, k := range keys {
 		if k.away() && w.unknown {
-			there, err := catalog.HasConstraint(ctx, r.session, k.table, k.name)
+			there, err := catalog.Constraint(ctx, r.session, k.table, k.name)
 			if err != nil {
 				return problemOf(err)
 			}
-			if there {
+			if there != 0 {
 				continue
 			}
 		}
@@ -659,8 +662,8 @@ func (r *run) putKeyBack(ctx context.Context, k droppedKey) (broken uint32, _ er
 		r.way.valid[k.table+" "+k.name] = true
 		return 0, nil
 	}
-	var pe *pgconn.PgError
-	if r.session.Ends(ctx, err) || !errors.As(err, &pe) || pe.Code != "23503" {
+	pe := r.brokenBy(ctx, err)
+	if pe == nil {
 		return 0, problemOf(err)
 	}
 	if k.partitioned {
@@ -672,8 +675,17 @@ func (r *run) putKeyBack(ctx context.Context, k droppedKey) (broken uint32, _ er
 	if err := r.exec(ctx, add+" NOT VALID"+comment); err != nil {
 		return 0, problemOf(err)
 	}
-	broken, err = catalog.KeyMade(ctx, r.session, k.table, k.name)
+	broken, err = catalog.Constraint(ctx, r.session, k.table, k.name)
 	return broken, problemOf(err)
+}
+
+// brokenBy gives the server's error if it says that rows break a key, and nil for any other.
+func (r *run) brokenBy(ctx context.Context, err error) *pgconn.PgError {
+	var pe *pgconn.PgError
+	if r.session.Ends(ctx, err) || !errors.As(err, &pe) || pe.Code != "23503" {
+		return nil
+	}
+	return pe
 }
 
 // checkKey checks a key that was put back over rows that broke it, if it is still there, and tells what rows break it now.
@@ -689,8 +701,7 @@ func (r *run) checkKey(ctx context.Context, oid uint32) error {
 		r.way.valid[key.TableName()+" "+key.Name] = true
 		return nil
 	}
-	var pe *pgconn.PgError
-	if r.session.Ends(ctx, err) || !errors.As(err, &pe) || pe.Code != "23503" {
+	if r.brokenBy(ctx, err) == nil {
 		return err
 	}
 	also := fmt.Sprintf("; it is NOT VALID now, because only the replica role leaves it valid over such rows: %s when they are mended", validate)

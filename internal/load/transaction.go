@@ -36,8 +36,7 @@ func (r *run) transactionControl(ctx context.Context, infos []sqltext.Statement,
 	}
 	if compound {
 		for _, info := range infos {
-			switch info.Kind {
-			case sqltext.Begin, sqltext.Commit, sqltext.Rollback, sqltext.PrepareTransaction:
+			if info.EndsOrBegins() {
 				return true, false, &psql.Error{Pos: r.at, Message: `BEGIN, COMMIT and ROLLBACK that are joined to other statements or prepared cannot be carried out inside one transaction`,
 					Remedy: "Set transaction to none."}
 			}

@@ -113,6 +113,11 @@ type TruncateOf struct {
 // FromStdin reports whether rows for the statement follow.
 func (c *CopyOf) FromStdin() bool { return c != nil && c.From && c.File == "" && !c.Program }
 
+// EndsOrBegins reports whether the statement begins or ends a transaction, or prepares its end.
+func (s *Statement) EndsOrBegins() bool {
+	return slices.Contains([]Kind{Begin, Commit, Rollback, PrepareTransaction}, s.Kind)
+}
+
 // RoleChange is a change of session_replication_role.
 type RoleChange struct {
 	Value string // origin, replica or local

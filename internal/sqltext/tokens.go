@@ -189,15 +189,14 @@ func (t *Tokens) Names() (names []string, offsets []int) {
 // SkipStatement moves behind the next semicolon that ends a statement, or to the end: those in the body of a BEGIN ATOMIC
 // function do not.
 func (t *Tokens) SkipStatement() {
-	depth, parens, routine := 0, 0, t.makesRoutine()
+	depth, routine := 0, t.makesRoutine()
 	for {
 		switch tok := t.Next(); {
-		case tok.Kind == EndToken, tok.Kind == OtherToken && tok.Text == ";" && depth == 0 && parens == 0:
+		case tok.Kind == EndToken, tok.Kind == OtherToken && tok.Text == ";" && depth == 0:
 			return
 		case tok.Kind == OtherToken && tok.Text == "(": // of CREATE RULE … DO (…; …); elsewhere the server takes no semicolon there
-			parens++
-		case tok.Kind == OtherToken && tok.Text == ")":
-			parens = max(0, parens-1)
+			t.I = tok.At
+			t.Parens()
 		case tok.Kind != WordToken || !routine:
 		case tok.Text == "begin" && t.Peek().Text == "atomic", tok.Text == "case" && depth > 0:
 			depth++

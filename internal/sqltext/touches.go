@@ -139,7 +139,7 @@ func (s *Statement) definesInside() bool {
 	if len(s.text) > readForTables {
 		return false
 	}
-	text := " " + strings.Join(strings.Fields(strings.ToLower(string(s.text))), " ")
+	text := strings.Join(strings.Fields(strings.ToLower(string(s.text))), " ")
 	text = strings.NewReplacer("on delete", "", "on update", "", "commit delete rows", "").Replace(text)
 	has := func(words ...string) bool {
 		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
@@ -158,15 +158,12 @@ func (s *Statement) makesRows(t *Tokens) bool {
 	if !t.Accept("table") {
 		return false
 	}
-	depth := 0
-	for tok := t.Next(); tok.Kind != EndToken; tok = t.Next() {
-		switch {
-		case tok.Text == "(" && tok.Kind == OtherToken:
-			depth++
-		case tok.Text == ")" && tok.Kind == OtherToken:
-			depth--
-		case tok.Text == "as" && tok.Kind == WordToken && depth == 0:
+	for t.Peek().Kind != EndToken {
+		if t.Accept("as") {
 			return true
+		}
+		if t.Parens() == nil {
+			t.Next()
 		}
 	}
 	return false

@@ -101,8 +101,23 @@ func (w *world) workflows(t *testing.T) {
 			}
 			if t.Failed() {
 				t.Logf("the whole log:\n%s", r.log)
+				keepEnd(t, r.log)
 			}
 		})
+	}
+}
+
+// keepEnd adds the end of a workflow's log to what run.sh prints last.
+func keepEnd(t *testing.T, log string) {
+	t.Helper()
+	lines := slices.Collect(strings.Lines(log))
+	f, err := os.OpenFile(os.Getenv("E2E_FAILED"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	if _, err := f.WriteString("--- " + t.Name() + "\n" + strings.Join(lines[max(0, len(lines)-15):], "")); err != nil {
+		t.Error(err)
 	}
 }
 

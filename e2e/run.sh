@@ -48,4 +48,11 @@ for _ in $(seq 100); do
 	[ -S "$tmp/docker.sock" ] && break
 	sleep 0.1
 done
-E2E_ENGINE=$engine E2E_SOCKET=$tmp/docker.sock E2E_CONTEXT=$tmp/context E2E_DIST=$tmp/dist go test -tags e2e -count=1 -v -timeout 60m ./e2e "$@"
+code=0
+E2E_ENGINE=$engine E2E_SOCKET=$tmp/docker.sock E2E_CONTEXT=$tmp/context E2E_DIST=$tmp/dist E2E_FAILED=$tmp/failed \
+	go test -tags e2e -count=1 -v -timeout 60m ./e2e "$@" || code=$?
+if [ -s "$tmp/failed" ]; then # once more, where whoever reads only the end of a long log finds it
+	printf '\nThe ends of the logs of workflows that failed:\n'
+	cat "$tmp/failed"
+fi
+exit $code

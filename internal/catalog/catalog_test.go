@@ -492,3 +492,17 @@ func TestHasFunctions(t *testing.T) {
 		}
 	}
 }
+
+// A question is not compiled, whatever its plan seems to cost: in a database without statistics that takes seconds. What the script sets stays.
+func TestQuestionsAreNotCompiled(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	ctx := t.Context()
+	for _, begin := range []string{"SET jit = on", "BEGIN; SET LOCAL jit = on"} {
+		must(t, s.Do(ctx, []byte(begin), session.Handlers{}))
+		var within, after string
+		must(t, s.Ask(ctx, "SELECT current_setting('jit')", nil, []any{&within}, nil))
+		must(t, s.Resolve(ctx, "SELECT pg_catalog.current_setting('jit')", nil, []any{&after}, nil))
+		is(t, []string{within, after}, "[off on]")
+	}
+}

@@ -30,12 +30,13 @@ const (
 	pathSaved = "fabricate_seed.path"    // the parameter that keeps the script's path meanwhile
 )
 
-// Path takes the search_path for the transaction, and puts the script's own back.
+// Path takes the search_path for the transaction, and puts the script's own back. What ends with the statement is not compiled either: of a
+// catalog without statistics, as a database just made has it, the planner expects so much that to compile a question takes seconds.
 const (
 	takePath = "SELECT pg_catalog.set_config('" + pathSaved + "', pg_catalog.current_setting('search_path'), true) AS " + asked +
 		", pg_catalog.set_config('search_path', '" + ownPath + "', true)"
 	givePathBack = "SELECT pg_catalog.set_config('search_path', pg_catalog.current_setting('" + pathSaved + "'), true) AS " + asked
-	setPath      = "SELECT pg_catalog.set_config('search_path', '" + ownPath + "', true) AS " + asked
+	setPath      = "SELECT pg_catalog.set_config('search_path', '" + ownPath + "', true) AS " + asked + ", pg_catalog.set_config('jit', 'off', true)"
 )
 
 // Ask runs a question of our own: one statement that leaves nothing behind. It is under way in one message, in a transaction of its

@@ -97,7 +97,7 @@ func outsideBlock(what string) error {
 	return &pgconn.PgError{Severity: "ERROR", Code: "25P01", Message: what + " can only be used in transaction blocks"}
 }
 
-// firstLevel gives how the first script isolates its transaction, if it says so before anything else: BEGIN must know it, since
+// firstLevel gives how the first script isolates its transaction, if it says so before anything but settings: BEGIN must know it, since
 // PostgreSQL lets nobody choose it after a query or within a savepoint.
 func (r *run) firstLevel() string {
 	script := append(append([]Script(nil), r.o.Before...), r.o.Script)[0]
@@ -115,7 +115,9 @@ func (r *run) firstLevel() string {
 		case err != nil:
 			return ""
 		case ok && !st.Compound && (st.First == "begin" || st.First == "start" || st.First == "set"):
-			return r.parse(st.Text, false)[0].Level
+			if level := r.parse(st.Text, false)[0].Level; level != "" {
+				return level
+			}
 		case ok:
 			return ""
 		}

@@ -1,0 +1,5 @@
+begin;
+savepoint s;
+set transaction isolation level serializable;
+insert into t values (1, 'a');
+commit;

@@ -30,11 +30,14 @@ func (r Rule) WithoutMoments(typname, element string) Rule {
 	return r
 }
 
-// moment reports whether a value may name one.
-func moment(value []byte) bool {
+// MayMean reports whether text may hold the name of a moment, for a rule by which none is a constant.
+func (r Rule) MayMean(text []byte) bool {
+	if !r.moments {
+		return false
+	}
 	for _, word := range [][]byte{[]byte("now"), []byte("tod"), []byte("tom"), []byte("yes")} {
-		for i := 0; i+len(word) <= len(value); i++ {
-			if bytes.EqualFold(value[i:i+len(word)], word) {
+		for i := 0; i+len(word) <= len(text); i++ {
+			if bytes.EqualFold(text[i:i+len(word)], word) {
 				return true
 			}
 		}
@@ -273,7 +276,7 @@ func encodeLiteral(dst, text []byte, i int, rule Rule) (out []byte, next int, ok
 	if text[i] == '\'' {
 		at := len(dst)
 		out, next, ok = encodeString(dst, text, i+1)
-		return out, next, ok && (!rule.moments || !moment(out[at:]))
+		return out, next, ok && !rule.MayMean(out[at:])
 	}
 	field, next, ok := bare(text, i, rule)
 	if ok && field == nil {

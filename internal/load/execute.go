@@ -35,12 +35,13 @@ type statement struct {
 	file     string                           // whose rows a \copy reads, "" for none
 	locate   func(int) psql.Position
 
-	parsed []sqltext.Statement
-	effect sqltext.Effect // of all of it, as far as the tables are known
-	plan   *tablePlan     // of the one table that it fills, nil if it is not known
-	held   bool           // to the list of what the script may say
-	sets   bool           // a dry run: it called setval
-	f      *failure
+	parsed  []sqltext.Statement
+	effect  sqltext.Effect // of all of it, as far as the tables are known
+	plan    *tablePlan     // of the one table that it fills, nil if it is not known
+	written string         // why its rows go as written where others would go over another connection
+	held    bool           // to the list of what the script may say
+	sets    bool           // a dry run: it called setval
+	f       *failure
 }
 
 // only gives the statement if it is the only one in its text.
@@ -94,6 +95,7 @@ func (x *executor) stages(load *run) []stage {
 		{"do what several transactions can do together, or do it in one", load.keepTogether, true},
 		{"send it with others as rows of a COPY", x.gather, false},
 		{"read it to its end", unlessFailed(x.complete), false},
+		{"have one transaction take what means its time", x.keepTime, false},
 		{"hold it to the list of what the script may say, as it is written", x.hold, false},
 		{"keep a dry run from what no rollback takes back", load.keepDry, true},
 		{"wait for other connections", unlessFailed(x.awaitOthers), false},
@@ -677,7 +679,7 @@ func (x *executor) query(ctx context.Context, s *statement) *failure {
 
 // decide says how a table's rows go. Where that is asked for, it is explained, once all is known that it depends on.
 func (x *executor) decide(plan *tablePlan, s strategy.Situation, final bool) strategy.Decision {
-	s.Single, s.Drawn, s.Jobs = x.o.Transaction != None, x.known.drawn, 1
+	s.Single, s.Several, s.Drawn, s.Jobs = x.o.Transaction != None, x.several(), x.known.drawn, 1
 	if (x.crew != nil || x.reading.part != nil) && !plan.partitioned { // rows of that go over the script's own
 		s.Jobs = max(2, x.o.Jobs)
 	}

@@ -59,6 +59,7 @@ type executor struct {
 	crew     *crew     // to whose members it gives rows; nil if there are none
 	given    bool      // one of them has the last statement
 	together *together // its transaction and theirs are to be one; nil if not
+	joins    bool      // it is a member's, and its transaction one of those
 }
 
 // reading is what an executor reads: a script, or a part of one.
@@ -89,6 +90,9 @@ func newExecutor(o Options, learned *lessons) executor {
 	names := newTally()
 	return executor{o: o, lessons: learned, tally: names, known: newKnowledge(o.Transaction != None, names), explained: map[uint32]string{}}
 }
+
+// several tells whether the load's one transaction is made of several.
+func (x *executor) several() bool { return x.together != nil || x.joins }
 
 // open opens the connection.
 func (x *executor) open(ctx context.Context, target *pgx.ConnConfig) error {

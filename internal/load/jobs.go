@@ -121,7 +121,10 @@ func (r *run) handOver(ctx context.Context, s *statement) (bool, *failure) {
 	default:
 		return false, nil
 	}
-	if !r.decide(s.plan, situation, false).Elsewhere {
+	if d := r.decide(s.plan, situation, false); !d.Elsewhere {
+		if d.Rows == strategy.AsWritten {
+			s.written = d.Because[0]
+		}
 		return false, nil
 	}
 	if f := r.answered(ctx); f != nil {
@@ -359,7 +362,7 @@ func (r *run) enlist() {
 		m := &member{executor: newExecutor(r.o, r.lessons), of: c}
 		m.o.thresholds.keyMemory = max(minKeyMemory, r.o.thresholds.keyMemory/r.o.Jobs)
 		m.rows, m.total, m.road, m.progress = r.rows, r.total, m.stages(nil), m.tellProgress
-		m.tally.counting = true
+		m.tally.counting, m.joins = true, c.together != nil
 		c.members = append(c.members, m)
 		config := r.session.Config()
 		c.done.Go(func() {
@@ -499,8 +502,12 @@ func (x *executor) join(ctx context.Context) *failure {
 // to find: only there it is certain that nothing before it in the script is at fault.
 func (x *executor) whatFailed(p *part) *failure {
 	var more *otherwise
-	if x.together != nil && (errors.As(p.failed.err, &more) && more.alone == "" || session.MayBeRow(p.failed.err) || errors.Is(p.failed.err, errUnsure)) {
-		p.failed.err = &otherwise{alone: "the server refused rows of table " + sqltext.QuoteName(p.table...)}
+	switch table := sqltext.QuoteName(p.table...); {
+	case x.together == nil:
+	case errors.Is(p.failed.err, errUnsure):
+		p.failed.err = &otherwise{alone: "some rows of table " + table + " go as written"}
+	case errors.As(p.failed.err, &more) && more.alone == "", session.MayBeRow(p.failed.err):
+		p.failed.err = &otherwise{alone: "the server refused rows of table " + table}
 	}
 	return p.failed
 }

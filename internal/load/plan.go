@@ -168,7 +168,7 @@ func (x *executor) readPlans(ctx context.Context, keys []string) error {
 					c.binary = copycodec.ArrayCodec(uint32(f.ElementOIDs[i]), copycodec.CodecFor(f.Elements[i], utc))
 				}
 			}
-			if x.o.Transaction == None {
+			if x.o.Transaction == None || x.several() {
 				c.rule = c.rule.WithoutMoments(f.Types[i], f.Elements[i])
 			}
 			p.columns = append(p.columns, c)

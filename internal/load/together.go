@@ -133,7 +133,19 @@ func (r *run) keepTogether(ctx context.Context, s *statement) (bool, *failure) {
 	case one.Kind == sqltext.Begin, one.Kind == sqltext.Commit, s.effect == sqltext.Nothing && one.Kind == sqltext.Other, s.effect == sqltext.Setting, s.effect == sqltext.Sequence:
 		return false, nil
 	}
+	if s.written != "" {
+		return r.inOne(s, fmt.Sprintf("rows at %s go as written: %s", s.at, s.written))
+	}
 	return r.inOne(s, fmt.Sprintf("the statement at %s may depend on rows of several tables", s.at))
+}
+
+// keepTime keeps a value such as 'now' from a transaction that is one of several: each of them has a time of its own.
+func (x *executor) keepTime(_ context.Context, s *statement) (bool, *failure) {
+	if !x.joins || s.plan == nil || !slices.ContainsFunc(s.plan.columns, func(c planColumn) bool { return c.rule.MayMean(s.text) }) {
+		return false, nil
+	}
+	s.f.err, s.f.refused = errUnsure, true
+	return true, s.f
 }
 
 // noteSettled notes, where several transactions are one, that the script has changed settings by which rows and names may mean something else.

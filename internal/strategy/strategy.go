@@ -48,6 +48,7 @@ type Table struct {
 type Situation struct {
 	Verbatim string   // why nothing goes another way than as written, "" if something may
 	Single   bool     // all is one transaction
+	Several  bool     // which is made of several: each has a time and a number of its own
 	Drawn    bool     // numbers of sequences may have been drawn in it: it cannot be done again with the same
 	Many     bool     // rows are many enough for indexes to be built after them
 	Jobs     int      // connections that may load at once
@@ -112,7 +113,7 @@ func Decide(t *Table, s Situation) Decision {
 			because("column %q is left out, and its default or domain is the server's affair", c.Name)
 		case c.Default == Drawn:
 			because("column %q is left out, and draws numbers from a sequence", c.Name)
-		case c.Default == Transaction && !s.Single:
+		case c.Default == Transaction && (!s.Single || s.Several):
 			because("column %q is left out, and its default is another in each transaction", c.Name)
 		}
 	}

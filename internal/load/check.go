@@ -148,16 +148,13 @@ func (r *run) expect(plan *tablePlan, emptied bool) {
 func (r *run) explainTable(plan *tablePlan, h *head, held *fit.Values, jobs int, drawn bool) string {
 	come := held.Count(plan.oid)
 	_, encoder, ok := plan.encoder(h.columns, len(plan.columns))
-	s := strategy.Situation{Single: r.asked.Transaction != None, Drawn: drawn, Jobs: jobs, Columns: h.columns, Copy: h.kind == sqltext.Copy, Binary: ok && encoder.Binary(),
+	s := strategy.Situation{Single: r.asked.Transaction != None, Drawn: drawn, Crew: jobs > 1 && !plan.partitioned, Columns: h.columns, Copy: h.kind == sqltext.Copy, Binary: ok && encoder.Binary(),
 		Many: come.Bytes >= int64(r.o.thresholds.manyRows)}
 	switch {
 	case r.asked.Verbatim:
 		s.Verbatim = "fast is false"
 	case r.asked.Continue:
 		s.Verbatim = "on-error is continue"
-	}
-	if plan.partitioned {
-		s.Jobs = 1
 	}
 	if s.Copy { // it is sent in another format only where that is worth it
 		s.Binary = s.Binary && s.Many && len(s.Columns) > 0 && !drawn

@@ -36,6 +36,9 @@ func TestHasEnded(t *testing.T) {
 		{"ROLLBACK TO a; COMMIT", 'T', "ROLLBACK COMMIT BEGIN", true, true},
 	} {
 		ended, committed := hasEnded(tt.status, strings.Fields(tt.commands), sqltext.Parse([]byte(tt.text), sqltext.Options{Compound: true}))
+		if says := whatStays(committed); strings.Contains(says, "stays") != tt.committed || strings.Contains(says, "rolled back") == tt.committed {
+			t.Errorf("%s: %s", tt.text, says)
+		}
 		if ended != tt.ended || committed != tt.committed {
 			t.Errorf("%s, after %s in state %c: ended %t, committed %t", tt.text, tt.commands, tt.status, ended, committed)
 		}

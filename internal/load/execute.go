@@ -549,6 +549,14 @@ func hasEnded(status byte, commands []string, parsed []sqltext.Statement) (ended
 	return ended, committed
 }
 
+// whatStays says what became of what was done in a transaction that has ended.
+func whatStays(committed bool) string {
+	if committed {
+		return "what came before was committed and stays"
+	}
+	return "it was rolled back, and statements after that may have been committed"
+}
+
 // endedByScript says what became of the one transaction, which the script has ended.
 func (x *executor) endedByScript(ctx context.Context, committed bool) error {
 	x.began = false
@@ -557,11 +565,7 @@ func (x *executor) endedByScript(ctx context.Context, committed bool) error {
 		defer cancel()
 		_ = x.exec(short, "ROLLBACK")
 	}
-	what := "it was rolled back, and statements after that may have been committed"
-	if committed {
-		what = "what came before was committed and stays"
-	}
-	x.broken = &problem.Error{Code: problem.Database, At: x.placeOf(x.at), What: "the script has ended the one transaction of the load: " + what, State: problem.Partly,
+	x.broken = &problem.Error{Code: problem.Database, At: x.placeOf(x.at), What: "the script has ended the one transaction of the load: " + whatStays(committed), State: problem.Partly,
 		Remedy: "Look at the tables. Take out of the script what ends its transaction, or set transaction to none."}
 	return x.broken
 }
@@ -679,10 +683,8 @@ func (x *executor) query(ctx context.Context, s *statement) *failure {
 
 // decide says how a table's rows go. Where that is asked for, it is explained, once all is known that it depends on.
 func (x *executor) decide(plan *tablePlan, s strategy.Situation, final bool) strategy.Decision {
-	s.Single, s.Several, s.Drawn, s.Jobs = x.o.Transaction != None, x.several(), x.known.drawn, 1
-	if (x.crew != nil || x.reading.part != nil) && !plan.partitioned { // rows of that go over the script's own
-		s.Jobs = max(2, x.o.Jobs)
-	}
+	s.Single, s.Several, s.Drawn = x.o.Transaction != None, x.several(), x.known.drawn
+	s.Crew = (x.crew != nil || x.reading.part != nil) && !plan.partitioned // rows of that go over the script's own
 	d := strategy.Decide(&plan.Table, s)
 	if final && (s.Single || !s.Many || plan.Exclusive || !plan.lockable()) || d.Rows == strategy.AsWritten { // else it is told when the lock is there
 		x.tellWay(plan, d.String())

@@ -55,6 +55,28 @@ func TestWorthKnowing(t *testing.T) {
 	}
 }
 
+// TestFew holds which INSERTs are too small for another way to be worth its while.
+func TestFew(t *testing.T) {
+	t.Parallel()
+	const large, many = 100, 3
+	for name, tt := range map[string]struct {
+		size, inserts int
+		crew          *crew
+		want          bool
+	}{
+		"small":            {large - 1, many - 1, nil, true},
+		"large":            {large, 1, nil, false},
+		"many":             {10, many, nil, false},
+		"small, with jobs": {10, 1, &crew{}, false},
+	} {
+		r := newRun(Options{thresholds: thresholds{largeInsert: large, manyInserts: many}})
+		r.insertsSeen, r.crew = tt.inserts, tt.crew
+		if got := r.few(&statement{text: make([]byte, tt.size)}); got != tt.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
 // TestHeldTo holds what is told where the list refuses a statement, and what else helps behind it.
 func TestHeldTo(t *testing.T) {
 	t.Parallel()

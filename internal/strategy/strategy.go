@@ -51,7 +51,7 @@ type Situation struct {
 	Several  bool     // which is made of several: each has a time and a number of its own
 	Drawn    bool     // numbers of sequences may have been drawn in it: it cannot be done again with the same
 	Many     bool     // rows are many enough for indexes to be built after them
-	Jobs     int      // connections that may load at once
+	Crew     bool     // other connections may load at once
 	Columns  []string // that the rows give, in order; nil if they are not named
 	Given    int      // how many values the first row has, where columns are not named and fewer may be given; 0 for all
 	Copy     bool     // the script brings them by COPY
@@ -150,7 +150,7 @@ func Decide(t *Table, s Situation) Decision {
 		because("indexes stay: the role does not own the table")
 	}
 	switch {
-	case s.Jobs <= 1:
+	case !s.Crew:
 	case t.Temporary:
 		because("over the script's own connection: other connections do not see a temporary table")
 	case t.Names:

@@ -82,14 +82,14 @@ func TestDecide(t *testing.T) {
 		"online, few":                {online, func(s *Situation) { s.Many = false }, "COPY binary (" + few + ")"},
 		"online, numbers were drawn": {online, func(s *Situation) { s.Drawn = true }, "COPY binary (" + drawn + ")"},
 
-		"jobs":                         {nil, func(s *Situation) { s.Jobs, s.Single = 2, false }, filled + elseways},
-		"jobs, and numbers were drawn": {nil, func(s *Situation) { s.Jobs, s.Single, s.Drawn = 2, false, true }, filled + elseways},
-		"jobs in one transaction":      {nil, func(s *Situation) { s.Jobs = 2 }, filled + elseways},
-		"jobs, foreign keys":           {func(t *Table) { t.AnyOrder = false }, func(s *Situation) { s.Jobs = 2 }, filled + " (" + ownOnly + "foreign keys are checked row by row)"},
-		"jobs, names":                  {func(t *Table) { t.Names = true }, func(s *Situation) { s.Jobs = 2 }, filled + " (" + ownOnly + "values may name temporary tables, which other connections do not see)"},
-		"jobs, temporary":              {func(t *Table) { t.Temporary = true }, func(s *Situation) { s.Jobs = 2 }, filled + " (" + ownOnly + "other connections do not see a temporary table)"},
-		"jobs, few":                    {nil, func(s *Situation) { s.Jobs, s.Many = 2, false }, "COPY binary" + elseways + " (" + few + ")"},
-		"one job":                      {both(func(t *Table) { t.Temporary = true }), func(s *Situation) { s.Jobs = 1 }, filled},
+		"jobs":                         {nil, func(s *Situation) { s.Crew, s.Single = true, false }, filled + elseways},
+		"jobs, and numbers were drawn": {nil, func(s *Situation) { s.Crew, s.Single, s.Drawn = true, false, true }, filled + elseways},
+		"jobs in one transaction":      {nil, func(s *Situation) { s.Crew = true }, filled + elseways},
+		"jobs, foreign keys":           {func(t *Table) { t.AnyOrder = false }, func(s *Situation) { s.Crew = true }, filled + " (" + ownOnly + "foreign keys are checked row by row)"},
+		"jobs, names":                  {func(t *Table) { t.Names = true }, func(s *Situation) { s.Crew = true }, filled + " (" + ownOnly + "values may name temporary tables, which other connections do not see)"},
+		"jobs, temporary":              {func(t *Table) { t.Temporary = true }, func(s *Situation) { s.Crew = true }, filled + " (" + ownOnly + "other connections do not see a temporary table)"},
+		"jobs, few":                    {nil, func(s *Situation) { s.Crew, s.Many = true, false }, "COPY binary" + elseways + " (" + few + ")"},
+		"one job":                      {both(func(t *Table) { t.Temporary = true }), func(s *Situation) { s.Crew = false }, filled},
 	} {
 		table := &Table{Columns: []Column{{"id", Drawn}, {"a", Constant}, {"at", Transaction}, {"f", Code}, {"d", Guarded}},
 			AnyOrder: true, Superuser: true, Owned: true, Empty: true, Exclusive: true, Indexes: 2}

@@ -28,12 +28,13 @@ type ownersWay struct {
 	names   map[string]bool // names dealt with, by what is done to them
 	done    map[string]bool // the same by the table's oid
 	valid   map[string]bool
-	staying []stayingKey    // keys that the role may not drop
-	noted   []outOfWay      // what it was whenever it changed; the server knows which of them is true (see noteWay)
-	unsure  bool            // the script has rolled back, and so may have taken back some of it
-	unknown bool            // nor does the server know: what was taken out of the way may be there again
-	warned  bool            // of event triggers
-	told    map[string]bool // what was said of what is done
+	staying []stayingKey      // keys that the role may not drop
+	was     map[string]uint32 // see droppedKey, by table and name
+	noted   []outOfWay        // what it was whenever it changed; the server knows which of them is true (see noteWay)
+	unsure  bool              // the script has rolled back, and so may have taken back some of it
+	unknown bool              // nor does the server know: what was taken out of the way may be there again
+	warned  bool              // of event triggers
+	told    map[string]bool   // what was said of what is done
 }
 
 // outOfWay is what was taken out of the way and is to be put back.
@@ -51,11 +52,35 @@ type droppedKey struct {
 	definition   string // as pg_get_constraintdef gives it, names qualified
 	comment      string // quoted as a literal, "" for none
 	partitioned  bool
+	waits        bool   // it is one of those that cannot be NOT VALID, and rows broke it when it was to come back for a definition
+	was          uint32 // the oid that it had when it was first dropped: the server has keys act in the order of these
 	unchecked    uint32 // of one that is there, NOT VALID, over rows that broke it: its oid, by which it is known whatever becomes of it
 }
 
 // away tells whether the key is not there.
 func (k droppedKey) away() bool { return k.unchecked == 0 }
+
+// names gives the names of the key and of both tables, without their schemas.
+func (k droppedKey) names() []string {
+	last := func(t *sqltext.Tokens) string {
+		name := t.Relation()
+		return name[len(name)-1]
+	}
+	names := []string{last(&sqltext.Tokens{Text: []byte(k.name)}), last(&sqltext.Tokens{Text: []byte(k.table)})}
+	if _, t := k.references(); t != nil {
+		names = append(names, last(t))
+	}
+	return names
+}
+
+// references gives the offset in the definition of the table that it refers to, and what reads from there; nil where it is not found.
+func (k droppedKey) references() (at int, _ *sqltext.Tokens) {
+	t := &sqltext.Tokens{Text: []byte(k.definition)} // FOREIGN KEY (columns) REFERENCES parent(columns) …
+	if !t.Accept("foreign") || !t.Accept("key") || t.Parens() == nil || !t.Accept("references") {
+		return 0, nil
+	}
+	return t.I, t
+}
 
 // restore is what puts a trigger or rule back, if it is still as it was left (pg_trigger.tgenabled): else something in the script has
 // changed or removed it. Where the table is by now is asked then.
@@ -110,7 +135,7 @@ func (r *run) replicationRole(ctx context.Context, s *statement, role *sqltext.R
 			s.f.err = err
 			return true, r.outcome(s.f, set)
 		}
-		r.way = &ownersWay{granted: !refused, valid: map[string]bool{}, told: map[string]bool{}}
+		r.way = &ownersWay{granted: !refused, valid: map[string]bool{}, was: map[string]uint32{}, told: map[string]bool{}}
 	}
 	if s.f.err = r.followRole(ctx); s.f.err != nil {
 		return true, r.outcome(s.f, set)
@@ -198,7 +223,7 @@ func (r *run) makeWay(ctx context.Context, s *statement) (bool, *failure) {
 	}
 	for _, one := range s.parsed {
 		if one.Defines() { // it is to find keys, triggers and rules as they are
-			if err := r.putBackFor(ctx); err != nil {
+			if err := r.putBackFor(ctx, &one); err != nil {
 				return true, r.fail(s, err)
 			}
 			continue
@@ -239,14 +264,16 @@ func (r *run) makeWay(ctx context.Context, s *statement) (bool, *failure) {
 	return false, nil
 }
 
-// putBackFor puts back what was taken out of the way, until rows come again.
-func (r *run) putBackFor(ctx context.Context) error {
+// putBackFor puts back what was taken out of the way for a statement, until rows come again. A key that rows break, and that cannot be
+// there NOT VALID, is left away if the statement names neither it nor its tables.
+func (r *run) putBackFor(ctx context.Context, one *sqltext.Statement) error {
 	w := r.way
-	if len(w.undo)+len(w.last) == 0 && !slices.ContainsFunc(w.keys, droppedKey.away) {
+	spared := func(k droppedKey) bool { return k.partitioned && !one.Names(k.names()...) }
+	if len(w.undo)+len(w.last) == 0 && !slices.ContainsFunc(w.keys, func(k droppedKey) bool { return k.away() && !(k.waits && spared(k)) }) {
 		return nil
 	}
 	active := w.active
-	err := cmp.Or(r.endOwnersWay(ctx, false), r.closeOwnersWay(ctx))
+	err := cmp.Or(r.putAllBack(ctx, false, spared), r.closeOwnersWay(ctx))
 	w.active = active
 	if err != nil {
 		return err
@@ -271,7 +298,7 @@ func (r *run) makeWayFor(ctx context.Context, t sqltext.Touch) (fires bool, _ er
 		if err := r.rebuild(ctx); err != nil { // what the keys refer to
 			return false, r.refused(err)
 		}
-		if err := cmp.Or(r.putKeysBack(ctx, false), r.noteWay(ctx)); err != nil {
+		if err := cmp.Or(r.putKeysBack(ctx, false, nil), r.noteWay(ctx)); err != nil {
 			return false, err
 		}
 		w.lookAgain()
@@ -429,7 +456,11 @@ func (x *executor) clear(ctx context.Context, name string, way sqltext.Change, c
 			w.keys = slices.DeleteFunc(w.keys, func(k droppedKey) bool { return same(k) || k.unchecked == o.OID })
 			dropped = true
 			statements = append(statements, fmt.Sprintf("ALTER TABLE %s DROP CONSTRAINT %s", table, name))
-			w.keys = append(w.keys, droppedKey{of: o.Of, refersTo: o.Refers, table: table, name: name, definition: state, comment: comment, partitioned: what != "key"})
+			id := fmt.Sprint(o.Of, " ", name)
+			if w.was[id] == 0 {
+				w.was[id] = o.OID
+			}
+			w.keys = append(w.keys, droppedKey{of: o.Of, refersTo: o.Refers, table: table, name: name, definition: state, comment: comment, partitioned: what != "key", was: w.was[id]})
 		}
 	}
 	if len(forbidden) > 0 {
@@ -499,6 +530,11 @@ func (x *executor) warnOfEventTriggers(ctx context.Context) error {
 // endOwnersWay puts back all that was taken out of the way, but for row security. At the load's end keys are checked, and it is told which of
 // them rows break.
 func (r *run) endOwnersWay(ctx context.Context, atEnd bool) error {
+	return r.putAllBack(ctx, atEnd, nil)
+}
+
+// putAllBack does so; spared are keys that are left away where rows break them and they cannot be NOT VALID, nil for none.
+func (r *run) putAllBack(ctx context.Context, atEnd bool, spared func(droppedKey) bool) error {
 	w := r.way
 	if w == nil {
 		return nil
@@ -511,7 +547,7 @@ func (r *run) endOwnersWay(ctx context.Context, atEnd bool) error {
 	if err := r.rebuild(ctx); err != nil {
 		return r.refused(err)
 	}
-	if err := r.putKeysBack(ctx, atEnd); err != nil {
+	if err := r.putKeysBack(ctx, atEnd, spared); err != nil {
 		return err
 	}
 	if len(w.undo) == 0 {
@@ -600,9 +636,7 @@ func (r *run) keysByNow(ctx context.Context, keys []droppedKey) (now []droppedKe
 		if table == "" || parent == "" {
 			continue
 		}
-		t := &sqltext.Tokens{Text: []byte(k.definition)} // FOREIGN KEY (columns) REFERENCES parent(columns) …
-		if t.Accept("foreign") && t.Accept("key") && t.Parens() != nil && t.Accept("references") {
-			from := t.I
+		if from, t := k.references(); t != nil {
 			t.Relation()
 			k.definition = k.definition[:from] + " " + parent + k.definition[t.I:]
 		}
@@ -612,10 +646,11 @@ func (r *run) keysByNow(ctx context.Context, keys []droppedKey) (now []droppedKe
 	return now, err
 }
 
-// putKeysBack adds the foreign keys again. The server checks all rows at once while it does. What rows break is there then, NOT VALID, and is
-// checked once more at the load's end.
-func (r *run) putKeysBack(ctx context.Context, atEnd bool) error {
+// putKeysBack adds the foreign keys again, in the order in which they were made. The server checks all rows at once while it does. What rows
+// break is there then, NOT VALID, and is checked once more at the load's end.
+func (r *run) putKeysBack(ctx context.Context, atEnd bool, spared func(droppedKey) bool) error {
 	w := r.way
+	slices.SortStableFunc(w.keys, func(a, b droppedKey) int { return cmp.Compare(a.was, b.was) })
 	keys, err := r.keysByNow(ctx, w.keys)
 	w.keys = nil
 	if err != nil {
@@ -631,12 +666,15 @@ func (r *run) putKeysBack(ctx context.Context, atEnd bool) error {
 				continue
 			}
 		}
-		if k.away() {
-			if k.unchecked, err = r.putKeyBack(ctx, k); err != nil {
+		spare := spared != nil && spared(k)
+		if k.away() && !(k.waits && spare) {
+			if k.unchecked, k.waits, err = r.putKeyBack(ctx, k, spare); err != nil {
 				return err
 			}
 		}
 		switch {
+		case k.waits:
+			w.keys = append(w.keys, k)
 		case k.away(): // all rows keep it
 		case atEnd:
 			err = r.checkKey(ctx, k.unchecked)
@@ -650,8 +688,8 @@ func (r *run) putKeysBack(ctx context.Context, atEnd bool) error {
 	return nil
 }
 
-// putKeyBack adds one, and gives its oid if rows break it.
-func (r *run) putKeyBack(ctx context.Context, k droppedKey) (broken uint32, _ error) {
+// putKeyBack adds one, and gives its oid if rows break it; or says that it waits, if it may.
+func (r *run) putKeyBack(ctx context.Context, k droppedKey, mayWait bool) (broken uint32, waits bool, _ error) {
 	add := fmt.Sprintf("ALTER TABLE %s ADD CONSTRAINT %s %s", k.table, k.name, k.definition)
 	comment := ""
 	if k.comment != "" {
@@ -660,23 +698,25 @@ func (r *run) putKeyBack(ctx context.Context, k droppedKey) (broken uint32, _ er
 	err := r.alter(ctx, add+comment)
 	if err == nil {
 		r.way.valid[k.table+" "+k.name] = true
-		return 0, nil
+		return 0, false, nil
 	}
 	pe := r.brokenBy(ctx, err)
-	if pe == nil {
-		return 0, problemOf(err)
-	}
-	if k.partitioned {
-		return 0, &problem.Error{Code: problem.Database, Where: "table " + k.table,
+	switch {
+	case pe == nil:
+		return 0, false, problemOf(err)
+	case k.partitioned && mayWait:
+		return 0, true, nil
+	case k.partitioned:
+		return 0, false, &problem.Error{Code: problem.Database, Where: "table " + k.table,
 			What:    fmt.Sprintf("rows break the foreign key %s, and a role without session_replication_role cannot put it back over them", k.name),
 			Excerpt: "DETAIL: " + pe.Detail, Err: err,
 			Remedy: "Mend the data in Fabricate, or let the role: " + r.grantReplica() + "."}
 	}
 	if err := r.exec(ctx, add+" NOT VALID"+comment); err != nil {
-		return 0, problemOf(err)
+		return 0, false, problemOf(err)
 	}
 	broken, err = catalog.Constraint(ctx, r.session, k.table, k.name)
-	return broken, problemOf(err)
+	return broken, false, problemOf(err)
 }
 
 // brokenBy gives the server's error if it says that rows break a key, and nil for any other.

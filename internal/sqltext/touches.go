@@ -185,6 +185,19 @@ func (s *Statement) Mentions(words ...string) bool {
 	return false
 }
 
+// Names reports whether one of the names stands in the statement, in any case, but for comments; in a string also as a part of it.
+func (s *Statement) Names(names ...string) bool {
+	t := &Tokens{Text: s.text, Escapes: s.escapes}
+	for tok := t.Next(); tok.Kind != EndToken; tok = t.Next() {
+		for _, name := range names {
+			if tok.Kind != OtherToken && strings.EqualFold(tok.Text, name) || tok.Kind == StringToken && strings.Contains(strings.ToLower(tok.Text), strings.ToLower(name)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Stops gives what the statement is, where its text shows that it keeps others from reading until the transaction ends: "DROP TABLE", and of
 // what, as far as that shows; of DROP SCHEMA these are schemas. "" means that it does not show.
 func (s *Statement) Stops() (what string, of []Name) {

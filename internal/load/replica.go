@@ -430,10 +430,7 @@ func (x *executor) clear(ctx context.Context, name string, way sqltext.Change, c
 			}
 			odd := o.Odd // it could not come back as it is
 			if !allowed || odd || x.o.Online {
-				reason := "the role does not own " + table
-				if other != "" {
-					reason = "the role lacks REFERENCES on " + other
-				}
+				reason := "the role " + other
 				if odd {
 					reason = "some of its triggers are disabled"
 				}

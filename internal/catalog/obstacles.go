@@ -89,16 +89,13 @@ func Obstacles(ctx context.Context, q Querier, table uint32, truncated, changed 
 	})
 }
 
-// OwnTable is a table's schema and name.
-type OwnTable struct{ Schema, Name string }
-
-const ownTablesQuery = `SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+const ownTablesQuery = `SELECT c.oid, format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND pg_has_role(c.relowner, 'USAGE') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-	AND (c.relhastriggers OR c.relhasrules) ORDER BY 1, 2`
+	AND (c.relhastriggers OR c.relhasrules) ORDER BY n.nspname, c.relname`
 
 // OwnTables gives the tables of the role's that have triggers, rules or foreign keys.
-func OwnTables(ctx context.Context, q Querier) ([]OwnTable, error) {
-	return collect(ctx, q.Ask, ownTablesQuery, nil, func(t *OwnTable) []any { return []any{&t.Schema, &t.Name} })
+func OwnTables(ctx context.Context, q Querier) ([]Meaning, error) {
+	return collect(ctx, q.Ask, ownTablesQuery, nil, func(t *Meaning) []any { return []any{&t.OID, &t.Name} })
 }
 
 // Firing is the state (pg_trigger.tgenabled) of a trigger or rule, and where it is by now.

@@ -228,7 +228,11 @@ func (r *run) makeWay(ctx context.Context, s *statement) (bool, *failure) {
 			}
 			continue
 		}
-		touches, whole := one.Touches()
+		named, whole := one.Touches()
+		var touches []touched
+		for _, t := range named {
+			touches = append(touches, touched{Touch: t})
+		}
 		if !whole && s.source != nil && s.source.More {
 			whole = true // an INSERT's first part: the rest is read later
 		}
@@ -252,7 +256,7 @@ func (r *run) makeWay(ctx context.Context, s *statement) (bool, *failure) {
 		for i := 0; i < len(touches); i++ {
 			fires, err := r.makeWayFor(ctx, touches[i])
 			if fires && whole && err == nil && touches[i].Change != sqltext.Empties {
-				var all []sqltext.Touch
+				var all []touched
 				all, err = r.ownTables(ctx)
 				touches, whole = append(touches, all...), false
 			}
@@ -282,13 +286,19 @@ func (r *run) putBackFor(ctx context.Context, one *sqltext.Statement) error {
 	return r.noteWay(ctx)
 }
 
+// touched is a table that a statement changes: one that it names, or one that its text does not show, by its oid.
+type touched struct {
+	sqltext.Touch
+	oid uint32
+	is  string // its name, quoted
+}
+
 // makeWayFor does so for one table. fires says that triggers or rules stay that the replica role has fire, which may change other tables.
-func (r *run) makeWayFor(ctx context.Context, t sqltext.Touch) (fires bool, _ error) {
+func (r *run) makeWayFor(ctx context.Context, t touched) (fires bool, _ error) {
 	w := r.way
-	name, way := t.Name.String(), string(t.Change)
-	empties := t.Change == sqltext.Empties
+	id, empties := string(t.Change)+cmp.Or(t.is, t.Name.String()), t.Change == sqltext.Empties
 	away := empties && slices.ContainsFunc(w.keys, droppedKey.away)
-	if w.names[way+name] && !away || r.o.Online && empties { // it is done by DELETE, which sees to itself
+	if w.names[id] && !away || r.o.Online && empties { // it is done by DELETE, which sees to itself
 		return false, nil
 	}
 	if err := r.known.emptied.LookUp(ctx, r.session); err != nil { // by the foreign keys that are still there
@@ -298,24 +308,55 @@ func (r *run) makeWayFor(ctx context.Context, t sqltext.Touch) (fires bool, _ er
 		if err := r.rebuild(ctx); err != nil { // what the keys refer to
 			return false, r.refused(err)
 		}
-		if err := cmp.Or(r.putKeysBack(ctx, false, nil), r.noteWay(ctx)); err != nil {
+		err := r.withAllNames(ctx, func() error { return r.putKeysBack(ctx, false, nil) })
+		if err := cmp.Or(err, r.noteWay(ctx)); err != nil {
 			return false, err
 		}
 		w.lookAgain()
 	}
-	fires, err := r.clear(ctx, name, t.Change, t.Copied)
-	w.names[way+name] = err == nil
+	if t.oid == 0 {
+		oids, err := catalog.Names(ctx, r.session, []string{t.Name.String()})
+		if err != nil {
+			return false, err
+		}
+		t.oid, t.is = oids[0], t.Name.String()
+	}
+	err := r.withAllNames(ctx, func() (err error) {
+		fires, err = r.clear(ctx, t)
+		return err
+	})
+	w.names[id] = err == nil
 	return fires, err
 }
 
 // ownTables lists the tables of the role's that have triggers, rules or foreign keys: any of them may be changed by what its text does not
 // show.
-func (r *run) ownTables(ctx context.Context) (all []sqltext.Touch, err error) {
-	tables, err := catalog.OwnTables(ctx, r.session)
-	for _, t := range tables {
-		all = append(all, sqltext.Touch{Name: sqltext.Name{t.Schema, t.Name}, Change: sqltext.Changes})
-	}
+func (r *run) ownTables(ctx context.Context) (all []touched, err error) {
+	err = r.withAllNames(ctx, func() error {
+		tables, err := catalog.OwnTables(ctx, r.session)
+		for _, t := range tables {
+			all = append(all, touched{Touch: sqltext.Touch{Change: sqltext.Changes}, oid: t.OID, is: t.Name})
+		}
+		return err
+	})
 	return all, err
+}
+
+// withAllNames does something in a client encoding that has the characters of all names, which that of the script may lack. What the script
+// says has to be looked up before. Of a database without an encoding the server takes and gives names as they are.
+func (x *executor) withAllNames(ctx context.Context, do func() error) error {
+	script := x.encoding()
+	if script == "UTF8" || slices.Contains([]string{"SQL_ASCII", "MULE_INTERNAL"}, x.session.Parameter("server_encoding")) {
+		return do()
+	}
+	if err := x.exec(ctx, "SET LOCAL client_encoding = 'UTF8'"); err != nil {
+		return err
+	}
+	err := do()
+	if x.session.IsClosed() || x.session.TxStatus() == 'E' { // which takes that back
+		return err
+	}
+	return cmp.Or(err, x.exec(ctx, "SET LOCAL client_encoding = '"+script+"'"))
 }
 
 // lookAgain has tables looked at once more: there may be triggers that were not there before.
@@ -355,18 +396,17 @@ func (r *run) followRole(ctx context.Context) error {
 	return nil
 }
 
-// clear does it for one table; copied says that rows come by COPY.
-func (x *executor) clear(ctx context.Context, name string, way sqltext.Change, copied bool) (fires bool, _ error) {
-	w := x.way
-	oids, err := catalog.Names(ctx, x.session, []string{name})
-	if err != nil || oids[0] == 0 || w.done[fmt.Sprint(way, oids[0])] {
-		return false, err // the server will say that there is no such table
+// clear does it for one table.
+func (x *executor) clear(ctx context.Context, t touched) (fires bool, _ error) {
+	w, id := x.way, fmt.Sprint(t.Change, t.oid)
+	if t.oid == 0 || w.done[id] {
+		return false, nil // the server will say that there is no such table
 	}
-	w.done[fmt.Sprint(way, oids[0])] = true
+	w.done[id] = true
 	var statements []string
 	var forbidden []string
 	disabled, dropped := false, false
-	obstacles, err := catalog.Obstacles(ctx, x.session, oids[0], way == sqltext.Empties, way == sqltext.Changes)
+	obstacles, err := catalog.Obstacles(ctx, x.session, t.oid, t.Change == sqltext.Empties, t.Change == sqltext.Changes)
 	if err != nil {
 		return false, err
 	}
@@ -396,7 +436,7 @@ func (x *executor) clear(ctx context.Context, name string, way sqltext.Change, c
 			if w.granted {
 				continue
 			}
-			if !allowed || copied && what == "view trigger" || x.o.Online { // COPY knows no rules
+			if !allowed || t.Copied && what == "view trigger" || x.o.Online { // COPY knows no rules
 				called := "rule " + name
 				if what == "view trigger" {
 					called = "INSTEAD OF " + state + " triggers"
@@ -461,7 +501,7 @@ func (x *executor) clear(ctx context.Context, name string, way sqltext.Change, c
 		}
 	}
 	if len(forbidden) > 0 {
-		return false, &problem.Error{Code: problem.Database, Where: "table " + name, What: "the role may neither set session_replication_role nor disable " + strings.Join(forbidden, ", "),
+		return false, &problem.Error{Code: problem.Database, Where: "table " + t.is, What: "the role may neither set session_replication_role nor disable " + strings.Join(forbidden, ", "),
 			Remedy: "Load as the tables' owner, or let the role: " + x.grantReplica() + "."}
 	}
 	if len(statements) == 0 {
@@ -544,9 +584,17 @@ func (r *run) putAllBack(ctx context.Context, atEnd bool, spared func(droppedKey
 	if err := r.rebuild(ctx); err != nil {
 		return r.refused(err)
 	}
-	if err := r.putKeysBack(ctx, atEnd, spared); err != nil {
-		return err
-	}
+	return r.withAllNames(ctx, func() error {
+		if err := r.putKeysBack(ctx, atEnd, spared); err != nil {
+			return err
+		}
+		return r.putTriggersBack(ctx)
+	})
+}
+
+// putTriggersBack puts triggers and rules back.
+func (r *run) putTriggersBack(ctx context.Context) error {
+	w := r.way
 	if len(w.undo) == 0 {
 		return nil
 	}
@@ -585,7 +633,7 @@ func (r *run) closeOwnersWay(ctx context.Context) error {
 	}
 	last := r.way.last
 	r.way.last = nil
-	return r.ownStatements(ctx, last)
+	return r.withAllNames(ctx, func() error { return r.ownStatements(ctx, last) })
 }
 
 func (r *run) ownStatements(ctx context.Context, statements []string) error {

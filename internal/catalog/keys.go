@@ -80,7 +80,7 @@ func ForeignKeyOf(ctx context.Context, q Querier, oid uint32) ([]ForeignKey, err
 
 // Constraint gives the oid of a table's constraint by its name, the table's schema-qualified, both quoted; 0 where there is none.
 func Constraint(ctx context.Context, q Querier, table, name string) (oid uint32, err error) {
-	return oid, q.Ask(ctx, "SELECT coalesce((SELECT oid FROM pg_constraint WHERE conrelid = to_regclass($1::text) AND quote_ident(conname) = $2::text), 0)",
+	return oid, q.Ask(ctx, "SELECT coalesce((SELECT oid FROM pg_constraint WHERE conrelid = to_regclass($1::text) AND conname = (parse_ident($2::text))[1]::name), 0)",
 		[]any{table, name}, []any{&oid}, nil)
 }
 

@@ -218,6 +218,10 @@ func (r *run) makeWay(ctx context.Context, s *statement) (bool, *failure) {
 	if err := r.followRole(ctx); err != nil {
 		return true, r.fail(s, err)
 	}
+	if held, err := r.holdsAnyway(ctx, s); held || err != nil {
+		s.f.err = err
+		return true, r.outcome(s.f, pgconn.NewCommandTag("ALTER TABLE"))
+	}
 	if !w.active {
 		return false, nil
 	}
@@ -266,6 +270,30 @@ func (r *run) makeWay(ctx context.Context, s *statement) (bool, *failure) {
 		}
 	}
 	return false, nil
+}
+
+// holdsAnyway reports whether the statement has a key checked that only because of us is away or not valid: with the replica role nothing would
+// be checked.
+func (r *run) holdsAnyway(ctx context.Context, s *statement) (bool, error) {
+	one := s.only()
+	if one == nil || !s.simply() || len(r.way.keys) == 0 {
+		return false, nil
+	}
+	table, name := one.Validates()
+	if table == nil {
+		return false, nil
+	}
+	meant, err := catalog.Meanings(ctx, r.session, []string{table.String()})
+	if err != nil || meant[0].OID == 0 {
+		return false, err
+	}
+	key, err := catalog.Constraint(ctx, r.session, meant[0].Name, sqltext.QuoteName(name))
+	return slices.ContainsFunc(r.way.keys, func(k droppedKey) bool {
+		if k.away() {
+			return k.of == meant[0].OID && k.names()[0] == name && !strings.HasSuffix(k.definition, " NOT VALID")
+		}
+		return k.unchecked == key
+	}), err
 }
 
 // putBackFor puts back what was taken out of the way for a statement, until rows come again. A key that rows break, and that cannot be

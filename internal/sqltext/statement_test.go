@@ -218,6 +218,41 @@ func TestMentions(t *testing.T) {
 	}
 }
 
+// TestNames holds where a name counts: as a word, in any case, and anywhere in a string.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"COMMENT ON TABLE chk IS ''":                    true,
+		`ALTER TABLE t DROP CONSTRAINT "Chk"`:           true,
+		"DO $$ BEGIN EXECUTE 'DROP TABLE chk2'; END $$": true,
+		"COMMENT ON TABLE chk2 IS ''":                   false,
+		"COMMENT ON TABLE t IS '' -- chk":               false,
+	} {
+		if s := Parse([]byte(text), Options{})[0]; s.Names("chk", "other") != want {
+			t.Errorf("%s: %t", text, !want)
+		}
+	}
+}
+
+func TestValidates(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"ALTER TABLE t VALIDATE CONSTRAINT k":                         `"t" k`,
+		`alter table if exists only a."T" * validate constraint "K";`: `"a"."T" K`,
+		"ALTER TABLE t VALIDATE CONSTRAINT k, ALTER a SET NOT NULL":   "",
+		"ALTER TABLE t ALTER a SET NOT NULL, VALIDATE CONSTRAINT k":   "",
+		"ALTER DOMAIN t VALIDATE CONSTRAINT k":                        "",
+	} {
+		s, got := Parse([]byte(text), Options{})[0], ""
+		if table, key := s.Validates(); table != nil {
+			got = table.String() + " " + key
+		}
+		if got != want {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+}
+
 // TestTouches holds which tables a statement changes, and whether its text shows all of them.
 func TestTouches(t *testing.T) {
 	t.Parallel()

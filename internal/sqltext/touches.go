@@ -185,6 +185,28 @@ func (s *Statement) Mentions(words ...string) bool {
 	return false
 }
 
+// Validates gives the table and the constraint of ALTER TABLE … VALIDATE CONSTRAINT, where the statement does nothing else; nil for any other.
+func (s *Statement) Validates() (table Name, constraint string) {
+	t := &Tokens{Text: s.text, Escapes: s.escapes}
+	if !t.Accept("alter") || !t.Accept("table") {
+		return nil, ""
+	}
+	if t.Accept("if") {
+		t.Accept("exists")
+	}
+	t.Accept("only")
+	table = t.Relation()
+	t.Accept("*")
+	if !t.Accept("validate") || !t.Accept("constraint") {
+		return nil, ""
+	}
+	constraint = t.Next().Text
+	if t.Accept(";"); t.Peek().Kind != EndToken {
+		return nil, ""
+	}
+	return table, constraint
+}
+
 // Names reports whether one of the names stands in the statement, in any case, but for comments; in a string also as a part of it.
 func (s *Statement) Names(names ...string) bool {
 	t := &Tokens{Text: s.text, Escapes: s.escapes}

@@ -432,7 +432,7 @@ func (x *executor) clear(ctx context.Context, t touched) (fires bool, _ error) {
 	}
 	w.done[id] = true
 	var statements []string
-	var forbidden []string
+	var forbidden, deferred []string
 	disabled, dropped := false, false
 	obstacles, err := catalog.Obstacles(ctx, x.session, t.oid, t.Change == sqltext.Empties, t.Change == sqltext.Changes)
 	if err != nil {
@@ -507,7 +507,8 @@ func (x *executor) clear(ctx context.Context, t touched) (fires bool, _ error) {
 				}
 				w.staying = append(w.staying, stayingKey{table, name, reason})
 				if schema := (&sqltext.Tokens{Text: []byte(table)}).Relation(); strings.Contains(state, " DEFERRABLE") {
-					statements = append(statements, fmt.Sprintf("SET CONSTRAINTS %s.%s DEFERRED", sqltext.QuoteName(schema[0]), name))
+					key := sqltext.ShownName(schema[0]) + "." + name
+					statements, deferred = append(statements, "SET CONSTRAINTS "+key+" DEFERRED"), append(deferred, key)
 				}
 				continue
 			}
@@ -545,7 +546,11 @@ func (x *executor) clear(ctx context.Context, t touched) (fires bool, _ error) {
 		return false, err
 	}
 	x.known.after(ours)
-	return fires, x.alter(ctx, strings.Join(append(statements, w.note()), "; "))
+	err = x.alter(ctx, strings.Join(append(statements, w.note()), "; "))
+	for _, key := range deferred {
+		err = cmp.Or(err, x.noteMode(ctx, key, "DEFERRED"))
+	}
+	return fires, err
 }
 
 // enabling gives the statement that sets when a trigger or rule of a table fires; a partitioned table's, not its partitions'.
@@ -686,16 +691,6 @@ func (r *run) ownStatements(ctx context.Context, statements []string) error {
 	return nil
 }
 
-// alter changes tables. Deferred triggers that wait for the commit keep a table from being changed; they have their turn then.
-func (x *executor) alter(ctx context.Context, sql string) error {
-	err := x.session.TryAsScript(ctx, sql)
-	var pe *pgconn.PgError
-	if errors.As(err, &pe) && pe.Code == "55006" {
-		return x.exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE; "+sql)
-	}
-	return err
-}
-
 // keysByNow gives keys with the names that their tables have by now, which something in the script may have changed; the keys of a table
 // that is gone went with it.
 func (r *run) keysByNow(ctx context.Context, keys []droppedKey) (now []droppedKey, err error) {
@@ -729,6 +724,7 @@ func (r *run) putKeysBack(ctx context.Context, atEnd bool, spared func(droppedKe
 	if err != nil {
 		return problemOf(err)
 	}
+	deferrable := false
 	for _, k := range keys {
 		if k.away() && w.unknown {
 			there, err := catalog.Constraint(ctx, r.session, k.table, k.name)
@@ -744,6 +740,7 @@ func (r *run) putKeysBack(ctx context.Context, atEnd bool, spared func(droppedKe
 			if k.unchecked, k.waits, err = r.putKeyBack(ctx, k, spare); err != nil {
 				return err
 			}
+			deferrable = deferrable || strings.Contains(k.definition, " DEFERRABLE")
 		}
 		switch {
 		case k.waits:
@@ -757,6 +754,9 @@ func (r *run) putKeysBack(ctx context.Context, atEnd bool, spared func(droppedKe
 		if err != nil {
 			return problemOf(err)
 		}
+	}
+	if deferrable {
+		return problemOf(r.deferAsSaid(ctx))
 	}
 	return nil
 }
@@ -795,7 +795,8 @@ func (r *run) putKeyBack(ctx context.Context, k droppedKey, mayWait bool) (broke
 // brokenBy gives the server's error if it says that rows break a key, and nil for any other.
 func (r *run) brokenBy(ctx context.Context, err error) *pgconn.PgError {
 	var pe *pgconn.PgError
-	if r.session.Ends(ctx, err) || !errors.As(err, &pe) || pe.Code != "23503" {
+	var early *problem.Error // that of another
+	if r.session.Ends(ctx, err) || errors.As(err, &early) || !errors.As(err, &pe) || pe.Code != "23503" {
 		return nil
 	}
 	return pe

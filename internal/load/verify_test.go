@@ -171,6 +171,27 @@ func TestOwnersWay(t *testing.T) {
 			t.Errorf("%v, or the database has changed", err)
 		}
 	})
+	for name, tt := range map[string]struct {
+		before, script string
+		told           []string
+	}{
+		"a check that waits": {"INSERT INTO c VALUES (5);", "INSERT INTO c VALUES (1);\nINSERT INTO p VALUES (1), (5);",
+			[]string{"load.sql:3", "a deferred trigger or check fails that was to wait for the commit", "Key (p)=(5) is not present", "GRANT SET ON PARAMETER"}},
+		"an open cursor": {"", "DECLARE cu CURSOR FOR SELECT * FROM p;\nINSERT INTO c VALUES (1);\nINSERT INTO p VALUES (1);",
+			[]string{"load.sql:4", "a table is in use, by a cursor that is open", "GRANT SET ON PARAMETER"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := server.NewDatabase(t)
+			roleURL := prepare(t, url, map[string]string{"schema.sql": "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (p int CONSTRAINT k REFERENCES p DEFERRABLE INITIALLY DEFERRED);"})
+			before := pgtest.Dump(t, url)
+			_, err := loaded(t, roleURL, tt.before+"\n"+asReplica(tt.script), nil)
+			if err == nil || pgtest.Dump(t, url) != before {
+				t.Fatalf("%v, or the database has changed", err)
+			}
+			mustContainAll(t, err.Error(), tt.told...)
+		})
+	}
 	t.Run("triggers of another's table", func(t *testing.T) {
 		t.Parallel()
 		url := server.NewDatabase(t)

@@ -185,6 +185,20 @@ func (s *Statement) Mentions(words ...string) bool {
 	return false
 }
 
+// Defers gives the mode that SET CONSTRAINTS says, DEFERRED or IMMEDIATE, and the constraints that it names, nil for ALL; "" for any other statement.
+func (s *Statement) Defers() (names []Name, mode string) {
+	t := &Tokens{Text: s.text, Escapes: s.escapes}
+	if !t.Accept("set") || !t.Accept("constraints") {
+		return nil, ""
+	}
+	if !t.Accept("all") {
+		for more := true; more; more = t.Accept(",") {
+			names = append(names, t.Relation())
+		}
+	}
+	return names, strings.ToUpper(t.Next().Text)
+}
+
 // Validates gives the table and the constraint of ALTER TABLE … VALIDATE CONSTRAINT, where the statement does nothing else; nil for any other.
 func (s *Statement) Validates() (table Name, constraint string) {
 	t := &Tokens{Text: s.text, Escapes: s.escapes}

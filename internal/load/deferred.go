@@ -57,7 +57,7 @@ func (x *executor) notAltered(err error, what string) error {
 			excerpt += "\nDETAIL: " + pe.Detail
 		}
 	}
-	return &problem.Error{Code: problem.Database, At: x.placeOf(x.at), What: what, Excerpt: excerpt, Err: err, Remedy: "Let the role set it: " + x.grantReplica() + "."}
+	return &problem.Error{Code: problem.Database, At: x.placeOf(x.at), What: what, Excerpt: excerpt, Err: err, Remedy: x.letRole()}
 }
 
 // deferAsSaid has constraints deferred, or not, as was said of them: those are new to the server that were made again, and all are checked at once

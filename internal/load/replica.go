@@ -156,15 +156,17 @@ func (r *run) replicationRole(ctx context.Context, s *statement, role *sqltext.R
 }
 
 // apart has what is joined done one by one, where the replica role that the script asks for is one that the role may not set, and not all of
-// it could be done as if it were there: it changes the role, empties tables (which follows the keys that other statements need out of the way) or
-// defines something. Inside a transaction the effect is the same, unless it sets how the rest is read.
+// it could be done as if it were there: it changes the role, empties tables (which follows the keys that other statements need out of the way),
+// defines something, or asks what is defined. Inside a transaction the effect is the same, unless it sets how the rest is read.
 func (r *run) apart(ctx context.Context, s *statement) (bool, *failure) {
 	has := func(is func(sqltext.Statement) bool) bool { return slices.ContainsFunc(s.parsed, is) }
 	if len(s.parsed) < 2 || !r.began || r.mayReplicate() {
 		return false, nil
 	}
 	role := has(func(one sqltext.Statement) bool { return one.Role != nil })
-	needed := r.way.emulated() && has(func(one sqltext.Statement) bool { return one.Kind == sqltext.Truncate || one.Defines() })
+	needed := r.way.emulated() && has(func(one sqltext.Statement) bool {
+		return one.Kind == sqltext.Truncate || one.Defines() || one.Asks().Keys
+	})
 	if !role && !needed || has(func(one sqltext.Statement) bool { return one.EndsOrBegins() }) {
 		return false, nil
 	}
@@ -175,7 +177,7 @@ func (r *run) apart(ctx context.Context, s *statement) (bool, *failure) {
 			return false, nil
 		}
 		return true, r.fail(s, &problem.Error{Code: problem.Database, At: r.placeOf(s.at),
-			What:   "statements that are joined empty tables or define something while session_replication_role is refused to the role, and cannot be sent one by one",
+			What:   "statements that are joined empty tables, define something or ask for keys or triggers while session_replication_role is refused to the role, and cannot be sent one by one",
 			Remedy: "Do not join them, or end them with a semicolon. " + r.missingGrant()})
 	}
 	t := &sqltext.Tokens{Text: r.readable(s.text), Escapes: r.escapes()}
@@ -226,10 +228,14 @@ func (r *run) makeWay(ctx context.Context, s *statement) (bool, *failure) {
 		return false, nil
 	}
 	for _, one := range s.parsed {
-		if one.Defines() { // it is to find keys, triggers and rules as they are
-			if err := r.putBackFor(ctx, &one); err != nil {
-				return true, r.fail(s, err)
-			}
+		asIs, err := r.needsAsIs(ctx, s, &one)
+		if err == nil && asIs {
+			err = r.putBackFor(ctx, &one)
+		}
+		if err != nil {
+			return true, r.fail(s, err)
+		}
+		if asIs {
 			continue
 		}
 		named, whole := one.Touches()
@@ -272,6 +278,44 @@ func (r *run) makeWay(ctx context.Context, s *statement) (bool, *failure) {
 	return false, nil
 }
 
+// needsAsIs reports whether a statement is to find keys, triggers and rules as they are: it is about definitions, or asks for them and changes
+// no rows. What cannot be done as under the replica role, because it does both or asks for the role itself, is an error.
+func (r *run) needsAsIs(ctx context.Context, s *statement, one *sqltext.Statement) (bool, error) {
+	if r.way.granted || one.Effect == sqltext.Rows || one.Kind == sqltext.Truncate {
+		return one.Defines(), nil
+	}
+	refuse := func(what, remedy string) error {
+		return &problem.Error{Code: problem.Database, At: r.placeOf(s.at), What: what + " while session_replication_role is refused to the role", Remedy: remedy + r.letRole()}
+	}
+	asks, defines := one.Asks(), one.Defines()
+	if !asks.Keys && !asks.Role && !asks.Defines {
+		return defines, nil
+	}
+	rows := asks.Rows
+	if !defines && len(asks.Calls) > 0 {
+		made, err := catalog.HasFunctions(ctx, r.session, asks.Calls)
+		if err != nil {
+			return false, err
+		}
+		rows = rows || made // which may change some
+	}
+	const both = ", and keys and triggers cannot be in place for one and not for the other"
+	switch {
+	case asks.Role && (rows || !asks.Query || !s.simply()): // else it is shown, and that is all
+		return false, refuse("the statement depends on what session_replication_role is, and would find origin", "")
+	case one.Mentions("truncate"): // keys are in place for that
+		return defines, nil
+	case asks.Keys && rows:
+		return false, refuse("the statement both reads what keys, triggers or rules there are and changes rows, or calls a function that may"+both+",", "Make two statements of it. ")
+	case asks.Defines && asks.Rows:
+		return false, refuse("the statement both changes constraints and changes rows"+both+",", "Make two statements of it. ")
+	}
+	return defines || asks.Keys, nil
+}
+
+// letRole is the remedy of what cannot be done as under the replica role.
+func (x *executor) letRole() string { return "Let the role set it: " + x.grantReplica() + "." }
+
 // holdsAnyway reports whether the statement has a key checked that only because of us is away or not valid: with the replica role nothing would
 // be checked.
 func (r *run) holdsAnyway(ctx context.Context, s *statement) (bool, error) {
@@ -300,7 +344,8 @@ func (r *run) holdsAnyway(ctx context.Context, s *statement) (bool, error) {
 // there NOT VALID, is left away if the statement names neither it nor its tables.
 func (r *run) putBackFor(ctx context.Context, one *sqltext.Statement) error {
 	w := r.way
-	spared := func(k droppedKey) bool { return k.partitioned && !one.Names(k.names()...) }
+	asks := one.Asks().Keys
+	spared := func(k droppedKey) bool { return k.partitioned && !asks && !one.Names(k.names()...) }
 	if len(w.undo)+len(w.last) == 0 && !slices.ContainsFunc(w.keys, func(k droppedKey) bool { return k.away() && !(k.waits && spared(k)) }) {
 		return nil
 	}

@@ -304,11 +304,15 @@ func (r *run) holdsAnyway(ctx context.Context, s *statement) (bool, error) {
 }
 
 // putBackFor puts back what was taken out of the way for a statement, until rows come again. A key that rows break, and that cannot be
-// there NOT VALID, is left away if the statement names neither it nor its tables.
+// there NOT VALID, is left away if the statement does not name it and cannot be about it.
 func (r *run) putBackFor(ctx context.Context, one *sqltext.Statement) error {
 	w := r.way
-	asks := one.Asks().Keys
-	spared := func(k droppedKey) bool { return k.partitioned && !asks && !one.Names(k.names()...) }
+	asks, verb := one.Asks().Keys, one.Verb()
+	alters := verb == "alter" || verb == "drop" || verb == "do" || verb == "create" && one.Mentions("partition")
+	spared := func(k droppedKey) bool {
+		names := k.names()
+		return k.partitioned && !asks && !one.Names(names[0]) && !(alters && one.Names(names[1:]...))
+	}
 	if len(w.undo)+len(w.last) == 0 && !slices.ContainsFunc(w.keys, func(k droppedKey) bool { return k.away() && !(k.waits && spared(k)) }) {
 		return nil
 	}

@@ -36,7 +36,8 @@ func (x *executor) alter(ctx context.Context, sql string) error {
 		return err
 	}
 	if err := x.session.Change(ctx, fmt.Sprintf(`SELECT set_config('%[1]s', concat_ws(E'\n', '%[2]s', nullif(said, '')), true)
-		FROM current_setting('%[1]s', true) said WHERE coalesce(said, '') !~ '^(ALL|%[2]s)\y'`, catalog.ConstraintModes, catalog.Initially), session.Handlers{}); err != nil {
+		FROM current_setting('%[1]s', true) said
+		WHERE left(said, 4) IS DISTINCT FROM 'ALL ' AND left(said, length('%[2]s')) IS DISTINCT FROM '%[2]s'`, catalog.ConstraintModes, catalog.Initially), session.Handlers{}); err != nil {
 		return err
 	}
 	return x.deferAsSaid(ctx)

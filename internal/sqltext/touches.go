@@ -221,6 +221,9 @@ func (s *Statement) Validates() (table Name, constraint string) {
 	return table, constraint
 }
 
+// Verb is the first word of the statement, in lower case.
+func (s *Statement) Verb() string { return (&Tokens{Text: s.text, Escapes: s.escapes}).Peek().Text }
+
 // Names reports whether one of the names stands in the statement, in any case, but for comments; in a string also as a part of it.
 func (s *Statement) Names(names ...string) bool {
 	t := &Tokens{Text: s.text, Escapes: s.escapes}

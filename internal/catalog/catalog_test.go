@@ -228,7 +228,7 @@ func TestForeignKeys(t *testing.T) {
 func TestConstraint(t *testing.T) {
 	t.Parallel()
 	s, _ := open(t)
-	for name, want := range map[string]bool{`"By code"`: true, "child_pkey": true, "by code": false} {
+	for name, want := range map[string]bool{`"By code"`: true, "child_pkey": true, `"by code"`: false, `"child_pkey"`: true} {
 		if oid, err := catalog.Constraint(t.Context(), s, "app.child", name); err != nil || (oid != 0) != want {
 			t.Errorf("%s: %d %v", name, oid, err)
 		}

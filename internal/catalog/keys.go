@@ -80,8 +80,30 @@ func ForeignKeyOf(ctx context.Context, q Querier, oid uint32) ([]ForeignKey, err
 
 // Constraint gives the oid of a table's constraint by its name, the table's schema-qualified, both quoted; 0 where there is none.
 func Constraint(ctx context.Context, q Querier, table, name string) (oid uint32, err error) {
-	return oid, q.Ask(ctx, "SELECT coalesce((SELECT oid FROM pg_constraint WHERE conrelid = to_regclass($1::text) AND quote_ident(conname) = $2::text), 0)",
+	return oid, q.Ask(ctx, "SELECT coalesce((SELECT oid FROM pg_constraint WHERE conrelid = to_regclass($1::text) AND conname = (parse_ident($2::text))[1]::name), 0)",
 		[]any{table, name}, []any{&oid}, nil)
+}
+
+// InheritedKey is what a partition, or one of its partitions, has of a foreign key of the partitioned table.
+type InheritedKey struct {
+	Of          uint32 // the partition
+	Table, Name string // quoted, the table's schema-qualified
+	Comment     string // as a literal; "" for none
+}
+
+const inheritedKeysQuery = `WITH RECURSIVE keys(oid, parent) AS (
+	SELECT oid, 0::oid FROM pg_constraint WHERE oid = $1::oid
+	UNION ALL
+	SELECT k.oid, k.conparentid FROM keys JOIN pg_constraint k ON k.conparentid = keys.oid WHERE k.contype = 'f'
+)
+SELECT k.conrelid, format('%I.%I', n.nspname, c.relname), quote_ident(k.conname), coalesce(quote_literal(obj_description(k.oid, 'pg_constraint')), '')
+FROM keys JOIN pg_constraint k ON k.oid = keys.oid JOIN pg_constraint top ON top.oid = $1::oid
+JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE keys.parent <> 0 AND k.confrelid = top.confrelid ORDER BY keys.oid`
+
+// InheritedKeys gives what partitions have of a foreign key; what it has for each partition of the table that it refers to is not among it.
+func InheritedKeys(ctx context.Context, q Querier, key uint32) ([]InheritedKey, error) {
+	return collect(ctx, q.Ask, inheritedKeysQuery, []any{key}, func(k *InheritedKey) []any { return []any{&k.Of, &k.Table, &k.Name, &k.Comment} })
 }
 
 // Reference is a foreign key between two tables.

@@ -17,7 +17,7 @@ type Obstacle struct {
 	State   string // of a trigger or rule whether it is enabled, of a view's rule and of a key the definition, of a view trigger the event
 	Comment string // as a literal; "" for none
 	Allowed bool   // the role may take it out of the way
-	Other   string // the table's owner; of a key the table that it refers to, or "" where the role does not own its own
+	Other   string // the table's owner; of a key what keeps the role from making it again ("lacks REFERENCES on s.t"), "" for nothing
 	Odd     bool   // a key of which some triggers, and not all, are not as they are made: it would not come back as it is
 }
 
@@ -69,11 +69,15 @@ SELECT 0, 0, 0, 'security', rels.name, '', '', '', rels.owned, rels.owner, false
 UNION ALL
 SELECT k.oid, k.conrelid, k.confrelid, CASE c.relkind WHEN 'p' THEN 'partitioned key' ELSE 'key' END, format('%I.%I', n.nspname, c.relname), quote_ident(k.conname),
 	pg_get_constraintdef(k.oid), coalesce(quote_literal(obj_description(k.oid, 'pg_constraint')), ''),
-	pg_has_role(c.relowner, 'USAGE') AND (has_table_privilege(k.confrelid, 'REFERENCES')
-		OR NOT EXISTS (SELECT 1 FROM unnest(k.confkey) a(n) WHERE NOT has_column_privilege(k.confrelid, a.n, 'REFERENCES'))),
-	CASE WHEN pg_has_role(c.relowner, 'USAGE') THEN k.confrelid::regclass::text ELSE '' END,
+	lacks.what IS NULL, coalesce(lacks.what, ''),
 	EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled <> 'O')
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_class p ON p.oid = k.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
+CROSS JOIN LATERAL (SELECT CASE WHEN NOT pg_has_role(c.relowner, 'USAGE') THEN format('does not own %I.%I', n.nspname, c.relname)
+	WHEN NOT has_schema_privilege(n.oid, 'USAGE') THEN format('lacks USAGE on the schema %I', n.nspname)
+	WHEN NOT has_schema_privilege(pn.oid, 'USAGE') THEN format('lacks USAGE on the schema %I', pn.nspname)
+	WHEN NOT has_table_privilege(p.oid, 'REFERENCES') AND EXISTS (SELECT 1 FROM unnest(k.confkey) a(n) WHERE NOT has_column_privilege(p.oid, a.n, 'REFERENCES'))
+		THEN format('lacks REFERENCES on %I.%I', pn.nspname, p.relname) END) lacks(what)
 WHERE k.oid IN (SELECT oid FROM keys WHERE parent = 0) AND EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled <> 'D')
 ORDER BY 4, 5, 6`
 
@@ -85,16 +89,13 @@ func Obstacles(ctx context.Context, q Querier, table uint32, truncated, changed 
 	})
 }
 
-// OwnTable is a table's schema and name.
-type OwnTable struct{ Schema, Name string }
-
-const ownTablesQuery = `SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+const ownTablesQuery = `SELECT c.oid, format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND pg_has_role(c.relowner, 'USAGE') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-	AND (c.relhastriggers OR c.relhasrules) ORDER BY 1, 2`
+	AND (c.relhastriggers OR c.relhasrules) ORDER BY n.nspname, c.relname`
 
 // OwnTables gives the tables of the role's that have triggers, rules or foreign keys.
-func OwnTables(ctx context.Context, q Querier) ([]OwnTable, error) {
-	return collect(ctx, q.Ask, ownTablesQuery, nil, func(t *OwnTable) []any { return []any{&t.Schema, &t.Name} })
+func OwnTables(ctx context.Context, q Querier) ([]Meaning, error) {
+	return collect(ctx, q.Ask, ownTablesQuery, nil, func(t *Meaning) []any { return []any{&t.OID, &t.Name} })
 }
 
 // Firing is the state (pg_trigger.tgenabled) of a trigger or rule, and where it is by now.

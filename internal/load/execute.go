@@ -463,6 +463,11 @@ func (r *run) deliver(ctx context.Context, s *statement) (bool, *failure) {
 		if f == nil {
 			f = r.noted(ctx, s)
 		}
+		if f == nil {
+			if err := r.noteDeferred(ctx, s); err != nil {
+				f = r.fail(s, err)
+			}
+		}
 		if f == nil && r.session.TxStatus() != 'E' {
 			if err := r.views.See(ctx, r.session, s.only(), r.changes); err != nil {
 				f = r.fail(s, err)

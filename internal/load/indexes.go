@@ -49,7 +49,10 @@ func (x *executor) markNotReady(ctx context.Context, indexes []string) error {
 // dropIndexes is switchOff for a table's owner: indexes, and the constraints that are made of them, are dropped and made again.
 func (x *executor) dropIndexes(ctx context.Context, table []string, plan *tablePlan) error {
 	if x.way.emulated() { // keys that point at the table hold its primary key
-		if _, err := x.clear(ctx, sqltext.QuoteName(table...), sqltext.Changes, false); err != nil {
+		if err := x.withAllNames(ctx, func() error {
+			_, err := x.clear(ctx, touched{Touch: sqltext.Touch{Change: sqltext.Changes}, oid: plan.oid, is: plan.name})
+			return err
+		}); err != nil {
 			return err
 		}
 	}

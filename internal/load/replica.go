@@ -28,12 +28,13 @@ type ownersWay struct {
 	names   map[string]bool // names dealt with, by what is done to them
 	done    map[string]bool // the same by the table's oid
 	valid   map[string]bool
-	staying []stayingKey    // keys that the role may not drop
-	noted   []outOfWay      // what it was whenever it changed; the server knows which of them is true (see noteWay)
-	unsure  bool            // the script has rolled back, and so may have taken back some of it
-	unknown bool            // nor does the server know: what was taken out of the way may be there again
-	warned  bool            // of event triggers
-	told    map[string]bool // what was said of what is done
+	staying []stayingKey      // keys that the role may not drop
+	was     map[string]uint32 // see droppedKey, by table and name
+	noted   []outOfWay        // what it was whenever it changed; the server knows which of them is true (see noteWay)
+	unsure  bool              // the script has rolled back, and so may have taken back some of it
+	unknown bool              // nor does the server know: what was taken out of the way may be there again
+	warned  bool              // of event triggers
+	told    map[string]bool   // what was said of what is done
 }
 
 // outOfWay is what was taken out of the way and is to be put back.
@@ -43,19 +44,6 @@ type outOfWay struct {
 	undo   []restore // of triggers and rules
 	last   []string  // statements that put row security back, when all else is done
 }
-
-// droppedKey is a foreign key to be added again.
-type droppedKey struct {
-	of, refersTo uint32 // the table, and that which it refers to
-	table, name  string // quoted
-	definition   string // as pg_get_constraintdef gives it, names qualified
-	comment      string // quoted as a literal, "" for none
-	partitioned  bool
-	unchecked    uint32 // of one that is there, NOT VALID, over rows that broke it: its oid, by which it is known whatever becomes of it
-}
-
-// away tells whether the key is not there.
-func (k droppedKey) away() bool { return k.unchecked == 0 }
 
 // restore is what puts a trigger or rule back, if it is still as it was left (pg_trigger.tgenabled): else something in the script has
 // changed or removed it. Where the table is by now is asked then.
@@ -110,7 +98,7 @@ func (r *run) replicationRole(ctx context.Context, s *statement, role *sqltext.R
 			s.f.err = err
 			return true, r.outcome(s.f, set)
 		}
-		r.way = &ownersWay{granted: !refused, valid: map[string]bool{}, told: map[string]bool{}}
+		r.way = &ownersWay{granted: !refused, valid: map[string]bool{}, was: map[string]uint32{}, told: map[string]bool{}}
 	}
 	if s.f.err = r.followRole(ctx); s.f.err != nil {
 		return true, r.outcome(s.f, set)
@@ -131,15 +119,17 @@ func (r *run) replicationRole(ctx context.Context, s *statement, role *sqltext.R
 }
 
 // apart has what is joined done one by one, where the replica role that the script asks for is one that the role may not set, and not all of
-// it could be done as if it were there: it changes the role, empties tables (which follows the keys that other statements need out of the way) or
-// defines something. Inside a transaction the effect is the same, unless it sets how the rest is read.
+// it could be done as if it were there: it changes the role, empties tables (which follows the keys that other statements need out of the way),
+// defines something, or asks what is defined. Inside a transaction the effect is the same, unless it sets how the rest is read.
 func (r *run) apart(ctx context.Context, s *statement) (bool, *failure) {
 	has := func(is func(sqltext.Statement) bool) bool { return slices.ContainsFunc(s.parsed, is) }
 	if len(s.parsed) < 2 || !r.began || r.mayReplicate() {
 		return false, nil
 	}
 	role := has(func(one sqltext.Statement) bool { return one.Role != nil })
-	needed := r.way.emulated() && has(func(one sqltext.Statement) bool { return one.Kind == sqltext.Truncate || one.Defines() })
+	needed := r.way.emulated() && has(func(one sqltext.Statement) bool {
+		return one.Kind == sqltext.Truncate || one.Defines() || one.Asks().Keys
+	})
 	if !role && !needed || has(func(one sqltext.Statement) bool { return one.EndsOrBegins() }) {
 		return false, nil
 	}
@@ -150,7 +140,7 @@ func (r *run) apart(ctx context.Context, s *statement) (bool, *failure) {
 			return false, nil
 		}
 		return true, r.fail(s, &problem.Error{Code: problem.Database, At: r.placeOf(s.at),
-			What:   "statements that are joined empty tables or define something while session_replication_role is refused to the role, and cannot be sent one by one",
+			What:   "statements that are joined empty tables, define something or ask for keys or triggers while session_replication_role is refused to the role, and cannot be sent one by one",
 			Remedy: "Do not join them, or end them with a semicolon. " + r.missingGrant()})
 	}
 	t := &sqltext.Tokens{Text: r.readable(s.text), Escapes: r.escapes()}
@@ -193,17 +183,29 @@ func (r *run) makeWay(ctx context.Context, s *statement) (bool, *failure) {
 	if err := r.followRole(ctx); err != nil {
 		return true, r.fail(s, err)
 	}
+	if held, err := r.holdsAnyway(ctx, s); held || err != nil {
+		s.f.err = err
+		return true, r.outcome(s.f, pgconn.NewCommandTag("ALTER TABLE"))
+	}
 	if !w.active {
 		return false, nil
 	}
 	for _, one := range s.parsed {
-		if one.Defines() { // it is to find keys, triggers and rules as they are
-			if err := r.putBackFor(ctx); err != nil {
-				return true, r.fail(s, err)
-			}
+		asIs, err := r.needsAsIs(ctx, s, &one)
+		if err == nil && asIs {
+			err = r.putBackFor(ctx, &one)
+		}
+		if err != nil {
+			return true, r.fail(s, err)
+		}
+		if asIs {
 			continue
 		}
-		touches, whole := one.Touches()
+		named, whole := one.Touches()
+		var touches []touched
+		for _, t := range named {
+			touches = append(touches, touched{Touch: t})
+		}
 		if !whole && s.source != nil && s.source.More {
 			whole = true // an INSERT's first part: the rest is read later
 		}
@@ -227,7 +229,7 @@ func (r *run) makeWay(ctx context.Context, s *statement) (bool, *failure) {
 		for i := 0; i < len(touches); i++ {
 			fires, err := r.makeWayFor(ctx, touches[i])
 			if fires && whole && err == nil && touches[i].Change != sqltext.Empties {
-				var all []sqltext.Touch
+				var all []touched
 				all, err = r.ownTables(ctx)
 				touches, whole = append(touches, all...), false
 			}
@@ -239,14 +241,83 @@ func (r *run) makeWay(ctx context.Context, s *statement) (bool, *failure) {
 	return false, nil
 }
 
-// putBackFor puts back what was taken out of the way, until rows come again.
-func (r *run) putBackFor(ctx context.Context) error {
+// needsAsIs reports whether a statement is to find keys, triggers and rules as they are: it is about definitions, or asks for them and changes
+// no rows. What cannot be done as under the replica role, because it does both or asks for the role itself, is an error.
+func (r *run) needsAsIs(ctx context.Context, s *statement, one *sqltext.Statement) (bool, error) {
+	if r.way.granted || one.Effect == sqltext.Rows || one.Kind == sqltext.Truncate {
+		return one.Defines(), nil
+	}
+	refuse := func(what, remedy string) error {
+		return &problem.Error{Code: problem.Database, At: r.placeOf(s.at), What: what + " while session_replication_role is refused to the role", Remedy: remedy + r.letRole()}
+	}
+	asks, defines := one.Asks(), one.Defines()
+	if !asks.Keys && !asks.Role && !asks.Defines {
+		return defines, nil
+	}
+	rows := asks.Rows
+	if !defines && len(asks.Calls) > 0 {
+		made, err := catalog.HasFunctions(ctx, r.session, asks.Calls)
+		if err != nil {
+			return false, err
+		}
+		rows = rows || made // which may change some
+	}
+	const both = ", and keys and triggers cannot be in place for one and not for the other"
+	switch {
+	case asks.Role && (rows || !asks.Query || !s.simply()): // else it is shown, and that is all
+		return false, refuse("the statement depends on what session_replication_role is, and would find origin", "")
+	case one.Mentions("truncate"): // keys are in place for that
+		return defines, nil
+	case asks.Keys && rows:
+		return false, refuse("the statement both reads what keys, triggers or rules there are and changes rows, or calls a function that may"+both+",", "Make two statements of it. ")
+	case asks.Defines && asks.Rows:
+		return false, refuse("the statement both changes constraints and changes rows"+both+",", "Make two statements of it. ")
+	}
+	return defines || asks.Keys, nil
+}
+
+// letRole is the remedy of what cannot be done as under the replica role.
+func (x *executor) letRole() string { return "Let the role set it: " + x.grantReplica() + "." }
+
+// holdsAnyway reports whether the statement has a key checked that only because of us is away or not valid: with the replica role nothing would
+// be checked.
+func (r *run) holdsAnyway(ctx context.Context, s *statement) (bool, error) {
+	one := s.only()
+	if one == nil || !s.simply() || len(r.way.keys) == 0 {
+		return false, nil
+	}
+	table, name := one.Validates()
+	if table == nil {
+		return false, nil
+	}
+	meant, err := catalog.Meanings(ctx, r.session, []string{table.String()})
+	if err != nil || meant[0].OID == 0 {
+		return false, err
+	}
+	key, err := catalog.Constraint(ctx, r.session, meant[0].Name, sqltext.QuoteName(name))
+	return slices.ContainsFunc(r.way.keys, func(k droppedKey) bool {
+		if k.away() {
+			return k.of == meant[0].OID && k.names()[0] == name && !strings.HasSuffix(k.definition, " NOT VALID")
+		}
+		return k.unchecked == key
+	}), err
+}
+
+// putBackFor puts back what was taken out of the way for a statement, until rows come again. A key that rows break, and that cannot be
+// there NOT VALID, is left away if the statement does not name it and cannot be about it.
+func (r *run) putBackFor(ctx context.Context, one *sqltext.Statement) error {
 	w := r.way
-	if len(w.undo)+len(w.last) == 0 && !slices.ContainsFunc(w.keys, droppedKey.away) {
+	asks, verb := one.Asks().Keys, one.Verb()
+	alters := verb == "alter" || verb == "drop" || verb == "do" || verb == "create" && one.Mentions("partition")
+	spared := func(k droppedKey) bool {
+		names := k.names()
+		return k.partitioned && !asks && !one.Names(names[0]) && !(alters && one.Names(names[1:]...))
+	}
+	if len(w.undo)+len(w.last) == 0 && !slices.ContainsFunc(w.keys, func(k droppedKey) bool { return k.away() && !(k.waits && spared(k)) }) {
 		return nil
 	}
 	active := w.active
-	err := cmp.Or(r.endOwnersWay(ctx, false), r.closeOwnersWay(ctx))
+	err := cmp.Or(r.putAllBack(ctx, false, spared), r.closeOwnersWay(ctx))
 	w.active = active
 	if err != nil {
 		return err
@@ -255,13 +326,19 @@ func (r *run) putBackFor(ctx context.Context) error {
 	return r.noteWay(ctx)
 }
 
+// touched is a table that a statement changes: one that it names, or one that its text does not show, by its oid.
+type touched struct {
+	sqltext.Touch
+	oid uint32
+	is  string // its name, quoted
+}
+
 // makeWayFor does so for one table. fires says that triggers or rules stay that the replica role has fire, which may change other tables.
-func (r *run) makeWayFor(ctx context.Context, t sqltext.Touch) (fires bool, _ error) {
+func (r *run) makeWayFor(ctx context.Context, t touched) (fires bool, _ error) {
 	w := r.way
-	name, way := t.Name.String(), string(t.Change)
-	empties := t.Change == sqltext.Empties
+	id, empties := string(t.Change)+cmp.Or(t.is, t.Name.String()), t.Change == sqltext.Empties
 	away := empties && slices.ContainsFunc(w.keys, droppedKey.away)
-	if w.names[way+name] && !away || r.o.Online && empties { // it is done by DELETE, which sees to itself
+	if w.names[id] && !away || r.o.Online && empties { // it is done by DELETE, which sees to itself
 		return false, nil
 	}
 	if err := r.known.emptied.LookUp(ctx, r.session); err != nil { // by the foreign keys that are still there
@@ -271,24 +348,55 @@ func (r *run) makeWayFor(ctx context.Context, t sqltext.Touch) (fires bool, _ er
 		if err := r.rebuild(ctx); err != nil { // what the keys refer to
 			return false, r.refused(err)
 		}
-		if err := cmp.Or(r.putKeysBack(ctx, false), r.noteWay(ctx)); err != nil {
+		err := r.withAllNames(ctx, func() error { return r.putKeysBack(ctx, false, nil) })
+		if err := cmp.Or(err, r.noteWay(ctx)); err != nil {
 			return false, err
 		}
 		w.lookAgain()
 	}
-	fires, err := r.clear(ctx, name, t.Change, t.Copied)
-	w.names[way+name] = err == nil
+	if t.oid == 0 {
+		oids, err := catalog.Names(ctx, r.session, []string{t.Name.String()})
+		if err != nil {
+			return false, err
+		}
+		t.oid, t.is = oids[0], t.Name.String()
+	}
+	err := r.withAllNames(ctx, func() (err error) {
+		fires, err = r.clear(ctx, t)
+		return err
+	})
+	w.names[id] = err == nil
 	return fires, err
 }
 
 // ownTables lists the tables of the role's that have triggers, rules or foreign keys: any of them may be changed by what its text does not
 // show.
-func (r *run) ownTables(ctx context.Context) (all []sqltext.Touch, err error) {
-	tables, err := catalog.OwnTables(ctx, r.session)
-	for _, t := range tables {
-		all = append(all, sqltext.Touch{Name: sqltext.Name{t.Schema, t.Name}, Change: sqltext.Changes})
-	}
+func (r *run) ownTables(ctx context.Context) (all []touched, err error) {
+	err = r.withAllNames(ctx, func() error {
+		tables, err := catalog.OwnTables(ctx, r.session)
+		for _, t := range tables {
+			all = append(all, touched{Touch: sqltext.Touch{Change: sqltext.Changes}, oid: t.OID, is: t.Name})
+		}
+		return err
+	})
 	return all, err
+}
+
+// withAllNames does something in a client encoding that has the characters of all names, which that of the script may lack. What the script
+// says has to be looked up before. Of a database without an encoding the server takes and gives names as they are.
+func (x *executor) withAllNames(ctx context.Context, do func() error) error {
+	script := x.encoding()
+	if script == "UTF8" || slices.Contains([]string{"SQL_ASCII", "MULE_INTERNAL"}, x.session.Parameter("server_encoding")) {
+		return do()
+	}
+	if err := x.exec(ctx, "SET LOCAL client_encoding = 'UTF8'"); err != nil {
+		return err
+	}
+	err := do()
+	if x.session.IsClosed() || x.session.TxStatus() == 'E' { // which takes that back
+		return err
+	}
+	return cmp.Or(err, x.exec(ctx, "SET LOCAL client_encoding = '"+script+"'"))
 }
 
 // lookAgain has tables looked at once more: there may be triggers that were not there before.
@@ -328,18 +436,17 @@ func (r *run) followRole(ctx context.Context) error {
 	return nil
 }
 
-// clear does it for one table; copied says that rows come by COPY.
-func (x *executor) clear(ctx context.Context, name string, way sqltext.Change, copied bool) (fires bool, _ error) {
-	w := x.way
-	oids, err := catalog.Names(ctx, x.session, []string{name})
-	if err != nil || oids[0] == 0 || w.done[fmt.Sprint(way, oids[0])] {
-		return false, err // the server will say that there is no such table
+// clear does it for one table.
+func (x *executor) clear(ctx context.Context, t touched) (fires bool, _ error) {
+	w, id := x.way, fmt.Sprint(t.Change, t.oid)
+	if t.oid == 0 || w.done[id] {
+		return false, nil // the server will say that there is no such table
 	}
-	w.done[fmt.Sprint(way, oids[0])] = true
+	w.done[id] = true
 	var statements []string
-	var forbidden []string
+	var forbidden, deferred []string
 	disabled, dropped := false, false
-	obstacles, err := catalog.Obstacles(ctx, x.session, oids[0], way == sqltext.Empties, way == sqltext.Changes)
+	obstacles, err := catalog.Obstacles(ctx, x.session, t.oid, t.Change == sqltext.Empties, t.Change == sqltext.Changes)
 	if err != nil {
 		return false, err
 	}
@@ -369,7 +476,7 @@ func (x *executor) clear(ctx context.Context, name string, way sqltext.Change, c
 			if w.granted {
 				continue
 			}
-			if !allowed || copied && what == "view trigger" || x.o.Online { // COPY knows no rules
+			if !allowed || t.Copied && what == "view trigger" || x.o.Online { // COPY knows no rules
 				called := "rule " + name
 				if what == "view trigger" {
 					called = "INSTEAD OF " + state + " triggers"
@@ -403,10 +510,7 @@ func (x *executor) clear(ctx context.Context, name string, way sqltext.Change, c
 			}
 			odd := o.Odd // it could not come back as it is
 			if !allowed || odd || x.o.Online {
-				reason := "the role does not own " + table
-				if other != "" {
-					reason = "the role lacks REFERENCES on " + other
-				}
+				reason := "the role " + other
 				if odd {
 					reason = "some of its triggers are disabled"
 				}
@@ -415,7 +519,8 @@ func (x *executor) clear(ctx context.Context, name string, way sqltext.Change, c
 				}
 				w.staying = append(w.staying, stayingKey{table, name, reason})
 				if schema := (&sqltext.Tokens{Text: []byte(table)}).Relation(); strings.Contains(state, " DEFERRABLE") {
-					statements = append(statements, fmt.Sprintf("SET CONSTRAINTS %s.%s DEFERRED", sqltext.QuoteName(schema[0]), name))
+					key := sqltext.ShownName(schema[0]) + "." + name
+					statements, deferred = append(statements, "SET CONSTRAINTS "+key+" DEFERRED"), append(deferred, key)
 				}
 				continue
 			}
@@ -429,11 +534,21 @@ func (x *executor) clear(ctx context.Context, name string, way sqltext.Change, c
 			w.keys = slices.DeleteFunc(w.keys, func(k droppedKey) bool { return same(k) || k.unchecked == o.OID })
 			dropped = true
 			statements = append(statements, fmt.Sprintf("ALTER TABLE %s DROP CONSTRAINT %s", table, name))
-			w.keys = append(w.keys, droppedKey{of: o.Of, refersTo: o.Refers, table: table, name: name, definition: state, comment: comment, partitioned: what != "key"})
+			id := fmt.Sprint(o.Of, " ", name)
+			if w.was[id] == 0 {
+				w.was[id] = o.OID
+			}
+			key := droppedKey{of: o.Of, refersTo: o.Refers, table: table, name: name, definition: state, comment: comment, partitioned: what != "key", was: w.was[id]}
+			if key.partitioned {
+				if key.inherited, err = catalog.InheritedKeys(ctx, x.session, o.OID); err != nil {
+					return false, err
+				}
+			}
+			w.keys = append(w.keys, key)
 		}
 	}
 	if len(forbidden) > 0 {
-		return false, &problem.Error{Code: problem.Database, Where: "table " + name, What: "the role may neither set session_replication_role nor disable " + strings.Join(forbidden, ", "),
+		return false, &problem.Error{Code: problem.Database, Where: "table " + t.is, What: "the role may neither set session_replication_role nor disable " + strings.Join(forbidden, ", "),
 			Remedy: "Load as the tables' owner, or let the role: " + x.grantReplica() + "."}
 	}
 	if len(statements) == 0 {
@@ -449,7 +564,11 @@ func (x *executor) clear(ctx context.Context, name string, way sqltext.Change, c
 		return false, err
 	}
 	x.known.after(ours)
-	return fires, x.alter(ctx, strings.Join(append(statements, w.note()), "; "))
+	err = x.alter(ctx, strings.Join(append(statements, w.note()), "; "))
+	for _, key := range deferred {
+		err = cmp.Or(err, x.noteMode(ctx, key, "DEFERRED"))
+	}
+	return fires, err
 }
 
 // enabling gives the statement that sets when a trigger or rule of a table fires; a partitioned table's, not its partitions'.
@@ -499,6 +618,11 @@ func (x *executor) warnOfEventTriggers(ctx context.Context) error {
 // endOwnersWay puts back all that was taken out of the way, but for row security. At the load's end keys are checked, and it is told which of
 // them rows break.
 func (r *run) endOwnersWay(ctx context.Context, atEnd bool) error {
+	return r.putAllBack(ctx, atEnd, nil)
+}
+
+// putAllBack does so; spared are keys that are left away where rows break them and they cannot be NOT VALID, nil for none.
+func (r *run) putAllBack(ctx context.Context, atEnd bool, spared func(droppedKey) bool) error {
 	w := r.way
 	if w == nil {
 		return nil
@@ -511,9 +635,17 @@ func (r *run) endOwnersWay(ctx context.Context, atEnd bool) error {
 	if err := r.rebuild(ctx); err != nil {
 		return r.refused(err)
 	}
-	if err := r.putKeysBack(ctx, atEnd); err != nil {
-		return err
-	}
+	return r.withAllNames(ctx, func() error {
+		if err := r.putKeysBack(ctx, atEnd, spared); err != nil {
+			return err
+		}
+		return r.putTriggersBack(ctx)
+	})
+}
+
+// putTriggersBack puts triggers and rules back.
+func (r *run) putTriggersBack(ctx context.Context) error {
+	w := r.way
 	if len(w.undo) == 0 {
 		return nil
 	}
@@ -552,7 +684,7 @@ func (r *run) closeOwnersWay(ctx context.Context) error {
 	}
 	last := r.way.last
 	r.way.last = nil
-	return r.ownStatements(ctx, last)
+	return r.withAllNames(ctx, func() error { return r.ownStatements(ctx, last) })
 }
 
 func (r *run) ownStatements(ctx context.Context, statements []string) error {
@@ -575,139 +707,6 @@ func (r *run) ownStatements(ctx context.Context, statements []string) error {
 		return problemOf(err)
 	}
 	return nil
-}
-
-// alter changes tables. Deferred triggers that wait for the commit keep a table from being changed; they have their turn then.
-func (x *executor) alter(ctx context.Context, sql string) error {
-	err := x.session.TryAsScript(ctx, sql)
-	var pe *pgconn.PgError
-	if errors.As(err, &pe) && pe.Code == "55006" {
-		return x.exec(ctx, "SET CONSTRAINTS ALL IMMEDIATE; "+sql)
-	}
-	return err
-}
-
-// keysByNow gives keys with the names that their tables have by now, which something in the script may have changed; the keys of a table
-// that is gone went with it.
-func (r *run) keysByNow(ctx context.Context, keys []droppedKey) (now []droppedKey, err error) {
-	tables := make([]uint32, 0, 2*len(keys))
-	for _, k := range keys {
-		tables = append(tables, k.of, k.refersTo)
-	}
-	names, err := catalog.Qualified(ctx, r.session, tables)
-	for _, k := range keys {
-		table, parent := names[k.of], names[k.refersTo]
-		if table == "" || parent == "" {
-			continue
-		}
-		t := &sqltext.Tokens{Text: []byte(k.definition)} // FOREIGN KEY (columns) REFERENCES parent(columns) …
-		if t.Accept("foreign") && t.Accept("key") && t.Parens() != nil && t.Accept("references") {
-			from := t.I
-			t.Relation()
-			k.definition = k.definition[:from] + " " + parent + k.definition[t.I:]
-		}
-		k.table = table
-		now = append(now, k)
-	}
-	return now, err
-}
-
-// putKeysBack adds the foreign keys again. The server checks all rows at once while it does. What rows break is there then, NOT VALID, and is
-// checked once more at the load's end.
-func (r *run) putKeysBack(ctx context.Context, atEnd bool) error {
-	w := r.way
-	keys, err := r.keysByNow(ctx, w.keys)
-	w.keys = nil
-	if err != nil {
-		return problemOf(err)
-	}
-	for _, k := range keys {
-		if k.away() && w.unknown {
-			there, err := catalog.Constraint(ctx, r.session, k.table, k.name)
-			if err != nil {
-				return problemOf(err)
-			}
-			if there != 0 {
-				continue
-			}
-		}
-		if k.away() {
-			if k.unchecked, err = r.putKeyBack(ctx, k); err != nil {
-				return err
-			}
-		}
-		switch {
-		case k.away(): // all rows keep it
-		case atEnd:
-			err = r.checkKey(ctx, k.unchecked)
-		default:
-			w.keys = append(w.keys, k)
-		}
-		if err != nil {
-			return problemOf(err)
-		}
-	}
-	return nil
-}
-
-// putKeyBack adds one, and gives its oid if rows break it.
-func (r *run) putKeyBack(ctx context.Context, k droppedKey) (broken uint32, _ error) {
-	add := fmt.Sprintf("ALTER TABLE %s ADD CONSTRAINT %s %s", k.table, k.name, k.definition)
-	comment := ""
-	if k.comment != "" {
-		comment = fmt.Sprintf("; COMMENT ON CONSTRAINT %s ON %s IS %s", k.name, k.table, k.comment)
-	}
-	err := r.alter(ctx, add+comment)
-	if err == nil {
-		r.way.valid[k.table+" "+k.name] = true
-		return 0, nil
-	}
-	pe := r.brokenBy(ctx, err)
-	if pe == nil {
-		return 0, problemOf(err)
-	}
-	if k.partitioned {
-		return 0, &problem.Error{Code: problem.Database, Where: "table " + k.table,
-			What:    fmt.Sprintf("rows break the foreign key %s, and a role without session_replication_role cannot put it back over them", k.name),
-			Excerpt: "DETAIL: " + pe.Detail, Err: err,
-			Remedy: "Mend the data in Fabricate, or let the role: " + r.grantReplica() + "."}
-	}
-	if err := r.exec(ctx, add+" NOT VALID"+comment); err != nil {
-		return 0, problemOf(err)
-	}
-	broken, err = catalog.Constraint(ctx, r.session, k.table, k.name)
-	return broken, problemOf(err)
-}
-
-// brokenBy gives the server's error if it says that rows break a key, and nil for any other.
-func (r *run) brokenBy(ctx context.Context, err error) *pgconn.PgError {
-	var pe *pgconn.PgError
-	if r.session.Ends(ctx, err) || !errors.As(err, &pe) || pe.Code != "23503" {
-		return nil
-	}
-	return pe
-}
-
-// checkKey checks a key that was put back over rows that broke it, if it is still there, and tells what rows break it now.
-func (r *run) checkKey(ctx context.Context, oid uint32) error {
-	found, err := catalog.ForeignKeyOf(ctx, r.session, oid)
-	if err != nil || len(found) == 0 {
-		return err
-	}
-	key := found[0]
-	validate := fmt.Sprintf("ALTER TABLE %s VALIDATE CONSTRAINT %s", key.TableName(), key.Name)
-	err = r.alter(ctx, validate)
-	if err == nil {
-		r.way.valid[key.TableName()+" "+key.Name] = true
-		return nil
-	}
-	if r.brokenBy(ctx, err) == nil {
-		return err
-	}
-	also := fmt.Sprintf("; it is NOT VALID now, because only the replica role leaves it valid over such rows: %s when they are mended", validate)
-	broken, err := r.afterRows().ForeignKey(ctx, key, also)
-	r.brokenRows += broken
-	return err
 }
 
 // inForce tells whether the script has set the replica role and not yet set it back.

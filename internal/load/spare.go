@@ -108,7 +108,7 @@ func (r *run) spareOutside(ctx context.Context, tables []uint32) error {
 			return err
 		}
 		for _, t := range tables {
-			if _, err := r.makeWayFor(ctx, sqltext.Touch{Name: (&sqltext.Tokens{Text: []byte(names[t])}).Relation(), Change: sqltext.Changes}); err != nil {
+			if _, err := r.makeWayFor(ctx, touched{Touch: sqltext.Touch{Change: sqltext.Changes}, oid: t, is: names[t]}); err != nil {
 				return err
 			}
 		}
@@ -218,7 +218,7 @@ func (r *run) takeOutside(ctx context.Context, tables []uint32) error {
 	r.warn("outside-rows is take, so rows of tables outside the export go along with those that they refer to: " + strings.Join(listOutside(found), "; "))
 	if r.way.emulated() {
 		for _, k := range found {
-			if _, err := r.makeWayFor(ctx, sqltext.Touch{Name: (&sqltext.Tokens{Text: []byte(k.TableName())}).Relation(), Change: sqltext.Changes}); err != nil {
+			if _, err := r.makeWayFor(ctx, touched{Touch: sqltext.Touch{Name: (&sqltext.Tokens{Text: []byte(k.TableName())}).Relation(), Change: sqltext.Changes}}); err != nil {
 				return err
 			}
 		}

@@ -171,6 +171,35 @@ func TestOwnersWay(t *testing.T) {
 			t.Errorf("%v, or the database has changed", err)
 		}
 	})
+	for name, tt := range map[string]struct {
+		before, script string
+		told           []string
+	}{
+		"a check that waits": {"INSERT INTO c VALUES (5);", "INSERT INTO c VALUES (1);\nINSERT INTO p VALUES (1), (5);",
+			[]string{"load.sql:3", "a deferred trigger or check fails that was to wait for the commit", "Key (p)=(5) is not present", "GRANT SET ON PARAMETER"}},
+		"rows of the catalog of keys": {"", "INSERT INTO p VALUES (1);\nINSERT INTO c SELECT count(*) FROM pg_constraint WHERE contype = 'f';",
+			[]string{"load.sql:4", "both reads what keys, triggers or rules there are and changes rows", "GRANT SET ON PARAMETER"}},
+		"a block of keys and rows": {"", "INSERT INTO p VALUES (1);\nDO $$ BEGIN INSERT INTO c VALUES (1); ALTER TABLE c RENAME CONSTRAINT k TO l; END $$;",
+			[]string{"load.sql:4", "both changes constraints and changes rows", "GRANT SET ON PARAMETER"}},
+		"a function and the catalog of keys": {"CREATE FUNCTION f(oid) RETURNS int LANGUAGE sql AS 'SELECT 1';", "INSERT INTO p VALUES (1);\nSELECT f(oid) FROM pg_constraint;",
+			[]string{"load.sql:4", "or calls a function that may", "GRANT SET ON PARAMETER"}},
+		"what the role is": {"", "INSERT INTO p VALUES (1);\nSELECT current_setting('session_replication_role');\nSELECT current_setting('session_replication_role') AS is \\gset",
+			[]string{"load.sql:5", "depends on what session_replication_role is", "GRANT SET ON PARAMETER"}},
+		"an open cursor": {"", "DECLARE cu CURSOR FOR SELECT * FROM p;\nINSERT INTO c VALUES (1);\nINSERT INTO p VALUES (1);",
+			[]string{"load.sql:4", "a table is in use, by a cursor that is open", "GRANT SET ON PARAMETER"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := server.NewDatabase(t)
+			roleURL := prepare(t, url, map[string]string{"schema.sql": "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (p int CONSTRAINT k REFERENCES p DEFERRABLE INITIALLY DEFERRED);"})
+			before := pgtest.Dump(t, url)
+			_, err := loaded(t, roleURL, tt.before+"\n"+asReplica(tt.script), nil)
+			if err == nil || pgtest.Dump(t, url) != before {
+				t.Fatalf("%v, or the database has changed", err)
+			}
+			mustContainAll(t, err.Error(), tt.told...)
+		})
+	}
 	t.Run("triggers of another's table", func(t *testing.T) {
 		t.Parallel()
 		url := server.NewDatabase(t)

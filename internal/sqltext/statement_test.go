@@ -218,6 +218,79 @@ func TestMentions(t *testing.T) {
 	}
 }
 
+// TestAsks holds what asks about keys, triggers, rules and the replica role; sequences are ordinary.
+func TestAsks(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"SELECT format('alter table %s', conrelid::regclass) FROM pg_constraint":                                  "keys query [format]",
+		"INSERT INTO m SELECT conname FROM pg_catalog.pg_constraint":                                              "keys rows []",
+		"CREATE TABLE m AS SELECT tgenabled FROM \"pg_trigger\"":                                                  "keys []",
+		"SELECT 1 FROM information_schema.referential_constraints":                                                "keys query []",
+		"SELECT 1 FROM information_schema.columns":                                                                "query []",
+		"SELECT to_regclass('pg_constraint')":                                                                     "keys query [to_regclass]",
+		"INSERT INTO t VALUES ('pg_constraint', now())":                                                           "rows [now]",
+		"INSERT INTO t VALUES (nextval(pg_get_serial_sequence('t', 'id')))":                                       "rows [nextval pg_get_serial_sequence]",
+		"SELECT pg_catalog.setval(pg_get_serial_sequence('t', 'id'), max(id)) FROM t":                             "query [setval pg_get_serial_sequence max]",
+		"INSERT INTO t SELECT current_setting('session_replication_role')":                                        "role rows [current_setting]",
+		"SHOW session_replication_role":                                                                           "role query []",
+		"SELECT set_config('session_replication_role', 'replica', false)":                                         "query [set_config]",
+		"DO $$ BEGIN PERFORM 1 FROM pg_constraint WHERE conname = 'k'; END $$":                                    "keys []",
+		"DO 'BEGIN EXECUTE ''INSERT INTO t SELECT 1 FROM pg_constraint''; END'":                                   "keys rows []",
+		"DO $$ BEGIN INSERT INTO t VALUES (1); ALTER TABLE t DROP CONSTRAINT k; END $$":                           "rows defines []",
+		"DO $$ BEGIN INSERT INTO t VALUES (1) ON CONFLICT ON CONSTRAINT k DO NOTHING; END $$":                     "rows []",
+		"DO $$ BEGIN ALTER TABLE t ADD CONSTRAINT k FOREIGN KEY (a) REFERENCES p ON DELETE CASCADE; END $$":       "defines [key]",
+		"DO $$ BEGIN IF current_setting('session_replication_role') <> 'replica' THEN RAISE 'no'; END IF; END $$": "role [current_setting]",
+	} {
+		a, got := func() Asking { s := Parse([]byte(text), Options{})[0]; return s.Asks() }(), ""
+		for _, part := range []struct {
+			is   bool
+			word string
+		}{{a.Keys, "keys "}, {a.Role, "role "}, {a.Query, "query "}, {a.Rows, "rows "}, {a.Defines, "defines "}} {
+			if part.is {
+				got += part.word
+			}
+		}
+		if got += fmt.Sprint(a.Calls); got != want {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+}
+
+// TestNames holds where a name counts: as a word, in any case, and anywhere in a string.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"COMMENT ON TABLE chk IS ''":                    true,
+		`ALTER TABLE t DROP CONSTRAINT "Chk"`:           true,
+		"DO $$ BEGIN EXECUTE 'DROP TABLE chk2'; END $$": true,
+		"COMMENT ON TABLE chk2 IS ''":                   false,
+		"COMMENT ON TABLE t IS '' -- chk":               false,
+	} {
+		if s := Parse([]byte(text), Options{})[0]; s.Names("chk", "other") != want {
+			t.Errorf("%s: %t", text, !want)
+		}
+	}
+}
+
+func TestValidates(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"ALTER TABLE t VALIDATE CONSTRAINT k":                         `"t" k`,
+		`alter table if exists only a."T" * validate constraint "K";`: `"a"."T" K`,
+		"ALTER TABLE t VALIDATE CONSTRAINT k, ALTER a SET NOT NULL":   "",
+		"ALTER TABLE t ALTER a SET NOT NULL, VALIDATE CONSTRAINT k":   "",
+		"ALTER DOMAIN t VALIDATE CONSTRAINT k":                        "",
+	} {
+		s, got := Parse([]byte(text), Options{})[0], ""
+		if table, key := s.Validates(); table != nil {
+			got = table.String() + " " + key
+		}
+		if got != want {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+}
+
 // TestTouches holds which tables a statement changes, and whether its text shows all of them.
 func TestTouches(t *testing.T) {
 	t.Parallel()

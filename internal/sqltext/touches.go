@@ -185,6 +185,58 @@ func (s *Statement) Mentions(words ...string) bool {
 	return false
 }
 
+// Defers gives the mode that SET CONSTRAINTS says, DEFERRED or IMMEDIATE, and the constraints that it names, nil for ALL; "" for any other statement.
+func (s *Statement) Defers() (names []Name, mode string) {
+	t := &Tokens{Text: s.text, Escapes: s.escapes}
+	if !t.Accept("set") || !t.Accept("constraints") {
+		return nil, ""
+	}
+	if !t.Accept("all") {
+		for more := true; more; more = t.Accept(",") {
+			names = append(names, t.Relation())
+		}
+	}
+	return names, strings.ToUpper(t.Next().Text)
+}
+
+// Validates gives the table and the constraint of ALTER TABLE … VALIDATE CONSTRAINT, where the statement does nothing else; nil for any other.
+func (s *Statement) Validates() (table Name, constraint string) {
+	t := &Tokens{Text: s.text, Escapes: s.escapes}
+	if !t.Accept("alter") || !t.Accept("table") {
+		return nil, ""
+	}
+	if t.Accept("if") {
+		t.Accept("exists")
+	}
+	t.Accept("only")
+	table = t.Relation()
+	t.Accept("*")
+	if !t.Accept("validate") || !t.Accept("constraint") {
+		return nil, ""
+	}
+	constraint = t.Next().Text
+	if t.Accept(";"); t.Peek().Kind != EndToken {
+		return nil, ""
+	}
+	return table, constraint
+}
+
+// Verb is the first word of the statement, in lower case.
+func (s *Statement) Verb() string { return (&Tokens{Text: s.text, Escapes: s.escapes}).Peek().Text }
+
+// Names reports whether one of the names stands in the statement, in any case, but for comments; in a string also as a part of it.
+func (s *Statement) Names(names ...string) bool {
+	t := &Tokens{Text: s.text, Escapes: s.escapes}
+	for tok := t.Next(); tok.Kind != EndToken; tok = t.Next() {
+		for _, name := range names {
+			if tok.Kind != OtherToken && strings.EqualFold(tok.Text, name) || tok.Kind == StringToken && strings.Contains(strings.ToLower(tok.Text), strings.ToLower(name)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Stops gives what the statement is, where its text shows that it keeps others from reading until the transaction ends: "DROP TABLE", and of
 // what, as far as that shows; of DROP SCHEMA these are schemas. "" means that it does not show.
 func (s *Statement) Stops() (what string, of []Name) {

@@ -1,0 +1,13 @@
+set constraints all immediate;
+set constraints public.k, d deferred;
+savepoint a;
+set constraints k immediate;
+rollback to a;
+set session_replication_role = replica;
+insert into c values(1);
+insert into e values(1);
+insert into p values(1);
+set session_replication_role = origin;
+insert into c values(2);
+insert into e values(3);
+insert into p values(2),(3);

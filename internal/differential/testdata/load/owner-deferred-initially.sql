@@ -1,0 +1,10 @@
+insert into p values(9);
+insert into e values(9);
+set session_replication_role = replica;
+insert into e values(1);
+insert into p values(1);
+set session_replication_role = origin;
+insert into e values(2);
+insert into p values(2);
+insert into u values(1,1),(2,1);
+update u set x = id;

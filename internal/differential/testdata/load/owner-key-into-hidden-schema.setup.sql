@@ -1,0 +1,10 @@
+GRANT CREATE ON SCHEMA public TO own1; SET ROLE own1;
+create table z(id int primary key);
+RESET ROLE; CREATE SCHEMA s; GRANT ALL ON SCHEMA s TO own1;
+create table s.p(id int primary key); GRANT REFERENCES ON s.p TO own1;
+SET ROLE own1;
+create table c(id int references s.p, z int references z);
+create table s.d(id int constraint of_hidden references z);
+RESET ROLE;
+insert into s.p values (1),(2);
+REVOKE ALL ON SCHEMA s FROM own1;

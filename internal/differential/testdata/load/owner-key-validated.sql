@@ -1,0 +1,12 @@
+set session_replication_role = replica;
+insert into c values(1);
+insert into "D" values(1);
+alter table c validate constraint k;
+ALTER TABLE IF EXISTS ONLY public."D" VALIDATE CONSTRAINT "K";
+insert into p values(1);
+set session_replication_role = origin;
+set session_replication_role = replica;
+insert into c values(2);
+set session_replication_role = origin;
+alter table only c validate constraint k;
+insert into p values(2);

@@ -1,0 +1,16 @@
+GRANT CREATE ON SCHEMA public TO own1; SET ROLE own1;
+create table p(id int primary key);
+create table p2(id int, k int, primary key (id, k)) partition by list (k);
+create table p2a partition of p2 for values in (1);
+create table m(id int, p int, k int, constraint mfk foreign key(p) references p, constraint two foreign key (p, k) references p2) partition by range(id);
+create table m1(id int, p int constraint my_own_name references p, k int);
+comment on constraint my_own_name on m1 is 'keep me';
+alter table m attach partition m1 for values from (0) to (100);
+alter table m1 rename constraint two to "Two 1";
+create table m2(id int, p int, k int, constraint "deep One" foreign key (p) references p) partition by range (id);
+create table m2a(id int, p int constraint deepest references p, k int constraint mfk check (k > 0));
+comment on constraint deepest on m2a is 'it''s kept';
+alter table m2 attach partition m2a for values from (100) to (200);
+alter table m attach partition m2 for values from (100) to (300);
+create table m2b partition of m2 for values from (200) to (300);
+comment on constraint two on m2b is 'two';

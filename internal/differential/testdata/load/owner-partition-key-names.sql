@@ -1,0 +1,10 @@
+set session_replication_role = replica;
+insert into m values(1,1,1), (101,1,1), (201,1,1);
+insert into p values(1);
+insert into p2 values(1,1);
+set session_replication_role = origin;
+alter table m2 detach partition m2b;
+alter table m detach partition m1;
+alter table m detach partition m2;
+alter table m2 detach partition m2a;
+alter table m1 drop constraint "Two 1";

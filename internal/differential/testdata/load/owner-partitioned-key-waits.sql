@@ -1,0 +1,12 @@
+set session_replication_role = replica;
+insert into ch values(5,5,1);
+comment on table z is 'z';
+insert into ch values(6,5,1);
+insert into p values(5,1);
+comment on constraint chk on ch is 'there again';
+insert into ch values(7,7,1);
+create index on z(id);
+create index on ch(pid);
+comment on table ch is 'ch';
+insert into p values(7,1);
+set session_replication_role = origin;

@@ -26,7 +26,7 @@ demo: need-postgres ## the whole path on this machine: a simulated API, a throwa
 test: need-pgbouncer ## every test, with the race detector, in random order (PACKAGES=./internal/psql/... for some)
 	@race=-race; if [ "$$(go env CGO_ENABLED)" != 1 ]; then race=; \
 		echo 'Without the race detector, which needs a C compiler (on Debian or Ubuntu: apt-get install gcc libc6-dev)'; fi; \
-		go run ./scripts/gotest $$race -shuffle=on -timeout 30m $(PACKAGES)
+		go run ./scripts/gotest $$race -shuffle=on -timeout 60m $(PACKAGES)
 
 # What these test is a server, the built program, or psql: nothing is left of them without.
 NOT_QUICK := . ./internal/conformance ./internal/faults ./internal/pgtest ./internal/leaks

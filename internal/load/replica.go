@@ -518,8 +518,8 @@ func (x *executor) clear(ctx context.Context, t touched) (fires bool, _ error) {
 					reason = "online is true, and to drop it would stop those who read"
 				}
 				w.staying = append(w.staying, stayingKey{table, name, reason})
-				if schema := (&sqltext.Tokens{Text: []byte(table)}).Relation(); strings.Contains(state, " DEFERRABLE") {
-					key := sqltext.ShownName(schema[0]) + "." + name
+				if schema := (&sqltext.Tokens{Text: []byte(table)}).Next(); strings.Contains(state, " DEFERRABLE") {
+					key := table[:schema.End] + "." + name // as the server quotes it
 					statements, deferred = append(statements, "SET CONSTRAINTS "+key+" DEFERRED"), append(deferred, key)
 				}
 				continue

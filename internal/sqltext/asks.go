@@ -34,7 +34,7 @@ func (s *Statement) Asks() (a Asking) {
 		func(w string) bool { return bytes.Contains(lower, []byte(w)) }) {
 		return a
 	}
-	code := first.Kind == WordToken && !slices.Contains([]string{"insert", "update", "delete", "merge", "copy"}, first.Text)
+	code := first.Kind == WordToken && !slices.Contains(changingRows, first.Text)
 	all := (&Tokens{Text: text, Escapes: s.escapes}).tokens(code)
 	has := func(words ...string) bool {
 		return slices.ContainsFunc(all, func(tok Token) bool {
@@ -51,7 +51,7 @@ func (s *Statement) Asks() (a Asking) {
 			a.Calls = append(a.Calls, before.Text)
 		case tok.Kind == StringToken && strings.EqualFold(tok.Text, replicationRole):
 			a.Role = a.Role || before.Text == "(" && ahead.Text == "current_setting" || has("pg_settings")
-		case block && tok.Kind == WordToken && slices.Contains([]string{"insert", "update", "delete", "merge", "copy"}, tok.Text):
+		case block && tok.Kind == WordToken && slices.Contains(changingRows, tok.Text):
 			a.Rows = a.Rows || !slices.Contains([]string{"on", "for", "or", "before", "after"}, before.Text) // ON DELETE, FOR UPDATE, of triggers
 		}
 		before, ahead = tok, before

@@ -169,13 +169,16 @@ func (s *Statement) makesRows(t *Tokens) bool {
 	return false
 }
 
+// changingRows are the words with which statements begin that bring, change or delete rows.
+var changingRows = []string{"insert", "update", "delete", "merge", "copy"}
+
 // Mentions reports whether one of the words, in lower case, stands in the statement, but for comments; in a string too, unless it is one
 // that brings, changes or deletes rows, whose strings are values.
 func (s *Statement) Mentions(words ...string) bool {
 	text := s.text[:min(len(s.text), readForTables)]
 	t := &Tokens{Text: text, Escapes: s.escapes}
 	first := t.Peek()
-	rows := slices.Contains([]string{"insert", "update", "delete", "merge", "copy"}, first.Text)
+	rows := slices.Contains(changingRows, first.Text)
 	for tok := t.Next(); tok.Kind != EndToken; tok = t.Next() {
 		said := strings.ToLower(tok.Text)
 		if tok.Kind == WordToken && slices.Contains(words, said) || tok.Kind == StringToken && !rows && slices.ContainsFunc(words, func(w string) bool { return strings.Contains(said, w) }) {

@@ -6,11 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -129,4 +132,73 @@ func TestEveryTransactionIsTuned(t *testing.T) {
 			t.Errorf("%d jobs: %v", jobs, err)
 		}
 	}
+}
+
+// TestOtherSpelling has rows come to a table by another name, which is looked up in the catalog, while another connection has the table's lock
+// and waits for what follows on its INSERTs.
+func TestOtherSpelling(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Shared(t).NewDatabase(t)
+	pgtest.Exec(t, url, "CREATE TABLE t (id integer PRIMARY KEY, name text)")
+	var inserts strings.Builder
+	for n := range 10_000 {
+		fmt.Fprintf(&inserts, "INSERT INTO t VALUES (%d, 'a name');\n", n)
+	}
+	for _, rows := range []string{"\\copy public.t from stdin\n10000\ta name\n\\.\n", "INSERT INTO public.t VALUES (10000, 'a name'), (10001, 'a name');\n", "COPY public.t FROM stdin;\n10000\ta name\n\\.\n"} {
+		pgtest.Exec(t, url, "TRUNCATE t")
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "load.sql"), []byte(inserts.String()+"\\echo\n"+rows), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		locked := func() {
+			for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
+				if value(t, url, "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND c.relname = 't' AND l.mode = 'AccessExclusiveLock' AND l.granted") != "0" {
+					return
+				}
+			}
+			t.Error("nobody has locked the table")
+		}
+		o := load.Options{Target: target(t, url), Transaction: load.None, Jobs: 2, Script: load.Script{FS: &gate{FS: os.DirFS(dir), at: int64(inserts.Len()), open: locked}, Name: "load.sql"}, Events: events(t)}
+		o.Eager(1)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		if _, err := load.Run(ctx, o); err != nil {
+			t.Errorf("%s %v", rows, err)
+		}
+		cancel()
+	}
+}
+
+// gate is files of which the first that is opened is read beyond an offset only once open has returned.
+type gate struct {
+	fs.FS
+	at   int64
+	open func()
+}
+
+type gated struct {
+	*os.File
+	gate *gate
+}
+
+func (g *gate) Open(name string) (fs.File, error) {
+	f, err := g.FS.Open(name)
+	if file, ok := f.(*os.File); ok && g.open != nil {
+		one := *g
+		g.open = nil
+		return &gated{file, &one}, err
+	}
+	return f, err
+}
+
+func (f *gated) Read(p []byte) (int, error) {
+	switch at, err := f.Seek(0, io.SeekCurrent); {
+	case err != nil:
+		return 0, err
+	case at < f.gate.at:
+		p = p[:min(int64(len(p)), f.gate.at-at)]
+	case f.gate.open != nil:
+		f.gate.open()
+		f.gate.open = nil
+	}
+	return f.File.Read(p)
 }

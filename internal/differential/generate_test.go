@@ -554,7 +554,7 @@ func (g *maker) literal(t *table, c column) string {
 	case "uuid":
 		return quoted(fmt.Sprintf("%08x-0000-4000-8000-%012x", g.Uint32(), g.Uint32()))
 	case "bytea":
-		return quoted(g.pick("abc", "", "x"))
+		return quoted(g.pick("abc", "", "x", `\x0aff`, `\134z`))
 	case "date":
 		return quoted(when)
 	case "timestamp", "timestamptz", "timestamptz(0)":
@@ -663,7 +663,11 @@ func (g *maker) event() {
 		}
 	case 6:
 		g.kind("ddl")
-		g.definition(t, name)
+		if g.chance(50) {
+			g.retyped()
+		} else {
+			g.definition(t, name)
+		}
 	case 7:
 		g.kind("ddl")
 		g.do("CREATE %s %s ON %s (%s)", g.pick("INDEX", "UNIQUE INDEX"), g.next("index"), name, g.pick(`"id"`, `("id" + 1)`, `"id") WHERE ("num" > 5`))
@@ -806,6 +810,22 @@ func (g *maker) definition(t *table, name string) {
 			g.do("CREATE TABLE %s.%s (LIKE %s INCLUDING DEFAULTS)", g.other, t.name, name)
 			t.twin = true
 		}
+	}
+}
+
+// retyped makes a text bytea, which has the same form in COPY's binary format, between rows of a table: what was known of it goes unnoticed.
+func (g *maker) retyped() {
+	for _, name := range g.names {
+		t := g.tables[name]
+		i := slices.IndexFunc(t.columns, func(c column) bool { return c.typ == "text" || c.typ == "varchar(12)" })
+		if i < 0 || t.kept {
+			continue
+		}
+		g.rows(t)
+		t.columns[i].typ = "bytea"
+		g.do("ALTER TABLE ONLY %s.%s ALTER COLUMN %s DROP DEFAULT, ALTER COLUMN %[3]s TYPE bytea USING convert_to(%[3]s, 'UTF8')", g.schema, t.name, t.columns[i].name)
+		g.rows(t)
+		return
 	}
 }
 

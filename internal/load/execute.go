@@ -403,6 +403,7 @@ func (x *executor) settleKnown(ctx context.Context, s *statement) *failure {
 	}
 	if one := s.only(); one != nil && one.Kind == sqltext.Truncate && !x.o.Continue { // with Continue it may have failed
 		for i, name := range one.Relations {
+			x.foreseeTable(sqltext.QuoteName(name...))
 			if !one.Only[i] { // what inherits from it, and may have its sequence, stays
 				x.known.emptied.Truncated(name.String())
 			}
@@ -480,6 +481,7 @@ func (r *run) deliver(ctx context.Context, s *statement) (bool, *failure) {
 // sent is called when the answer to a statement is there: what may have become untrue is forgotten, and in the one transaction it
 // is seen whether that is still open.
 func (x *executor) sent(ctx context.Context, s *statement) error {
+	s.plan.filled()
 	x.known.after(s.effect)
 	if s.effect == writing && s.plan != nil {
 		x.known.inVain(sqltext.QuoteName(s.parsed[0].Relations[0]...))

@@ -29,7 +29,7 @@ import (
 type part struct {
 	n        int // in the order of the script
 	table    []string
-	oid      uint32
+	plan     tablePlan     // what the script's own connection knows of it
 	at       psql.Position // of the first one
 	open     func() (*psql.Script, error)
 	vars     *psql.Vars
@@ -100,7 +100,7 @@ func (r *run) handOver(ctx context.Context, s *statement) (bool, *failure) {
 		s.plan.partitioned { // its rows are those of tables that may come by another connection
 		return false, nil
 	}
-	p := &part{table: one.Relations[0], oid: s.plan.oid, at: s.at, commands: s.script.Commands()}
+	p := &part{table: one.Relations[0], plan: *s.plan, at: s.at, commands: s.script.Commands()}
 	var situation strategy.Situation
 	switch {
 	case one.Insert != nil:
@@ -143,6 +143,7 @@ func (r *run) handOver(ctx context.Context, s *statement) (bool, *failure) {
 		return true, r.join(ctx)
 	}
 	r.crew.add(p)
+	s.plan.filled()
 	r.enlist()
 	r.given = true
 	if p.head != nil {
@@ -310,8 +311,8 @@ func (c *crew) next(m *member) *part {
 	defer c.mu.Unlock()
 	for !c.ended {
 		first := slices.IndexFunc(c.waiting, func(p *part) bool {
-			owner := c.owners[p.oid]
-			same := func(q *part) bool { return q.oid == p.oid }
+			owner := c.owners[p.plan.oid]
+			same := func(q *part) bool { return q.plan.oid == p.plan.oid }
 			return p.end > 0 && (owner == nil || owner == m) && !slices.ContainsFunc(c.under, same) && c.waiting[slices.IndexFunc(c.waiting, same)] == p
 		})
 		if first >= 0 {
@@ -319,7 +320,7 @@ func (c *crew) next(m *member) *part {
 			c.waiting = slices.Delete(c.waiting, first, first+1)
 			c.under = append(c.under, p)
 			if c.together != nil {
-				c.owners[p.oid] = m
+				c.owners[p.plan.oid] = m
 			}
 			return p
 		}
@@ -379,7 +380,7 @@ const minKeyMemory = 1 << 20
 
 // loadPart loads a part.
 func (m *member) loadPart(ctx context.Context, p *part, target *pgx.ConnConfig) *failure {
-	before, building := m.tally.whole(), m.tally.building[p.oid]
+	before, building := m.tally.whole(), m.tally.building[p.plan.oid]
 	err := m.readyFor(ctx, p, target)
 	if err == nil && !p.strange {
 		err = m.readPart(ctx, p, m.of)
@@ -387,7 +388,7 @@ func (m *member) loadPart(ctx context.Context, p *part, target *pgx.ConnConfig) 
 	}
 	after := m.tally.whole()
 	p.loaded = Table{Rows: after.Rows - before.Rows, Bytes: after.Bytes - before.Bytes, Elapsed: after.Elapsed - before.Elapsed}
-	p.building = m.tally.building[p.oid] - building
+	p.building = m.tally.building[p.plan.oid] - building
 	if err != nil {
 		return &failure{at: p.at, err: err, refused: true}
 	}
@@ -416,9 +417,12 @@ func (m *member) readyFor(ctx context.Context, p *part, target *pgx.ConnConfig) 
 		return problemOf(err)
 	}
 	p.strange = !alike
+	table := sqltext.QuoteName(p.table...)
 	if alike && together != nil {
-		return together.claim(ctx, &m.executor, sqltext.QuoteName(p.table...), p.oid)
+		return together.claim(ctx, &m.executor, table, p.plan.oid)
 	}
+	m.known.after(ours) // the script may have changed tables since the part before
+	m.known.plans[table] = &p.plan
 	return nil
 }
 
@@ -493,7 +497,7 @@ func (x *executor) join(ctx context.Context) *failure {
 			continue
 		}
 		x.tally.count(p.table, p.loaded.Rows, p.loaded.Bytes, p.loaded.Elapsed-p.building)
-		x.tally.building[p.oid] += p.building
+		x.tally.building[p.plan.oid] += p.building
 	}
 	return nil
 }

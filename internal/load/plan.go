@@ -39,6 +39,13 @@ func (p *tablePlan) lockable() bool {
 	return p.Owned && p.Empty && p.Indexes > 0 && p.Watched == ""
 }
 
+// filled is called when rows are on their way to the table, if there is one.
+func (p *tablePlan) filled() {
+	if p != nil {
+		p.Empty = false
+	}
+}
+
 // rebuild brings back an index that is switched off.
 type rebuild struct {
 	what string // the index, by its qualified name, where it can be kept by itself, else the table
@@ -118,9 +125,14 @@ func (r *run) foresee(s *survey) {
 		return
 	}
 	for _, h := range s.heads {
-		if key := sqltext.QuoteName(h.parts...); len(r.foreseen) < maxForeseen && !slices.Contains(r.foreseen, key) {
-			r.foreseen = append(r.foreseen, key)
-		}
+		r.foreseeTable(sqltext.QuoteName(h.parts...))
+	}
+}
+
+// foreseeTable keeps the name of a table that rows are likely to come to.
+func (x *executor) foreseeTable(name string) {
+	if len(x.foreseen) < maxForeseen && !slices.Contains(x.foreseen, name) {
+		x.foreseen = append(x.foreseen, name)
 	}
 }
 

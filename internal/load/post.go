@@ -52,6 +52,7 @@ func (x *executor) post(ctx context.Context, s *statement) (bool, *failure) {
 	if !x.mayPost(s) || !x.known.keepsNames(s.effect) || s.effect == writing || len(x.off) > 0 && s.effect != sqltext.Rows {
 		return false, nil
 	}
+	s.plan.filled()
 	x.known.after(s.effect)
 	return true, x.dispatch(ctx, &posted{st: s.source.Clone(), parsed: s.parsed, goesOn: x.goesOn()})
 }

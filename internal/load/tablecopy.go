@@ -147,6 +147,7 @@ func (x *executor) copyAlone(ctx context.Context, c *tableCopy, plan *tablePlan)
 	}
 	c.plan = plan
 	c.lock = c.many && plan.lockable()
+	plan.filled()
 	c.run(ctx, x)
 	return x.collect(ctx, c)
 }

@@ -199,7 +199,7 @@ func (r *run) passTruncate(ctx context.Context, s *statement, one *sqltext.State
 func (c *crew) gives(table uint32) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.owners[table] != nil || slices.ContainsFunc(slices.Concat(c.waiting, c.under, c.over), func(p *part) bool { return p.oid == table })
+	return c.owners[table] != nil || slices.ContainsFunc(slices.Concat(c.waiting, c.under, c.over), func(p *part) bool { return p.plan.oid == table })
 }
 
 // claim locks a table for the transaction of its connection, and sees that it is empty. It waits for nobody: who holds one of the tables may wait for

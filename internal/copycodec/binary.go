@@ -390,7 +390,6 @@ func byteaCodec(dst, text []byte) ([]byte, bool) {
 // ArrayCodec takes arrays of one dimension: {}, {a,b}, {"a b","c\"d"}. Elements without quotes must be free of everything
 // that means something to the array's input function.
 func ArrayCodec(elementOID uint32, element Codec) Codec {
-	var scratch []byte
 	return func(dst, text []byte) ([]byte, bool) {
 		if len(text) < 2 || text[0] != '{' || text[len(text)-1] != '}' {
 			return dst, false
@@ -410,13 +409,14 @@ func ArrayCodec(elementOID uint32, element Codec) Codec {
 			dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 1) // how many, filled in below; numbered from 1
 		}
 		for i := 0; len(body) > 0; i++ {
-			var ok bool
-			if scratch, i, ok = arrayElement(scratch[:0], body, i); !ok {
+			content, end, ok := arrayElement(body, i)
+			if !ok {
 				return dst, false
 			}
-			if dst, ok = element(dst, scratch); !ok {
+			if dst, ok = element(dst, content); !ok {
 				return dst, false
 			}
+			i = end
 			count++
 			if i == len(body) {
 				break
@@ -433,32 +433,44 @@ func ArrayCodec(elementOID uint32, element Codec) Codec {
 	}
 }
 
-// arrayElement appends the content of the element at body[i], and gives the offset behind it.
-func arrayElement(dst, body []byte, i int) ([]byte, int, bool) {
+// arrayElement gives the content of the element at body[i], and the offset behind it.
+func arrayElement(body []byte, i int) (content []byte, end int, ok bool) {
 	if i == len(body) {
-		return dst, i, false
+		return nil, i, false
 	}
+	from := i
 	if body[i] != '"' {
-		from := i
 		for i < len(body) && body[i] != ',' {
 			if c := body[i]; blank[c] || c == '\v' || c == '{' || c == '}' || c == '"' || c == '\\' || c < ' ' {
-				return dst, i, false
+				return nil, i, false
 			}
 			i++
 		}
 		word := body[from:i]
-		return append(dst, word...), i, len(word) > 0 && !bytes.EqualFold(word, []byte("null"))
+		return word, i, len(word) > 0 && !bytes.EqualFold(word, []byte("null"))
 	}
-	for i++; i < len(body); i++ {
-		switch body[i] {
-		case '"':
-			return dst, i + 1, true
-		case '\\':
-			if i++; i == len(body) {
-				return dst, i, false
-			}
+	escaped := false
+	for i++; i < len(body) && body[i] != '"'; i++ {
+		if body[i] == '\\' {
+			escaped = true
+			i++
 		}
-		dst = append(dst, body[i])
 	}
-	return dst, i, false
+	if i >= len(body) {
+		return nil, i, false
+	}
+	content = body[from+1 : i]
+	if escaped {
+		content = bytes.Clone(content)
+		n := 0
+		for k := 0; k < len(content); k++ {
+			if content[k] == '\\' {
+				k++
+			}
+			content[n] = content[k]
+			n++
+		}
+		content = content[:n]
+	}
+	return content, i + 1, true
 }

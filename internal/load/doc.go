@@ -19,5 +19,6 @@
 // A table's plan (plan.go) is made from the catalog when the first statement brings rows for it, together with the plans of others
 // that the script is known to fill. It says how the server would treat rows, under the settings of that moment, and package strategy
 // decides from it how they go. It stays known across statements of which it is certain that they change none of this, and is gone after
-// any other: knowledge.after alone forgets (knowledge.go). The next rows have it made anew.
+// any other: knowledge.after alone forgets (knowledge.go). The next rows have it made anew. A member knows of a table what the script's own
+// connection knew when it gave the part: what it remembers from another part may be true no longer.
 package load

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
 	"github.com/fabricate-seed/fabricate-seed/internal/copycodec"
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 	"github.com/fabricate-seed/fabricate-seed/internal/strategy"
 )
@@ -152,7 +153,7 @@ func (x *executor) readPlans(ctx context.Context, keys []string) error {
 	utc := zone == "UTC" || zone == "Etc/UTC" || zone == "GMT" || zone == "Etc/GMT"
 	owners := x.way.inForce()
 	drawn := false
-	all, err := catalog.FactsOf(ctx, x.session, keys, oids)
+	all, err := x.factsOf(ctx, keys, oids)
 	if err != nil {
 		return err
 	}
@@ -197,6 +198,22 @@ func (x *executor) readPlans(ctx context.Context, keys []string) error {
 	}
 	x.known.drawn = x.known.drawn && (drawn || len(all) == 0) // the server holds a lock on each sequence that the transaction has used
 	return nil
+}
+
+// factsOf asks the catalog about tables. One that a member of the crew has locked, as rows' table or as a partition, is asked about when it is done:
+// to wait for it would be to wait for ourselves, and no longer than lock_timeout.
+func (x *executor) factsOf(ctx context.Context, keys []string, oids []uint32) ([]catalog.Facts, error) {
+	if !x.crew.busy() || x.together != nil {
+		return catalog.FactsOf(ctx, x.session, keys, oids)
+	}
+	all, err := catalog.FactsOf(ctx, session.AtOnce{Session: x.session}, keys, oids)
+	if session.State(err) != "55P03" {
+		return all, err
+	}
+	if f := x.join(ctx); f != nil {
+		return nil, &failedBefore{f}
+	}
+	return catalog.FactsOf(ctx, x.session, keys, oids)
 }
 
 // namesOfObjects are types whose values are names, which may mean temporary tables of the session.

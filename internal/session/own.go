@@ -53,6 +53,14 @@ func (s *Session) Resolve(ctx context.Context, sql string, args []any, scan []an
 	return s.ask(ctx, "", sql, args, scan, each)
 }
 
+// AtOnce is a session whose questions fail with 55P03 (lock_not_available) where they would have to wait for a lock.
+type AtOnce struct{ *Session }
+
+// Ask is Session.Ask.
+func (s AtOnce) Ask(ctx context.Context, sql string, args []any, scan []any, each func() error) error {
+	return s.ask(ctx, "; "+setPath+", pg_catalog.set_config('lock_timeout', '1', true)", sql, args, scan, each)
+}
+
 func (s *Session) ask(ctx context.Context, path, sql string, args []any, scan []any, each func() error) error {
 	before, after := "SAVEPOINT "+asked+path, "ROLLBACK TO SAVEPOINT "+asked+"; RELEASE SAVEPOINT "+asked
 	status := s.TxStatus()

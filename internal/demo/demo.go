@@ -39,13 +39,28 @@ GROUP BY u.id ORDER BY spent DESC LIMIT 7`
 // *problem.Error: no server to start, the code that the run ended with, or Interrupted when ctx was cancelled.
 func Run(ctx context.Context, _ config.Settings, rep *report.Report) error {
 	err := show(ctx, rep)
-	if err != nil && ctx.Err() != nil {
+	if err != nil && interrupted(ctx, err) {
 		return &problem.Error{
 			Code: problem.Interrupted, What: "interrupted during the demo",
 			Remedy: "The server is stopped and its folder removed.", Err: err,
 		}
 	}
 	return err
+}
+
+// toldWithin is how long after a program that we have started an interruption of both may reach us.
+const toldWithin = time.Second
+
+// interrupted reports whether ctx was cancelled. A Ctrl-C goes to all processes of a terminal: a program that we have started can be gone by it
+// before we are told.
+func interrupted(ctx context.Context, err error) bool {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && !exit.Exited() {
+		short, cancel := context.WithTimeout(ctx, toldWithin)
+		defer cancel()
+		<-short.Done()
+	}
+	return ctx.Err() != nil
 }
 
 // show is the demo from top to bottom.

@@ -391,6 +391,7 @@ func byteaCodec(dst, text []byte) ([]byte, bool) {
 // that means something to the array's input function.
 func ArrayCodec(elementOID uint32, element Codec) Codec {
 	return func(dst, text []byte) ([]byte, bool) {
+		var scratch []byte // not kept: connections may share a codec
 		if len(text) < 2 || text[0] != '{' || text[len(text)-1] != '}' {
 			return dst, false
 		}
@@ -409,14 +410,13 @@ func ArrayCodec(elementOID uint32, element Codec) Codec {
 			dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 1) // how many, filled in below; numbered from 1
 		}
 		for i := 0; len(body) > 0; i++ {
-			content, end, ok := arrayElement(body, i)
-			if !ok {
+			var ok bool
+			if scratch, i, ok = arrayElement(scratch[:0], body, i); !ok {
 				return dst, false
 			}
-			if dst, ok = element(dst, content); !ok {
+			if dst, ok = element(dst, scratch); !ok {
 				return dst, false
 			}
-			i = end
 			count++
 			if i == len(body) {
 				break
@@ -433,44 +433,32 @@ func ArrayCodec(elementOID uint32, element Codec) Codec {
 	}
 }
 
-// arrayElement gives the content of the element at body[i], and the offset behind it.
-func arrayElement(body []byte, i int) (content []byte, end int, ok bool) {
+// arrayElement appends the content of the element at body[i], and gives the offset behind it.
+func arrayElement(dst, body []byte, i int) ([]byte, int, bool) {
 	if i == len(body) {
-		return nil, i, false
+		return dst, i, false
 	}
-	from := i
 	if body[i] != '"' {
+		from := i
 		for i < len(body) && body[i] != ',' {
 			if c := body[i]; blank[c] || c == '\v' || c == '{' || c == '}' || c == '"' || c == '\\' || c < ' ' {
-				return nil, i, false
+				return dst, i, false
 			}
 			i++
 		}
 		word := body[from:i]
-		return word, i, len(word) > 0 && !bytes.EqualFold(word, []byte("null"))
+		return append(dst, word...), i, len(word) > 0 && !bytes.EqualFold(word, []byte("null"))
 	}
-	escaped := false
-	for i++; i < len(body) && body[i] != '"'; i++ {
-		if body[i] == '\\' {
-			escaped = true
-			i++
-		}
-	}
-	if i >= len(body) {
-		return nil, i, false
-	}
-	content = body[from+1 : i]
-	if escaped {
-		content = bytes.Clone(content)
-		n := 0
-		for k := 0; k < len(content); k++ {
-			if content[k] == '\\' {
-				k++
+	for i++; i < len(body); i++ {
+		switch body[i] {
+		case '"':
+			return dst, i + 1, true
+		case '\\':
+			if i++; i == len(body) {
+				return dst, i, false
 			}
-			content[n] = content[k]
-			n++
 		}
-		content = content[:n]
+		dst = append(dst, body[i])
 	}
-	return content, i + 1, true
+	return dst, i, false
 }

@@ -348,16 +348,6 @@ func (c *crew) atWork() int {
 	return len(c.under)
 }
 
-// busy reports whether members have something to do, or will have.
-func (c *crew) busy() bool {
-	if c == nil {
-		return false
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.waiting)+len(c.under) > 0
-}
-
 // members gives how many connections may load at once: more than there are processors take longer.
 func (r *run) members() int { return min(r.o.Jobs, max(minMembers, runtime.NumCPU())) }
 

@@ -201,9 +201,9 @@ func (x *executor) readPlans(ctx context.Context, keys []string) error {
 }
 
 // factsOf asks the catalog about tables. One that a member of the crew has locked, as rows' table or as a partition, is asked about when it is done:
-// to wait for it would be to wait for ourselves, and no longer than lock_timeout.
+// to wait for its lock would be to wait for ourselves, without an end where the member waits for what comes behind its rows, or until lock_timeout.
 func (x *executor) factsOf(ctx context.Context, keys []string, oids []uint32) ([]catalog.Facts, error) {
-	if !x.crew.busy() || x.together != nil {
+	if x.crew == nil || x.together != nil {
 		return catalog.FactsOf(ctx, x.session, keys, oids)
 	}
 	all, err := catalog.FactsOf(ctx, session.AtOnce{Session: x.session}, keys, oids)

@@ -190,9 +190,6 @@ func (r *run) item(ctx context.Context, sc *psql.Script, item any) *failure {
 	case *psql.LargeObject:
 		return r.largeObject(ctx, sc, it)
 	default:
-		if r.crew != nil {
-			r.crew.close() // else a member would wait for what comes behind its rows, and we for its lock
-		}
 		return r.carryOut(ctx, sc, item)
 	}
 	return nil

@@ -13,14 +13,15 @@ import (
 // TestInterrupted has a program end by a signal before the demo itself is told of it, by one that is none of a Ctrl-C, and by itself.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
+	const never = -1
 	for name, test := range map[string]struct {
-		script    string
-		cancelled bool
+		script string
+		told   time.Duration // that we are interrupted, behind its end
 	}{
-		"both":            {"kill -INT $$", true},
-		"it alone":        {"kill -KILL $$", false},
-		"it has failed":   {"exit 3", false},
-		"we in the midst": {"exit 130", true},
+		"both":            {"kill -INT $$", toldWithin / 20},
+		"it alone":        {"kill -KILL $$", never},
+		"it has failed":   {"exit 3", never},
+		"we in the midst": {"exit 130", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -28,12 +29,12 @@ func TestInterrupted(t *testing.T) {
 			defer cancel()
 			err := exec.CommandContext(ctx, "/bin/sh", "-c", test.script).Run()
 			switch {
-			case test.cancelled && name == "both":
-				time.AfterFunc(toldWithin/20, cancel)
-			case test.cancelled:
+			case test.told == 0:
 				cancel()
+			case test.told > 0:
+				time.AfterFunc(test.told, cancel)
 			}
-			if got := interrupted(ctx, fmt.Errorf("a server: %w", err)); got != test.cancelled {
+			if got := interrupted(ctx, fmt.Errorf("a server: %w", err)); got != (test.told != never) {
 				t.Errorf("interrupted: %v", got)
 			}
 		})

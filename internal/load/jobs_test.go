@@ -179,28 +179,30 @@ type gate struct {
 
 type gated struct {
 	*os.File
-	gate *gate
+	at   int64
+	open func() // nil once it has returned
 }
 
 func (g *gate) Open(name string) (fs.File, error) {
 	f, err := g.FS.Open(name)
-	if file, ok := f.(*os.File); ok && g.open != nil {
-		one := *g
-		g.open = nil
-		return &gated{file, &one}, err
+	file, ok := f.(*os.File)
+	if !ok || g.open == nil {
+		return f, err
 	}
-	return f, err
+	open := g.open
+	g.open = nil
+	return &gated{file, g.at, open}, nil
 }
 
 func (f *gated) Read(p []byte) (int, error) {
 	switch at, err := f.Seek(0, io.SeekCurrent); {
 	case err != nil:
 		return 0, err
-	case at < f.gate.at:
-		p = p[:min(int64(len(p)), f.gate.at-at)]
-	case f.gate.open != nil:
-		f.gate.open()
-		f.gate.open = nil
+	case at < f.at:
+		p = p[:min(int64(len(p)), f.at-at)]
+	case f.open != nil:
+		f.open()
+		f.open = nil
 	}
 	return f.File.Read(p)
 }

@@ -173,11 +173,14 @@ func (s *Statement) read(t *Tokens, first Token) {
 	case "delete":
 		s.remove(t)
 	case "begin", "start":
-		if !t.Accept("work") {
-			t.Accept("transaction")
+		begins := t.Accept("transaction") || first.Text == "begin"
+		if begins && first.Text == "begin" && t.I == first.End {
+			t.Accept("work")
 		}
-		if s.modes(t) {
-			s.Kind, s.Effect = Begin, Nothing
+		if begins && s.modes(t) {
+			if s.Kind, s.Effect = Begin, Nothing; s.Access != "" {
+				s.Effect = Session
+			}
 		}
 	case "commit", "end", "rollback", "abort":
 		s.end(t, first.Text)
@@ -233,13 +236,14 @@ func (s *Statement) insert(t *Tokens) {
 	s.Kind, s.Insert = Insert, &InsertInto{}
 	into := t.Accept("into")
 	at := t.Peek().At
-	if name := t.Relation(); len(name) > 0 {
+	if name := t.named(); len(name) > 0 {
 		s.Relations, s.At = []Name{name}, []int{at}
 	}
+	escaped := escapedIn(t.Text[at:max(at, t.I)])
 	alias := t.Accept("as") && t.Next().Kind != EndToken
 	before := t.I
 	s.Insert.Columns, s.Insert.ColumnAt = t.Names()
-	odd := s.Insert.Columns == nil && t.I == before && t.Peek().Text == "(" // a subscript, or a query in parentheses
+	odd := escaped || s.Insert.Columns == nil && t.I == before && t.Peek().Text == "(" // a subscript, or a query in parentheses
 	for _, at := range s.Insert.ColumnAt {
 		odd = odd || escapedName(t.Text, at)
 	}
@@ -261,6 +265,9 @@ func (s *Statement) insert(t *Tokens) {
 		s.Effect = Rows
 	}
 }
+
+// escapedIn reports whether a part of a possibly qualified name may be written U&"…".
+func escapedIn(name []byte) bool { return bytes.Contains(name, []byte(`&"`)) }
 
 // escapedName reports whether the name at an offset is written U&"…".
 func escapedName(text []byte, at int) bool {
@@ -323,18 +330,14 @@ func (s *Statement) truncate(t *Tokens) {
 	of, odd := &TruncateOf{}, false
 	for more := true; more; more = t.Accept(",") {
 		only := t.Accept("only")
-		paren := t.Accept("(") // ONLY (t)
+		paren := only && t.Accept("(")
 		at := t.Peek().At
-		name := t.Relation()
-		if paren {
-			t.Accept(")")
-		}
+		name := t.named()
 		if len(name) == 0 {
 			return
 		}
-		odd = odd || escapedName(t.Text, at)
+		odd = odd || escapedIn(t.Text[at:max(at, t.I)]) || paren && !t.Accept(")") || t.Accept("*") && only
 		s.Relations, s.At, s.Only = append(s.Relations, name), append(s.At, at), append(s.Only, only)
-		t.Accept("*")
 	}
 	if of.Restart = t.Accept("restart"); of.Restart || t.Accept("continue") {
 		odd = !t.Accept("identity") || odd
@@ -342,8 +345,7 @@ func (s *Statement) truncate(t *Tokens) {
 	if of.Cascade = t.Accept("cascade"); !of.Cascade {
 		t.Accept("restrict")
 	}
-	t.Accept(";")
-	if t.Peek().Kind == EndToken && !odd {
+	if t.ends() && !odd {
 		s.Truncate = of
 	}
 }
@@ -359,79 +361,78 @@ func (s *Statement) remove(t *Tokens) {
 		t.Accept(")")
 	}
 	t.Accept("*")
-	t.Accept(";")
-	s.DeletesAll = len(s.Deletes) > 0 && t.Peek().Kind == EndToken
+	s.DeletesAll = len(s.Deletes) > 0 && t.ends()
 }
 
-// modes reads the modes of a transaction, by the grammar of BEGIN and SET TRANSACTION. What is none of them makes it a statement
+// modes reads the modes of a transaction to the end, by the grammar of BEGIN and SET TRANSACTION. What is none of them makes it a statement
 // like any other, which the server refuses.
 func (s *Statement) modes(t *Tokens) bool {
 	var levels []string
-	for {
-		word := t.Next()
-		mode := strings.ToUpper(word.Text)
+	for more := false; more || !t.ends(); more = t.Accept(",") {
 		switch {
-		case word.Kind == EndToken, word.Kind == OtherToken && word.Text == ";":
-			s.Level = strings.Join(levels, ", ")
-			return true
-		case word.Kind == OtherToken && word.Text == ",":
-			continue
-		case word.Kind != WordToken:
-			s.Access = ""
-			return false
-		}
-		switch mode {
-		case "READ":
-			s.Access = "READ " + strings.ToUpper(t.Next().Text)
-			continue
-		case "ISOLATION":
-			t.Accept("level")
-			level := strings.ToUpper(t.Next().Text)
-			if level == "READ" || level == "REPEATABLE" {
-				level += " " + strings.ToUpper(t.Next().Text)
+		case t.Accept("read"):
+			switch {
+			case t.Accept("only"):
+				s.Access = "READ ONLY"
+			case t.Accept("write"):
+				s.Access = "READ WRITE"
+			default:
+				return false
 			}
-			mode = "ISOLATION LEVEL " + level
-		case "NOT":
-			mode += " " + strings.ToUpper(t.Next().Text)
-		case "DEFERRABLE":
+			continue
+		case t.all([]string{"isolation", "level"}):
+			i := slices.IndexFunc(isolationLevels, func(words []string) bool { return t.all(words) })
+			if i < 0 {
+				return false
+			}
+			levels = append(levels, "ISOLATION LEVEL "+strings.ToUpper(strings.Join(isolationLevels[i], " ")))
+		case t.Accept("deferrable"):
+			levels = append(levels, "DEFERRABLE")
+		case t.all([]string{"not", "deferrable"}):
+			levels = append(levels, "NOT DEFERRABLE")
 		default:
-			s.Access = ""
 			return false
 		}
-		levels = append(levels, mode)
 	}
+	s.Level = strings.Join(levels, ", ")
+	return true
 }
 
+var isolationLevels = [][]string{{"read", "uncommitted"}, {"read", "committed"}, {"repeatable", "read"}, {"serializable"}}
+
+// end reads what ends a transaction, or goes back to a savepoint. What is not of its grammar is a statement like any other.
 func (s *Statement) end(t *Tokens, word string) {
 	rollback := word == "rollback" || word == "abort"
-	if t.Accept("prepared") {
-		return
-	}
 	if !t.Accept("work") {
 		t.Accept("transaction")
 	}
-	if rollback && t.Accept("to") {
+	if word == "rollback" && t.Accept("to") {
 		t.Accept("savepoint")
 		s.Kind, s.Command, s.Effect, s.Savepoint = RollbackTo, "ROLLBACK TO SAVEPOINT", Rewind, t.Next().Text
 		return
 	}
-	s.Kind, s.Command = Commit, "COMMIT" // deferred triggers run
+	chain := t.Accept("and")
+	no := chain && t.Accept("no")
+	if chain && !t.Accept("chain") || !t.ends() {
+		return
+	}
+	s.Kind, s.Command, s.Chain = Commit, "COMMIT", chain && !no // deferred triggers run
 	if rollback {
 		s.Kind, s.Command, s.Effect = Rollback, "ROLLBACK", Rewind
 	}
-	s.Chain = t.Accept("and") && t.Accept("chain")
 }
 
 // copy follows the grammar of COPY, the old one included.
 func (s *Statement) copy(t *Tokens) {
-	c := &CopyOf{}
+	c, odd := &CopyOf{}, false
 	s.Kind, s.Copy = Copy, c
 	c.Binary = t.Accept("binary")
 	if t.Parens() == nil {
 		at := t.Peek().At
-		if name := t.Relation(); len(name) > 0 {
+		if name := t.named(); len(name) > 0 {
 			s.Relations, s.At = []Name{name}, []int{at}
 		}
+		odd = escapedIn(t.Text[at:max(at, t.I)])
 		if c.Columns, c.ColumnAt = t.Names(); c.Columns == nil {
 			t.Parens()
 		} else if slices.ContainsFunc(c.ColumnAt, func(at int) bool { return escapedName(t.Text, at) }) {
@@ -444,10 +445,11 @@ func (s *Statement) copy(t *Tokens) {
 		t.Accept("to")
 	}
 	c.Program = t.Accept("program")
-	if tok := t.Next(); tok.Kind == StringToken {
+	tok := t.Next()
+	if tok.Kind == StringToken {
 		c.File, c.FileAt = t.Content(tok), tok
 	}
-	c.Plain = !c.Binary
+	c.Plain = !c.Binary && !odd && (c.File != "" || tok.Kind == WordToken && (tok.Text == "stdin" || tok.Text == "stdout"))
 	for tok := t.Next(); tok.Kind != EndToken && (tok.Kind != OtherToken || tok.Text != ";"); tok = t.Next() {
 		c.Plain = false
 		c.Binary = c.Binary || tok.Kind != OtherToken && strings.EqualFold(tok.Text, "binary")
@@ -471,7 +473,7 @@ func settingEffect(name string) Effect {
 
 func (s *Statement) set(t Tokens) {
 	if t.Accept("transaction") {
-		if s.modes(&t) {
+		if !t.ends() && s.modes(&t) {
 			s.Kind, s.Effect = SetTransaction, Session
 		}
 		return
@@ -483,17 +485,24 @@ func (s *Statement) set(t Tokens) {
 		t.Accept("local")
 	}
 	name := t.Next()
-	s.Effect, s.Sets = settingEffect(name.Text), strings.ToLower(name.Text)
-	if !strings.EqualFold(name.Text, replicationRole) || !t.Accept("to") && !t.Accept("=") {
+	s.Effect = settingEffect(name.Text)
+	if !t.Accept("to") && !t.Accept("=") {
 		return
 	}
-	s.role(t.Next())
+	value := t.Next()
+	if value.Kind == EndToken || value.Text == ";" || !t.ends() {
+		return
+	}
+	s.Sets = strings.ToLower(name.Text)
+	if s.Sets == replicationRole {
+		s.role(value)
+	}
 }
 
 func (s *Statement) reset(t Tokens) {
 	name := t.Next()
 	s.Effect = settingEffect(name.Text)
-	if all := name.Text == "all"; all || strings.EqualFold(name.Text, replicationRole) {
+	if all := name.Text == "all"; t.ends() && (all || strings.EqualFold(name.Text, replicationRole)) {
 		s.Role = &RoleChange{Value: "origin", All: all}
 	}
 }
@@ -531,11 +540,7 @@ func (s *Statement) choose(t Tokens) {
 		}
 		arguments = append(arguments, tok)
 	}
-	if !t.Accept(")") {
-		return
-	}
-	t.Accept(";")
-	if t.Peek().Kind != EndToken {
+	if !t.Accept(")") || !t.ends() {
 		return
 	}
 	effect := &s.Supposed

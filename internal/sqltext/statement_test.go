@@ -37,44 +37,51 @@ func TestEffects(t *testing.T) {
 		"COPY (SELECT f()) TO stdout":                                      Anything,
 		"TRUNCATE t, ONLY u * CASCADE":                                     Empty,
 		"BEGIN":                                                            Nothing,
-		"START TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY":        Nothing,
-		"COMMIT":                            Anything, // deferred triggers run
-		"ROLLBACK":                          Rewind,
-		"ABORT WORK AND CHAIN":              Rewind,
-		"ROLLBACK TO SAVEPOINT a":           Rewind,
-		"ROLLBACK PREPARED 'x'":             Anything,
-		"SAVEPOINT a":                       Nothing,
-		"RELEASE a":                         Nothing,
-		"SET client_min_messages = warning": Setting,
-		"SET LOCAL work_mem = '1MB'":        Setting,
-		"SET TimeZone = 'UTC'":              Session,
-		"SET TIME ZONE 'UTC'":               Session,
-		"SET search_path TO a, b":           Session,
-		"SET ROLE x":                        Session,
-		"SET SESSION AUTHORIZATION x":       Session,
-		"SET my.own = 'x'":                  Session,
-		"SET TRANSACTION READ ONLY":         Session,
-		"RESET ALL":                         Session,
-		"SET CONSTRAINTS ALL IMMEDIATE":     Anything,
-		"SELECT pg_catalog.set_config('search_path', '', false);": Session,
-		"SELECT set_config('search_path', lower('S1'), false)":    Anything,
-		"SELECT set_config('work_mem', '1MB', false), f()":        Anything,
-		"SELECT pg_catalog.setval('s', 7, true)":                  Sequence,
-		"SELECT pg_catalog.setval('s', -7)":                       Sequence,
-		"SELECT setval('s', 7, true)":                             Anything, // see TestSupposed
-		"SELECT set_config('work_mem', '1MB', false)":             Anything,
-		"SELECT setval('s', (SELECT max(id) FROM t))":             Anything,
-		"SELECT nextval('s')":                                     Anything,
-		"SELECT 1":                                                Anything,
-		"SHOW TimeZone":                                           Nothing,
-		"DO $$ BEGIN END $$":                                      Anything,
-		"CALL f()":                                                Anything,
-		"CREATE TABLE t (a int)":                                  Anything,
-		"ANALYZE":                                                 Anything,
-		"DISCARD ALL":                                             Anything,
-		"garbage":                                                 Anything,
-		"":                                                        Nothing,
-		"-- nothing":                                              Nothing,
+		"START TRANSACTION ISOLATION LEVEL SERIALIZABLE, DEFERRABLE":       Nothing,
+		"START TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY":        Session,
+		"BEGIN READ ONLY READ WRITE":                                       Session,
+		"COMMIT":                                                           Anything, // deferred triggers run
+		"ROLLBACK":                                                         Rewind,
+		"ABORT WORK AND CHAIN":                                             Rewind,
+		"ROLLBACK TO SAVEPOINT a":                                          Rewind,
+		"ROLLBACK PREPARED 'x'":                                            Anything,
+		"SAVEPOINT a":                                                      Nothing,
+		"INSERT INTO user VALUES (1)":                                      Anything,
+		"INSERT INTO t (a, left) VALUES (1)":                               Anything,
+		"INSERT INTO \"user\" (\"left\") VALUES (1)":                       Rows,
+		"INSERT INTO public.user VALUES (1)":                               Rows,
+		"COPY user FROM stdin":                                             Anything,
+		"RELEASE a":                                                        Nothing,
+		"SET client_min_messages = warning":                                Setting,
+		"SET LOCAL work_mem = '1MB'":                                       Setting,
+		"SET TimeZone = 'UTC'":                                             Session,
+		"SET TIME ZONE 'UTC'":                                              Session,
+		"SET search_path TO a, b":                                          Session,
+		"SET ROLE x":                                                       Session,
+		"SET SESSION AUTHORIZATION x":                                      Session,
+		"SET my.own = 'x'":                                                 Session,
+		"SET TRANSACTION READ ONLY":                                        Session,
+		"RESET ALL":                                                        Session,
+		"SET CONSTRAINTS ALL IMMEDIATE":                                    Anything,
+		"SELECT pg_catalog.set_config('search_path', '', false);":          Session,
+		"SELECT set_config('search_path', lower('S1'), false)":             Anything,
+		"SELECT set_config('work_mem', '1MB', false), f()":                 Anything,
+		"SELECT pg_catalog.setval('s', 7, true)":                           Sequence,
+		"SELECT pg_catalog.setval('s', -7)":                                Sequence,
+		"SELECT setval('s', 7, true)":                                      Anything, // see TestSupposed
+		"SELECT set_config('work_mem', '1MB', false)":                      Anything,
+		"SELECT setval('s', (SELECT max(id) FROM t))":                      Anything,
+		"SELECT nextval('s')":                                              Anything,
+		"SELECT 1":                                                         Anything,
+		"SHOW TimeZone":                                                    Nothing,
+		"DO $$ BEGIN END $$":                                               Anything,
+		"CALL f()":                                                         Anything,
+		"CREATE TABLE t (a int)":                                           Anything,
+		"ANALYZE":                                                          Anything,
+		"DISCARD ALL":                                                      Anything,
+		"garbage":                                                          Anything,
+		"":                                                                 Nothing,
+		"-- nothing":                                                       Nothing,
 		"INSERT INTO t VALUES (" + strings.Repeat("1, ", maxConstants) + "1)": Anything, // not looked at to its end
 	} {
 		if got := Parse([]byte(text), Options{}); len(got) != 1 || got[0].Effect != want {
@@ -95,6 +102,14 @@ func TestParse(t *testing.T) {
 		`INSERT INTO t SELECT 1`:                          `Insert ["t"] columns [] rows 0`,
 		`COPY s.t (a, b) FROM '/x' (FORMAT binary)`:       `Copy ["s"."t"] columns [a b] from true file /x binary true plain false`,
 		`COPY BINARY t FROM stdin`:                        `Copy ["t"] columns [] from true file  binary true plain false`,
+		`INSERT INTO public.U&"t" VALUES (1)`:             `Insert ["public"."t"] columns [] rows 0`,
+		`COPY U&"\0074" (a) FROM stdin`:                   `Copy ["t"] columns [a] from true file  binary false plain false`,
+		`COPY t (a) FROM stdni;`:                          `Copy ["t"] columns [a] from true file  binary false plain false`,
+		`COPY t (a, order) FROM stdin`:                    `Copy ["t"] columns [] from true file  binary false plain true`,
+		`TRUNCATE user`:                                   `Truncate [] only []`,
+		`TRUNCATE c, ONLY d *`:                            `Truncate ["c" "d"] only [false true]`,
+		`TRUNCATE (c)`:                                    `Truncate [] only []`,
+		`TRUNCATE ONLY (c`:                                `Truncate ["c"] only [true]`,
 		`COPY t (a) FROM stdin;`:                          `Copy ["t"] columns [a] from true file  binary false plain true`,
 		`COPY t TO stdout`:                                `Copy [] columns [] from false file  binary false plain true`,
 		`TRUNCATE TABLE ONLY (a.b), c * RESTART IDENTITY`: `Truncate ["a"."b" "c"] only [true false] cascade false restart true`,
@@ -139,6 +154,60 @@ func TestParse(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%s:\n%s, not\n%s", text, got, want)
+		}
+	}
+}
+
+// TestTransactions holds that what begins or ends a transaction is read by the server's grammar to its end: what is not of it is a statement like
+// any other.
+func TestTransactions(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"BEGIN":       "Begin",
+		"BEGIN WORK;": "Begin",
+		"begin transaction read only, isolation level repeatable read not deferrable": "Begin READ ONLY ISOLATION LEVEL REPEATABLE READ, NOT DEFERRABLE",
+		"START TRANSACTION READ WRITE":                            "Begin READ WRITE",
+		"SET TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ ONLY": "SetTransaction READ ONLY ISOLATION LEVEL SERIALIZABLE",
+		"COMMIT WORK":                   "Commit",
+		"END TRANSACTION AND NO CHAIN;": "Commit",
+		"COMMIT AND CHAIN":              "Commit chain",
+		"ABORT AND CHAIN":               "Rollback chain",
+		"ROLLBACK /* so */ ; -- all":    "Rollback",
+		"START":                         "Other", "START WORK": "Other", "BEGIN TRANSACTION WORK": "Other", "BEGIN WORK TRANSACTION": "Other", "BEGIN foo": "Other", "BEGIN READ": "Other",
+		"BEGIN ISOLATION": "Other", "BEGIN ISOLATION DEFERRABLE": "Other", "BEGIN ISOLATION LEVEL foo": "Other", "BEGIN ISOLATION LEVEL READ": "Other",
+		"BEGIN , READ ONLY": "Other", "BEGIN READ ONLY,": "Other", "BEGIN READ ONLY,, READ WRITE": "Other", "BEGIN NOT": "Other",
+		"SET TRANSACTION": "Other", "SET TRANSACTION SNAPSHOT 'x'": "Other",
+		"COMMIT foo": "Other", "COMMIT AND": "Other", "COMMIT AND NO": "Other", "COMMIT AND CHAIN foo": "Other", "COMMIT PREPARED 'x'": "Other", "END IF": "Other",
+		"ROLLBACK foo": "Other", "ABORT TO a": "Other", "ROLLBACK WORK WORK": "Other",
+	} {
+		s := Parse([]byte(text), Options{})[0]
+		got := strings.Join(strings.Fields(map[Kind]string{Begin: "Begin", SetTransaction: "SetTransaction", Commit: "Commit", Rollback: "Rollback"}[s.Kind]+" "+s.Access+" "+s.Level), " ")
+		if s.Kind == Other {
+			got = "Other"
+		}
+		if s.Chain {
+			got += " chain"
+		}
+		if got != want {
+			t.Errorf("%s: %s, not %s", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"SET session_replication_role = replica;": "replica", "SET session_replication_role TO DEFAULT": "origin", "RESET session_replication_role": "origin",
+		"SET session_replication_role = replica foo": "", "SET session_replication_role = replica, origin": "", "SET session_replication_role = ;": "",
+		"RESET session_replication_role foo": "", "RESET ALL foo": "",
+	} {
+		got := ""
+		if s := Parse([]byte(text), Options{})[0]; s.Role != nil {
+			got = s.Role.Value
+		}
+		if got != want {
+			t.Errorf("%s: %q, not %q", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{"SET transaction_timeout = 0": "transaction_timeout", "SET transaction_timeout TO '5s';": "transaction_timeout", "SET transaction_timeout = 0 foo": "", "SET transaction_timeout": ""} {
+		if s := Parse([]byte(text), Options{})[0]; s.Sets != want {
+			t.Errorf("%s sets %q, not %q", text, s.Sets, want)
 		}
 	}
 }

@@ -116,6 +116,57 @@ func (t *Tokens) Accept(text string) bool {
 	return false
 }
 
+// all reads the next tokens if they are these words.
+func (t *Tokens) all(words []string) bool {
+	at := t.I
+	for _, word := range words {
+		if !t.Accept(word) {
+			t.I = at
+			return false
+		}
+	}
+	return true
+}
+
+// ends reports whether nothing follows but a semicolon, and reads that.
+func (t *Tokens) ends() bool {
+	at := t.I
+	t.Accept(";")
+	if t.Peek().Kind == EndToken {
+		return true
+	}
+	t.I = at
+	return false
+}
+
+// reserved are the words that name no table and no column without quotes, in any version of the server: pg_get_keywords gives them as
+// reserved, or as names of functions and types alone.
+var reserved = func() map[string]bool {
+	all := map[string]bool{}
+	for _, word := range strings.Fields(`all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation column
+		concurrently constraint create cross current_catalog current_date current_role current_schema current_time current_timestamp current_user default
+		deferrable desc distinct do else end except false fetch for foreign freeze from full grant group having ilike in initially inner intersect into is
+		isnull join lateral leading left like limit localtime localtimestamp natural not notnull null offset on only or order outer overlaps placing primary
+		references returning right select session_user similar some symmetric system_user table tablesample then to trailing true union unique user using
+		variadic verbose when where window with`) {
+		all[word] = true
+	}
+	return all
+}()
+
+// names reports whether a token is a name, of a table or a column.
+func (tok Token) names() bool {
+	return tok.Kind == QuotedToken && tok.Text != "" || tok.Kind == WordToken && !reserved[tok.Text]
+}
+
+// named reads the name of a table as a statement says it: nil for what the server does not take as one.
+func (t *Tokens) named() []string {
+	if !t.Peek().names() {
+		return nil
+	}
+	return t.Relation()
+}
+
 // Relation reads a possibly qualified name: its parts, nil if there is none.
 func (t *Tokens) Relation() []string {
 	var parts []string
@@ -177,7 +228,7 @@ func (t *Tokens) Names() (names []string, offsets []int) {
 			break
 		}
 		name := t.Next()
-		if name.Kind != WordToken && name.Kind != QuotedToken || name.Text == "select" && name.Kind == WordToken {
+		if !name.names() {
 			break
 		}
 		names, offsets = append(names, name.Text), append(offsets, name.At)

@@ -24,6 +24,8 @@ type Facts struct {
 	Limit           int64    // of one statement, in milliseconds; 0 for none
 	TransactionEnds bool     // at a limit of the server's
 	Nulls           bool     // NULL in the text of an array is one
+	ReadOnly        bool     // the transaction in which it was asked is
+	Reads           bool     // the next transactions are to be read only
 
 	Columns     []string
 	Types       []string // of each: its type's name if it is the server's own; "always", "modified" or "enum"
@@ -54,17 +56,26 @@ const (
 		) called LEFT JOIN pg_catalog.pg_proc p ON p.oid = called.oid`
 )
 
+// converted reports that an expression's tree may have text read as a value of a type whose reading looks at more than the text, by a cast that
+// calls no function by name: 'now' as a time, a name as an object. Types are those of the list, by number.
+const converted = `tree LIKE '%{COERCEVIAIO %' AND EXISTS (SELECT 1 FROM unnest(string_to_array(tree, ' :resulttype ')) WITH ORDINALITY u(f, i)
+	WHERE i > 1 AND split_part(f, ' ', 1) <> ALL ('{16,17,18,19,20,21,23,25,114,700,701,1009,1015,1042,1043,1560,1562,1700,2950,3802}'::text[]))`
+
 // factsQuery asks all at once. A table's rows go the same way by COPY as by INSERT unless one of these is in between:
 // rules, which COPY passes by; row security, which COPY refuses; triggers, which would see other command boundaries (in
 // the present replication role; the ones of foreign keys only matter where a table refers to itself); foreign tables
 // among the partitions; types with types of the user's inside; and expressions that are not made of constants, columns and immutable
 // functions in C alone: what is written in SQL or PL/pgSQL may read tables, whatever it says of itself. Each is a reason by name.
 //
+// Of types: what a number counts in an array of intervals of some fields is said to COPY alone; a composite that has a name of an object in it counts
+// as such a name; and where a cast of the user's makes text of numbers, texts are of a type that is not known.
+//
 // An expression's functions are read from its tree (pg_node_tree), because pg_depend does not list the server's own. Classes: 1 as
 // said, 2 also what is the same in a transaction, or what nobody can expect, 3 also nextval, 4 anything else; and 5 where a domain may refuse what is of the others.
 const factsQuery = `
 SELECT asked.name, plan.* FROM unnest($1::text[], $2::oid[]) asked(name, oid), LATERAL (
-WITH role AS (SELECT pg_catalog.current_setting('session_replication_role') = 'replica' AS replica
+WITH role AS (SELECT pg_catalog.current_setting('session_replication_role') = 'replica' AS replica,
+	EXISTS (SELECT 1 FROM pg_catalog.pg_cast WHERE castsource IN (20, 21, 23, 1700) AND casttarget IN (25, 1042, 1043) AND castmethod = 'f') AS casts
 ), rels AS (
 	SELECT c.oid, c.relkind, c.oid = root.oid AS is_root
 	FROM (SELECT asked.oid AS oid) root
@@ -98,10 +109,10 @@ WITH role AS (SELECT pg_catalog.current_setting('session_replication_role') = 'r
 	SELECT 'the partition key', 0, string_agg(p.partexprs::text, ' ') FROM rels JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = rels.oid
 ), judged AS (
 	SELECT what, attnum, greatest(
-		CASE WHEN ` + callsMore + `
+		CASE WHEN ` + callsMore + ` OR ` + converted + `
 			THEN 4 WHEN tree LIKE '%{SQLVALUEFUNCTION %' THEN 2 ELSE 1 END,
 		(SELECT max(CASE WHEN p.oid IS NULL THEN 4 WHEN p.provolatile = 'i' AND p.prolang IN (12, 13) THEN 1
-			WHEN p.pronamespace = 'pg_catalog'::regnamespace AND p.proname IN ('now', 'transaction_timestamp', 'timestamp', 'timestamptz', 'date', 'time', 'timetz', 'gen_random_uuid', 'random', 'txid_current', 'pg_current_xact_id', 'pg_backend_pid') THEN 2
+			WHEN p.pronamespace = 'pg_catalog'::regnamespace AND p.proname IN ('now', 'transaction_timestamp', 'timestamp', 'timestamptz', 'date', 'time', 'timetz', 'gen_random_uuid', 'txid_current', 'pg_current_xact_id', 'pg_backend_pid') THEN 2
 			WHEN p.prolang = 13 AND p.proname IN ('uuid_generate_v1', 'uuid_generate_v1mc', 'uuid_generate_v4') THEN 2
 			WHEN p.pronamespace = 'pg_catalog'::regnamespace AND p.proname = 'nextval' THEN 3 ELSE 4 END)
 		FROM ` + calledFunctions + `)) AS class
@@ -129,12 +140,16 @@ SELECT c.oid, role.replica,
 		WHERE k.contype = 'f' AND k.conrelid IN (SELECT oid FROM rels) AND k.confrelid IN (SELECT oid FROM rels)),
 	ARRAY(SELECT a.attname::text FROM cols a ORDER BY a.attnum),
 	ARRAY(SELECT CASE WHEN a.attidentity = 'a' OR a.attgenerated <> '' THEN 'always'
+		WHEN a.typmod >= 0 AND a.element = 'interval' AND a.element_oid IS NOT NULL THEN 'modified'
 		WHEN a.typmod >= 0 AND a.element NOT IN ('varchar', 'bpchar', 'numeric', 'timestamp', 'timestamptz', 'time', 'timetz', 'interval', 'bit', 'varbit') THEN 'modified'
 		WHEN a.typtype NOT IN ('b', 'e', 'c') AND (a.typtype NOT IN ('r', 'm') OR a.typnamespace <> 'pg_catalog'::regnamespace) THEN 'modified'
 		WHEN a.typtype = 'c' AND EXISTS (SELECT 1 FROM pg_catalog.pg_attribute f JOIN pg_catalog.pg_type ft ON ft.oid = f.atttypid
 			LEFT JOIN pg_catalog.pg_type fe ON fe.oid = ft.typelem AND fe.typarray = ft.oid
 			WHERE f.attrelid = a.typrelid AND f.attnum > 0 AND NOT f.attisdropped AND (ft.typtype NOT IN ('b', 'e') OR fe.typtype NOT IN ('b', 'e'))) THEN 'modified'
 		WHEN a.element_oid IS NOT NULL AND a.element_typtype NOT IN ('b', 'e') AND (a.element_typtype NOT IN ('r', 'm') OR a.typnamespace <> 'pg_catalog'::regnamespace) THEN 'modified'
+		WHEN a.typtype = 'c' AND EXISTS (SELECT 1 FROM pg_catalog.pg_attribute f JOIN pg_catalog.pg_type ft ON ft.oid = f.atttypid
+			WHERE f.attrelid = a.typrelid AND f.attnum > 0 AND NOT f.attisdropped AND ltrim(ft.typname, '_') LIKE 'reg%') THEN 'regclass'
+		WHEN a.typname IN ('text', 'varchar', 'bpchar') AND (SELECT casts FROM role) THEN ''
 		WHEN a.typnamespace = 'pg_catalog'::regnamespace THEN a.typname WHEN a.typtype = 'e' THEN 'enum' ELSE '' END FROM cols a ORDER BY a.attnum),
 	ARRAY(SELECT CASE WHEN a.attgenerated <> '' THEN 1 WHEN a.attidentity <> '' THEN 3 WHEN a.guarded THEN CASE WHEN j.class = 4 THEN 4 ELSE 5 END
 		ELSE coalesce(j.class, 1) END FROM cols a LEFT JOIN judged j ON j.what = 'default' AND j.attnum = a.attnum ORDER BY a.attnum),
@@ -161,6 +176,7 @@ SELECT c.oid, role.replica,
 	(extract(epoch FROM pg_catalog.current_setting('statement_timeout')::interval) * 1000)::int8,
 	coalesce(pg_catalog.current_setting('transaction_timeout', true), '0') <> '0',
 	pg_catalog.current_setting('array_nulls') = 'on',
+	pg_catalog.current_setting('transaction_read_only') = 'on', pg_catalog.current_setting('default_transaction_read_only') = 'on',
 	(SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_namespace n WHERE n.oid = c.relnamespace)
 FROM pg_catalog.pg_class c, role
 WHERE c.oid = asked.oid
@@ -171,6 +187,6 @@ func FactsOf(ctx context.Context, q Querier, names []string, oids []uint32) ([]F
 	return collect(ctx, q.Ask, factsQuery, []any{names, oids}, func(f *Facts) []any {
 		return []any{&f.Asked, &f.OID, &f.Replica, &f.AnyOrder, &f.Superuser, &f.Owned, &f.Partitioned, &f.Temporary, &f.Reasons, &f.SelfReferencing,
 			&f.Columns, &f.Types, &f.Defaults, &f.Elements, &f.ElementOIDs, &f.Empty, &f.Exclusive, &f.Closed, &f.Indexes, &f.Watched, &f.Drawn, &f.Limit,
-			&f.TransactionEnds, &f.Nulls, &f.Name}
+			&f.TransactionEnds, &f.Nulls, &f.ReadOnly, &f.Reads, &f.Name}
 	})
 }

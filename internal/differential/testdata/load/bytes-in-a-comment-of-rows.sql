@@ -1,0 +1,3 @@
+INSERT INTO t VALUES
+(0,'a',1), -- café
+<<rows 1 300 ",\n" "(@,'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx',1)">>;

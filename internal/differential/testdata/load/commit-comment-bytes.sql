@@ -1,0 +1,3 @@
+INSERT INTO t VALUES (1);
+COMMIT /* café */;
+INSERT INTO t VALUES (2);

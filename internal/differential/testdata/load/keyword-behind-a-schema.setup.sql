@@ -1,0 +1,2 @@
+create table t(id int, a text, "order" int);
+create table "user"(id int, a text, "group" int);

@@ -1,0 +1,1 @@
+SELECT count(DISTINCT r) FROM t

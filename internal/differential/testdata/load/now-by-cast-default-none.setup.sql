@@ -1,0 +1,1 @@
+create table t(id int, at timestamptz default ('now'::text)::timestamptz);

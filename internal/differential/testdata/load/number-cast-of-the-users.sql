@@ -1,0 +1,1 @@
+<<rows 0 19 "\n" "INSERT INTO t (id,a) VALUES (@,@);">>

@@ -1,0 +1,1 @@
+create table t(id int, pad text, r float8 default random());

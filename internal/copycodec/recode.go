@@ -13,7 +13,7 @@ const recodeSize = 256 << 10 // bytes of text that are turned into binary at a t
 const LongestLine = 1 << 20
 
 // ErrUnsure says that rows which were given already may not be what the server makes of the text.
-var ErrUnsure = errors.New("rows must go as they are written")
+var ErrUnsure = errors.New("rows must go as written")
 
 // Reader reads the rows of a COPY in its text format and gives them in its binary format, up to the first row that is not surely
 // what the server would make of it. That one, and those after it, are left for a COPY as written.

@@ -5,7 +5,9 @@ package copycodec
 import (
 	"bytes"
 	"encoding/binary"
+	"io"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
@@ -30,19 +32,79 @@ func (r Rule) WithoutMoments(typname, element string) Rule {
 	return r
 }
 
+// Moments reports whether it is a rule by which the name of a moment is no constant.
+func (r Rule) Moments() bool { return r.moments }
+
 // MayMean reports whether text may hold the name of a moment, for a rule by which none is a constant.
 func (r Rule) MayMean(text []byte) bool {
 	if !r.moments {
 		return false
 	}
-	for _, word := range [][]byte{[]byte("now"), []byte("tod"), []byte("tom"), []byte("yes")} {
-		for i := 0; i+len(word) <= len(text); i++ {
-			if bytes.EqualFold(text[i:i+len(word)], word) {
+	for _, word := range moments {
+		for i := 0; i+momentWord <= len(text); i++ {
+			if bytes.EqualFold(text[i:i+momentWord], word) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// moments are what the names of moments begin with, each of momentWord bytes.
+var moments = [][]byte{[]byte("now"), []byte("tod"), []byte("tom"), []byte("yes")}
+
+const momentWord = 3
+
+// Momentless gives the rows of a COPY in its text format, by the rules of their columns: reading them fails with ErrUnsure where a field may hold the
+// name of a moment and its column's rule has none for a constant.
+func Momentless(rows io.Reader, rules []Rule) io.Reader {
+	if !slices.ContainsFunc(rules, func(r Rule) bool { return r.moments }) {
+		return rows
+	}
+	return &momentless{in: rows, rules: rules}
+}
+
+// momentless is the state of Momentless between two bytes.
+type momentless struct {
+	in      io.Reader
+	rules   []Rule
+	column  int
+	escaped bool   // by a backslash
+	last    []byte // of the field, up to as many as a word has that is looked for
+}
+
+// Read implements io.Reader.
+func (m *momentless) Read(p []byte) (int, error) {
+	n, err := m.in.Read(p)
+	for _, c := range p[:n] {
+		looked := m.column < len(m.rules) && m.rules[m.column].moments
+		switch {
+		case m.escaped:
+			m.escaped = false
+			if looked && c != 'N' { // NULL is \N; other escapes may spell anything
+				return 0, ErrUnsure
+			}
+		case c == '\\':
+			m.escaped = true
+			continue
+		case c == '\t', c == '\n', c == '\r':
+			if m.column++; c != '\t' {
+				m.column = 0
+			}
+			m.last = m.last[:0]
+			continue
+		}
+		if !looked {
+			continue
+		}
+		if len(m.last) == momentWord {
+			m.last = m.last[:copy(m.last, m.last[1:])]
+		}
+		if m.last = append(m.last, c); m.rules[m.column].MayMean(m.last) {
+			return 0, ErrUnsure
+		}
+	}
+	return n, err
 }
 
 // numberRule is what a bare number must look like. INSERT gives it a type of its own (integer, bigint or numeric) and casts
@@ -254,15 +316,20 @@ func skip(text []byte, i int) int {
 	return i
 }
 
-// skipBlank skips white space and comments to the end of the line. Other comments are rare enough for the long way.
+// skipBlank skips white space and comments to the end of the line. Other comments are rare enough for the long way, and so is what the server
+// could refuse in one for its bytes.
 func skipBlank(text []byte, i int) int {
 	for i < len(text) {
 		switch {
 		case blank[text[i]]:
 			i++
 		case text[i] == '-' && i+1 < len(text) && text[i+1] == '-':
+			from := i
 			for i < len(text) && text[i] != '\n' && text[i] != '\r' {
 				i++
+			}
+			if !utf8.Valid(text[from:i]) {
+				return from
 			}
 		default:
 			return i

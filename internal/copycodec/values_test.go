@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math"
 	"math/big"
 	"math/rand/v2"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
 )
@@ -207,5 +209,38 @@ func TestMoments(t *testing.T) {
 				t.Errorf("%s %s, a time for each statement %t: %t", c.typname, c.value, ownTime, ok)
 			}
 		}
+	}
+}
+
+// TestMomentless holds which rows of COPY may name a moment, however they are read.
+func TestMomentless(t *testing.T) {
+	t.Parallel()
+	text, at := RuleFor("text").WithoutMoments("text", ""), RuleFor("timestamptz").WithoutMoments("timestamptz", "")
+	for name, tt := range map[string]struct {
+		rows string
+		ok   bool
+	}{
+		"times":                          {"know\t2024-01-01\nyes\t\\N\n", true},
+		"now":                            {"a\tnow\n", false},
+		"Today, in the last row":         {"a\t2024-01-01\nb\tToday", false},
+		"escaped":                        {"a\tn\\157w\n", false},
+		"NULL, and more":                 {"a\t\\Now\n", false},
+		"a text with escapes":            {"a\\tnow\\\nnow\\\tnow\t2024-01-01\n", true},
+		"a column that is not there":     {"a\t2024-01-01\tnow\n", true},
+		"lines that end in \\r\\n":       {"now\t2024-01-01\r\nnow\t2024-01-01\r\n", true},
+		"lines that end in \\r":          {"a\t2024-01-01\ra\ttomorrow\r", false},
+		"a word of two fields":           {"a\tn\now\tw\n", true},
+		"words that are none":            {"a\t10:00 Europe/Oslo\n", true},
+		"epoch and infinity are no ones": {"a\tepoch\na\tinfinity\n", true},
+	} {
+		for reading, in := range map[string]io.Reader{"whole": strings.NewReader(tt.rows), "bytes": iotest.OneByteReader(strings.NewReader(tt.rows))} {
+			got, err := io.ReadAll(Momentless(in, []Rule{text, at}))
+			if tt.ok && (err != nil || string(got) != tt.rows) || !tt.ok && err != ErrUnsure { //nolint:errorlint // as it is
+				t.Errorf("%s, %s: %q, %v", name, reading, got, err)
+			}
+		}
+	}
+	if in := strings.NewReader(""); Momentless(in, []Rule{text, RuleFor("timestamptz")}) != io.Reader(in) {
+		t.Error("rows of which none can name a moment are looked at")
 	}
 }

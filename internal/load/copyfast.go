@@ -43,7 +43,7 @@ func (x *executor) ahead(s *statement, open func() (*psql.CopyReader, error)) (*
 		return nil, err
 	}
 	situation.Many = len(head) == x.o.thresholds.manyRows
-	situation.Binary = situation.Binary && situation.Many && !x.known.drawn
+	situation.Binary = situation.Binary && (situation.Many || x.joins) && !x.known.drawn // in that format no value names a moment
 	return &copyAhead{s.plan, x.decide(s.plan, situation, true), rows, watched{io.MultiReader(bytes.NewReader(head), rows), x.progress}, situation.Many}, nil
 }
 

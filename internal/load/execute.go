@@ -10,10 +10,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
+	"github.com/fabricate-seed/fabricate-seed/internal/copycodec"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
@@ -119,9 +121,11 @@ func (x *executor) execute(ctx context.Context, s *statement) *failure {
 	return nil
 }
 
-// read reads the statement's text.
+// read reads the statement's text. What the server refuses for its bytes, in a comment too, is nothing that is known.
 func (x *executor) read(s *statement) {
-	s.parsed = x.parse(s.text, s.compound)
+	if s.parsed = x.parse(s.text, s.compound); x.encoding() == "UTF8" && !utf8.Valid(s.text) {
+		s.parsed = []sqltext.Statement{{}}
+	}
 	s.f = &failure{at: s.at, text: s.text, locate: s.locate}
 	s.effect = s.writtenEffect()
 }
@@ -644,7 +648,7 @@ func (x *executor) query(ctx context.Context, s *statement) *failure {
 	} else {
 		err = x.session.Do(ctx, s.text, session.Handlers{CopyIn: func() (io.Reader, error) {
 			if ahead != nil {
-				return ahead.all, nil
+				return copycodec.Momentless(ahead.all, x.rulesOfTime(ahead.plan, infos[0].Copy)), nil
 			}
 			if open != nil {
 				_ = open.Close()
@@ -657,7 +661,7 @@ func (x *executor) query(ctx context.Context, s *statement) *failure {
 			if open == nil {
 				return strings.NewReader(""), nil
 			}
-			return watched{open, x.progress}, nil
+			return copycodec.Momentless(watched{open, x.progress}, x.rulesOfTime(s.plan, infos[0].Copy)), nil
 		}, Done: func(tag pgconn.CommandTag) { tags = append(tags, tag) }})
 	}
 	if ended := x.sent(ctx, s); ended != nil {

@@ -42,7 +42,7 @@ const runStart = "fabricate_seed_run"
 
 // errUnsure says that rows which are on their way to become those of a COPY turn out to be some that only the statement as written
 // says.
-var errUnsure = errors.New("rows must go as written")
+var errUnsure = copycodec.ErrUnsure
 
 // fast tells whether statements may go another way than as written. Where errors do not end the script they may not:
 // a second try would take values of sequences twice.

@@ -206,3 +206,30 @@ func (f *gated) Read(p []byte) (int, error) {
 	}
 	return f.File.Read(p)
 }
+
+// TestNoOtherConnection loads with jobs as a role that may have one connection: that loads all, and says so.
+func TestNoOtherConnection(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Shared(t).NewDatabase(t)
+	role, as := newRole(t, url)
+	pgtest.Exec(t, url, "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); ALTER TABLE a OWNER TO "+role+"; ALTER TABLE b OWNER TO "+role+"; ALTER ROLE "+role+" CONNECTION LIMIT 1")
+	var text, said strings.Builder
+	for _, table := range []string{"a", "b", "a"} {
+		for i := range 20 {
+			fmt.Fprintf(&text, "INSERT INTO %s VALUES (%d);\n", table, i+strings.Count(text.String(), "INTO b"))
+		}
+	}
+	_, err := loaded(t, as, text.String(), func(o *load.Options) {
+		o.Transaction, o.Jobs, o.ConnectTimeout = load.None, 2, 100*time.Millisecond
+		o.Events.Notice = func(notice string) { said.WriteString(notice + "\n") }
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := value(t, url, "SELECT (SELECT count(*) FROM a) || ' ' || (SELECT count(*) FROM b)"); got != "40 20" {
+		t.Errorf("%s rows", got)
+	}
+	if !strings.Contains(said.String(), "no other connection could be made") {
+		t.Errorf("it says %q", said.String())
+	}
+}

@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -17,8 +16,9 @@ import (
 // recoder is the rows of a COPY on their way in the binary format.
 type recoder struct {
 	*copycodec.Reader
-	sql  string                // the COPY that takes them
-	seen *verify.ObservedTable // nil if the values of no column matter
+	sql   string                // the COPY that takes them
+	seen  *verify.ObservedTable // nil if the values of no column matter
+	rules []copycodec.Rule      // of the columns, where values may name no moment; else nil
 }
 
 // Read implements io.Reader. Rows that are left have not passed by.
@@ -26,9 +26,6 @@ func (c *recoder) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
 	if c.Left() {
 		c.seen.Miss()
-	}
-	if errors.Is(err, copycodec.ErrUnsure) {
-		err = errUnsure
 	}
 	return n, err
 }
@@ -47,7 +44,7 @@ func (x *executor) recode(ctx context.Context, info sqltext.Statement, a *copyAh
 	if err != nil {
 		return nil, err
 	}
-	return &recoder{Reader: copycodec.NewReader(a.all, e), seen: seen, sql: copyStatementFor(a.plan.target(info.Relations[0]), columns, true)}, nil
+	return &recoder{Reader: copycodec.NewReader(a.all, e), seen: seen, sql: copyStatementFor(a.plan.target(info.Relations[0]), columns, true), rules: x.rulesOfTime(a.plan, info.Copy)}, nil
 }
 
 // copyRecoded sends what c encodes, which comes by way of rows, and what it leaves as text. Call it in a transaction, for that is
@@ -57,6 +54,6 @@ func (x *executor) copyRecoded(ctx context.Context, text string, rows io.Reader,
 	if err != nil || !c.Left() {
 		return tag, err
 	}
-	rest, err := x.session.CopyIn(ctx, text, c.Rest())
+	rest, err := x.session.CopyIn(ctx, text, copycodec.Momentless(c.Rest(), c.rules))
 	return pgconn.NewCommandTag(fmt.Sprintf("COPY %d", tag.RowsAffected()+rest.RowsAffected())), err
 }

@@ -126,7 +126,7 @@ func (x *executor) sendAhead(ctx context.Context, s *statement, a *copyAhead, c 
 	if c != nil {
 		tag, err = x.copyRecoded(ctx, text, c, c)
 	} else {
-		tag, err = x.session.CopyIn(ctx, text, a.all)
+		tag, err = x.session.CopyIn(ctx, text, copycodec.Momentless(a.all, x.rulesOfTime(a.plan, s.parsed[0].Copy)))
 	}
 	switch {
 	case err == nil:
@@ -134,7 +134,7 @@ func (x *executor) sendAhead(ctx context.Context, s *statement, a *copyAhead, c 
 			c.seen.Add(tag.RowsAffected())
 		}
 		return tag, x.exec(ctx, "RELEASE SAVEPOINT "+runStart)
-	case ctx.Err() != nil, !mayBeRow(err), x.session.IsClosed():
+	case ctx.Err() != nil, !mayBeRow(err), x.session.IsClosed(), x.joins: // one connection alone is to find the row
 		return tag, err
 	}
 	if c != nil {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/catalog"
+	"github.com/fabricate-seed/fabricate-seed/internal/copycodec"
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
 	"github.com/fabricate-seed/fabricate-seed/internal/session"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
@@ -139,13 +140,42 @@ func (r *run) keepTogether(ctx context.Context, s *statement) (bool, *failure) {
 	return r.inOne(s, fmt.Sprintf("the statement at %s may depend on rows of several tables", s.at))
 }
 
-// keepTime keeps a value such as 'now' from a transaction that is one of several: each of them has a time of its own.
+// keepTime keeps a value such as 'now' from a transaction that is one of several: each of them has a time of its own. Those of a COPY are seen as
+// they pass, if the columns are known by their place.
 func (x *executor) keepTime(_ context.Context, s *statement) (bool, *failure) {
-	if !x.joins || s.plan == nil || !slices.ContainsFunc(s.plan.columns, func(c planColumn) bool { return c.rule.MayMean(s.text) }) {
+	if !x.joins || s.plan == nil {
+		return false, nil
+	}
+	may := func(c planColumn) bool { return c.rule.MayMean(s.text) }
+	if one := s.only(); one != nil && one.Copy != nil {
+		if one.Copy.Plain && (one.Copy.Columns != nil || !slices.ContainsFunc(s.plan.columns, func(c planColumn) bool { return !c.given })) {
+			return false, nil
+		}
+		may = func(c planColumn) bool { return c.rule.Moments() }
+	}
+	if !slices.ContainsFunc(s.plan.columns, may) {
 		return false, nil
 	}
 	s.f.err, s.f.refused = errUnsure, true
 	return true, s.f
+}
+
+// rulesOfTime gives the rules for the columns of a COPY, in order, where it is one of several transactions; else nil.
+func (x *executor) rulesOfTime(plan *tablePlan, c *sqltext.CopyOf) (rules []copycodec.Rule) {
+	if !x.joins || plan == nil {
+		return nil
+	}
+	for _, column := range plan.columns {
+		if c.Columns == nil {
+			rules = append(rules, column.rule)
+		}
+	}
+	for _, name := range c.Columns {
+		if i := slices.IndexFunc(plan.columns, func(column planColumn) bool { return column.name == name }); i >= 0 {
+			rules = append(rules, plan.columns[i].rule)
+		}
+	}
+	return rules
 }
 
 // noteSettled notes, where several transactions are one, that the script has changed settings by which rows and names may mean something else.

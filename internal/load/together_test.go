@@ -89,13 +89,14 @@ const severalSchema = `CREATE TABLE a (id int PRIMARY KEY, name text, other int)
 func TestTogether(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Shared(t)
-	schema := strings.ReplaceAll(severalSchema, " REFERENCES d2", "")
+	schema := strings.ReplaceAll(severalSchema, " REFERENCES d2", "") + "CREATE TABLE t (id int, name text, at timetz, f float4, day date)"
 	begin := "SET session_replication_role = replica;\nTRUNCATE a, b, c, d CASCADE;\n"
 	for name, script := range map[string]string{
 		"INSERT":         begin + rowsFor("a", 900, false) + rowsFor("b", 3000, false) + rowsFor("c", 500, false) + rowsFor("d", 700, false) + "RESET session_replication_role;\n",
 		"COPY":           begin + rowsFor("c", 900, true) + rowsFor("b", 3000, true) + rowsFor("a", 500, true) + "SELECT setval('c_id_seq', 5000);\n",
 		"a block":        "BEGIN;\n" + begin + rowsFor("a", 900, true) + rowsFor("b", 3000, false) + "COMMIT;\n",
 		"in turns":       begin + rowsFor("a", 300, false) + rowsFor("b", 300, true) + strings.ReplaceAll(rowsFor("a", 300, false), "\n(", "\n(1000") + rowsFor("c", 10, false),
+		"times":          begin + rowsFor("b", 900, true) + "COPY t (id, name, at, f, day) FROM stdin;\n" + strings.Repeat("1\tknow\\tnow\t10:00+01\t0.5\t2024-01-01\n2\ttomorrow\t\\N\t1\t\\N\n", 400) + "\\.\n",
 		"no TRUNCATE":    "SET session_replication_role = replica;\n" + rowsFor("a", 900, false) + rowsFor("d", 900, true),
 		"quoted names":   begin + strings.ReplaceAll(rowsFor(`"public"."a"`, 900, false), "(id,", `("id",`) + rowsFor("PUBLIC.b", 100, false),
 		"no keys kept":   "SET session_replication_role = replica;\n" + rowsFor("d", 900, false) + rowsFor("c", 900, false),
@@ -192,6 +193,14 @@ func TestOneConnection(t *testing.T) {
 		"a number of the transaction": {setup: "ALTER TABLE c ADD number int8 DEFAULT least(txid_current(), 1)", script: begin + rows + rowsFor("c", 500, false), says: "go as written"},
 		"a value that means its time": {setup: "ALTER TABLE c ADD at date",
 			script: begin + rows + strings.ReplaceAll(strings.ReplaceAll(rowsFor("c", 500, false), "(id,", "(at, id,"), "\n(", "\n('today', "), says: "go as written"},
+		"COPY of a moment": {setup: "ALTER TABLE c ADD at date",
+			script: begin + rows + "COPY c (id, name, at) FROM stdin;\n1\tx\t2024-01-01\n2\tx\tToday\n\\.\n", says: "go as written"},
+		"COPY of a moment as text": {setup: "ALTER TABLE c ADD at date[], ADD f float4",
+			script: begin + rows + "COPY c (id, name, f, at) FROM stdin;\n1\tx\t1\t{2024-01-01}\n2\tx\t1\t{today}\n\\.\n", says: "go as written"},
+		"COPY of a moment spelled otherwise": {setup: "ALTER TABLE c ADD at date[], ADD f float4",
+			script: begin + rows + "COPY c (id, name, f, at) FROM stdin;\n1\tx\t1\t{t\\157day}\n\\.\n", says: "go as written"},
+		"COPY of times with options": {setup: "ALTER TABLE c ADD at date",
+			script: begin + rows + "COPY c (id, at) FROM stdin WITH (FORMAT csv);\n1,2024-01-01\n\\.\n", says: "go as written"},
 		"a duplicate": {script: begin + rows + rowsFor("a", 1, false), says: "refused rows"},
 		"no number":   {script: begin + rows + "INSERT INTO c (id) VALUES ('x');\n", says: "refused rows"},
 	} {

@@ -1001,7 +1001,7 @@ func (g *maker) joinedRows(t *table) {
 func (g *maker) fail() {
 	t := g.some()
 	g.kind("failing")
-	switch g.IntN(6) {
+	switch g.IntN(9) {
 	case 0:
 		if !t.drawn {
 			g.insert(t, 2)
@@ -1022,5 +1022,14 @@ func (g *maker) fail() {
 		g.say("copy %s (\"num\") from stdin;\nx\n\\.", g.named(t))
 	case 5:
 		g.say("SELECT 1/0;")
+	case 6, 7:
+		slip := g.pick("ROLLBACK ~;", "COMMIT ~;", "END ~;", "BEGIN ~;", "START;", "SET TRANSACTION;", "SET work_mem = '8MB' ~;", "SET session_replication_role = 'origin' ~;",
+			"RESET session_replication_role ~;", "TRUNCATE "+g.named(t)+" ~;", "TRUNCATE ONLY "+g.named(t)+" *;", "copy "+g.named(t)+" (\"num\") from stdni;")
+		g.say("%s", strings.ReplaceAll(slip, "~", g.pick("tran", "if", "and", "x", ",")))
+	case 8: // a slip in the head of rows
+		g.insert(t, 2+g.IntN(400))
+		p := &g.items[len(g.items)-1]
+		p.head = g.pick(strings.Replace(p.head, "INTO", "/* caf\xe9 */ INTO", 1), strings.Replace(p.head, "VALUES", "VALUE", 1), strings.Replace(p.head, g.named(t), "user", 1),
+			strings.Replace(p.head, `"num"`, "order", 1))
 	}
 }

@@ -172,15 +172,14 @@ func (s *Statement) read(t *Tokens, first Token) {
 		s.truncate(t)
 	case "delete":
 		s.remove(t)
-	case "begin", "start":
-		begins := t.Accept("transaction") || first.Text == "begin"
-		if begins && first.Text == "begin" && t.I == first.End {
-			t.Accept("work")
+	case "begin":
+		if !t.Accept("work") {
+			t.Accept("transaction")
 		}
-		if begins && s.modes(t) {
-			if s.Kind, s.Effect = Begin, Nothing; s.Access != "" {
-				s.Effect = Session
-			}
+		s.begin(t)
+	case "start":
+		if t.Accept("transaction") {
+			s.begin(t)
 		}
 	case "commit", "end", "rollback", "abort":
 		s.end(t, first.Text)
@@ -235,11 +234,10 @@ func (s *Statement) materialize(t Tokens) {
 func (s *Statement) insert(t *Tokens) {
 	s.Kind, s.Insert = Insert, &InsertInto{}
 	into := t.Accept("into")
-	at := t.Peek().At
-	if name := t.named(); len(name) > 0 {
+	name, at, escaped := t.table()
+	if name != nil {
 		s.Relations, s.At = []Name{name}, []int{at}
 	}
-	escaped := escapedIn(t.Text[at:max(at, t.I)])
 	alias := t.Accept("as") && t.Next().Kind != EndToken
 	before := t.I
 	s.Insert.Columns, s.Insert.ColumnAt = t.Names()
@@ -265,9 +263,6 @@ func (s *Statement) insert(t *Tokens) {
 		s.Effect = Rows
 	}
 }
-
-// escapedIn reports whether a part of a possibly qualified name may be written U&"…".
-func escapedIn(name []byte) bool { return bytes.Contains(name, []byte(`&"`)) }
 
 // escapedName reports whether the name at an offset is written U&"…".
 func escapedName(text []byte, at int) bool {
@@ -331,12 +326,11 @@ func (s *Statement) truncate(t *Tokens) {
 	for more := true; more; more = t.Accept(",") {
 		only := t.Accept("only")
 		paren := only && t.Accept("(")
-		at := t.Peek().At
-		name := t.named()
-		if len(name) == 0 {
+		name, at, escaped := t.table()
+		if name == nil {
 			return
 		}
-		odd = odd || escapedIn(t.Text[at:max(at, t.I)]) || paren && !t.Accept(")") || t.Accept("*") && only
+		odd = odd || escaped || paren && !t.Accept(")") || t.Accept("*") && only
 		s.Relations, s.At, s.Only = append(s.Relations, name), append(s.At, at), append(s.Only, only)
 	}
 	if of.Restart = t.Accept("restart"); of.Restart || t.Accept("continue") {
@@ -362,6 +356,16 @@ func (s *Statement) remove(t *Tokens) {
 	}
 	t.Accept("*")
 	s.DeletesAll = len(s.Deletes) > 0 && t.ends()
+}
+
+// begin reads what follows on BEGIN or START TRANSACTION. What may be written is another matter behind READ ONLY.
+func (s *Statement) begin(t *Tokens) {
+	if !s.modes(t) {
+		return
+	}
+	if s.Kind, s.Effect = Begin, Nothing; s.Access != "" {
+		s.Effect = Session
+	}
 }
 
 // modes reads the modes of a transaction to the end, by the grammar of BEGIN and SET TRANSACTION. What is none of them makes it a statement
@@ -424,15 +428,15 @@ func (s *Statement) end(t *Tokens, word string) {
 
 // copy follows the grammar of COPY, the old one included.
 func (s *Statement) copy(t *Tokens) {
-	c, odd := &CopyOf{}, false
+	c, escaped := &CopyOf{}, false
 	s.Kind, s.Copy = Copy, c
 	c.Binary = t.Accept("binary")
 	if t.Parens() == nil {
-		at := t.Peek().At
-		if name := t.named(); len(name) > 0 {
+		var name Name
+		var at int
+		if name, at, escaped = t.table(); name != nil {
 			s.Relations, s.At = []Name{name}, []int{at}
 		}
-		odd = escapedIn(t.Text[at:max(at, t.I)])
 		if c.Columns, c.ColumnAt = t.Names(); c.Columns == nil {
 			t.Parens()
 		} else if slices.ContainsFunc(c.ColumnAt, func(at int) bool { return escapedName(t.Text, at) }) {
@@ -449,7 +453,7 @@ func (s *Statement) copy(t *Tokens) {
 	if tok.Kind == StringToken {
 		c.File, c.FileAt = t.Content(tok), tok
 	}
-	c.Plain = !c.Binary && !odd && (c.File != "" || tok.Kind == WordToken && (tok.Text == "stdin" || tok.Text == "stdout"))
+	c.Plain = !c.Binary && !escaped && (c.File != "" || tok.Kind == WordToken && (tok.Text == "stdin" || tok.Text == "stdout"))
 	for tok := t.Next(); tok.Kind != EndToken && (tok.Kind != OtherToken || tok.Text != ";"); tok = t.Next() {
 		c.Plain = false
 		c.Binary = c.Binary || tok.Kind != OtherToken && strings.EqualFold(tok.Text, "binary")

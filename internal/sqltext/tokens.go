@@ -154,17 +154,23 @@ var reserved = func() map[string]bool {
 	return all
 }()
 
-// names reports whether a token is a name, of a table or a column.
-func (tok Token) names() bool {
+// Reserved reports whether a word, in lower case, names no table and no column without quotes.
+func Reserved(word string) bool { return reserved[word] }
+
+// isName reports whether a token is the name of a table or a column.
+func (tok Token) isName() bool {
 	return tok.Kind == QuotedToken && tok.Text != "" || tok.Kind == WordToken && !reserved[tok.Text]
 }
 
-// named reads the name of a table as a statement says it: nil for what the server does not take as one.
-func (t *Tokens) named() []string {
-	if !t.Peek().names() {
-		return nil
+// table reads the name of a table as a statement says it, with its offset: nil for what the server does not take as one. escaped says that a part of
+// it may be written U&"…".
+func (t *Tokens) table() (name Name, at int, escaped bool) {
+	tok := t.Peek()
+	if !tok.isName() {
+		return nil, tok.At, false
 	}
-	return t.Relation()
+	name = t.Relation()
+	return name, tok.At, bytes.Contains(t.Text[tok.At:t.I], []byte(`&"`))
 }
 
 // Relation reads a possibly qualified name: its parts, nil if there is none.
@@ -210,7 +216,7 @@ func (t *Tokens) Parens() []byte {
 func (t *Tokens) Columns() []string {
 	names, offsets := t.Names()
 	for _, at := range offsets {
-		if t.Text[at]|0x20 == 'u' && bytes.HasPrefix(t.Text[at+1:], []byte("&")) {
+		if escapedName(t.Text, at) {
 			return nil
 		}
 	}
@@ -228,7 +234,7 @@ func (t *Tokens) Names() (names []string, offsets []int) {
 			break
 		}
 		name := t.Next()
-		if !name.names() {
+		if !name.isName() {
 			break
 		}
 		names, offsets = append(names, name.Text), append(offsets, name.At)

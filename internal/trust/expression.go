@@ -40,12 +40,6 @@ var aggregates = set(`array_agg avg bit_and bit_or bool_and bool_or count cume_d
 var constants = set(`current_catalog current_date current_role current_schema current_time current_timestamp current_user default false
 	localtime localtimestamp null session_user system_user true user`)
 
-// stops are words that end an expression, or belong to what stands around it: no column has such a name without quotes.
-var stops = set(`all analyse analyze and any array as asc asymmetric both case cast check collate column constraint create cross deferrable desc
-	distinct do else end except fetch for foreign freeze from full grant group having ilike in initially inner intersect into is isnull join
-	lateral leading left like limit natural not notnull offset on only operator or order outer overlaps placing primary references returning
-	right select similar some symmetric table tablesample then to trailing union unique using variadic verbose when where window with`)
-
 var operators = set(`+ - * / % ^ = <> != < > <= >= || | & # ~ << >> ~~ !~~ ~~* !~~* ~* !~ !~* @> <@ && -> ->> #> #>> ? ?| ?& @@ @? -|- |/ ||/ @ !!
 	<-> &< &> <<| |>> &<| |&> #- ~= ^@`)
 
@@ -57,7 +51,10 @@ func set(words string) map[string]bool {
 	return m
 }
 
-func reserved(word string) bool { return stops[word] || constants[word] }
+// stops reports whether a word ends an expression, or belongs to what stands around it: no column has such a name without quotes.
+func stops(word string) bool { return reserved(word) && !constants[word] }
+
+func reserved(word string) bool { return word == "operator" || sqltext.Reserved(word) }
 
 // builtin reports whether a function's name is taken from pg_catalog, unless another of the same name is found first.
 func builtin(parts []string) bool {
@@ -381,7 +378,7 @@ func (p *parser) wordy() {
 func (p *parser) named() {
 	at := p.I
 	first := p.Peek()
-	if first.Kind == sqltext.WordToken && stops[first.Text] && first.Text != "left" && first.Text != "right" {
+	if first.Kind == sqltext.WordToken && stops(first.Text) && first.Text != "left" && first.Text != "right" {
 		p.refuse("")
 	}
 	parts := p.qualified()

@@ -25,7 +25,7 @@ type Facts struct {
 	TransactionEnds bool     // at a limit of the server's
 	Nulls           bool     // NULL in the text of an array is one
 	ReadOnly        bool     // the transaction in which it was asked is
-	Reads           bool     // the next transactions are to be read only
+	NextReadOnly    bool     // the transaction that begins next will be
 
 	Columns     []string
 	Types       []string // of each: its type's name if it is the server's own; "always", "modified" or "enum"
@@ -187,6 +187,6 @@ func FactsOf(ctx context.Context, q Querier, names []string, oids []uint32) ([]F
 	return collect(ctx, q.Ask, factsQuery, []any{names, oids}, func(f *Facts) []any {
 		return []any{&f.Asked, &f.OID, &f.Replica, &f.AnyOrder, &f.Superuser, &f.Owned, &f.Partitioned, &f.Temporary, &f.Reasons, &f.SelfReferencing,
 			&f.Columns, &f.Types, &f.Defaults, &f.Elements, &f.ElementOIDs, &f.Empty, &f.Exclusive, &f.Closed, &f.Indexes, &f.Watched, &f.Drawn, &f.Limit,
-			&f.TransactionEnds, &f.Nulls, &f.ReadOnly, &f.Reads, &f.Name}
+			&f.TransactionEnds, &f.Nulls, &f.ReadOnly, &f.NextReadOnly, &f.Name}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 
+	"github.com/fabricate-seed/fabricate-seed/internal/copycodec"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 	"github.com/fabricate-seed/fabricate-seed/internal/strategy"
 
@@ -19,9 +20,13 @@ type copyAhead struct {
 	plan     *tablePlan
 	decision strategy.Decision
 	rows     *psql.CopyReader
-	all      io.Reader // all the rows, the first ones included
-	many     bool      // more follow than were read ahead
+	all      io.Reader        // all the rows, the first ones included
+	many     bool             // more follow than were read ahead
+	rules    []copycodec.Rule // of the columns, where values may name no moment; else nil
 }
+
+// text gives the rows as they are.
+func (a *copyAhead) text() io.Reader { return copycodec.Momentless(a.all, a.rules) }
 
 // ahead reads the first rows of a COPY, to see whether many follow. It gives nil where nothing can be gained.
 func (x *executor) ahead(s *statement, open func() (*psql.CopyReader, error)) (*copyAhead, error) {
@@ -44,7 +49,7 @@ func (x *executor) ahead(s *statement, open func() (*psql.CopyReader, error)) (*
 	}
 	situation.Many = len(head) == x.o.thresholds.manyRows
 	situation.Binary = situation.Binary && (situation.Many || x.joins) && !x.known.drawn // in that format no value names a moment
-	return &copyAhead{s.plan, x.decide(s.plan, situation, true), rows, watched{io.MultiReader(bytes.NewReader(head), rows), x.progress}, situation.Many}, nil
+	return &copyAhead{s.plan, x.decide(s.plan, situation, true), rows, watched{io.MultiReader(bytes.NewReader(head), rows), x.progress}, situation.Many, x.rulesOfTime(s.plan, one.Copy)}, nil
 }
 
 // binary reports whether the rows of a COPY may go in the binary format, as far as their columns tell.

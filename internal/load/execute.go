@@ -123,8 +123,8 @@ func (x *executor) execute(ctx context.Context, s *statement) *failure {
 
 // read reads the statement's text. What the server refuses for its bytes, in a comment too, is nothing that is known.
 func (x *executor) read(s *statement) {
-	if s.parsed = x.parse(s.text, s.compound); x.encoding() == "UTF8" && !utf8.Valid(s.text) {
-		s.parsed = []sqltext.Statement{{}}
+	if s.parsed = []sqltext.Statement{{}}; x.encoding() != "UTF8" || utf8.Valid(s.text) {
+		s.parsed = x.parse(s.text, s.compound)
 	}
 	s.f = &failure{at: s.at, text: s.text, locate: s.locate}
 	s.effect = s.writtenEffect()
@@ -648,7 +648,7 @@ func (x *executor) query(ctx context.Context, s *statement) *failure {
 	} else {
 		err = x.session.Do(ctx, s.text, session.Handlers{CopyIn: func() (io.Reader, error) {
 			if ahead != nil {
-				return copycodec.Momentless(ahead.all, x.rulesOfTime(ahead.plan, infos[0].Copy)), nil
+				return ahead.text(), nil
 			}
 			if open != nil {
 				_ = open.Close()

@@ -78,10 +78,10 @@ type crew struct {
 // member is one of a crew: a connection over which parts are loaded, one after the other, as a load with one connection would load them.
 type member struct {
 	executor
-	of      *crew
-	made    int   // which settings of the script's session it has
-	refused error // why it has no connection, if it asked for one
-	past    int64 // bytes of the script, of the parts before the one in hand
+	of   *crew
+	made int   // which settings of the script's session it has
+	none bool  // the server had no connection for it
+	past int64 // bytes of the script, of the parts before the one in hand
 
 	// Under the crew's lock.
 	bytes, brought int64 // of the script, and rows into tables, that it has loaded
@@ -399,15 +399,21 @@ func (m *member) loadPart(ctx context.Context, p *part, target *pgx.ConnConfig) 
 // readyFor connects, if need be, and makes the session that of the script.
 func (m *member) readyFor(ctx context.Context, p *part, target *pgx.ConnConfig) error {
 	together := m.of.together
+	if m.none {
+		p.strange = true
+		return nil
+	}
 	if m.session == nil {
-		switch err := m.openSoon(ctx, target); {
+		m.o.ConnectTimeout = min(m.o.ConnectTimeout, soon)
+		switch err := m.open(ctx, target); {
 		case err == nil:
 		case ctx.Err() != nil:
 			return err
 		case together != nil:
 			return &otherwise{alone: "no other connection could be made (" + headline(err) + ")"}
 		default:
-			p.strange = true // the script's own connection will do
+			m.notice("jobs: no other connection could be made (" + headline(err) + "), so the script's own loads what was another's")
+			m.none, p.strange = true, true
 			return nil
 		}
 		if together != nil {
@@ -433,17 +439,6 @@ func (m *member) readyFor(ctx context.Context, p *part, target *pgx.ConnConfig) 
 
 // soon is how long a member waits for its connection at most: the server has given the script's own, and that can load all.
 const soon = 5 * time.Second
-
-// openSoon opens the member's connection, if the server has one. Once it had none it is not asked again.
-func (m *member) openSoon(ctx context.Context, target *pgx.ConnConfig) error {
-	if m.refused == nil {
-		m.o.ConnectTimeout = min(m.o.ConnectTimeout, soon)
-		if m.refused = m.open(ctx, target); m.refused != nil && m.of.together == nil && ctx.Err() == nil {
-			m.notice("jobs: no other connection could be made (" + headline(m.refused) + "), so the script's own loads what was another's")
-		}
-	}
-	return m.refused
-}
 
 // readPart reads a part and loads it.
 func (x *executor) readPart(ctx context.Context, p *part, c *crew) error {

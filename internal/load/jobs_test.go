@@ -214,9 +214,9 @@ func TestNoOtherConnection(t *testing.T) {
 	role, as := newRole(t, url)
 	pgtest.Exec(t, url, "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); ALTER TABLE a OWNER TO "+role+"; ALTER TABLE b OWNER TO "+role+"; ALTER ROLE "+role+" CONNECTION LIMIT 1")
 	var text, said strings.Builder
-	for _, table := range []string{"a", "b", "a"} {
-		for i := range 20 {
-			fmt.Fprintf(&text, "INSERT INTO %s VALUES (%d);\n", table, i+strings.Count(text.String(), "INTO b"))
+	for i, table := range []string{"a", "b", "a"} {
+		for row := range 20 {
+			fmt.Fprintf(&text, "INSERT INTO %s VALUES (%d);\n", table, 20*i+row)
 		}
 	}
 	_, err := loaded(t, as, text.String(), func(o *load.Options) {

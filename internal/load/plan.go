@@ -168,7 +168,11 @@ func (x *executor) readPlans(ctx context.Context, keys []string) error {
 		if p.Online && x.online.MinimalWAL && p.Watched == "" {
 			p.Watched = "wal_level is minimal" // what is written to a new file is then not logged, and only under its own name
 		}
-		if readOnly := x.session.TxStatus() != 'I' && f.ReadOnly || x.session.TxStatus() == 'I' && f.Reads; readOnly && p.Watched == "" {
+		readOnly := f.ReadOnly
+		if x.session.TxStatus() == 'I' { // it was asked in one of our own
+			readOnly = f.NextReadOnly
+		}
+		if readOnly && p.Watched == "" {
 			p.Watched = "the transaction is read only" // which a temporary table may be filled in
 		}
 		if x.lessons.keep[p.name] && p.Watched == "" {

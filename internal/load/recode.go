@@ -44,7 +44,7 @@ func (x *executor) recode(ctx context.Context, info sqltext.Statement, a *copyAh
 	if err != nil {
 		return nil, err
 	}
-	return &recoder{Reader: copycodec.NewReader(a.all, e), seen: seen, sql: copyStatementFor(a.plan.target(info.Relations[0]), columns, true), rules: x.rulesOfTime(a.plan, info.Copy)}, nil
+	return &recoder{Reader: copycodec.NewReader(a.all, e), seen: seen, sql: copyStatementFor(a.plan.target(info.Relations[0]), columns, true), rules: a.rules}, nil
 }
 
 // copyRecoded sends what c encodes, which comes by way of rows, and what it leaves as text. Call it in a transaction, for that is

@@ -126,7 +126,7 @@ func (x *executor) sendAhead(ctx context.Context, s *statement, a *copyAhead, c 
 	if c != nil {
 		tag, err = x.copyRecoded(ctx, text, c, c)
 	} else {
-		tag, err = x.session.CopyIn(ctx, text, copycodec.Momentless(a.all, x.rulesOfTime(a.plan, s.parsed[0].Copy)))
+		tag, err = x.session.CopyIn(ctx, text, a.text())
 	}
 	switch {
 	case err == nil:

@@ -182,12 +182,16 @@ func (g *group) start(logPath, name string, args ...string) error {
 
 // bindPort takes a port of 127.0.0.1 without listening on it, and gives what lets it go.
 func bindPort() (port int, release func(), err error) {
+	syscall.ForkLock.RLock() // no program is started that would have it, too
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err == nil {
+		syscall.CloseOnExec(fd)
+	}
+	syscall.ForkLock.RUnlock()
 	if err != nil {
 		return 0, nil, err
 	}
 	release = func() { _ = syscall.Close(fd) }
-	syscall.CloseOnExec(fd)
 	err = syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
 	if err == nil {
 		var bound syscall.Sockaddr

@@ -16,6 +16,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
 	"net"
@@ -26,6 +27,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/problem"
@@ -306,19 +308,24 @@ func startProblem(err error, log string) error {
 // thousands, so that none takes a server's port while it is restarted.
 const firstPort, lastPort = 15000, 32000
 
-// freePort gives a port that is free now, another one each time; it may be taken by the time the server wants it.
+// freePort gives a port where nobody listens now, another one each time; it may be taken by the time the server wants it. It is not listened on to
+// find out: what is open while another goroutine starts a program stays open in that for a moment, and the port with it.
 func freePort(ctx context.Context) (int, error) {
 	var failed error
 	for range 100 {
 		port := firstPort + mathrand.IntN(lastPort-firstPort) //nolint:gosec // no secret
-		var lc net.ListenConfig
-		l, err := lc.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err == nil {
-			return port, l.Close()
+		var d net.Dialer
+		conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		switch {
+		case errors.Is(err, syscall.ECONNREFUSED):
+			return port, nil
+		case err == nil:
+			failed = conn.Close()
+		default:
+			failed = err
 		}
-		failed = err
 	}
-	return 0, failed
+	return 0, cmp.Or(failed, errors.New("somebody listens on every port that was tried"))
 }
 
 func appendFile(path, text string) error {

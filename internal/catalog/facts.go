@@ -83,6 +83,8 @@ WITH role AS (SELECT pg_catalog.current_setting('session_replication_role') = 'r
 		SELECT root.oid UNION SELECT relid::oid FROM pg_catalog.pg_partition_tree(root.oid::regclass)
 	) tree(oid) ON true
 	JOIN pg_catalog.pg_class c ON c.oid = tree.oid
+), family AS ( -- and what it is a partition of
+	SELECT oid FROM rels UNION SELECT relid::oid FROM pg_catalog.pg_partition_ancestors(asked.oid)
 ), cols AS (
 	SELECT a.attnum, a.attname, a.attidentity, a.attgenerated, coalesce(b.typname, t.typname) AS typname, coalesce(b.typnamespace, t.typnamespace) AS typnamespace,
 		CASE WHEN b.oid IS NULL THEN a.atttypmod ELSE t.typtypmod END AS typmod,
@@ -106,7 +108,7 @@ WITH role AS (SELECT pg_catalog.current_setting('session_replication_role') = 'r
 	UNION ALL
 	SELECT 'an index', 0, string_agg(concat_ws(' ', x.indexprs::text, x.indpred::text), ' ') FROM rels JOIN pg_catalog.pg_index x ON x.indrelid = rels.oid
 	UNION ALL
-	SELECT 'the partition key', 0, string_agg(p.partexprs::text, ' ') FROM rels JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = rels.oid
+	SELECT 'the partition key', 0, string_agg(p.partexprs::text, ' ') FROM family JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = family.oid
 ), judged AS (
 	SELECT what, attnum, greatest(
 		CASE WHEN ` + callsMore + ` OR ` + converted + `
@@ -130,14 +132,15 @@ SELECT c.oid, role.replica,
 		UNION ALL SELECT '` + HasTrigger + `' WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t JOIN rels ON rels.oid = t.tgrelid, role
 			WHERE NOT t.tgisinternal AND t.tgtype & 4 <> 0 AND (t.tgenabled = 'A' OR t.tgenabled = CASE WHEN role.replica THEN 'R' ELSE 'O' END))
 		UNION ALL SELECT DISTINCT what || ' calls a function that may do anything' FROM judged WHERE what <> 'default' AND class > 1
-		UNION ALL SELECT 'an index uses operators of the user''s' WHERE EXISTS (SELECT 1 FROM rels JOIN pg_catalog.pg_index x ON x.indrelid = rels.oid,
-			LATERAL unnest(x.indclass::oid[]) o(oid) JOIN pg_catalog.pg_opclass oc ON oc.oid = o.oid AND oc.oid >= 16384
+		UNION ALL SELECT 'an index or a partition key uses operators of the user''s' WHERE EXISTS (SELECT 1 FROM (
+			SELECT unnest(x.indclass::oid[]) FROM rels JOIN pg_catalog.pg_index x ON x.indrelid = rels.oid
+			UNION ALL SELECT unnest(p.partclass::oid[]) FROM family JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = family.oid) o(oid) JOIN pg_catalog.pg_opclass oc ON oc.oid = o.oid AND oc.oid >= 16384
 			JOIN pg_catalog.pg_amproc ap ON ap.amprocfamily = oc.opcfamily JOIN pg_catalog.pg_proc p ON p.oid = ap.amproc WHERE p.prolang NOT IN (12, 13))
 		UNION ALL SELECT 'a constraint uses operators of the user''s' WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k,
 			LATERAL unnest(k.conexclop || k.conpfeqop) o(oid) JOIN pg_catalog.pg_operator op ON op.oid = o.oid JOIN pg_catalog.pg_proc p ON p.oid = op.oprcode
 			WHERE k.conrelid IN (SELECT oid FROM rels) AND p.prolang NOT IN (12, 13))),
 	NOT role.replica AND EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k
-		WHERE k.contype = 'f' AND k.conrelid IN (SELECT oid FROM rels) AND k.confrelid IN (SELECT oid FROM rels)),
+		WHERE k.contype = 'f' AND k.conrelid IN (SELECT oid FROM rels) AND k.confrelid IN (SELECT oid FROM family)),
 	ARRAY(SELECT a.attname::text FROM cols a ORDER BY a.attnum),
 	ARRAY(SELECT CASE WHEN a.attidentity = 'a' OR a.attgenerated <> '' THEN 'always'
 		WHEN a.typmod >= 0 AND a.element = 'interval' AND a.element_oid IS NOT NULL THEN 'modified'

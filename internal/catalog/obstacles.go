@@ -68,7 +68,9 @@ UNION ALL
 SELECT 0, 0, 0, 'security', rels.name, '', '', '', rels.owned, rels.owner, false FROM rels WHERE rels.forced AND rels.owned
 UNION ALL
 SELECT k.oid, k.conrelid, k.confrelid, CASE c.relkind WHEN 'p' THEN 'partitioned key' ELSE 'key' END, format('%I.%I', n.nspname, c.relname), quote_ident(k.conname),
-	pg_get_constraintdef(k.oid), coalesce(quote_literal(obj_description(k.oid, 'pg_constraint')), ''),
+	CASE WHEN byprimary.columns IS NULL THEN pg_get_constraintdef(k.oid)
+		ELSE replace(pg_get_constraintdef(k.oid), format(' REFERENCES %I.%I(%s)', pn.nspname, p.relname, byprimary.columns), format(' REFERENCES %I.%I', pn.nspname, p.relname)) END,
+	coalesce(quote_literal(obj_description(k.oid, 'pg_constraint')), ''),
 	lacks.what IS NULL, coalesce(lacks.what, ''),
 	EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled <> 'O')
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -78,8 +80,14 @@ CROSS JOIN LATERAL (SELECT CASE WHEN NOT pg_has_role(c.relowner, 'USAGE') THEN f
 	WHEN NOT has_schema_privilege(pn.oid, 'USAGE') THEN format('lacks USAGE on the schema %I', pn.nspname)
 	WHEN NOT has_table_privilege(p.oid, 'REFERENCES') AND EXISTS (SELECT 1 FROM unnest(k.confkey) a(n) WHERE NOT has_column_privilege(p.oid, a.n, 'REFERENCES'))
 		THEN format('lacks REFERENCES on %I.%I', pn.nspname, p.relname) END) lacks(what)
+CROSS JOIN LATERAL (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY f.i) FROM unnest(k.confkey) WITH ORDINALITY f(n, i)
+	JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = f.n
+	WHERE EXISTS (SELECT 1 FROM pg_index i JOIN pg_index o ON o.indrelid = i.indrelid AND o.indexrelid < i.indexrelid AND o.indisunique
+		WHERE i.indexrelid = k.conindid AND i.indisprimary AND (ARRAY(SELECT unnest(i.indkey)))[1:i.indnkeyatts] = k.confkey)) byprimary(columns)
 WHERE k.oid IN (SELECT oid FROM keys WHERE parent = 0) AND EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled <> 'D')
 ORDER BY 4, 5, 6`
+
+// A key that uses the primary key where another unique index came first is told without columns: by these, the server would take the first.
 
 // Obstacles gives what stands in the way for rows into a table, sorted by kind, table and name; with truncated for emptying it with all
 // that refers to it; with changed also the keys of other tables that point at it.

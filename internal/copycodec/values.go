@@ -13,11 +13,12 @@ import (
 )
 
 // Rule says which literals of an INSERT's VALUES may become a field of COPY's text format, for one column. A quoted
-// string may always: both INSERT and COPY hand its content to the input function of the column's type.
+// string may nearly always: both INSERT and COPY hand its content to the input function of the column's type.
 type Rule struct {
 	number  numberRule
 	size    int  // of a whole number, in bytes
 	boolean bool // true and false: the column is boolean or text
+	exact   bool // numeric, or its array: see tooExact
 	moments bool // words for a moment are none: see WithoutMoments
 }
 
@@ -125,7 +126,9 @@ func RuleFor(typname string) Rule {
 	case "int2", "int4", "int8":
 		return Rule{number: wholeNumber, size: int(typname[3] - '0')}
 	case "numeric":
-		return Rule{number: anyNumber}
+		return Rule{number: anyNumber, exact: true}
+	case "_numeric":
+		return Rule{exact: true}
 	case "float4", "float8":
 		return Rule{number: signedZero}
 	case "text", "varchar", "bpchar":
@@ -316,20 +319,18 @@ func skip(text []byte, i int) int {
 	return i
 }
 
-// skipBlank skips white space and comments to the end of the line. Other comments are rare enough for the long way, and so is what the server
-// could refuse in one for its bytes.
+// skipBlank skips white space and comments to the end of the line. Other comments are rare enough for the long way, and so is in one what the
+// server could refuse for its bytes, or for want of such a character in its own encoding.
 func skipBlank(text []byte, i int) int {
 	for i < len(text) {
 		switch {
 		case blank[text[i]]:
 			i++
 		case text[i] == '-' && i+1 < len(text) && text[i+1] == '-':
-			from := i
-			for i < len(text) && text[i] != '\n' && text[i] != '\r' {
-				i++
-			}
-			if !utf8.Valid(text[from:i]) {
-				return from
+			for from := i; i < len(text) && text[i] != '\n' && text[i] != '\r'; i++ {
+				if text[i] >= utf8.RuneSelf {
+					return from
+				}
 			}
 		default:
 			return i
@@ -343,13 +344,33 @@ func encodeLiteral(dst, text []byte, i int, rule Rule) (out []byte, next int, ok
 	if text[i] == '\'' {
 		at := len(dst)
 		out, next, ok = encodeString(dst, text, i+1)
-		return out, next, ok && !rule.MayMean(out[at:])
+		return out, next, ok && !rule.MayMean(out[at:]) && !(rule.exact && tooExact(out[at:]))
 	}
 	field, next, ok := bare(text, i, rule)
 	if ok && field == nil {
 		return append(dst, `\N`...), next, true
 	}
 	return append(dst, field...), next, ok
+}
+
+// What is surely a numeric is of no more bytes, and an exponent of no more digits: together they are below the 16,383 decimals that the server allows.
+const surelyNumeric, surelyExponent = 15_000, 3
+
+// tooExact reports whether a numeric in quotes may have more decimals than any can: as a constant it is refused, while the rows of a COPY are rounded
+// to what the column holds as they are read.
+func tooExact(field []byte) bool {
+	if len(field) > surelyNumeric {
+		return true
+	}
+	for {
+		i := bytes.IndexAny(field, "eE")
+		if i < 0 {
+			return false
+		}
+		if field = field[i+1:]; len(field) > 0 && field[0] == '-' && skipDigits(field, 1) > 1+surelyExponent {
+			return true
+		}
+	}
 }
 
 var fieldTrue, fieldFalse = []byte("true"), []byte("false")
@@ -468,9 +489,12 @@ func number(text []byte, i int, rule numberRule) (field []byte, next int, ok boo
 			i++
 		}
 		at := i
-		if i = skipDigits(text, i); i == at {
+		if i = skipDigits(text, i); i == at || i-at > surelyExponent {
 			return nil, i, false
 		}
+	}
+	if i-from > surelyNumeric { // as a constant of type numeric it may be refused, whatever the column's type is
+		return nil, i, false
 	}
 	if i < len(text) && goesOn[text[i]] {
 		return nil, i, false

@@ -23,6 +23,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/leaks"
+	"github.com/fabricate-seed/fabricate-seed/internal/load"
 	"github.com/fabricate-seed/fabricate-seed/internal/pgtest"
 	"github.com/fabricate-seed/fabricate-seed/internal/seed"
 )
@@ -32,6 +33,7 @@ const asProduct = "DIFFERENTIAL_RUNS_THE_PRODUCT"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProduct) != "" {
+		load.AskAtOnce()
 		os.Exit(int(seed.Main(context.Background(), seed.Process{Args: os.Args[1:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr, Version: "test"})))
 	}
 	leaks.Main(tests{m})

@@ -150,7 +150,8 @@ func (s *statement) writtenEffect() sqltext.Effect {
 
 // parse reads the statements in text.
 func (x *executor) parse(text []byte, compound bool) []sqltext.Statement {
-	all := sqltext.Parse(x.readable(text), sqltext.Options{Escapes: x.escapes(), Compound: compound})
+	all := sqltext.Parse(x.readable(text), sqltext.Options{Escapes: x.escapes(), Compound: compound, OldSpace: !x.session.ServerAtLeast(160000),
+		ASCII: x.encoding() != "UTF8" || x.session.Parameter("server_encoding") != "UTF8"})
 	for _, s := range all {
 		x.unguarded = x.unguarded || s.Unguarded
 	}
@@ -322,7 +323,8 @@ func (s *statement) firstRow(one *sqltext.Statement) int {
 // seldom is how often plans may have been forgotten while small INSERTs are still worth asking the catalog about their table.
 const seldom = 20
 
-// worthKnowing reports whether the catalog is to be asked about the table of an INSERT, and counts INSERTs.
+// worthKnowing reports whether the catalog is to be asked about the table of an INSERT, and counts INSERTs. The question costs tens of
+// milliseconds; where the server is on this machine, the first few small INSERTs are done by then.
 func (x *executor) worthKnowing(s *statement, table string) bool {
 	if table != x.insertsInto {
 		x.insertsInto, x.insertsSeen = table, 0
@@ -330,7 +332,17 @@ func (x *executor) worthKnowing(s *statement, table string) bool {
 	x.insertsSeen++
 	_, known := x.known.plans[table]
 	_, foreknown := x.known.foreknown[table]
-	return known || foreknown || len(s.text) >= x.o.thresholds.largeInsert || (x.known.forgotten < seldom || !x.few(s)) && x.known.due(table)
+	switch {
+	case known || foreknown || len(s.text) >= x.o.thresholds.largeInsert:
+		return true
+	case !x.few(s):
+	case x.known.forgotten >= seldom:
+		return false
+	case x.unasked < x.o.thresholds.unasked && !x.way.inForce() && x.local:
+		x.unasked++
+		return false
+	}
+	return x.known.due(table)
 }
 
 // few reports whether an INSERT is too small for another way to be worth its while.

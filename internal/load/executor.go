@@ -21,6 +21,7 @@ import (
 type executor struct {
 	o        Options
 	session  *session.Session
+	local    bool // it is with a server on this machine
 	vars     *psql.Vars
 	road     []stage // that its statements take
 	known    *knowledge
@@ -49,6 +50,7 @@ type executor struct {
 	off         []*tablePlan // whose indexes are switched off
 	insertsInto string       // table of the last INSERT
 	insertsSeen int          // INSERTs into it, one after the other
+	unasked     int          // small INSERTs that went before the catalog was asked about anything
 	facts       *listFacts   // nil until they are asked for
 
 	unguarded bool         // foreign keys were not enforced all the time
@@ -83,6 +85,7 @@ func newExecutor(o Options, learned *lessons) executor {
 	t := &o.thresholds
 	t.fragmentSize, t.largeInsert = cmp.Or(t.fragmentSize, fragmentSize), cmp.Or(t.largeInsert, largeInsert)
 	t.manyInserts, t.manyRows = cmp.Or(t.manyInserts, manyInserts), cmp.Or(t.manyRows, manyRows)
+	t.unasked = cmp.Or(t.unasked, unasked)
 	t.runSize, t.largestCopied = cmp.Or(t.runSize, runSize), cmp.Or(t.largestCopied, largestCopied)
 	t.togetherFrom = cmp.Or(t.togetherFrom, togetherFrom)
 	t.manyToAnalyze, t.keyMemory = cmp.Or(t.manyToAnalyze, manyToAnalyze), cmp.Or(t.keyMemory, keyMemory)
@@ -100,7 +103,7 @@ func (x *executor) open(ctx context.Context, target *pgx.ConnConfig) error {
 	o.ServerNotice = x.serverNotice
 	opened, err := session.Open(ctx, target, o)
 	if err == nil {
-		x.session = opened
+		x.session, x.local = opened, opened.Local()
 	}
 	return err
 }

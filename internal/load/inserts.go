@@ -37,6 +37,9 @@ const (
 	manyRows = 256 << 10
 )
 
+// unasked is how many small INSERTs of a script go as written before a server on this machine is asked about their tables.
+var unasked = 10
+
 // runStart is the savepoint before a run.
 const runStart = "fabricate_seed_run"
 

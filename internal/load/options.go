@@ -93,8 +93,8 @@ type Options struct {
 
 // thresholds say from when on a faster way pays. 0 means the constant of the same name.
 type thresholds struct {
-	fragmentSize, largeInsert, manyInserts, manyRows, manyToAnalyze, keyMemory, runSize, togetherFrom, largestCopied int
-	noPreflight                                                                                                      bool // errors are to be psql's own
+	fragmentSize, largeInsert, manyInserts, manyRows, manyToAnalyze, keyMemory, runSize, togetherFrom, largestCopied, unasked int
+	noPreflight                                                                                                               bool // errors are to be psql's own
 }
 
 // session gives the options of a connection.

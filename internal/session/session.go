@@ -139,7 +139,7 @@ func (s *Session) ServerAtLeast(version int) bool {
 // Pooled reports whether something between us and the server shares its connections.
 func (s *Session) Pooled() bool { return s.pooled }
 
-// Local reports whether the server is on this machine; known is false where that cannot be said.
+// Local reports whether the server is known to be on this machine.
 func (s *Session) Local() bool {
 	switch remote := s.pg.Conn().RemoteAddr().(type) {
 	case *net.UnixAddr:

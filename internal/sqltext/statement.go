@@ -128,38 +128,57 @@ type RoleChange struct {
 type Options struct {
 	Escapes  bool // backslashes in '…' are escapes
 	Compound bool // the text may hold several statements
+	OldSpace bool // a vertical tab is no white space: to a server before version 16
+	ASCII    bool // what is not ASCII in a comment may be refused: it is converted
 }
 
 // Parse reads the statements of a text, one if it is not compound.
 func Parse(text []byte, o Options) []Statement {
 	if !o.Compound {
-		return []Statement{parse(text, 0, o.Escapes)}
+		return []Statement{parse(text, 0, o)}
 	}
 	whole := &Tokens{Text: text, Escapes: o.Escapes}
 	var all []Statement
 	for more := true; more; more = whole.Peek().Kind != EndToken {
 		from := whole.I
 		whole.SkipStatement()
-		all = append(all, parse(text[:whole.I], from, o.Escapes))
+		all = append(all, parse(text[:whole.I], from, o))
 	}
 	return all
 }
 
-func parse(text []byte, from int, escapes bool) Statement {
-	t := &Tokens{Text: text, I: from, Escapes: escapes}
+func parse(text []byte, from int, o Options) Statement {
+	t := &Tokens{Text: text, I: from, Escapes: o.Escapes, between: &between{o: o}}
 	first := t.Next()
+	paren := first.Kind == OtherToken && first.Text == "("
 	for first.Kind == OtherToken && first.Text == "(" {
 		first = t.Next()
 	}
-	s := Statement{text: text, escapes: escapes}
+	s := Statement{text: text, escapes: o.Escapes}
 	switch {
+	case paren && (first.Kind != WordToken || first.Text != "select"): // the server takes nothing else in parentheses that is of interest
 	case first.Kind == EndToken:
 		s.Effect = Nothing
 	case first.Kind == WordToken:
 		s.read(t, first)
 	}
+	if t.SkipSpace(); t.between.refused {
+		s.doubt()
+	}
 	s.text = text[from:]
 	return s
+}
+
+// doubt leaves of what is known of a statement what is true of it if the server takes it: it must be sent to see.
+func (s *Statement) doubt() {
+	known := *s
+	*s = Statement{Relations: known.Relations, At: known.At, Copy: known.Copy, Only: known.Only, Unguarded: known.Unguarded, text: known.text, escapes: known.escapes}
+	if slices.Contains([]Kind{Insert, Copy, Truncate}, known.Kind) {
+		s.Kind = known.Kind
+	}
+	if known.Insert != nil {
+		s.Insert = &InsertInto{}
+	}
 }
 
 func (s *Statement) read(t *Tokens, first Token) {
@@ -184,12 +203,12 @@ func (s *Statement) read(t *Tokens, first Token) {
 	case "commit", "end", "rollback", "abort":
 		s.end(t, first.Text)
 	case "savepoint":
-		s.Kind, s.Command, s.Effect, s.Savepoint = Savepoint, "SAVEPOINT", Nothing, t.Next().Text
+		s.savepoint(t, Savepoint, "SAVEPOINT", Nothing)
 	case "release":
 		t.Accept("savepoint")
-		s.Kind, s.Command, s.Effect, s.Savepoint = Release, "RELEASE SAVEPOINT", Nothing, t.Next().Text
+		s.savepoint(t, Release, "RELEASE SAVEPOINT", Nothing)
 	case "prepare":
-		if t.Accept("transaction") {
+		if t.Accept("transaction") && t.Next().Kind == StringToken && t.ends() {
 			s.Kind = PrepareTransaction
 		}
 	case "show":
@@ -259,7 +278,7 @@ func (s *Statement) insert(t *Tokens) {
 		s.Insert.Rows = rows
 	}
 	var literal bool
-	if literal, s.Insert.Default = constants(t.Text, rows, t.Escapes); literal && !odd {
+	if literal, s.Insert.Default = t.constants(); literal && !odd {
 		s.Effect = Rows
 	}
 }
@@ -272,9 +291,10 @@ func escapedName(text []byte, at int) bool {
 // maxConstants is up to which size rows are looked at, in bytes: larger ones are looked at on their way.
 const maxConstants = 64 << 10
 
-// constants reports whether rows of constants and nothing else stand in text from i on, and whether DEFAULT is one of them.
-func constants(text []byte, i int, escapes bool) (literal, hasDefault bool) {
-	t := &Tokens{Text: text[:min(len(text), i+maxConstants)], I: i, Escapes: escapes}
+// constants reports whether rows of constants and nothing else follow, and whether DEFAULT is one of them.
+func (t Tokens) constants() (literal, hasDefault bool) {
+	text := t.Text
+	t.Text = text[:min(len(text), t.I+maxConstants)]
 	for {
 		if !t.Accept("(") {
 			return false, hasDefault
@@ -404,6 +424,13 @@ func (s *Statement) modes(t *Tokens) bool {
 
 var isolationLevels = [][]string{{"read", "uncommitted"}, {"read", "committed"}, {"repeatable", "read"}, {"serializable"}}
 
+// savepoint reads the name of one, and the statement's end.
+func (s *Statement) savepoint(t *Tokens, kind Kind, command string, effect Effect) {
+	if name := t.Next(); name.isName() && t.ends() {
+		s.Kind, s.Command, s.Effect, s.Savepoint = kind, command, effect, name.Text
+	}
+}
+
 // end reads what ends a transaction, or goes back to a savepoint. What is not of its grammar is a statement like any other.
 func (s *Statement) end(t *Tokens, word string) {
 	rollback := word == "rollback" || word == "abort"
@@ -412,7 +439,7 @@ func (s *Statement) end(t *Tokens, word string) {
 	}
 	if word == "rollback" && t.Accept("to") {
 		t.Accept("savepoint")
-		s.Kind, s.Command, s.Effect, s.Savepoint = RollbackTo, "ROLLBACK TO SAVEPOINT", Rewind, t.Next().Text
+		s.savepoint(t, RollbackTo, "ROLLBACK TO SAVEPOINT", Rewind)
 		return
 	}
 	chain := t.Accept("and")

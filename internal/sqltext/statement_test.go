@@ -46,6 +46,24 @@ func TestEffects(t *testing.T) {
 		"ROLLBACK TO SAVEPOINT a":                                          Rewind,
 		"ROLLBACK PREPARED 'x'":                                            Anything,
 		"SAVEPOINT a":                                                      Nothing,
+		"SAVEPOINT a b":                                                    Anything,
+		"SAVEPOINT":                                                        Anything,
+		"SAVEPOINT select":                                                 Anything,
+		"RELEASE SAVEPOINT a b":                                            Anything,
+		"ROLLBACK TO a b":                                                  Anything,
+		"(INSERT INTO t VALUES (1)":                                        Anything,
+		"(BEGIN":                                                           Anything,
+		"((COMMIT":                                                         Anything,
+		"(":                                                                Anything,
+		"INSERT INTO t. VALUES (1)":                                        Anything,
+		"INSERT INTO t.\"\" VALUES (1)":                                    Anything,
+		"COPY t. FROM stdin":                                               Anything,
+		"INSERT INTO t VALUES (1) /* open":                                 Anything,
+		"INSERT INTO t VALUES (1) /* /* open */":                           Anything,
+		"INSERT INTO t VALUES (1) /* not /* open */*/":                     Rows,
+		"BEGIN /* open":                                                    Anything,
+		"/* open":                                                          Anything,
+		"SET client_min_messages = warning /* open":                        Anything,
 		"INSERT INTO user VALUES (1)":                                      Anything,
 		"INSERT INTO t (a, left) VALUES (1)":                               Anything,
 		"INSERT INTO \"user\" (\"left\") VALUES (1)":                       Rows,
@@ -436,6 +454,49 @@ func TestSupposed(t *testing.T) {
 	} {
 		if got := Parse([]byte(text), Options{})[0].Supposed; got != want {
 			t.Errorf("%s: %d, not %d", text, got, want)
+		}
+	}
+}
+
+// TestBetween holds what becomes of a statement between whose tokens something stands that the server may refuse: it counts as one of which nothing is
+// known, but for the table that it fills and what it would be refused for.
+func TestBetween(t *testing.T) {
+	t.Parallel()
+	old, ascii := Options{OldSpace: true}, Options{ASCII: true}
+	for _, tt := range []struct {
+		text string
+		o    Options
+		odd  bool
+	}{
+		{"COMMIT\v;", Options{}, false},
+		{"COMMIT\v;", old, true},
+		{"COMMIT;\v", old, true},
+		{"INSERT\vINTO t VALUES (1)", Options{}, false},
+		{"INSERT\vINTO t VALUES (1)", old, true},
+		{"INSERT INTO t VALUES (1\v)", old, true},
+		{"INSERT INTO t VALUES ('\v')", old, false},
+		{"COPY t\vFROM stdin", old, true},
+		{"COPY t FROM\vPROGRAM 'x'", old, true},
+		{"TRUNCATE t\v", old, true},
+		{"BEGIN -- é\n", Options{}, false},
+		{"BEGIN -- é\n", ascii, true},
+		{"BEGIN -- e\n", ascii, false},
+		{"BEGIN /* é */", ascii, true},
+		{"INSERT INTO t /* é */ VALUES (1)", ascii, true},
+		{"INSERT INTO t VALUES (1, 'é') -- e", ascii, false},
+		{"INSERT INTO é VALUES (1)", ascii, false}, // no name of the server's is converted twice
+	} {
+		want, got := Parse([]byte(strings.NewReplacer("\v", " ", "é", "e").Replace(tt.text)), Options{})[0], Parse([]byte(tt.text), tt.o)[0]
+		known := got.Kind != Other
+		switch want.Kind {
+		case Insert, Copy, Truncate:
+			known = got.Effect != Anything || got.Insert != nil && got.Insert.Rows > 0 || got.Truncate != nil
+			if len(got.Relations) != len(want.Relations) || got.Kind != want.Kind || (got.Copy == nil) != (want.Copy == nil) || got.Copy != nil && got.Copy.Program != want.Copy.Program {
+				t.Errorf("%q with %+v: %+v", tt.text, tt.o, got)
+			}
+		}
+		if known == tt.odd {
+			t.Errorf("%q with %+v: known %t: %+v", tt.text, tt.o, known, got)
 		}
 	}
 }

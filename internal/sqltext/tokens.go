@@ -3,8 +3,10 @@ package sqltext
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // TokenKind is what a token is.
@@ -33,6 +35,20 @@ type Tokens struct {
 	Text    []byte
 	I       int  // offset of what is read next
 	Escapes bool // backslashes in '…' are escapes
+	between *between
+}
+
+// between is what stands between tokens, where somebody wants to know: white space and comments, which go nowhere with what is not sent as written.
+type between struct {
+	o       Options
+	refused bool // it may be something that the server refuses
+}
+
+// passed is told what was taken for white space or a comment. open says that the comment has no end.
+func (b *between) passed(text []byte, open bool) {
+	if b != nil && !b.refused {
+		b.refused = open || b.o.OldSpace && text[0] == '\v' || b.o.ASCII && bytes.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf })
+	}
 }
 
 // Next reads the next token.
@@ -169,11 +185,13 @@ func (t *Tokens) table() (name Name, at int, escaped bool) {
 	if !tok.isName() {
 		return nil, tok.At, false
 	}
-	name = t.Relation()
+	if name = t.Relation(); t.Text[t.I-1] == '.' || slices.Contains(name, "") {
+		return nil, tok.At, false
+	}
 	return name, tok.At, bytes.Contains(t.Text[tok.At:t.I], []byte(`&"`))
 }
 
-// Relation reads a possibly qualified name: its parts, nil if there is none.
+// Relation reads a possibly qualified name, up to a dot behind which there is none: its parts, nil if there is none.
 func (t *Tokens) Relation() []string {
 	var parts []string
 	for {
@@ -280,14 +298,19 @@ func (t *Tokens) SkipSpace() {
 	b := t.Text
 	for t.I < len(b) {
 		switch c := b[t.I]; {
-		case c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v':
+		case c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f':
 			t.I++
+		case c == '\v':
+			t.I++
+			t.between.passed(b[t.I-1:t.I], false)
 		case c == '-' && t.I+1 < len(b) && b[t.I+1] == '-':
+			from := t.I
 			for t.I < len(b) && b[t.I] != '\n' && b[t.I] != '\r' {
 				t.I++
 			}
+			t.between.passed(b[from:t.I], false)
 		case c == '/' && t.I+1 < len(b) && b[t.I+1] == '*':
-			depth := 0
+			from, depth := t.I, 0
 			for t.I < len(b) {
 				switch {
 				case bytes.HasPrefix(b[t.I:], []byte("/*")):
@@ -303,6 +326,7 @@ func (t *Tokens) SkipSpace() {
 					break
 				}
 			}
+			t.between.passed(b[from:t.I], depth > 0)
 		default:
 			return
 		}

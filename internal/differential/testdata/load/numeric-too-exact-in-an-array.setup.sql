@@ -1,0 +1,1 @@
+CREATE TABLE t (a int, n numeric(5,2)[]);

@@ -60,6 +60,10 @@ random-loads: need-postgres ## thousands of random schemas and loads, the fast w
 random-rows: need-postgres ## thousands of random folders of csv and of jsonl, against \copy and json_populate_record (SEED=1 CASES=5000)
 	@go test -count=1 -timeout 240m -run TestRandomRows -v ./internal/differential -rows-seed $(or $(SEED),$(shell date +%s)) -rows-cases $(or $(CASES),5000)
 
+.PHONY: random-values
+random-values: need-postgres ## thousands of random values of every type and spelling, and slips in statements, against psql (SEED=1 CASES=5000)
+	@go test -count=1 -timeout 240m -run TestRandomValues -v ./internal/differential -values-seed $(or $(SEED),$(shell date +%s)) -values-cases $(or $(CASES),5000)
+
 .PHONY: misfits
 misfits: need-postgres ## nothing is said of random loads that fit, and of each with one thing that does not just that (SEED=1 CASES=5000 FIRST=0)
 	@go test -count=1 -timeout 480m -run TestRandomMisfit -v ./internal/differential -misfit-seed $(or $(SEED),$(shell date +%s)) -misfit-cases $(or $(CASES),5000) -misfit-first $(or $(FIRST),0) | grep -vE '^ *(=== |PASS|ok )'

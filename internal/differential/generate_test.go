@@ -26,6 +26,8 @@ type generated struct {
 	items []piece
 	kinds map[string]bool // what it holds
 	small int             // from how many bytes on an INSERT goes as COPY
+	after string          // what takes back what the setup has done beside its schemas
+	loose bool            // a statement may end elsewhere than its piece
 }
 
 // schemas are the two that the case is in.

@@ -85,6 +85,10 @@ WITH role AS (SELECT pg_catalog.current_setting('session_replication_role') = 'r
 	JOIN pg_catalog.pg_class c ON c.oid = tree.oid
 ), family AS ( -- and what it is a partition of
 	SELECT oid FROM rels UNION SELECT relid::oid FROM pg_catalog.pg_partition_ancestors(asked.oid)
+), fkeys AS ( -- that are checked in the present replication role
+	SELECT k.conrelid, k.confrelid FROM pg_catalog.pg_constraint k, role
+	WHERE k.contype = 'f' AND (k.conrelid IN (SELECT oid FROM rels) OR k.confrelid IN (SELECT oid FROM rels))
+		AND (NOT role.replica OR EXISTS (SELECT 1 FROM pg_catalog.pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled IN ('A', 'R')))
 ), cols AS (
 	SELECT a.attnum, a.attname, a.attidentity, a.attgenerated, coalesce(b.typname, t.typname) AS typname, coalesce(b.typnamespace, t.typnamespace) AS typnamespace,
 		CASE WHEN b.oid IS NULL THEN a.atttypmod ELSE t.typtypmod END AS typmod,
@@ -121,8 +125,7 @@ WITH role AS (SELECT pg_catalog.current_setting('session_replication_role') = 'r
 	FROM trees WHERE tree <> ''
 )
 SELECT c.oid, role.replica,
-	role.replica OR NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k
-		WHERE k.contype = 'f' AND (k.conrelid IN (SELECT oid FROM rels) OR k.confrelid IN (SELECT oid FROM rels))),
+	NOT EXISTS (SELECT 1 FROM fkeys),
 	(SELECT u.rolsuper FROM pg_catalog.pg_roles u WHERE u.rolname = current_user),
 	pg_catalog.pg_has_role(c.relowner, 'USAGE'), c.relkind = 'p', c.relpersistence = 't',
 	ARRAY(SELECT '` + NoPlainTable + `' WHERE c.relkind NOT IN ('r', 'p') OR c.relnamespace = 'pg_catalog'::regnamespace
@@ -139,8 +142,7 @@ SELECT c.oid, role.replica,
 		UNION ALL SELECT 'a constraint uses operators of the user''s' WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k,
 			LATERAL unnest(k.conexclop || k.conpfeqop) o(oid) JOIN pg_catalog.pg_operator op ON op.oid = o.oid JOIN pg_catalog.pg_proc p ON p.oid = op.oprcode
 			WHERE k.conrelid IN (SELECT oid FROM rels) AND p.prolang NOT IN (12, 13))),
-	NOT role.replica AND EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k
-		WHERE k.contype = 'f' AND k.conrelid IN (SELECT oid FROM rels) AND k.confrelid IN (SELECT oid FROM family)),
+	EXISTS (SELECT 1 FROM fkeys WHERE conrelid IN (SELECT oid FROM rels) AND confrelid IN (SELECT oid FROM family)),
 	ARRAY(SELECT a.attname::text FROM cols a ORDER BY a.attnum),
 	ARRAY(SELECT CASE WHEN a.attidentity = 'a' OR a.attgenerated <> '' THEN 'always'
 		WHEN a.typmod >= 0 AND a.element = 'interval' AND a.element_oid IS NOT NULL THEN 'modified'

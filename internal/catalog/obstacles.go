@@ -98,10 +98,10 @@ func Obstacles(ctx context.Context, q Querier, table uint32, truncated, changed 
 }
 
 const ownTablesQuery = `SELECT c.oid, format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p') AND pg_has_role(c.relowner, 'USAGE') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-	AND (c.relhastriggers OR c.relhasrules) ORDER BY n.nspname, c.relname`
+WHERE c.relkind IN ('r', 'p', 'f', 'v') AND pg_has_role(c.relowner, 'USAGE') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+	AND (c.relhastriggers OR EXISTS (SELECT 1 FROM pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_type <> '1')) ORDER BY n.nspname, c.relname`
 
-// OwnTables gives the tables of the role's that have triggers, rules or foreign keys.
+// OwnTables gives the tables and views of the role's that have triggers, foreign keys, or rules for other than SELECT.
 func OwnTables(ctx context.Context, q Querier) ([]Meaning, error) {
 	return collect(ctx, q.Ask, ownTablesQuery, nil, func(t *Meaning) []any { return []any{&t.OID, &t.Name} })
 }

@@ -434,7 +434,7 @@ func (s Server) dropUnfinished(ctx context.Context, on *session.Session, tempora
 	err := on.Ask(ctx, `SELECT pg_catalog.count(*) OPERATOR(pg_catalog.>) 0 FROM pg_catalog.pg_database
 		WHERE datname OPERATOR(pg_catalog.=) $1::pg_catalog.name AND NOT datallowconn`, []any{temporary}, []any{&left}, nil)
 	if err == nil && left {
-		err = on.Exec(ctx, "DROP DATABASE IF EXISTS "+quote(temporary))
+		err = erase(ctx, on, temporary, "")
 	}
 	return err
 }
@@ -442,8 +442,22 @@ func (s Server) dropUnfinished(ctx context.Context, on *session.Session, tempora
 // drop drops a database, whoever is connected.
 func (s Server) drop(ctx context.Context, on *session.Session, name string) error {
 	return s.patiently(ctx, on, name, func() error {
-		return on.Exec(ctx, "DROP DATABASE IF EXISTS "+quote(name)+" WITH (FORCE)")
+		return erase(ctx, on, name, " WITH (FORCE)")
 	})
+}
+
+// erase drops a database, also one that somebody has made a template since.
+func erase(ctx context.Context, on *session.Session, name, how string) error {
+	var template bool
+	err := on.Ask(ctx, `SELECT pg_catalog.count(*) OPERATOR(pg_catalog.>) 0 FROM pg_catalog.pg_database
+		WHERE datname OPERATOR(pg_catalog.=) $1::pg_catalog.name AND datistemplate`, []any{name}, []any{&template}, nil)
+	if err == nil && template {
+		err = on.Exec(ctx, "ALTER DATABASE "+quote(name)+" IS_TEMPLATE false")
+	}
+	if err == nil {
+		err = on.Exec(ctx, "DROP DATABASE IF EXISTS "+quote(name)+how)
+	}
+	return err
 }
 
 // retryAfter is between two tries of what others stand in the way of. The server itself waits five seconds each time.

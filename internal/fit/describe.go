@@ -51,7 +51,7 @@ func (r *Report) firstOf(p *problem.Error, state string) (first *Finding, at Exa
 		for _, e := range f.Examples {
 			meant := p.At.File == "" || e.File == p.At.File && e.Line >= p.At.Line && (p.End == 0 || e.Line <= p.End)
 			if keyed {
-				meant = strings.Contains(pe.Detail, "=("+e.Value+")")
+				meant = strings.Contains(pe.Detail, "=("+e.Value+")") && !(e.File == p.At.File && p.End > 0 && e.Line > p.End)
 			}
 			if f.State == state && meant && (first == nil || e.File == at.File && e.Line < at.Line) {
 				first, at = &r.Findings[i], e

@@ -49,6 +49,7 @@ func accelerations(size string) []acceleration {
 		{"the catalog asked about all tables at once", []job{far, tenTimes()}},
 		{"what the catalog says is kept", []job{turns}},
 		{"a few small INSERTs as written", []job{far, tenTimes()}},
+		{"the first small INSERTs unasked", []job{far, tenTimes()}},
 		{"which functions are the server's is asked once", []job{sequences}},
 		{"tables with triggers are asked about seldom", []job{guardedInserts}},
 		{"names asked for behind the first and the last row", []job{triggers}},

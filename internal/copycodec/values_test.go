@@ -244,3 +244,40 @@ func TestMomentless(t *testing.T) {
 		t.Error("rows of which none can name a moment are looked at")
 	}
 }
+
+// TestTooExact holds which numerics may have more decimals than any can: those go as written, for as constants they are refused.
+func TestTooExact(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("1", surelyNumeric)
+	for text, want := range map[string]bool{
+		"1.5": true, "1e-999": true, "1e999": true, "1e-1000": false, "1E-1000": false, "1e1000": false, "0e-20000": false, long: true, long + "1": false, "-" + long: false,
+	} {
+		for _, typname := range []string{"numeric", "float8"} {
+			e := NewEncoder([]Column{{Rule: RuleFor(typname)}}, false)
+			if _, _, ok := e.Values(nil, []byte("("+text+")"), false); ok != want {
+				t.Errorf("%.20s for %s: %t", text, typname, ok)
+			}
+		}
+	}
+	for text, want := range map[string]bool{
+		"1.5": true, "": true, "1e-999": true, "1e1000": true, "1e+1000": true, "1e-1000": false, "NaN": true, "e": true, "ee-1000": false, long: true, long + "1": false, "{1,2e-3,1e-1000}": false, "{1e-3}": true,
+	} {
+		for typname, exact := range map[string]bool{"numeric": true, "_numeric": true, "text": false, "_text": false, "float8": false} {
+			e := NewEncoder([]Column{{Rule: RuleFor(typname)}}, false)
+			if _, _, ok := e.Values(nil, []byte("('"+text+"')"), false); ok != (want || !exact) {
+				t.Errorf("'%.20s' for %s: %t", text, typname, ok)
+			}
+		}
+	}
+}
+
+// TestCommentsBetweenRows holds that a comment is left out only where every server takes it.
+func TestCommentsBetweenRows(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{"(1) -- a\n, (2)": true, "(1) -- é\n, (2)": false, "(1) -- \xff\n, (2)": false, "-- é\n(1)": false, "(1, -- é\n 2)": false, "(1)\v": false} {
+		e := NewEncoder([]Column{{Rule: RuleFor("int4")}}, false)
+		if _, _, ok := e.Values(nil, []byte(text), false); ok != want {
+			t.Errorf("%q: %t", text, ok)
+		}
+	}
+}

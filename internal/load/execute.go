@@ -323,8 +323,11 @@ func (s *statement) firstRow(one *sqltext.Statement) int {
 // seldom is how often plans may have been forgotten while small INSERTs are still worth asking the catalog about their table.
 const seldom = 20
 
+// near is how soon a server answers to whom the way costs less than a question about tables.
+const near = time.Millisecond
+
 // worthKnowing reports whether the catalog is to be asked about the table of an INSERT, and counts INSERTs. The question costs tens of
-// milliseconds; where the server is on this machine, the first few small INSERTs are done by then.
+// milliseconds; where the server is near, the first few small INSERTs are done by then.
 func (x *executor) worthKnowing(s *statement, table string) bool {
 	if table != x.insertsInto {
 		x.insertsInto, x.insertsSeen = table, 0
@@ -338,7 +341,7 @@ func (x *executor) worthKnowing(s *statement, table string) bool {
 	case !x.few(s):
 	case x.known.forgotten >= seldom:
 		return false
-	case x.unasked < x.o.thresholds.unasked && !x.way.inForce() && x.local:
+	case x.unasked < x.o.thresholds.unasked && !x.way.inForce() && x.session.Nearest() < near:
 		x.unasked++
 		return false
 	}

@@ -21,7 +21,6 @@ import (
 type executor struct {
 	o        Options
 	session  *session.Session
-	local    bool // it is with a server on this machine
 	vars     *psql.Vars
 	road     []stage // that its statements take
 	known    *knowledge
@@ -103,7 +102,7 @@ func (x *executor) open(ctx context.Context, target *pgx.ConnConfig) error {
 	o.ServerNotice = x.serverNotice
 	opened, err := session.Open(ctx, target, o)
 	if err == nil {
-		x.session, x.local = opened, opened.Local()
+		x.session = opened
 	}
 	return err
 }

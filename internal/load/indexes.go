@@ -93,7 +93,7 @@ func (x *executor) dropIndexes(ctx context.Context, table []string, plan *tableP
 // at work, and the server is on this machine, there should be one to a processor, or all take longer.
 func (x *executor) spareHelpers(ctx context.Context) error {
 	c := x.reading.crew
-	if c == nil || !x.local {
+	if c == nil || !x.session.Local() {
 		return nil
 	}
 	return x.change(ctx, fmt.Sprintf("SELECT pg_catalog.set_config('max_parallel_maintenance_workers', '%d', true) WHERE pg_catalog.current_setting('max_parallel_maintenance_workers')::int > %[1]d",

@@ -37,7 +37,7 @@ const (
 	manyRows = 256 << 10
 )
 
-// unasked is how many small INSERTs of a script go as written before a server on this machine is asked about their tables.
+// unasked is how many small INSERTs of a script go as written before a server that is near is asked about their tables.
 var unasked = 10
 
 // runStart is the savepoint before a run.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/fabricate-seed/fabricate-seed/internal/psql"
+	"github.com/fabricate-seed/fabricate-seed/internal/session"
 	"github.com/fabricate-seed/fabricate-seed/internal/sqltext"
 )
 
@@ -37,16 +38,16 @@ func TestWorthKnowing(t *testing.T) {
 		"in vain":                   {func(r *run) { r.known.inVain("t") }, 10, 1, false},
 		"in vain, and large":        {func(r *run) { r.known.inVain("t") }, large, 1, true},
 		"in vain for another":       {func(r *run) { r.known.inVain("u") }, 10, 1, true},
-		"near":                      {func(r *run) { r.local = true }, 10, 1, false},
-		"near, the last of a few":   {func(r *run) { r.local, r.unasked = true, unasked-1 }, 10, 1, false},
-		"near, after a few":         {func(r *run) { r.local, r.unasked = true, unasked }, 10, 1, true},
-		"near, in vain":             {func(r *run) { r.local, r.unasked = true, unasked; r.known.inVain("t") }, 10, 1, false},
-		"near, but large":           {func(r *run) { r.local = true }, large, 1, true},
-		"near, but many":            {func(r *run) { r.local = true }, 10, many, true},
-		"near, but with jobs":       {func(r *run) { r.local, r.crew = true, &crew{} }, 10, 1, true},
-		"near, but known":           {func(r *run) { r.local, r.known.plans["t"] = true, nil }, 10, 1, true},
-		"near, but foreknown":       {func(r *run) { r.local, r.known.foreknown["t"] = true, nil }, 10, 1, true},
-		"near, but owner's way":     {func(r *run) { r.local, r.way = true, &ownersWay{outOfWay: outOfWay{active: true}} }, 10, 1, true},
+		"near":                      {func(r *run) { r.session = &session.Session{} }, 10, 1, false},
+		"near, the last of a few":   {func(r *run) { r.session, r.unasked = &session.Session{}, unasked-1 }, 10, 1, false},
+		"near, after a few":         {func(r *run) { r.session, r.unasked = &session.Session{}, unasked }, 10, 1, true},
+		"near, in vain":             {func(r *run) { r.session, r.unasked = &session.Session{}, unasked; r.known.inVain("t") }, 10, 1, false},
+		"near, but large":           {func(r *run) { r.session = &session.Session{} }, large, 1, true},
+		"near, but many":            {func(r *run) { r.session = &session.Session{} }, 10, many, true},
+		"near, but with jobs":       {func(r *run) { r.session, r.crew = &session.Session{}, &crew{} }, 10, 1, true},
+		"near, but known":           {func(r *run) { r.session, r.known.plans["t"] = &session.Session{}, nil }, 10, 1, true},
+		"near, but foreknown":       {func(r *run) { r.session, r.known.foreknown["t"] = &session.Session{}, nil }, 10, 1, true},
+		"near, but owner's way":     {func(r *run) { r.session, r.way = &session.Session{}, &ownersWay{outOfWay: outOfWay{active: true}} }, 10, 1, true},
 	} {
 		r := newRun(Options{thresholds: thresholds{largeInsert: large, manyInserts: many}})
 		if tt.prepare != nil {

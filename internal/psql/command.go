@@ -179,6 +179,7 @@ type refusal struct{ error }
 // command reads and carries out one meta-command. The scanner stands just after its backslash.
 func (s *Script) command(lv *level) (item any, err error) {
 	s.commands++
+	lv.parted = lv.parted || len(lv.text) > 0
 	src := lv.source()
 	pos := src.position(src.r)
 	pos.Column--

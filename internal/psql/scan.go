@@ -96,6 +96,7 @@ type lexer struct {
 	large     *largeTexts
 	anchors   []anchor
 	joined    bool // holds a semicolon that was written as \;
+	parted    bool // a meta-command stands within what the query buffer holds
 	expansion int  // bytes that variables have put into the statement or command in hand
 	newlineAt int  // len(text) just after the newline that joined two lines; no other length when something followed
 }
@@ -108,7 +109,7 @@ func (x *lexer) reset() {
 // clear empties the query buffer.
 func (x *lexer) clear() {
 	x.text, x.anchors, x.newlineAt, x.first = x.text[:0], x.anchors[:0], -1, x.first[:0]
-	x.joined, x.expansion, x.odd = false, 0, 0
+	x.joined, x.parted, x.expansion, x.odd = false, false, 0, 0
 }
 
 // take appends to the query buffer.

@@ -274,7 +274,7 @@ type Statement struct {
 	// Odd is the offset in Text behind the last thing that rows of plain literals do not have: a word, a name, an operator, a quote with
 	// a letter before it.
 	Odd int
-	// Seekable says that the text between From.Offset and End in From.File, read again, gives the same statement.
+	// Seekable says that the text between From.Offset and End in From.File, read again, gives the same statement, and nothing else.
 	Seekable bool
 	// Compound says that the text holds several statements, joined by \;.
 	Compound bool
@@ -407,7 +407,7 @@ func (s *Script) give(lv *level, more bool, send *Send) *Statement {
 		st.Text, st.First, st.Pos, st.From = nil, "", send.Pos, send.Pos
 	}
 	src := lv.source()
-	st.Seekable = len(lv.over) == 0 && send == nil && src.rd != nil
+	st.Seekable = len(lv.over) == 0 && send == nil && src.rd != nil && !lv.parted
 	for _, a := range lv.anchors {
 		st.Seekable = st.Seekable && a.pos.File == src.name
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -92,6 +93,7 @@ func (s *Session) ask(ctx context.Context, path, sql string, args []any, scan []
 	defer s.until(ctx, true)()
 	last := s.last
 	defer func() { s.last = last }() // psql knows of no such statement
+	start := time.Now()
 	if _, err := s.pg.Conn().Write(s.buf); err != nil {
 		return s.because(ctx, s.broken(ctx, err))
 	}
@@ -123,6 +125,9 @@ func (s *Session) ask(ctx context.Context, path, sql string, args []any, scan []
 	var first error
 	for i, h := range []Handlers{{}, rows, {}} {
 		err := s.receive(ctx, h)
+		if took := time.Since(start); i == 0 && (s.nearest == 0 || took < s.nearest) {
+			s.nearest = took
+		}
 		if want := [...]byte{'T', 'T', status}[i]; err == nil && s.TxStatus() != want {
 			err = otherwise(fmt.Errorf("its transaction is in the state %c, not %c", s.TxStatus(), want))
 		}

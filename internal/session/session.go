@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"sync/atomic"
@@ -58,6 +59,8 @@ type Session struct {
 	backend atomic.Pointer[backend] // nil while it is not known who serves us
 	watcher *watcher
 	pooled  bool
+
+	nearest time.Duration // see Nearest
 
 	buf  []byte
 	last Result
@@ -138,6 +141,15 @@ func (s *Session) ServerAtLeast(version int) bool {
 
 // Pooled reports whether something between us and the server shares its connections.
 func (s *Session) Pooled() bool { return s.pooled }
+
+// Nearest gives the shortest time in which the server has answered a question so far, which is how far away it is, or more: 0 before the first, and
+// of no session longer than any.
+func (s *Session) Nearest() time.Duration {
+	if s == nil {
+		return math.MaxInt64
+	}
+	return s.nearest
+}
 
 // Local reports whether the server is known to be on this machine.
 func (s *Session) Local() bool {

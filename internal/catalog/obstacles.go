@@ -87,10 +87,9 @@ CROSS JOIN LATERAL (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY f.i)
 WHERE k.oid IN (SELECT oid FROM keys WHERE parent = 0) AND EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgenabled <> 'D')
 ORDER BY 4, 5, 6`
 
-// A key that uses the primary key where another unique index came first is told without columns: by these, the server would take the first.
-
 // Obstacles gives what stands in the way for rows into a table, sorted by kind, table and name; with truncated for emptying it with all
-// that refers to it; with changed also the keys of other tables that point at it.
+// that refers to it; with changed also the keys of other tables that point at it. A foreign key that rests on the primary key, where another unique
+// index was made before, is told without the columns that it refers to: by these, the server would take that other index.
 func Obstacles(ctx context.Context, q Querier, table uint32, truncated, changed bool) ([]Obstacle, error) {
 	return collect(ctx, q.Ask, obstacleQuery, []any{table, truncated, changed}, func(o *Obstacle) []any {
 		return []any{&o.OID, &o.Of, &o.Refers, &o.Kind, &o.Table, &o.Name, &o.State, &o.Comment, &o.Allowed, &o.Other, &o.Odd}

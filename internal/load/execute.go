@@ -341,7 +341,7 @@ func (x *executor) worthKnowing(s *statement, table string) bool {
 	case !x.few(s):
 	case x.known.forgotten >= seldom:
 		return false
-	case x.unasked < x.o.thresholds.unasked && !x.way.inForce() && x.session.Nearest() < near:
+	case x.unasked < x.o.thresholds.unasked && !x.o.Explain && !x.way.inForce() && x.session.Nearest() < near:
 		x.unasked++
 		return false
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -168,9 +169,13 @@ func (c *turns) Read(p []byte) (int, error) {
 	if c.waiting {
 		c.waiting = false
 		c.count.Add(1)
+		time.Sleep(away)
 	}
 	return c.Conn.Read(p)
 }
+
+// away is how far the server is that TestTurns loads into: what waits is spared.
+const away = 2 * time.Millisecond
 
 // TestTurns holds how often a small load waits for the server: what that costs, where the server is far away, is this many
 // times the way there and back.

@@ -220,7 +220,7 @@ func TestNoOtherConnection(t *testing.T) {
 		}
 	}
 	_, err := loaded(t, as, text.String(), func(o *load.Options) {
-		o.Transaction, o.Jobs, o.ConnectTimeout = load.None, 2, 100*time.Millisecond
+		o.Transaction, o.Jobs = load.None, 2
 		o.Events.Notice = func(notice string) { said.WriteString(notice + "\n") }
 	})
 	if err != nil {

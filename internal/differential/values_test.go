@@ -12,7 +12,7 @@ import (
 
 var (
 	valuesSeed  = flag.Uint64("values-seed", builtInSeed, "seed of the random values")
-	valuesCases = flag.Int("values-cases", 50, "how many scripts of random values")
+	valuesCases = flag.Int("values-cases", 20, "how many scripts of random values")
 	valuesFirst = flag.Int("values-first", 0, "the number of the first of them: with -values-cases 1 it is repeated alone")
 	valuesFinds = flag.Int("values-finds", 3, "how many differences are made small and shown")
 	valuesStop  = flag.Bool("values-stop", false, "end at the first difference")

@@ -40,6 +40,7 @@ const (
 	alreadyThere     = "42P04"
 	notUnique        = "23505" // the same, met by two at once
 	inUse            = "55006"
+	isTemplate       = "42809" // of what is to be dropped
 	diskFull         = "53100"
 	lockNotAvailable = "55P03"
 	notAuthorized    = "28000"
@@ -448,14 +449,13 @@ func (s Server) drop(ctx context.Context, on *session.Session, name string) erro
 
 // erase drops a database, also one that somebody has made a template since.
 func erase(ctx context.Context, on *session.Session, name, how string) error {
-	var template bool
-	err := on.Ask(ctx, `SELECT pg_catalog.count(*) OPERATOR(pg_catalog.>) 0 FROM pg_catalog.pg_database
-		WHERE datname OPERATOR(pg_catalog.=) $1::pg_catalog.name AND datistemplate`, []any{name}, []any{&template}, nil)
-	if err == nil && template {
-		err = on.Exec(ctx, "ALTER DATABASE "+quote(name)+" IS_TEMPLATE false")
+	drop := "DROP DATABASE IF EXISTS " + quote(name) + how
+	err := on.Exec(ctx, drop)
+	if session.State(err) != isTemplate {
+		return err
 	}
-	if err == nil {
-		err = on.Exec(ctx, "DROP DATABASE IF EXISTS "+quote(name)+how)
+	if err = on.Exec(ctx, "ALTER DATABASE "+quote(name)+" IS_TEMPLATE false"); err == nil {
+		err = on.Exec(ctx, drop)
 	}
 	return err
 }

@@ -51,13 +51,35 @@ const (
 func TestRandomLoads(t *testing.T) {
 	t.Parallel()
 	needServer(t)
-	t.Logf("-seed=%d -first=%d -loads=%d", *randomSeed, *randomFirst, *randomLoads)
+	total := hunt{name: "-seed", seed: *randomSeed, first: *randomFirst, loads: *randomLoads, finds: *randomFinds, stop: *stop, make: func(n int) (generated, bool) {
+		c := generate(*randomSeed, n)
+		return c, strings.Contains(*onlyModes, c.mode)
+	}}.run(t)
+	if !*stop { // else a difference is looked for, and the loads before it may be few
+		total.judge(t)
+	}
+}
+
+// hunt looks for differences in random cases.
+type hunt struct {
+	name         string // of the flag that takes the seed
+	seed         uint64
+	first, loads int
+	finds        int                                // how many differences are made small and shown
+	stop         bool                               // at the first
+	prepare      func(*bench)                       // may be nil
+	make         func(n int) (c generated, is bool) // is false: it is left out
+}
+
+func (h hunt) run(t *testing.T) *count {
+	t.Helper()
+	t.Logf("%s=%d, %d loads from number %d on", h.name, h.seed, h.loads, h.first)
 	start := time.Now()
 	var mu sync.Mutex
 	total, found := newCount(), 0
 	one := func(b *bench, n int) {
-		c := generate(*randomSeed, n)
-		if !strings.Contains(*onlyModes, c.mode) {
+		c, is := h.make(n)
+		if !is {
 			return
 		}
 		o := b.compare(c)
@@ -66,34 +88,44 @@ func TestRandomLoads(t *testing.T) {
 		if o.difference != "" {
 			found++
 		}
-		shown := found <= *randomFinds
+		shown := found <= h.finds
 		mu.Unlock()
 		switch {
 		case o.difference == "":
 		case !shown:
-			t.Errorf("case %d of -seed=%d, %s: %.300s", n, *randomSeed, c.mode, o.difference)
+			t.Errorf("case %d of %s=%d, %s: %.300s", n, h.name, h.seed, c.mode, o.difference)
 		default:
 			small, first := b.minimise(c), o
 			if o = b.compare(small); o.difference == "" { // it does not always go wrong
 				small, o = c, first
 			}
-			t.Errorf("case %d of -seed=%d, %s, INSERTs of %d bytes go as COPY:\n%s\n%s\n----\n%s\n%s", n, *randomSeed, c.mode, c.small, script(small.setup), script(small.items), o.difference, b.said)
+			t.Errorf("case %d of %s=%d, %s, INSERTs of %d bytes go as COPY:\n%s\n%s\n%s----\n%s\n%s", n, h.name, h.seed, c.mode, c.small,
+				script(small.setup), script(small.items), quotedIfOdd(script(small.items)), o.difference, b.said)
 		}
 	}
 	enough := func() bool {
 		mu.Lock()
 		defer mu.Unlock()
-		return *stop && found > 0
+		return h.stop && found > 0
 	}
-	shareOut(*randomFirst, *randomLoads, enough, func() func(int) {
+	shareOut(h.first, h.loads, enough, func() func(int) {
 		b := newBench(t)
+		if h.prepare != nil {
+			h.prepare(b)
+		}
 		return func(n int) { one(b, n) }
 	})
 	took := time.Since(start)
 	t.Logf("%d loads in %s, %.0f a second; %d differ", total.loads, took.Round(time.Second), float64(total.loads)/took.Seconds(), found)
-	if !*stop { // else a difference is looked for, and the loads before it may be few
-		total.judge(t)
+	return total
+}
+
+// quotedIfOdd gives a script once more in Go's spelling, if it holds what cannot be seen.
+func quotedIfOdd(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' || r > '~' }) {
+		return fmt.Sprintf("%q\n", text)
 	}
+	return ""
 }
 
 // shareOut has as many workers as there are processors take numbers in turn, from first on, until all are done or it is enough.

@@ -3,7 +3,6 @@ package session
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"math"
 	"net"
 	"net/netip"
@@ -134,8 +133,13 @@ func (s *Session) Parameter(name string) string {
 
 // ServerAtLeast compares the server's version with one such as 150000.
 func (s *Session) ServerAtLeast(version int) bool {
-	var major int
-	_, _ = fmt.Sscanf(s.Parameter("server_version"), "%d", &major)
+	major := 0
+	for _, c := range s.Parameter("server_version") { // of every statement it may be asked
+		if c < '0' || c > '9' {
+			break
+		}
+		major = 10*major + int(c-'0')
+	}
 	return major >= version/10000
 }
 

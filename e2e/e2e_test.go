@@ -214,7 +214,8 @@ func newWorld(t *testing.T) *world {
 		git -c user.name=user -c user.email=user@example.org commit -qm 'A schema'`,
 		filepath.Join(root, "internal/simulator/shop/schema.sql"), filepath.Join(root, "examples/refresh-views.sql"))
 	w.addNative(t)
-	w.database = serve(t, "5432", "-e", "POSTGRES_PASSWORD="+password, "-v", "/var/lib/postgresql/data", "postgres:17") // on a volume, as of the official image
+	// On a volume, as of the official image, and with the connections that docs/scale.md wants for fifty runs at once.
+	w.database = serve(t, "5432", "-e", "POSTGRES_PASSWORD="+password, "-v", "/var/lib/postgresql/data", "postgres:17", "postgres", "-c", "max_connections=200")
 	w.api = serve(t, "8080", "fabricate-seed-e2e/simulator")
 	folder, authority := secrets(t)
 	w.authority = authority

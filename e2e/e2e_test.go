@@ -288,8 +288,8 @@ func bash(script string, args ...string) *exec.Cmd {
 	return exec.Command("bash", append([]string{"-euo", "pipefail", "-c", script, "shell"}, args...)...)
 }
 
-// patience is for what a workflow comes to within seconds.
-const patience = 2 * time.Minute
+// patience is for what a workflow comes to within seconds, after minutes where the image of the action is built first.
+const patience = 5 * time.Minute
 
 // wait waits until something is so.
 func wait(t *testing.T, what string, isSo func() bool) {

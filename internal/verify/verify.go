@@ -16,8 +16,8 @@ import (
 // best order of their joins takes longer than all else. And the limits of a role's or database's statements are lifted for ours, which psql
 // does not send.
 const Setup = "SET LOCAL join_collapse_limit TO 1; SET LOCAL from_collapse_limit TO 1; " +
-	`SELECT pg_catalog.set_config(name, '0', true) FROM pg_catalog.pg_settings
-	WHERE name IN ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout') AND setting <> '0'`
+	`SELECT pg_catalog.set_config(name, '0', true) FROM pg_catalog.unnest('{statement_timeout,transaction_timeout,idle_in_transaction_session_timeout}'::pg_catalog.text[]) name
+	WHERE pg_catalog.current_setting(name, true) <> '0'`
 
 // Checks are those of one load. An error of one ends the load; it is a *problem.Error or as the session gives it.
 type Checks struct {

@@ -28,12 +28,12 @@ test: need-pgbouncer ## every test, with the race detector, in random order (PAC
 		echo 'Without the race detector, which needs a C compiler (on Debian or Ubuntu: apt-get install gcc libc6-dev)'; fi; \
 		go run ./scripts/gotest $$race -shuffle=on -timeout 60m $(PACKAGES)
 
-# What these test is a server, the built program, or psql: nothing is left of them without.
-NOT_QUICK := . ./internal/conformance ./internal/faults ./internal/pgtest ./internal/leaks
+# What these test is a server, the built program, the action under Node, or psql: nothing is left of them without.
+NOT_QUICK := . ./internal/conformance ./internal/faults ./internal/pgtest ./internal/leaks ./native
 
 .PHONY: quick
 quick: ## every test that needs no server and that a change may have reached, in seconds; a new package is among them by itself
-	@PGTEST=off go run ./scripts/gotest -short -timeout 2m \
+	@PGTEST=off go run ./scripts/gotest -short -parallel 8 -timeout 2m \
 		$$(go list ./... | grep -vxF "$$(go list $(NOT_QUICK))")
 
 .PHONY: test-again

@@ -249,6 +249,7 @@ var ofCache = regexp.MustCompile(`^disk cache/[0-9a-f]{32}(\.lock|-[0-9]+(/about
 // TestHarm makes attempts, and looks that each comes to nothing: exit code, words, memory, time, database and disk.
 func TestHarm(t *testing.T) {
 	t.Parallel()
+	pgtest.Shared(t) // without one the program is not built in vain
 	program := released(t)
 	t.Cleanup(func() { _ = os.Remove(program) })
 	todo := attempts(t)

@@ -33,8 +33,8 @@ NOT_QUICK := . ./internal/conformance ./internal/faults ./internal/pgtest ./inte
 
 .PHONY: quick
 quick: ## every test that needs no server and that a change may have reached, in seconds; a new package is among them by itself
-	@PGTEST=off go run ./scripts/gotest -short -parallel 8 -timeout 2m \
-		$$(go list ./... | grep -vxF "$$(go list $(NOT_QUICK))")
+	@PGTEST=off go run ./scripts/gotest -short -p 4 -parallel 8 -timeout 2m \
+		./internal/session ./internal/psql $$(go list ./... | grep -vxF "$$(go list $(NOT_QUICK))")
 
 .PHONY: test-again
 test-again: need-pgbouncer ## make test N times, every other time with another load on both cores; prints the seeds (N=20)

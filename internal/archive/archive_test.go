@@ -368,6 +368,9 @@ func TestDamagedContents(t *testing.T) {
 }
 
 func TestZip64(t *testing.T) {
+	if testing.Short() {
+		t.Skip("limits of size take seconds to reach")
+	}
 	t.Parallel()
 	// A zip with more than 65,535 entries needs zip64 records.
 	var entries []entry

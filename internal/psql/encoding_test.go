@@ -19,6 +19,9 @@ func TestEncodingName(t *testing.T) {
 
 // Characters that stand across two reads of the file stay whole, in quotes too: their later bytes look like backslashes.
 func TestCharactersAcrossWindows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("limits of size take seconds to reach")
+	}
 	t.Parallel()
 	for shift := range longestCharacter {
 		for _, begin := range []string{"select '", "select E'", `select "`, "/* ", "do $a$", "-- "} {

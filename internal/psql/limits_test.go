@@ -76,6 +76,9 @@ func manyVariables(n int) string {
 
 // TestLimits reads scripts that would take any amount of memory or time, or end only with the universe.
 func TestLimits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("limits of size take seconds to reach")
+	}
 	const most = 96 << 20 // bytes of memory that a script may take beyond its largest statement
 	// As the program does: otherwise garbage is counted that is collected when there is as much again.
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(48 << 20))
@@ -159,6 +162,9 @@ func TestWithinLimits(t *testing.T) {
 
 // TestLongLine reads lines of many commands, which must not take the square of their number.
 func TestLongLine(t *testing.T) {
+	if testing.Short() {
+		t.Skip("limits of size take seconds to reach")
+	}
 	for name, script := range map[string]string{
 		"in the file":  strings.Repeat(`\a \\ `, 2_000_000),
 		"after rows":   "copy t from stdin; " + strings.Repeat(`\a \\ `, 2_000_000) + "\n1\n\\.\n",

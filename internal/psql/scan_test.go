@@ -36,8 +36,11 @@ func TestRowsAndText(t *testing.T) {
 	pieces := strings.Split(`( ( ( ) ) ) , , , '' 'a' 'a' 'it''s' '; "b" "b""c" 1 -2 007 1.5 .5 1e3 +7 - -- / /* */ * true NULL e E'\'' e'a' b'1' U&'a' u&"b" N'x' & a$b $1 $$ $t$x$t$ `+
 		`: :: := :v :'v' \; ü 'ü\' 'x;(' "'" '"' 1'a' a"b" a'b'`, " ")
 	pieces = append(pieces, " ", " ", "\n", "\n", "\n\n", "\n(", ",\n(", "--'\n", "--'\n", "'a\n\nb'", ";\n", "\r\n", "\t", "\f", "\x83\\", "'\x83'", strings.Repeat("x", 200), strings.Repeat("9", 200))
-	random := rand.New(rand.NewPCG(1, 2))
-	for range 1000 {
+	random, texts := rand.New(rand.NewPCG(1, 2)), 1000
+	if testing.Short() {
+		texts = 200
+	}
+	for range texts {
 		var rest strings.Builder
 		for range random.IntN(200) {
 			rest.WriteString(pieces[random.IntN(len(pieces))])

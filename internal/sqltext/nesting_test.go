@@ -8,6 +8,9 @@ import (
 
 // Code in strings of code is looked through so deep and no deeper: each level is held while the next is.
 func TestNestedCode(t *testing.T) {
+	if testing.Short() {
+		t.Skip("limits of size take seconds to reach")
+	}
 	nested := func(depth int, inner string) string {
 		for i := range depth {
 			inner = fmt.Sprintf(" begin execute $q%d$ %s $q%[1]d$; end ", i, inner)

@@ -29,10 +29,11 @@ test: need-pgbouncer ## every test, with the race detector, in random order (PAC
 		go run ./scripts/gotest $$race -shuffle=on -timeout 60m $(PACKAGES)
 
 # What these test is a server, the built program, the action under Node, or psql: nothing is left of them without.
+# Four packages and eight tests of each run at once, since many only wait, and what takes longest comes first.
 NOT_QUICK := . ./internal/conformance ./internal/faults ./internal/pgtest ./internal/leaks ./native
 
 .PHONY: quick
-quick: ## every test that needs no server and that a change may have reached, in seconds; a new package is among them by itself
+quick: ## every test that needs no server, takes no seconds by itself and that a change may have reached; a new package is among them by itself
 	@PGTEST=off go run ./scripts/gotest -short -p 4 -parallel 8 -timeout 2m \
 		./internal/session ./internal/psql $$(go list ./... | grep -vxF "$$(go list $(NOT_QUICK))")
 

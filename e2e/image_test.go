@@ -190,9 +190,9 @@ func (w *world) manyAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	fmt.Printf("%d containers at once: %.1f s\n", job.Spec.Completions, time.Since(start).Seconds())
-	all := shell(t, ".", `docker run --rm --network host fabricate-seed-e2e/runner bash -ec \
-		'for i in $(seq 0 "$1"); do psql -AtX "$0/tenant_$i" -c "SELECT concat_ws(\$\$ \$\$, (SELECT count(*) FROM users), (SELECT count(*) FROM orders), (SELECT sum(id) FROM orders))"; done' \
-		"$1" "$2"`, strings.TrimSuffix(w.url(""), "/"), strconv.Itoa(job.Spec.Completions-1))
+	all := shell(t, ".", `docker run --rm --network host fabricate-seed-e2e/runner bash -ec 'for i in $(seq 0 "$1"); do psql -AtX "$0$i" -c "$2"; done' "$@"`,
+		w.url("tenant_"), strconv.Itoa(job.Spec.Completions-1),
+		"SELECT concat_ws(' ', (SELECT count(*) FROM users), (SELECT count(*) FROM orders), (SELECT sum(id) FROM orders))")
 	rows := strings.Split(all, "\n")
 	if len(rows) != job.Spec.Completions {
 		t.Errorf("%d databases answer", len(rows))

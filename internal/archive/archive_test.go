@@ -369,7 +369,7 @@ func TestDamagedContents(t *testing.T) {
 
 func TestZip64(t *testing.T) {
 	if testing.Short() {
-		t.Skip("limits of size take seconds to reach")
+		t.Skip("takes seconds: what it reads is large")
 	}
 	t.Parallel()
 	// A zip with more than 65,535 entries needs zip64 records.

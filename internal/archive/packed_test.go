@@ -82,7 +82,7 @@ func TestPacked(t *testing.T) {
 // What unpacks to more than any data would is refused, and so is what memory has no room for.
 func TestPackedTooLarge(t *testing.T) {
 	if testing.Short() {
-		t.Skip("limits of size take seconds to reach")
+		t.Skip("takes seconds: what it reads is large")
 	}
 	t.Parallel()
 	zeros := strings.Repeat("\x00", 120<<20)

@@ -20,7 +20,7 @@ func TestEncodingName(t *testing.T) {
 // Characters that stand across two reads of the file stay whole, in quotes too: their later bytes look like backslashes.
 func TestCharactersAcrossWindows(t *testing.T) {
 	if testing.Short() {
-		t.Skip("limits of size take seconds to reach")
+		t.Skip("takes seconds: what it reads is large")
 	}
 	t.Parallel()
 	for shift := range longestCharacter {

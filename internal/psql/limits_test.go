@@ -77,7 +77,7 @@ func manyVariables(n int) string {
 // TestLimits reads scripts that would take any amount of memory or time, or end only with the universe.
 func TestLimits(t *testing.T) {
 	if testing.Short() {
-		t.Skip("limits of size take seconds to reach")
+		t.Skip("takes seconds: what it reads is large")
 	}
 	const most = 96 << 20 // bytes of memory that a script may take beyond its largest statement
 	// As the program does: otherwise garbage is counted that is collected when there is as much again.
@@ -163,7 +163,7 @@ func TestWithinLimits(t *testing.T) {
 // TestLongLine reads lines of many commands, which must not take the square of their number.
 func TestLongLine(t *testing.T) {
 	if testing.Short() {
-		t.Skip("limits of size take seconds to reach")
+		t.Skip("takes seconds: what it reads is large")
 	}
 	for name, script := range map[string]string{
 		"in the file":  strings.Repeat(`\a \\ `, 2_000_000),

@@ -20,7 +20,7 @@ import (
 // What a server sends has limits, and each an error that says it and is not taken for a connection to be tried again.
 func TestServerLimits(t *testing.T) { // not in parallel: it keeps a processor busy, and others count milliseconds
 	if testing.Short() {
-		t.Skip("limits of size take seconds to reach")
+		t.Skip("takes seconds: what it reads is large")
 	}
 	for name, tt := range map[string]struct {
 		answer func(p *peer)

@@ -9,7 +9,7 @@ import (
 // Code in strings of code is looked through so deep and no deeper: each level is held while the next is.
 func TestNestedCode(t *testing.T) {
 	if testing.Short() {
-		t.Skip("limits of size take seconds to reach")
+		t.Skip("takes seconds: what it reads is large")
 	}
 	nested := func(depth int, inner string) string {
 		for i := range depth {

@@ -153,21 +153,21 @@ var places = map[string]string{
 	"emptied, one waits":         "load.sql:3:1",
 }
 
-// turns is a connection that counts how often an answer is awaited after something was sent.
+// turns is a connection that counts how often an answer is awaited after something was sent. pgx reads beside a write that takes
+// long.
 type turns struct {
 	net.Conn
 	count   *atomic.Int64
-	waiting bool
+	waiting atomic.Bool
 }
 
 func (c *turns) Write(p []byte) (int, error) {
-	c.waiting = true
+	c.waiting.Store(true)
 	return c.Conn.Write(p)
 }
 
 func (c *turns) Read(p []byte) (int, error) {
-	if c.waiting {
-		c.waiting = false
+	if c.waiting.Swap(false) {
 		c.count.Add(1)
 		time.Sleep(away)
 	}

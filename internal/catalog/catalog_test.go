@@ -369,9 +369,9 @@ func TestPlainKeys(t *testing.T) {
 
 func TestEmptiedBy(t *testing.T) {
 	t.Parallel()
-	s, _ := open(t)
+	s, oid := open(t)
 	must(t, s.Exec(t.Context(), "ANALYZE"))
-	all, err := catalog.EmptiedBy(t.Context(), s, []string{"parent", "missing"})
+	all, err := catalog.EmptiedBy(t.Context(), s, []uint32{oid("parent"), 0})
 	must(t, err)
 	var names []string
 	for _, e := range all {

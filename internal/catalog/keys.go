@@ -34,27 +34,27 @@ func (k *ForeignKey) Match() string {
 // foreignKeyQuery finds foreign keys. A key of a partitioned table is there once, not for each partition. ONLY is what the server's
 // own triggers use: a plain inheritance child's rows belong to neither side. The columns are those of a ForeignKey.
 const foreignKeyColumns = `c.oid, quote_ident(c.conname),
-	CASE WHEN f.relkind = 'r' THEN 'ONLY ' ELSE '' END || format('%I.%I', fn.nspname, f.relname),
-	CASE WHEN p.relkind = 'r' THEN 'ONLY ' ELSE '' END || format('%I.%I', pn.nspname, p.relname),
+	CASE WHEN f.relkind = 'r' THEN 'ONLY ' ELSE '' END || f.relnamespace::regnamespace || '.' || quote_ident(f.relname),
+	CASE WHEN p.relkind = 'r' THEN 'ONLY ' ELSE '' END || p.relnamespace::regnamespace || '.' || quote_ident(p.relname),
 	c.confmatchtype = 'f',
 	row_security_active(f.oid) OR row_security_active(p.oid) OR NOT has_schema_privilege(f.relnamespace, 'USAGE') OR NOT has_schema_privilege(p.relnamespace, 'USAGE')
-	OR EXISTS (SELECT 1 FROM unnest(c.conkey) k(n) WHERE NOT has_column_privilege(f.oid, k.n, 'SELECT'))
-	OR EXISTS (SELECT 1 FROM unnest(c.confkey) k(n) WHERE NOT has_column_privilege(p.oid, k.n, 'SELECT')),
-	array(SELECT quote_ident(a.attname) FROM unnest(c.conkey) WITH ORDINALITY k(n, i)
-		JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.n ORDER BY k.i),
-	array(SELECT quote_ident(a.attname) FROM unnest(c.confkey) WITH ORDINALITY k(n, i)
-		JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.n ORDER BY k.i),
-	array(SELECT format('OPERATOR(%I.%s)', onn.nspname, o.oprname) FROM unnest(c.conpfeqop) WITH ORDINALITY k(n, i)
-		JOIN pg_operator o ON o.oid = k.n JOIN pg_namespace onn ON onn.oid = o.oprnamespace ORDER BY k.i),
-	array(SELECT CASE WHEN pa.attcollation <> 0 AND pa.attcollation <> fa.attcollation THEN format(' COLLATE %I.%I', cn.nspname, co.collname) ELSE '' END
-		FROM unnest(c.conkey, c.confkey) WITH ORDINALITY k(fromn, ton, i)
-		JOIN pg_attribute fa ON fa.attrelid = c.conrelid AND fa.attnum = k.fromn
-		JOIN pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = k.ton
-		LEFT JOIN pg_collation co ON co.oid = pa.attcollation LEFT JOIN pg_namespace cn ON cn.oid = co.collnamespace ORDER BY k.i)`
+	OR pairs.hidden, pairs.froms, pairs.tos, pairs.equals, pairs.collates`
 
 const foreignKeyTables = `FROM pg_constraint c
-JOIN pg_class f ON f.oid = c.conrelid JOIN pg_namespace fn ON fn.oid = f.relnamespace
-JOIN pg_class p ON p.oid = c.confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace`
+JOIN pg_class f ON f.oid = c.conrelid JOIN pg_class p ON p.oid = c.confrelid
+CROSS JOIN LATERAL (
+	SELECT bool_or(pair.hidden) AS hidden, array_agg(pair.froms) AS froms, array_agg(pair.tos) AS tos, array_agg(pair.equals) AS equals, array_agg(pair.collates) AS collates
+	FROM (
+		SELECT NOT has_column_privilege(f.oid, fa.attnum, 'SELECT') OR NOT has_column_privilege(p.oid, pa.attnum, 'SELECT') AS hidden,
+			quote_ident(fa.attname) AS froms, quote_ident(pa.attname) AS tos,
+			(SELECT format('OPERATOR(%s.%s)', o.oprnamespace::regnamespace, o.oprname) FROM pg_operator o WHERE o.oid = k.equal) AS equals,
+			CASE WHEN pa.attcollation <> 0 AND pa.attcollation <> fa.attcollation
+				THEN (SELECT format(' COLLATE %s.%I', co.collnamespace::regnamespace, co.collname) FROM pg_collation co WHERE co.oid = pa.attcollation) ELSE '' END AS collates
+		FROM unnest(c.conkey, c.confkey, c.conpfeqop) WITH ORDINALITY k(fromn, ton, equal, i)
+		JOIN pg_attribute fa ON fa.attrelid = c.conrelid AND fa.attnum = k.fromn
+		JOIN pg_attribute pa ON pa.attrelid = c.confrelid AND pa.attnum = k.ton ORDER BY k.i
+	) pair
+) pairs`
 
 const foreignKeyQuery = `SELECT ` + foreignKeyColumns + `
 ` + foreignKeyTables + `

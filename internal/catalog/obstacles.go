@@ -134,12 +134,20 @@ type Setting struct{ Name, Value string }
 const settingsQuery = `SELECT s.name, s.setting, s.context FROM pg_catalog.pg_settings s
 UNION ALL SELECT 'role', pg_catalog.current_setting('role'), 'user' UNION ALL SELECT 'session_authorization', session_user::pg_catalog.text, 'user'`
 
-// Settings gives the settings of the session, the search_path included.
-func Settings(ctx context.Context, q Querier) ([]Setting, error) {
+// changedSettings are those that settingsQuery is asked for where only what the session itself has changed matters: a seventh of the time.
+const changedSettings = ` WHERE s.source OPERATOR(pg_catalog.=) 'session' AND (s.setting OPERATOR(pg_catalog.<>) s.reset_val) IS NOT FALSE`
+
+// Settings gives the settings of the session, the search_path included, or, with changed, who it is and those that it has given another value than
+// RESET would.
+func Settings(ctx context.Context, q Querier, changed bool) ([]Setting, error) {
 	var all []Setting
 	var name, context string
 	var value *string
-	err := q.Resolve(ctx, settingsQuery, nil, []any{&name, &value, &context}, func() error {
+	query := settingsQuery
+	if changed {
+		query = strings.Replace(query, "\n", changedSettings+"\n", 1)
+	}
+	err := q.Resolve(ctx, query, nil, []any{&name, &value, &context}, func() error {
 		if value != nil && (context == "user" || context == "superuser") && !strings.HasPrefix(name, "transaction_") && !strings.HasPrefix(name, "fabricate_seed.") {
 			all = append(all, Setting{Name: name, Value: *value})
 		}

@@ -28,10 +28,11 @@ func (r *Relation) MayFill(replica bool) bool {
 	return r.Filled == "always" || r.Filled != "" && !replica
 }
 
-// relationQuery finds relations: by schema $1 and name $2, or by oid $3 where the schema is "".
+// relationQuery finds relations: by schema $1 and name $2, or by oid $3 where the schema is "": by an
+// index, however many tables there are.
 const relationQuery = `
-SELECT i, c.oid, c.relkind::text, format('%I.%I', n.nspname, c.relname), pg_get_userbyid(c.relowner)::text, pg_has_role(c.relowner, 'USAGE'),
-	has_schema_privilege(n.oid, 'USAGE'), has_table_privilege(c.oid, 'INSERT'), has_table_privilege(c.oid, 'TRUNCATE'),
+SELECT i, c.oid, c.relkind::text, c.relnamespace::regnamespace || '.' || quote_ident(c.relname), pg_get_userbyid(c.relowner)::text, pg_has_role(c.relowner, 'USAGE'),
+	has_schema_privilege(c.relnamespace, 'USAGE'), has_table_privilege(c.oid, 'INSERT'), has_table_privilege(c.oid, 'TRUNCATE'),
 	has_table_privilege(c.oid, 'UPDATE,DELETE,TRUNCATE'), has_any_column_privilege(c.oid, 'SELECT'),
 	c.relkind = 'v' AND EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgtype & 64 <> 0 AND t.tgtype & 4 <> 0),
 	row_security_active(c.oid),
@@ -51,8 +52,8 @@ SELECT i, c.oid, c.relkind::text, format('%I.%I', n.nspname, c.relname), pg_get_
 	coalesce((SELECT min(CASE WHEN t.tgenabled IN ('A', 'R') THEN 'always' ELSE 'origin' END COLLATE "C") FROM pg_trigger t
 		WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 7 = 7), '')
 FROM unnest($1::text[], $2::text[], $3::oid[]) WITH ORDINALITY asked(nsp, rel, oid, i)
-JOIN pg_class c ON c.relkind IN ('r', 'p', 'v', 'f', 'm') AND CASE nsp WHEN '' THEN c.oid = asked.oid ELSE c.relname = rel::name END
-JOIN pg_namespace n ON n.oid = c.relnamespace AND (nsp = '' OR n.nspname = nsp::name)`
+JOIN pg_class c ON c.relkind IN ('r', 'p', 'v', 'f', 'm') AND c.oid = CASE nsp WHEN '' THEN asked.oid
+	ELSE (SELECT r.oid FROM pg_class r WHERE r.relname = rel::name AND r.relnamespace = (SELECT n.oid FROM pg_namespace n WHERE n.nspname = nsp::name)) END`
 
 // Relations gives what names mean, each a schema ("" for none given) and a relation; nil where there is none. quote writes a name as
 // SQL does.

@@ -24,11 +24,7 @@ FROM reached JOIN pg_class c ON c.oid = reached.oid ORDER BY 2`
 
 // EmptiedBy gives the tables that TRUNCATE … CASCADE reaches from those named: partitions, children, and what refers to them.
 // (Without CASCADE it reaches no more, or it fails.)
-func EmptiedBy(ctx context.Context, q Querier, names []string) ([]Emptied, error) {
-	oids, err := Names(ctx, q, names)
-	if err != nil {
-		return nil, err
-	}
+func EmptiedBy(ctx context.Context, q Querier, oids []uint32) ([]Emptied, error) {
 	return collect(ctx, q.Ask, emptiedQuery, []any{oids}, func(e *Emptied) []any { return []any{&e.OID, &e.Name, &e.Rows} })
 }
 

@@ -54,21 +54,20 @@ WITH fed AS (
 	UNION
 	SELECT seq, rel, att::int FROM unnest($2::oid[], $3::oid[], $4::int8[]) old(seq, rel, att)
 )
-SELECT s.oid, format('%I.%I', sn.nspname, s.relname), q.seqincrement, q.seqmin, q.seqmax, q.seqstart, q.seqcycle,
+SELECT s.oid, s.name, s.seqincrement, s.seqmin, s.seqmax, s.seqstart, s.seqcycle,
 	has_sequence_privilege(s.oid, 'SELECT') AND has_sequence_privilege(s.oid, 'UPDATE'), pg_has_role(s.relowner, 'USAGE'),
-	t.oid, format('%I.%I', tn.nspname, t.relname), quote_ident(a.attname), base.oid = 'numeric'::regtype,
+	t.oid, t.relnamespace::regnamespace || '.' || quote_ident(t.relname), quote_ident(a.attname), base.oid = 'numeric'::regtype,
 	t.oid = ANY ($1::oid[]) AND has_column_privilege(t.oid, a.attnum, 'SELECT'), row_security_active(t.oid)
-FROM fed
-JOIN pg_class s ON s.oid = fed.seq AND s.relkind = 'S'
-JOIN pg_namespace sn ON sn.oid = s.relnamespace
-JOIN pg_sequence q ON q.seqrelid = s.oid
-JOIN pg_class t ON t.oid = fed.rel AND t.relkind IN ('r', 'p')
-JOIN pg_namespace tn ON tn.oid = t.relnamespace
-JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = fed.att AND NOT a.attisdropped
-JOIN pg_type declared ON declared.oid = a.atttypid
-JOIN pg_type base ON base.oid = CASE declared.typtype WHEN 'd' THEN declared.typbasetype ELSE declared.oid END
+FROM (
+	SELECT s.oid, s.relnamespace::regnamespace || '.' || quote_ident(s.relname) AS name, s.relowner, q.*, fed.rel, fed.att
+	FROM fed JOIN pg_class s ON s.oid = fed.seq AND s.relkind = 'S' JOIN pg_sequence q ON q.seqrelid = s.oid
+	WHERE fed.seq IN (SELECT f.seq FROM fed f WHERE f.rel = ANY ($1::oid[]))
+	OFFSET 0 -- planned by itself, which takes less time than all of it together
+) s
+JOIN pg_class t ON t.oid = s.rel AND t.relkind IN ('r', 'p')
+JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = s.att AND NOT a.attisdropped
+CROSS JOIN LATERAL (SELECT CASE d.typtype WHEN 'd' THEN d.typbasetype ELSE d.oid END AS oid FROM pg_type d WHERE d.oid = a.atttypid) base
 WHERE base.oid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype)
-	AND fed.seq IN (SELECT f.seq FROM fed f WHERE f.rel = ANY ($1::oid[]))
 ORDER BY 2, 11, 12`
 
 // SequencesOf gives the sequences that feed a whole-number column of the tables, with every column that each of them feeds.
@@ -141,11 +140,10 @@ func States(ctx context.Context, q Querier, names, far []string) ([]State, error
 // which files the rows of materialized views lie. A REFRESH gives a view a new one, unless it is CONCURRENTLY.
 func Before(ctx context.Context, q Querier) (sequences string, views map[uint32]uint32, err error) {
 	var oids, files []int64
-	err = q.Ask(ctx, `SELECT md5(coalesce(string_agg(q.seqrelid::text || ':' ||
-			coalesce(CASE WHEN has_sequence_privilege(q.seqrelid, 'USAGE,SELECT') THEN pg_sequence_last_value(q.seqrelid)::text END, ''), ',' ORDER BY q.seqrelid), '')),
-			coalesce((SELECT array_agg(oid::int8 ORDER BY oid) FROM pg_class WHERE relkind = 'm'), '{}'),
-			coalesce((SELECT array_agg(relfilenode::int8 ORDER BY oid) FROM pg_class WHERE relkind = 'm'), '{}')
-		FROM pg_sequence q JOIN pg_class c ON c.oid = q.seqrelid WHERE c.relpersistence <> 't'`, nil, []any{&sequences, &oids, &files}, nil)
+	err = q.Ask(ctx, `SELECT md5(coalesce(string_agg(c.oid::text || ':' || coalesce(CASE WHEN has_sequence_privilege(c.oid, 'USAGE,SELECT') THEN pg_sequence_last_value(c.oid)::text END, ''),
+				',' ORDER BY c.oid) FILTER (WHERE c.relkind = 'S'), '')),
+			coalesce(array_agg(c.oid::int8 ORDER BY c.oid) FILTER (WHERE c.relkind = 'm'), '{}'), coalesce(array_agg(c.relfilenode::int8 ORDER BY c.oid) FILTER (WHERE c.relkind = 'm'), '{}')
+		FROM pg_class c WHERE c.relkind IN ('S', 'm') AND c.relpersistence <> 't'`, nil, []any{&sequences, &oids, &files}, nil)
 	views = map[uint32]uint32{}
 	for i := range oids {
 		views[uint32(oids[i])] = uint32(files[i])

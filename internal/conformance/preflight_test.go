@@ -117,6 +117,34 @@ func TestRowsAsWrittenAskLittle(t *testing.T) {
 	}
 }
 
+// TestManyTablesAskLittle holds what a few rows in each of many tables cost: what names mean and how rows go is asked for many tables at once,
+// and not for each when its rows come.
+func TestManyTablesAskLittle(t *testing.T) {
+	t.Parallel()
+	const tables, ours = 450, 60 // round trips besides those for the statements: a load of one row takes about 25
+	database := server.NewDatabase(t)
+	var schema, empty, fill strings.Builder
+	for i := range tables {
+		fmt.Fprintf(&schema, "CREATE TABLE t%d (id int);\n", i)
+		fmt.Fprintf(&empty, "TRUNCATE t%d;\n", i)
+		fmt.Fprintf(&fill, "INSERT INTO t%d VALUES (1);\n", i)
+	}
+	pgtest.Exec(t, database, schema.String())
+	target, err := pgx.ParseConfig(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, script := range map[string]string{"emptied before": empty.String() + fill.String(), "only filled": fill.String()} {
+		files := fstest.MapFS{"load.sql": &fstest.MapFile{Data: []byte(script)}}
+		trips := roundTrips(t, target, load.Options{Script: load.Script{FS: files, Name: "load.sql"}, Transaction: load.Single})
+		statements := strings.Count(script, ";\n")
+		t.Logf("%s: %d statements took %d round trips", name, statements, trips)
+		if trips > statements+ours {
+			t.Errorf("%s: %d statements took %d round trips", name, statements, trips)
+		}
+	}
+}
+
 // BenchmarkSmallExport loads three rows into three tables, with the comparison and without.
 func BenchmarkSmallExport(b *testing.B) {
 	database := server.NewDatabase(b)

@@ -2,6 +2,7 @@ package fit
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -59,6 +60,17 @@ func TestRows(t *testing.T) {
 		}
 		if have != want {
 			t.Errorf("%q: %q, want %q", text, have, want)
+		}
+	}
+}
+
+// Every pattern is one: they are compiled only where a server has refused something.
+func TestWords(t *testing.T) {
+	t.Parallel()
+	drops()
+	for _, w := range words {
+		if _, err := regexp.Compile(w.pattern); err != nil {
+			t.Errorf("%s: %v", w.state, err)
 		}
 	}
 }

@@ -121,7 +121,11 @@ func (r *run) emptiedBy(ctx context.Context, s *survey) (map[uint32]bool, error)
 		}
 	}
 	emptied := map[uint32]bool{}
-	reached, err := catalog.EmptiedBy(ctx, r.session, names)
+	oids, err := catalog.Names(ctx, r.session, names)
+	if err != nil {
+		return nil, err
+	}
+	reached, err := catalog.EmptiedBy(ctx, r.session, oids)
 	for _, t := range reached {
 		emptied[t.OID] = true
 	}

@@ -327,7 +327,7 @@ const seldom = 20
 const near = time.Millisecond
 
 // worthKnowing reports whether the catalog is to be asked about the table of an INSERT, and counts INSERTs. The question costs tens of
-// milliseconds; where the server is near, the first few small INSERTs are done by then.
+// milliseconds; where the server is near, the first small INSERTs are done by then, and as long as nothing is known there is nothing that they make doubtful.
 func (x *executor) worthKnowing(s *statement, table string) bool {
 	if table != x.insertsInto {
 		x.insertsInto, x.insertsSeen = table, 0
@@ -341,7 +341,7 @@ func (x *executor) worthKnowing(s *statement, table string) bool {
 	case !x.few(s):
 	case x.known.forgotten >= seldom:
 		return false
-	case x.unasked < x.o.thresholds.unasked && !x.o.Explain && !x.way.inForce() && x.session.Nearest() < near:
+	case x.unasked < x.o.thresholds.unasked && !x.known.ofTables() && !x.o.Explain && !x.way.inForce() && x.session.Nearest() < near:
 		x.unasked++
 		return false
 	}
@@ -407,7 +407,7 @@ func (x *executor) settleKnown(ctx context.Context, s *statement) *failure {
 		if f := x.answered(ctx); f != nil {
 			return f
 		}
-		if err := cmp.Or(x.nameBefore(ctx), x.known.emptied.LookUp(ctx, x.session)); err != nil {
+		if err := cmp.Or(x.nameBefore(ctx), x.lookUpEmptied(ctx)); err != nil {
 			return x.fail(s, err)
 		}
 		s.effect = writing
@@ -416,7 +416,7 @@ func (x *executor) settleKnown(ctx context.Context, s *statement) *failure {
 		if f := x.answered(ctx); f != nil {
 			return f
 		}
-		if err := cmp.Or(x.settleNames(ctx), x.known.emptied.LookUp(ctx, x.session)); err != nil {
+		if err := cmp.Or(x.settleNames(ctx), x.lookUpEmptied(ctx)); err != nil {
 			return x.fail(s, err)
 		}
 	}

@@ -45,7 +45,7 @@ type executor struct {
 	notices   int
 	explained map[uint32]string // what was said of how a table's rows go, by its oid
 
-	foreseen    []string     // tables that the script is known to fill or empty, quoted, until the first plan
+	foreseen    []string     // tables that the script is known to fill or empty, quoted, until they are asked for, or plans were forgotten
 	off         []*tablePlan // whose indexes are switched off
 	insertsInto string       // table of the last INSERT
 	insertsSeen int          // INSERTs into it, one after the other

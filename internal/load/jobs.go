@@ -132,7 +132,7 @@ func (r *run) handOver(ctx context.Context, s *statement) (bool, *failure) {
 		return true, f
 	}
 	if !r.known.settings {
-		settings, err := r.sessionSettings(ctx)
+		settings, err := r.sessionSettings(ctx, false)
 		if err != nil {
 			return true, r.fail(s, err)
 		}
@@ -579,9 +579,9 @@ func (c *crew) progress(m *member, bytes, rows int64) (allBytes, allRows int64) 
 	return allBytes, allRows
 }
 
-// sessionSettings reads the settings of the session.
-func (x *executor) sessionSettings(ctx context.Context) (map[string]string, error) {
-	all, err := catalog.Settings(ctx, x.session)
+// sessionSettings reads the settings of the session, or those that it has changed.
+func (x *executor) sessionSettings(ctx context.Context, changed bool) (map[string]string, error) {
+	all, err := catalog.Settings(ctx, x.session, changed)
 	settings := map[string]string{}
 	for _, s := range all {
 		settings[s.Name] = s.Value
@@ -599,7 +599,7 @@ func (m *member) makeAlike(ctx context.Context, settings map[string]string, made
 	if m.made == made {
 		return true, nil
 	}
-	have, err := m.sessionSettings(ctx)
+	have, err := m.sessionSettings(ctx, false)
 	if err != nil {
 		return false, err
 	}

@@ -85,7 +85,7 @@ var kept = map[sqltext.Effect]belief{
 const ours sqltext.Effect = 100
 
 // writing is the effect of an INSERT, COPY, UPDATE, DELETE or MERGE that may set anything going, as by a trigger. What names mean is asked
-// behind the first and behind the last of such statements (see nameBefore).
+// before or behind the first and behind the last of such statements (see nameBefore).
 const writing sqltext.Effect = 101
 
 // keepsNames reports whether what names mean outlives a statement.

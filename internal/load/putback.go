@@ -3,6 +3,7 @@ package load
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -20,7 +21,7 @@ type leaving struct {
 	session  *session.Session
 	config   *pgx.ConnConfig
 	vars     *psql.Vars
-	settings map[string]string // nil where a pooler gives each statement another session
+	settings map[string]string // that it had changed; nil where a pooler gives each statement another session
 	active   bool              // the replica role, where it may not be set
 }
 
@@ -35,7 +36,7 @@ func (r *run) leave(ctx context.Context) (*leaving, error) {
 		return nil, f.err
 	}
 	var err error
-	l.settings, err = r.sessionSettings(ctx)
+	l.settings, err = r.sessionSettings(ctx, true)
 	return l, err
 }
 
@@ -70,11 +71,11 @@ func (r *run) putSettingsBack(ctx context.Context, l *leaving) error {
 			}
 		}
 	}
-	now, err := r.sessionSettings(ctx)
+	now, err := r.sessionSettings(ctx, true)
 	if err != nil || maps.Equal(now, l.settings) {
 		return err
 	}
-	if err := cmp.Or(r.settleNames(ctx), r.known.emptied.LookUp(ctx, r.session)); err != nil { // while they mean what they meant to the script
+	if err := cmp.Or(r.settleNames(ctx), r.lookUpEmptied(ctx)); err != nil { // while they mean what they meant to the script
 		return err
 	}
 	if now["session_authorization"] != l.settings["session_authorization"] { // who it is first: what it may set depends on it
@@ -98,6 +99,11 @@ func (r *run) putSettingsBack(ctx context.Context, l *leaving) error {
 			role = append(role, setConfig(name, value))
 		} else {
 			set = append(set, setConfig(name, value))
+		}
+	}
+	for name := range now {
+		if _, was := l.settings[name]; !was && name != "temp_buffers" {
+			set = append(set, fmt.Sprintf("pg_catalog.set_config(%s, NULL, false)", sqltext.Literal(name))) // as RESET
 		}
 	}
 	slices.Sort(set)

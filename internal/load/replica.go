@@ -341,7 +341,7 @@ func (r *run) makeWayFor(ctx context.Context, t touched) (fires bool, _ error) {
 	if w.names[id] && !away || r.o.Online && empties { // it is done by DELETE, which sees to itself
 		return false, nil
 	}
-	if err := r.known.emptied.LookUp(ctx, r.session); err != nil { // by the foreign keys that are still there
+	if err := r.lookUpEmptied(ctx); err != nil { // by the foreign keys that are still there
 		return false, err
 	}
 	if away {

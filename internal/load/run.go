@@ -428,7 +428,10 @@ func (r *run) ownScripts(ctx context.Context, scripts []Script) error {
 
 // sayReach says what a script may do beyond the database, where it may say any SQL.
 func (r *run) sayReach(ctx context.Context) {
-	superuser, files, err := catalog.Reach(ctx, r.session)
+	superuser, files, err := !r.session.Pooled() && r.session.Parameter("is_superuser") == "on", false, error(nil) // as the server tells unasked
+	if !superuser {
+		superuser, files, err = catalog.Reach(ctx, r.session)
+	}
 	switch {
 	case err != nil:
 	case superuser:

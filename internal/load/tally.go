@@ -124,7 +124,10 @@ func (b *back) add(e *entry, rows int64) {
 
 // settleNames finds the tables that the names counted so far mean. It must be called before names may come to mean others.
 // One that cannot be found keeps the name that the script gives it.
-func (x *executor) settleNames(ctx context.Context) error {
+func (x *executor) settleNames(ctx context.Context) error { return x.settleNamesAnd(ctx, nil) }
+
+// settleNamesAnd is settleNames, and notes what others mean.
+func (x *executor) settleNamesAnd(ctx context.Context, others []string) error {
 	t := x.tally
 	if len(t.asked) == 0 || x.session.TxStatus() == 'E' {
 		return nil
@@ -136,9 +139,12 @@ func (x *executor) settleNames(ctx context.Context) error {
 	for i, e := range asked {
 		names[i] = e.Name
 	}
-	meant, err := catalog.Meanings(ctx, x.session, names)
+	meant, err := catalog.Meanings(ctx, x.session, slices.Concat(names, others))
 	if err != nil {
 		return err
+	}
+	for i, name := range others {
+		t.meant(name, meant[len(asked)+i].OID)
 	}
 	for i, e := range asked {
 		before, is := t.before[e.Name]
@@ -165,15 +171,28 @@ func (x *executor) settleNames(ctx context.Context) error {
 }
 
 // nameBefore sees to it that what was counted before has its table, when a statement comes that brings rows and may set anything going. Where
-// such statements follow each other, a name is asked for behind the first of them and behind the last: to ask each time would take longer
-// than they do.
+// such statements follow each other, names are asked for behind the first of them, or when tables were emptied before, and behind the last: to
+// ask each time would take longer than they do.
 func (x *executor) nameBefore(ctx context.Context) error {
-	for _, e := range x.tally.asked {
-		if _, is := x.tally.before[e.Name]; !is {
-			return x.settleNames(ctx)
-		}
+	t := x.tally
+	noted := func(name string) bool { _, is := t.before[name]; return is }
+	if !slices.ContainsFunc(t.asked, func(e *entry) bool { return !noted(e.Name) }) {
+		return nil
 	}
-	return nil
+	others := slices.DeleteFunc(slices.Clone(x.foreseen[:min(len(x.foreseen), foreseenAtOnce)]), noted) // whose turn will come
+	return x.settleNamesAnd(ctx, others)
+}
+
+// meant notes what a name means.
+func (t *tally) meant(name string, table uint32) {
+	if table != 0 {
+		t.before[name] = table
+	}
+}
+
+// lookUpEmptied finds the tables that were emptied. Rows that come into one of them thereafter need not be asked for by its name once more.
+func (x *executor) lookUpEmptied(ctx context.Context) error {
+	return x.known.emptied.LookUp(ctx, x.session, x.tally.meant)
 }
 
 // doubt is called when names may have come to mean other tables, and are asked for before it is said what was counted since.

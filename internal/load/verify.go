@@ -44,7 +44,7 @@ func (r *run) verify(ctx context.Context) error {
 			return r.endedByScript(ctx, true)
 		}
 	}
-	if err := cmp.Or(r.settleNames(ctx), r.known.emptied.LookUp(ctx, r.session)); err != nil {
+	if err := cmp.Or(r.settleNames(ctx), r.lookUpEmptied(ctx)); err != nil {
 		return problemOf(err)
 	}
 	if err := r.notedLater(ctx); err != nil {

@@ -202,7 +202,9 @@ func list[T any](values []T, element func(T) string) []byte {
 	return append(dst, '}')
 }
 
-func quoted(s string) string { return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"` }
+func quoted(s string) string {
+	return `"` + strings.ReplaceAll(strings.ReplaceAll(s, `\`, `\\`), `"`, `\"`) + `"`
+}
 
 // Change runs statements of our own that last, as Do does: what they set or change is there until the transaction ends. Rows are
 // handled as Do's.

@@ -102,14 +102,26 @@ const (
 	Committed               // it was decided, and all of it is committed
 )
 
-// leftQuery is pg_prepared_xacts without its joins: every load asks, and to plan them takes longer than the answer.
-const leftQuery = `SELECT gid FROM pg_prepared_xact() WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND starts_with(gid, $1::text) ORDER BY gid`
+// leftQuery is pg_prepared_xacts without its joins, and ofDatabase adds what keeps it to one database. Every load asks, and to plan that takes
+// longer than the answer: only where the server has something of ours it is asked whose.
+const (
+	leftQuery  = `SELECT gid FROM pg_prepared_xact() WHERE starts_with(gid, $1::text)`
+	ofDatabase = ` AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY gid`
+)
 
 // left gives the transactions that are prepared, by run.
 func left(ctx context.Context, q Querier, begin string) (map[Run][]int, error) {
 	found := map[Run][]int{}
 	var name string
+	some := false
 	err := q.Ask(ctx, leftQuery, []any{begin}, []any{&name}, func() error {
+		some = true
+		return nil
+	})
+	if err != nil || !some {
+		return found, err
+	}
+	err = q.Ask(ctx, leftQuery+ofDatabase, []any{begin}, []any{&name}, func() error {
 		if r, i, ok := read(name); ok {
 			found[r] = append(found[r], i)
 		}

@@ -41,15 +41,22 @@ func (e *Emptied) Deleted(s *sqltext.Statement, tag pgconn.CommandTag) {
 // Noted reports whether there are names to be looked up.
 func (e *Emptied) Noted() bool { return len(e.names)+len(e.deleted) > 0 }
 
-// LookUp finds what the names that were emptied mean.
-func (e *Emptied) LookUp(ctx context.Context, s *session.Session) error {
+// LookUp finds what the names that were emptied mean. mean is told of each truncated one, as it was noted, and of its table, 0 if there is none.
+func (e *Emptied) LookUp(ctx context.Context, s *session.Session, mean func(name string, table uint32)) error {
 	if !e.Noted() || s.TxStatus() == 'E' {
 		return nil
 	}
 	names, deleted, rows := e.names, e.deleted, e.rows
 	e.names, e.deleted, e.rows = nil, nil, nil
 	if len(names) > 0 {
-		tables, err := catalog.EmptiedBy(ctx, s, names)
+		oids, err := catalog.Names(ctx, s, names)
+		if err != nil {
+			return err
+		}
+		for i, oid := range oids {
+			mean(names[i], oid)
+		}
+		tables, err := catalog.EmptiedBy(ctx, s, oids)
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -268,9 +269,13 @@ func TestEmptied(t *testing.T) {
 		"INSERT INTO a VALUES (1); INSERT INTO b VALUES (1), (2); INSERT INTO filled VALUES (1); ANALYZE")
 	oids := d.oids("a", "b", "c", "filled")
 	d.begin()
-	d.Emptied.Truncated("a", "c", "filled")
+	d.Emptied.Truncated("a", "c", "filled", "missing")
 	d.Emptied.Deleted(&sqltext.Parse([]byte("DELETE FROM b"), sqltext.Options{})[0], pgconn.NewCommandTag("DELETE 2"))
-	must(t, d.Emptied.LookUp(t.Context(), d.Session))
+	means := map[string]uint32{}
+	must(t, d.Emptied.LookUp(t.Context(), d.Session, func(name string, table uint32) { means[name] = table }))
+	if want := map[string]uint32{"a": oids[0], "c": oids[2], "filled": oids[3], "missing": 0}; !maps.Equal(means, want) {
+		t.Errorf("the names mean %v, not %v", means, want)
+	}
 	if d.Emptied.Noted() || !slices.Equal(d.Emptied.All(), []uint32{oids[0], oids[2], oids[3], oids[1]}) {
 		t.Errorf("looked up: %v", d.Emptied.All())
 	}

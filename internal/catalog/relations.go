@@ -35,12 +35,7 @@ SELECT i, c.oid, c.relkind::text, c.relnamespace::regnamespace || '.' || quote_i
 	has_schema_privilege(c.relnamespace, 'USAGE'), has_table_privilege(c.oid, 'INSERT'), has_table_privilege(c.oid, 'TRUNCATE'),
 	has_table_privilege(c.oid, 'UPDATE,DELETE,TRUNCATE'), has_any_column_privilege(c.oid, 'SELECT'),
 	c.relkind = 'v' AND EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgtype & 64 <> 0 AND t.tgtype & 4 <> 0),
-	row_security_active(c.oid),
-	array(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
-	array(SELECT CASE WHEN a.attgenerated <> '' THEN 'generated' WHEN a.attidentity = 'a' THEN 'identity' ELSE '' END
-		FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
-	array(SELECT has_column_privilege(c.oid, a.attnum, 'INSERT')
-		FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
+	row_security_active(c.oid), coalesce(columns.names, '{}'), coalesce(columns.written, '{}'), coalesce(columns.insertable, '{}'),
 	array(SELECT a.attname::text FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
 		WHERE c.relkind = 'r' AND NOT c.relhasrules AND a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 			AND a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '' AND t.typdefault IS NULL
@@ -53,7 +48,12 @@ SELECT i, c.oid, c.relkind::text, c.relnamespace::regnamespace || '.' || quote_i
 		WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 7 = 7), '')
 FROM unnest($1::text[], $2::text[], $3::oid[]) WITH ORDINALITY asked(nsp, rel, oid, i)
 JOIN pg_class c ON c.relkind IN ('r', 'p', 'v', 'f', 'm') AND c.oid = CASE nsp WHEN '' THEN asked.oid
-	ELSE (SELECT r.oid FROM pg_class r WHERE r.relname = rel::name AND r.relnamespace = (SELECT n.oid FROM pg_namespace n WHERE n.nspname = nsp::name)) END`
+	ELSE (SELECT r.oid FROM pg_class r WHERE r.relname = rel::name AND r.relnamespace = (SELECT n.oid FROM pg_namespace n WHERE n.nspname = nsp::name)) END
+CROSS JOIN LATERAL (
+	SELECT array_agg(a.attname::text) AS names, array_agg(has_column_privilege(c.oid, a.attnum, 'INSERT')) AS insertable,
+		array_agg(CASE WHEN a.attgenerated <> '' THEN 'generated' WHEN a.attidentity = 'a' THEN 'identity' ELSE '' END) AS written
+	FROM (SELECT * FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum) a
+) columns`
 
 // Relations gives what names mean, each a schema ("" for none given) and a relation; nil where there is none. quote writes a name as
 // SQL does.

@@ -58,18 +58,14 @@ WITH RECURSIVE seen AS (
 	SELECT oid FROM up
 	UNION
 	SELECT i.inhrelid FROM family JOIN pg_inherits i ON i.inhparent = family.oid JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
-), above(oid, ancestor) AS (
-	SELECT i.inhrelid, i.inhparent FROM viewed JOIN pg_inherits i ON i.inhrelid = viewed.oid JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
-	UNION
-	SELECT above.oid, i.inhparent FROM above JOIN pg_inherits i ON i.inhrelid = above.ancestor
 )
-SELECT c.oid, format('%I.%I', n.nspname, c.relname),
+SELECT c.oid, c.relnamespace::regnamespace || '.' || quote_ident(c.relname),
 	c.oid IN (SELECT oid FROM viewed) AND c.relkind IN ('r', 'p')
-	AND NOT EXISTS (SELECT 1 FROM above WHERE above.oid = c.oid AND above.ancestor IN (SELECT oid FROM viewed))
+	AND NOT EXISTS (SELECT 1 FROM pg_partition_ancestors(c.oid) above WHERE above.relid <> c.oid AND above.relid IN (SELECT oid FROM viewed))
 	AND (pg_has_role(c.relowner, 'USAGE') OR CASE WHEN $3::bool THEN has_table_privilege(c.oid, 'MAINTAIN') ELSE false END
 		OR (SELECT pg_has_role(b.datdba, 'USAGE') FROM pg_database b WHERE b.datname = current_database())),
 	current_user = $4::name
-FROM family JOIN pg_class c ON c.oid = family.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+FROM family JOIN pg_class c ON c.oid = family.oid
 WHERE c.relkind IN ('r', 'p', 'f')
 ORDER BY 2`
 

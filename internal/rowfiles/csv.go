@@ -13,6 +13,7 @@ type csvRows struct {
 	in      *lines
 	columns []column
 	values  *values
+	one     field  // the one in hand
 	held    []byte // a field that has to be put together
 }
 
@@ -25,7 +26,7 @@ func newCSVRows(in *lines, columns []column) *csvRows {
 func (c *csvRows) read() ([]byte, error) {
 	record, err := c.in.read(true)
 	if errors.Is(err, errUnclosed) {
-		err = c.split(c.in.record, func(field) error { return nil })
+		err = c.split(c.in.record, func(*field) error { return nil })
 	}
 	return record, err
 }
@@ -46,7 +47,7 @@ func (c *csvRows) header() ([]field, error) {
 		return nil, err
 	}
 	var fields []field
-	err = c.split(record, func(f field) error {
+	err = c.split(record, func(f *field) error {
 		fields = append(fields, field{text: bytes.Clone(c.whole(f)), at: f.at})
 		return nil
 	})
@@ -63,7 +64,7 @@ func (c *csvRows) next(to *sink) error {
 		return err
 	}
 	n, first := 0, true
-	if err := c.split(record, func(f field) error {
+	if err := c.split(record, func(f *field) error {
 		n++
 		if n > len(c.columns) || c.columns[n-1].generated {
 			return nil
@@ -85,16 +86,17 @@ func (c *csvRows) next(to *sink) error {
 }
 
 // field writes a field as a column takes it.
-func (c *csvRows) field(to *sink, f field, column *column) error {
+func (c *csvRows) field(to *sink, f *field, column *column) error {
 	k := column.kind
 	if k.holds() && len(f.text) > 0 {
-		text := c.whole(f)
-		if done, err := c.values.holding(to, text, k, 0); done || err != nil {
+		f.text, f.doubled, f.plain = c.whole(f), false, false
+		if done, err := c.values.holding(to, f.text, k, 0); done || err != nil {
 			return c.in.named(column, f.at, err)
 		}
-		f = field{text: text, at: f.at, quoted: f.quoted}
 	}
 	switch {
+	case f.plain && len(f.text) > 0:
+		to.long(f.text)
 	case f.doubled:
 		eachPart(f.text, func(part []byte) { to.text(part, 0) })
 	case len(f.text) > 0:
@@ -108,7 +110,7 @@ func (c *csvRows) field(to *sink, f field, column *column) error {
 // place gives the place of a column's value in the row read last.
 func (c *csvRows) place(column int) problem.Place {
 	at, n := 0, 0
-	_ = c.split(c.in.record, func(f field) error {
+	_ = c.split(c.in.record, func(f *field) error {
 		if n == column {
 			at = f.at
 		}
@@ -124,14 +126,15 @@ type field struct {
 	at      int  // where it begins in the record
 	quoted  bool // it stands in quotes
 	doubled bool // quotes in it are doubled still
+	plain   bool // it holds nothing that COPY's text format writes in another way
 }
 
-// split gives the fields of a record.
-func (c *csvRows) split(record []byte, each func(field) error) error {
+// split gives the fields of a record, each for as long as the call takes.
+func (c *csvRows) split(record []byte, each func(*field) error) error {
 	for n, at := 1, 0; ; n++ {
-		f, end, err := c.one(record, at, n)
+		end, err := c.take(record, at, n)
 		if err == nil {
-			err = each(f)
+			err = each(&c.one)
 		}
 		if err != nil || end == len(record) {
 			return err
@@ -140,45 +143,54 @@ func (c *csvRows) split(record []byte, each func(field) error) error {
 	}
 }
 
-// unquotedEnds are what text without quotes goes up to: a comma, or what COPY refuses in it as well.
-var unquotedEnds = [256]bool{',': true, '"': true, '\r': true, '\n': true}
+// What characters are in text without quotes: ends are a comma, up to which it goes, and what COPY refuses in it as well.
+const ends, escapes = 1, 2
 
-// one gives the n-th field, which begins at an offset, and where it ends: at a comma, or with the record.
-func (c *csvRows) one(record []byte, at, n int) (f field, end int, err error) {
-	rest := record[at:]
+var unquoted = [256]uint8{',': ends, '"': ends, '\r': ends, '\n': ends, '\\': escapes, '\t': escapes}
+
+// take reads the n-th field, which begins at an offset, and gives where it ends: at a comma, or with the record.
+func (c *csvRows) take(record []byte, at, n int) (end int, err error) {
+	rest, f := record[at:], &c.one
+	f.at = at
 	if len(rest) == 0 || rest[0] != '"' {
-		size := 0
-		for size < len(rest) && !unquotedEnds[rest[size]] {
-			size++
+		size, all := len(rest), uint8(0)
+		for i, b := range rest {
+			what := unquoted[b]
+			if what == ends {
+				size = i
+				break
+			}
+			all |= what
 		}
 		switch {
 		case size == len(rest) || rest[size] == ',':
-			return field{text: rest[:size], at: at}, at + size, nil
+			f.text, f.quoted, f.doubled, f.plain = rest[:size], false, false, all == 0
+			return at + size, nil
 		case rest[size] == '"':
-			return f, 0, c.in.faultAt(at+size, "field %d has a double quote but does not begin with one: a field with quotes stands in quotes as a whole, and those in it are doubled", n)
+			return 0, c.in.faultAt(at+size, "field %d has a double quote but does not begin with one: a field with quotes stands in quotes as a whole, and those in it are doubled", n)
 		}
-		return f, 0, c.in.faultAt(at+size, "a line ends here in another way than the first one did; text that holds the end of a line stands in double quotes")
+		return 0, c.in.faultAt(at+size, "a line ends here in another way than the first one did; text that holds the end of a line stands in double quotes")
 	}
-	f = field{at: at, quoted: true}
+	f.quoted, f.doubled, f.plain = true, false, false
 	for i := 1; ; i += 2 {
 		quote := bytes.IndexByte(rest[i:], '"')
 		if quote < 0 {
-			return f, 0, c.in.unclosed(at)
+			return 0, c.in.unclosed(at)
 		}
 		i += quote
 		switch {
 		case i+1 == len(rest) || rest[i+1] == ',':
 			f.text = rest[1:i]
-			return f, at + i + 1, nil
+			return at + i + 1, nil
 		case rest[i+1] != '"':
-			return f, 0, c.in.faultAt(at+i+1, "field %d goes on after its closing quote: quotes in it are doubled, and all of it stands between the outer ones", n)
+			return 0, c.in.faultAt(at+i+1, "field %d goes on after its closing quote: quotes in it are doubled, and all of it stands between the outer ones", n)
 		}
 		f.doubled = true
 	}
 }
 
 // whole gives a field's text in one piece.
-func (c *csvRows) whole(f field) []byte {
+func (c *csvRows) whole(f *field) []byte {
 	if !f.doubled {
 		return f.text
 	}

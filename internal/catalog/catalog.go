@@ -6,6 +6,8 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // Querier asks questions. It is a session.Session.
@@ -30,16 +32,24 @@ func collect[T any](ctx context.Context, ask func(ctx context.Context, sql strin
 }
 
 // namesQuery asks what names mean under the script's path. to_regclass itself fails for a name in another database, for one of more than
-// three parts, and for one in a schema that the role may not look into: these mean nothing, and the server says so of the statement. It may
-// be asked before each of a few statements, and is written so that to plan it, which takes longer than to answer it, takes little: no join of
-// catalogs, and OFFSET 0 holds the planner from asking for each name twice.
-const namesQuery = `SELECT coalesce(meant.oid, 0::pg_catalog.oid), coalesce((SELECT pg_catalog.format('%s.%I', c.relnamespace::pg_catalog.regnamespace, c.relname)
-	FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) meant.oid), '')
-FROM (SELECT asked.i, CASE WHEN pg_catalog.cardinality(parts) OPERATOR(pg_catalog.>) 3
+// three parts, and for one in a schema that the role may not look into: these mean nothing, and the server says so of the statement. It is
+// asked in every load, and is written so that to plan it, which takes longer than to answer it, takes little: no join of catalogs, OFFSET 0 holds
+// the planner from asking for each name twice, and names of one part, as nearly all are, go without a look at their parts.
+const (
+	namesQuery          = meantFirst + meantOID + ` AS oid` + meantFrom + meantLast
+	qualifiedNamesQuery = meantFirst + `CASE WHEN pg_catalog.cardinality(parts) OPERATOR(pg_catalog.>) 3
 		OR pg_catalog.cardinality(parts) OPERATOR(pg_catalog.=) 3 AND parts[1]::pg_catalog.name OPERATOR(pg_catalog.<>) pg_catalog.current_database()
 		OR NOT pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace(pg_catalog.quote_ident(parts[pg_catalog.cardinality(parts) OPERATOR(pg_catalog.-) 1])), 'USAGE')
-		THEN NULL ELSE pg_catalog.to_regclass(asked.name)::pg_catalog.oid END AS oid
-	FROM pg_catalog.unnest($1::pg_catalog.text[]) WITH ORDINALITY asked(name, i), pg_catalog.parse_ident(asked.name) parts OFFSET 0) meant ORDER BY meant.i`
+		THEN NULL ELSE ` + meantOID + ` END AS oid` + meantFrom + `, pg_catalog.parse_ident(asked.name) parts` + meantLast
+
+	meantFirst = `SELECT coalesce(meant.oid, 0::pg_catalog.oid), coalesce((SELECT pg_catalog.format('%s.%I', c.relnamespace::pg_catalog.regnamespace, c.relname)
+	FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) meant.oid), '')
+FROM (SELECT asked.i, `
+	meantOID  = `pg_catalog.to_regclass(asked.name)::pg_catalog.oid`
+	meantFrom = `
+	FROM pg_catalog.unnest($1::pg_catalog.text[]) WITH ORDINALITY asked(name, i)`
+	meantLast = ` OFFSET 0) meant ORDER BY meant.i`
+)
 
 // Meaning is what a name means: a relation and its name, schema-qualified and quoted where PostgreSQL needs it; or neither, where the server
 // would name none.
@@ -53,7 +63,11 @@ func Meanings(ctx context.Context, q Querier, names []string) ([]Meaning, error)
 	if len(names) == 0 {
 		return nil, nil
 	}
-	all, err := collect(ctx, q.Resolve, namesQuery, []any{names}, func(m *Meaning) []any { return []any{&m.OID, &m.Name} })
+	query := namesQuery
+	if slices.ContainsFunc(names, func(name string) bool { return strings.Contains(name, ".") }) { // be it in quotes
+		query = qualifiedNamesQuery
+	}
+	all, err := collect(ctx, q.Resolve, query, []any{names}, func(m *Meaning) []any { return []any{&m.OID, &m.Name} })
 	if err == nil && len(all) != len(names) {
 		err = fmt.Errorf("%d answers to %d names", len(all), len(names))
 	}

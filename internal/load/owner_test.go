@@ -121,7 +121,7 @@ func asOwner(t *testing.T, superuser, schema string) (super, owner *pgx.ConnConf
 	super, err := pgx.ParseConfig(databaseURL)
 	must(t, err)
 	role := "owner_of_" + super.Database
-	pgtest.Exec(t, databaseURL, fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD 'pw'; ALTER DATABASE %s OWNER TO %[1]s; ", role, super.Database)+superuser)
+	pgtest.Exec(t, databaseURL, fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s'; ALTER DATABASE %s OWNER TO %[1]s; ", role, pgtest.Verifier("pw"), super.Database)+superuser)
 	t.Cleanup(func() {
 		pgtest.Exec(t, databaseURL, fmt.Sprintf("REASSIGN OWNED BY %s TO postgres; DROP OWNED BY %[1]s; DROP ROLE %[1]s", role))
 	})

@@ -160,7 +160,7 @@ func turnedLoad(t *testing.T, databaseURL string, way turnedWay, trace func(stri
 	must(t, err)
 	if way.owner {
 		role := fmt.Sprintf("turned_%d", os.Getpid())
-		pgtest.Exec(t, databaseURL, fmt.Sprintf("DO $$ BEGIN CREATE ROLE %[1]s LOGIN PASSWORD 'x'; EXCEPTION WHEN duplicate_object THEN END $$; GRANT ALL ON SCHEMA public TO %[1]s", role))
+		pgtest.Exec(t, databaseURL, fmt.Sprintf("DO $$ BEGIN CREATE ROLE %[1]s LOGIN PASSWORD '%[2]s'; EXCEPTION WHEN duplicate_object THEN END $$; GRANT ALL ON SCHEMA public TO %[1]s", role, pgtest.Verifier("x")))
 		for _, name := range []string{"TABLE parent", "TABLE child", "TABLE pair", "TABLE pairs", "TABLE part", "TABLE part1", "VIEW shown", "SEQUENCE own_seq", "TABLE old"} {
 			pgtest.Exec(t, databaseURL, "ALTER "+name+" OWNER TO "+role)
 		}

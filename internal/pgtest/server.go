@@ -118,7 +118,7 @@ func Start(ctx context.Context, options Options) (*Server, error) {
 // initialise makes the cluster: password logins only, even on the socket, unless options say otherwise.
 func (s *Server) initialise(ctx context.Context, options Options) error {
 	passwordFile := filepath.Join(s.dir, "password")
-	if err := s.group.writeFile(passwordFile, s.password+"\n"); err != nil {
+	if err := s.group.writeFile(passwordFile, Verifier(s.password)+"\n"); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, initLimit)

@@ -232,8 +232,14 @@ func (c testCase) record(t *testing.T, path string) {
 			return
 		}
 		var work sync.WaitGroup
+		rows := make(chan struct{}, 1) // all of a COPY have been sent
 		work.Go(func() {
+			copies := false
 			_ = readMessages(to, func(whole []byte) error {
+				if copies { // that a row is refused is told behind the last one, as when it is answered again: how many were sent by then is chance
+					<-rows
+				}
+				copies = whole[0] == 'G'
 				write(false, whole)
 				_, err := conn.Write(whole)
 				return err
@@ -243,8 +249,12 @@ func (c testCase) record(t *testing.T, path string) {
 		_ = readMessages(conn, func(whole []byte) error {
 			write(true, whole)
 			_, err := to.Write(whole)
+			if whole[0] == 'c' || whole[0] == 'f' {
+				rows <- struct{}{}
+			}
 			return err
 		})
+		close(rows)
 		_ = to.Close()
 		work.Wait()
 	})

@@ -1,0 +1,6 @@
+SET work_mem = '8MB';
+TRUNCATE t, u;
+UPDATE w SET n = 2;
+INSERT INTO t (id, n, note) VALUES (2, 2, 'new');
+SET work_mem = '9MB';
+INSERT INTO u VALUES (2);

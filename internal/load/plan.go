@@ -79,9 +79,7 @@ func (x *executor) plan(ctx context.Context, parts []string) (*tablePlan, error)
 				return p, err
 			}
 		}
-		if k.forgotten > 0 { // what is asked beforehand is likely to be so, too
-			x.foreseen = nil
-		}
+		x.dropForeseen()
 		next := x.foreseen[:min(len(x.foreseen), foreseenAtOnce)]
 		x.foreseen = x.foreseen[len(next):]
 		if err := x.readPlans(ctx, append(slices.Clone(next), key)); err != nil {
@@ -136,8 +134,16 @@ func (r *run) foresee(s *survey) {
 
 // foreseeTable keeps the name of a table that rows are likely to come to.
 func (x *executor) foreseeTable(name string) {
+	x.dropForeseen()
 	if len(x.foreseen) < maxForeseen && !slices.Contains(x.foreseen, name) {
 		x.foreseen = append(x.foreseen, name)
+	}
+}
+
+// dropForeseen gives up what was foreseen before plans were forgotten: what is asked beforehand is likely to be, too.
+func (x *executor) dropForeseen() {
+	if x.foreseenWith != x.known.forgotten {
+		x.foreseen, x.foreseenWith = nil, x.known.forgotten
 	}
 }
 

@@ -428,7 +428,9 @@ func (r *run) ownScripts(ctx context.Context, scripts []Script) error {
 
 // sayReach says what a script may do beyond the database, where it may say any SQL.
 func (r *run) sayReach(ctx context.Context) {
-	superuser, files, err := !r.session.Pooled() && r.session.Parameter("is_superuser") == "on", false, error(nil) // as the server tells unasked
+	var files bool
+	var err error
+	superuser := !r.session.Pooled() && r.session.Parameter("is_superuser") == "on" // as the server tells unasked
 	if !superuser {
 		superuser, files, err = catalog.Reach(ctx, r.session)
 	}

@@ -183,9 +183,9 @@ func (x *executor) nameBefore(ctx context.Context) error {
 	return x.settleNamesAnd(ctx, others)
 }
 
-// meant notes what a name means.
+// meant notes what a name means. That it meant another before stays noted: nobody has seen when it changed.
 func (t *tally) meant(name string, table uint32) {
-	if table != 0 {
+	if _, noted := t.before[name]; table != 0 && !noted {
 		t.before[name] = table
 	}
 }

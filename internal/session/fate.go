@@ -27,15 +27,19 @@ const (
 const whoServes = `SELECT pg_backend_pid(), (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8,
 	coalesce((SELECT (extract(epoch FROM backend_start) * 1000000)::int8 FROM pg_stat_get_activity(pg_backend_pid())), 0)`
 
-// setupStatement asks who serves the connection, for the transaction's number, and sets the server's own limits for the transaction,
+// setupStatement asks who serves the connection, where that is not known, for the transaction's number, and sets the server's own limits for the transaction,
 // or else for the session. The limit on locks stands in where we cannot look ourselves: a role's or a script's own goes before it.
-func (o Options) setupStatement(transaction bool) string {
-	return fmt.Sprintf(whoServes+`,
+func (s *Session) setupStatement(transaction bool) string {
+	who := whoServes
+	if b := s.backend.Load(); b != nil && !s.pooled { // it is known
+		who = fmt.Sprintf("SELECT %d, %d, %d", b.pid, b.server, b.started)
+	}
+	return fmt.Sprintf(who+`,
 	CASE WHEN %[2]t AND NOT pg_is_in_recovery() THEN txid_current() ELSE 0 END,
 	CASE WHEN current_setting('lock_timeout') = '0' THEN set_config('lock_timeout', '%[1]d', %[2]t) END,
 	CASE WHEN version() LIKE '%%linux%%' AND current_setting('client_connection_check_interval', true) = '0'
 		THEN set_config('client_connection_check_interval', '%[3]d', %[2]t) END`,
-		(o.lockTimeout() + reportGrace).Milliseconds(), transaction, goneCheck.Milliseconds())
+		(s.o.lockTimeout() + reportGrace).Milliseconds(), transaction, goneCheck.Milliseconds())
 }
 
 // identify asks who serves the connection. Through a pooler that is somebody else for each transaction, so nothing is kept then.
@@ -108,7 +112,7 @@ func (s *Session) setUp(send func(h Handlers) error) error {
 // own limits set in it.
 func (s *Session) Begin(ctx context.Context, mode string) error {
 	err := s.setUp(func(h Handlers) error {
-		return s.Do(ctx, []byte("BEGIN "+mode+"; "+takePath+"; "+s.o.setupStatement(true)+"; "+givePathBack), withoutPath(h))
+		return s.Do(ctx, []byte("BEGIN "+mode+"; "+takePath+"; "+s.setupStatement(true)+"; "+givePathBack), withoutPath(h))
 	})
 	if err == nil && s.TxStatus() != 'T' {
 		return &LostError{errNoTransaction}
@@ -121,7 +125,7 @@ func (s *Session) Ready(ctx context.Context) error {
 	if s.pooled {
 		return nil
 	}
-	return s.setUp(func(h Handlers) error { return s.Change(ctx, s.o.setupStatement(false), h) })
+	return s.setUp(func(h Handlers) error { return s.Change(ctx, s.setupStatement(false), h) })
 }
 
 // Ended must be called when the transaction of Begin has ended well: a pooler then gives the server's process to others.

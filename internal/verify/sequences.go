@@ -92,8 +92,11 @@ func (c *Checks) moves(ctx context.Context, sequences []sequence) (taken, lastin
 			far = "least"
 		}
 		names = append(names, s.Name)
-		furthest = append(furthest, fmt.Sprintf("(SELECT CASE WHEN f.far IS NOT NULL THEN least(greatest(trunc(f.far), %d), %d)::bigint END FROM (SELECT %s(%s)::numeric) f(far))",
-			math.MinInt64, math.MaxInt64, far, strings.Join(s.columns, ", ")))
+		all := fmt.Sprintf("%s(%s)", far, strings.Join(s.columns, ", "))
+		if slices.ContainsFunc(s.Feeds, func(f catalog.Fed) bool { return f.Numeric }) {
+			all = fmt.Sprintf("(SELECT CASE WHEN f.far IS NOT NULL THEN least(greatest(trunc(f.far), %d), %d) END FROM (SELECT %s::numeric) f(far))", math.MinInt64, math.MaxInt64, all)
+		}
+		furthest = append(furthest, all+"::bigint")
 	}
 	states, err := catalog.States(ctx, c.Session, names, furthest)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -268,6 +269,11 @@ func TestEmptied(t *testing.T) {
 	d := open(t, "CREATE TABLE a (id int); CREATE TABLE b (id int); CREATE TABLE c (id int); CREATE TABLE filled (id int); "+
 		"INSERT INTO a VALUES (1); INSERT INTO b VALUES (1), (2); INSERT INTO filled VALUES (1); ANALYZE")
 	oids := d.oids("a", "b", "c", "filled")
+	for end := time.Now().Add(30 * time.Second); len(d.ask(fmt.Sprintf("SELECT 'counted' WHERE pg_stat_get_live_tuples(%d) = 1", oids[0]))) == 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) { // the session that brought the rows tells of them as it ends, and nobody waits for that
+			t.Fatal("the server does not say that the table has a row")
+		}
+	}
 	d.begin()
 	d.Emptied.Truncated("a", "c", "filled", "missing")
 	d.Emptied.Deleted(&sqltext.Parse([]byte("DELETE FROM b"), sqltext.Options{})[0], pgconn.NewCommandTag("DELETE 2"))

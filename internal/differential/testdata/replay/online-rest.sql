@@ -1,6 +1,6 @@
 SET work_mem = '8MB';
-TRUNCATE t, u;
+TRUNCATE t;
 UPDATE w SET n = 2;
 INSERT INTO t (id, n, note) VALUES (2, 2, 'new');
 SET work_mem = '9MB';
-INSERT INTO u VALUES (2);
+INSERT INTO t (id, n, note) VALUES (3, 2, 'new');

@@ -3,10 +3,12 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -54,6 +56,14 @@ func roundTrips(t testing.TB, target *pgx.ConnConfig, o load.Options) (n int) {
 	return n
 }
 
+// far is a connection to a server that is never near: what is asked of one that is depends on how busy the machine is.
+type far struct{ net.Conn }
+
+func (c far) Read(p []byte) (int, error) {
+	time.Sleep(2 * time.Millisecond)
+	return c.Conn.Read(p)
+}
+
 // TestPreflightAsksOnce holds what comparing a script with the catalog costs before the first change: two round trips, whatever the
 // number of tables, and four where the script sets a search_path. It also holds the number of questions of a whole small load.
 // (BenchmarkSmallExport shows what that is in time.)
@@ -64,6 +74,11 @@ func TestPreflightAsksOnce(t *testing.T) {
 	target, err := pgx.ParseConfig(database)
 	if err != nil {
 		t.Fatal(err)
+	}
+	dial := target.DialFunc
+	target.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		return far{conn}, err
 	}
 	without := []load.Script{{FS: fstest.MapFS{"nothing.sql": &fstest.MapFile{}}, Name: "nothing.sql"}} // a script of the user's own turns it off
 	roundTrips(t, target, load.Options{Script: smallExport("")})                                        // which moves the sequences; after it they stand where they should

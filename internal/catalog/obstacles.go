@@ -129,12 +129,12 @@ func EventTriggers(ctx context.Context, q Querier) ([]string, error) {
 // Setting is a setting of a session.
 type Setting struct{ Name, Value string }
 
-// settingsQuery asks what a session has set, in whatever way: the values of all settings, and who it is. It uses no operator, so that
-// it can be asked under the script's own path.
-const settingsQuery = `SELECT s.name, s.setting, s.context FROM pg_catalog.pg_settings s
+// settingsQuery and whoQuery ask what a session has set, in whatever way: the values of all settings, and who it is. They name the schema of
+// everything, so that they can be asked under the script's own path.
+const settingsQuery, whoQuery = `SELECT s.name, s.setting, s.context FROM pg_catalog.pg_settings s`, `
 UNION ALL SELECT 'role', pg_catalog.current_setting('role'), 'user' UNION ALL SELECT 'session_authorization', session_user::pg_catalog.text, 'user'`
 
-// changedSettings are those that settingsQuery is asked for where only what the session itself has changed matters: a few in place of hundreds.
+// changedSettings are those that are asked for where only what the session itself has changed matters: a few in place of hundreds.
 const changedSettings = ` WHERE s.source OPERATOR(pg_catalog.=) 'session' AND (s.setting OPERATOR(pg_catalog.<>) s.reset_val) IS NOT FALSE`
 
 // Settings gives the settings of the session, the search_path included, or, with changed, who it is and those that it has given another value than
@@ -145,9 +145,9 @@ func Settings(ctx context.Context, q Querier, changed bool) ([]Setting, error) {
 	var value *string
 	query := settingsQuery
 	if changed {
-		query = strings.Replace(query, "\n", changedSettings+"\n", 1)
+		query += changedSettings
 	}
-	err := q.Resolve(ctx, query, nil, []any{&name, &value, &context}, func() error {
+	err := q.Resolve(ctx, query+whoQuery, nil, []any{&name, &value, &context}, func() error {
 		if value != nil && (context == "user" || context == "superuser") && !strings.HasPrefix(name, "transaction_") && !strings.HasPrefix(name, "fabricate_seed.") {
 			all = append(all, Setting{Name: name, Value: *value})
 		}

@@ -2,7 +2,6 @@ package fit
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 )
@@ -69,8 +68,8 @@ func TestWords(t *testing.T) {
 	t.Parallel()
 	drops()
 	for _, w := range words {
-		if _, err := regexp.Compile(w.pattern); err != nil {
-			t.Errorf("%s: %v", w.state, err)
+		if w.pattern != nil && w.pattern() == nil {
+			t.Errorf("%s: no pattern", w.state)
 		}
 	}
 }

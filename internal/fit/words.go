@@ -24,10 +24,15 @@ type Situation struct {
 // word is what to do about one kind of refusal. A state may have several: the first whose pattern matches the server's message counts.
 // A server may speak another language: then the entry without a pattern is what is left.
 type word struct {
-	state   string // SQLSTATE
-	pattern string // a regular expression, compiled where a server has refused something; "" matches every message
-	rows    bool   // only for statements that fill or empty a table
-	remedy  string // $1 … are what the pattern has matched, {role} is the role
+	state   string                // SQLSTATE
+	pattern func() *regexp.Regexp // nil matches every message
+	rows    bool                  // only for statements that fill or empty a table
+	remedy  string                // $1 … are what the pattern has matched, {role} is the role
+}
+
+// said gives a pattern that is compiled when it is needed first: most loads go well, and all of them take longer than the rest of the program's start.
+func said(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }
 
 // inBefore says where a script of the user's own goes.
@@ -79,21 +84,21 @@ var words = []word{
 	{state: "22003", remedy: moreDigits},
 	{state: "22007", remedy: noDateRemedy},
 	{state: "22008", remedy: noDateRemedy},
-	{state: "22P02", pattern: `invalid input value for enum (.+): "`, remedy: labelRemedy("$1")},
-	{state: "22P02", pattern: `invalid input syntax for type json`, remedy: jsonRemedy},
+	{state: "22P02", pattern: said(`invalid input value for enum (.+): "`), remedy: labelRemedy("$1")},
+	{state: "22P02", pattern: said(`invalid input syntax for type json`), remedy: jsonRemedy},
 	{state: "22P02", remedy: otherType},
 	{state: "22P03", remedy: otherType},
-	{state: "22P04", pattern: `extra data after last expected column`, remedy: moreValues},
-	{state: "22P04", pattern: `missing data for column`, remedy: fewerValues},
-	{state: "22021", pattern: `0x00$`, remedy: "PostgreSQL's texts cannot hold a zero byte: have Fabricate leave it out."},
+	{state: "22P04", pattern: said(`extra data after last expected column`), remedy: moreValues},
+	{state: "22P04", pattern: said(`missing data for column`), remedy: fewerValues},
+	{state: "22021", pattern: said(`0x00$`), remedy: "PostgreSQL's texts cannot hold a zero byte: have Fabricate leave it out."},
 	{state: "22021", remedy: "{encoding}"},
 	{state: "22P05", remedy: "The database's encoding has no such character: make the database with the encoding UTF8."},
 	{state: "23502", remedy: nullRemedy},
-	{state: "23503", pattern: `update or delete on table`, remedy: "Other rows still refer to the row: empty or load the tables that refer to it too, or give the key ON DELETE CASCADE."},
+	{state: "23503", pattern: said(`update or delete on table`), remedy: "Other rows still refer to the row: empty or load the tables that refer to it too, or give the key ON DELETE CASCADE."},
 	{state: "23503", rows: true, remedy: orphanRemedy + laterRemedy},
 	{state: "23503", remedy: orphanRemedy}, // at the end of a transaction, or of an UPDATE
 	{state: "23505", remedy: uniqueRemedy + " If the row was in the table before the load, empty the table at the script's beginning (TRUNCATE)."},
-	{state: "23514", pattern: `no partition of relation "(.+)" found`, remedy: partitionRemedy("$1")},
+	{state: "23514", pattern: said(`no partition of relation "(.+)" found`), remedy: partitionRemedy("$1")},
 	{state: "23514", remedy: checkRemedy},
 	{state: "23P01", remedy: "Have Fabricate make rows that do not overlap, or change the exclusion constraint in the schema."},
 	{state: "25001", remedy: "This statement cannot run inside the one transaction of the load; set transaction to none, or take it out of the script."},
@@ -103,71 +108,71 @@ var words = []word{
 	{state: "3F000", rows: true, remedy: "The schema comes from your migrations: run them before this step, or give a script that creates it" + inBefore + "."},
 	{state: "3F000", remedy: "The script does not create the schema: add CREATE SCHEMA to it, or give a script that does" + inBefore + "."},
 	{state: "40P01", remedy: "Another session locks the same tables in another order: run the load while it does not, or find it in the server's log."},
-	{state: "42501", pattern: `session_replication_role`, remedy: "Load as a superuser, or let one run: GRANT SET ON PARAMETER session_replication_role TO {role} (PostgreSQL 15 and later)."},
-	{state: "42501", pattern: `row-level security`, remedy: rowSecurity},
-	{state: "42501", pattern: `must be owner of extension (.+)`, remedy: "Take the comment or change of the extension $1 out of the script (pg_dump --no-comments), or load as the role that made the extension."},
-	{state: "42501", pattern: `permission denied to create extension "(.+)"`, remedy: "Have a superuser run CREATE EXTENSION \"$1\" in the database once, and write CREATE EXTENSION IF NOT EXISTS in the script."},
-	{state: "42501", pattern: `must be (?:a )?(?:owner|member) of`, remedy: ownersOnly},
-	{state: "42501", pattern: `must be able to SET ROLE`, remedy: ownersOnly},
-	{state: "42501", pattern: `permission denied for schema (\S+)`, remedy: "Let the owner of the schema run: GRANT USAGE, CREATE ON SCHEMA $1 TO {role}."},
-	{state: "42501", pattern: `permission denied for database (\S+)`, remedy: "Let the owner of the database run: GRANT CREATE, TEMPORARY ON DATABASE $1 TO {role}."},
-	{state: "42501", pattern: `permission denied for sequence (\S+)`, remedy: "Let the owner run: GRANT USAGE, UPDATE ON SEQUENCE $1 TO {role}."},
-	{state: "42501", pattern: `permission denied for (?:table|relation) (\S+)`, remedy: "Let the owner run: GRANT SELECT, INSERT, TRUNCATE ON $1 TO {role}."},
-	{state: "42501", pattern: `permission denied to set parameter "(.+)"`, remedy: "Take the SET out of the script, or let a superuser run: GRANT SET ON PARAMETER $1 TO {role} (PostgreSQL 15 and later)."},
-	{state: "42501", pattern: `permission denied to create (role|database)`, remedy: "Make the $1 beforehand as a role that may, and take the statement out of the script: pg_dump, other than pg_dumpall, writes none."},
+	{state: "42501", pattern: said(`session_replication_role`), remedy: "Load as a superuser, or let one run: GRANT SET ON PARAMETER session_replication_role TO {role} (PostgreSQL 15 and later)."},
+	{state: "42501", pattern: said(`row-level security`), remedy: rowSecurity},
+	{state: "42501", pattern: said(`must be owner of extension (.+)`), remedy: "Take the comment or change of the extension $1 out of the script (pg_dump --no-comments), or load as the role that made the extension."},
+	{state: "42501", pattern: said(`permission denied to create extension "(.+)"`), remedy: "Have a superuser run CREATE EXTENSION \"$1\" in the database once, and write CREATE EXTENSION IF NOT EXISTS in the script."},
+	{state: "42501", pattern: said(`must be (?:a )?(?:owner|member) of`), remedy: ownersOnly},
+	{state: "42501", pattern: said(`must be able to SET ROLE`), remedy: ownersOnly},
+	{state: "42501", pattern: said(`permission denied for schema (\S+)`), remedy: "Let the owner of the schema run: GRANT USAGE, CREATE ON SCHEMA $1 TO {role}."},
+	{state: "42501", pattern: said(`permission denied for database (\S+)`), remedy: "Let the owner of the database run: GRANT CREATE, TEMPORARY ON DATABASE $1 TO {role}."},
+	{state: "42501", pattern: said(`permission denied for sequence (\S+)`), remedy: "Let the owner run: GRANT USAGE, UPDATE ON SEQUENCE $1 TO {role}."},
+	{state: "42501", pattern: said(`permission denied for (?:table|relation) (\S+)`), remedy: "Let the owner run: GRANT SELECT, INSERT, TRUNCATE ON $1 TO {role}."},
+	{state: "42501", pattern: said(`permission denied to set parameter "(.+)"`), remedy: "Take the SET out of the script, or let a superuser run: GRANT SET ON PARAMETER $1 TO {role} (PostgreSQL 15 and later)."},
+	{state: "42501", pattern: said(`permission denied to create (role|database)`), remedy: "Make the $1 beforehand as a role that may, and take the statement out of the script: pg_dump, other than pg_dumpall, writes none."},
 	{state: "42501", remedy: "The role {role} may not do this: load as the owner of the database, or take the statement out of the script."},
-	{state: "42601", pattern: `INSERT has more expressions than target columns`, remedy: moreInserted},
-	{state: "42601", pattern: `INSERT has more target columns than expressions`, remedy: fewerInserted},
-	{state: "42703", rows: true, pattern: `^column "[^"]+" does not exist`, remedy: notTextRemedy},
+	{state: "42601", pattern: said(`INSERT has more expressions than target columns`), remedy: moreInserted},
+	{state: "42601", pattern: said(`INSERT has more target columns than expressions`), remedy: fewerInserted},
+	{state: "42703", rows: true, pattern: said(`^column "[^"]+" does not exist`), remedy: notTextRemedy},
 	{state: "42703", rows: true, remedy: noColumnRemedy},
-	{state: "42704", pattern: `^role "(.+)" does not exist`, remedy: "Create the role first (CREATE ROLE \"$1\"), or dump without owners and grants: pg_dump --no-owner --no-privileges."},
-	{state: "42704", pattern: `^type "(?:.+\.)?(citext|hstore|ltree|lquery|ltxtquery|cube|seg|isbn|isbn13|ean13|issn|lo)(?:\[\])?" does not exist`, remedy: "{extension $1}"},
-	{state: "42704", pattern: `^type "(?:.+\.)?(geometry|geography|box2d|box3d|raster|vector|halfvec|sparsevec)(?:\[\])?" does not exist`, remedy: "{extension $1}"},
-	{state: "42704", pattern: `^type "(.+)" does not exist`, remedy: "The type comes from your migrations or from an extension: run them before this step, or give a script that creates it" + inBefore + "."},
-	{state: "42704", pattern: `^operator class "(gin_trgm_ops|gist_trgm_ops)"`, remedy: "{extension pg_trgm}"},
-	{state: "42704", pattern: `^operator class "(vector|halfvec|sparsevec|bit)_.+_ops"`, remedy: "{extension vector}"},
-	{state: "42704", pattern: `^tablespace "(.+)" does not exist`, remedy: "Dump without tablespaces (pg_dump --no-tablespaces), or make the tablespace on the server."},
-	{state: "42704", pattern: `^(?:collation|text search configuration|text search dictionary) "(.+)"`, remedy: "The server does not have it: use the image or package that the schema was made with."},
-	{state: "42704", pattern: `^language "(.+)" does not exist`, remedy: "Install the language on the server and run CREATE EXTENSION $1, in a script" + inBefore + "."},
-	{state: "42704", pattern: `^unrecognized configuration parameter "(.+)"`, remedy: "This server does not have the parameter: take the SET out of the script, or dump with the pg_dump of the server's version."},
-	{state: "42704", pattern: `^extension "(.+)" does not exist`, remedy: "Run CREATE EXTENSION \"$1\" first, in a script" + inBefore + "."},
+	{state: "42704", pattern: said(`^role "(.+)" does not exist`), remedy: "Create the role first (CREATE ROLE \"$1\"), or dump without owners and grants: pg_dump --no-owner --no-privileges."},
+	{state: "42704", pattern: said(`^type "(?:.+\.)?(citext|hstore|ltree|lquery|ltxtquery|cube|seg|isbn|isbn13|ean13|issn|lo)(?:\[\])?" does not exist`), remedy: "{extension $1}"},
+	{state: "42704", pattern: said(`^type "(?:.+\.)?(geometry|geography|box2d|box3d|raster|vector|halfvec|sparsevec)(?:\[\])?" does not exist`), remedy: "{extension $1}"},
+	{state: "42704", pattern: said(`^type "(.+)" does not exist`), remedy: "The type comes from your migrations or from an extension: run them before this step, or give a script that creates it" + inBefore + "."},
+	{state: "42704", pattern: said(`^operator class "(gin_trgm_ops|gist_trgm_ops)"`), remedy: "{extension pg_trgm}"},
+	{state: "42704", pattern: said(`^operator class "(vector|halfvec|sparsevec|bit)_.+_ops"`), remedy: "{extension vector}"},
+	{state: "42704", pattern: said(`^tablespace "(.+)" does not exist`), remedy: "Dump without tablespaces (pg_dump --no-tablespaces), or make the tablespace on the server."},
+	{state: "42704", pattern: said(`^(?:collation|text search configuration|text search dictionary) "(.+)"`), remedy: "The server does not have it: use the image or package that the schema was made with."},
+	{state: "42704", pattern: said(`^language "(.+)" does not exist`), remedy: "Install the language on the server and run CREATE EXTENSION $1, in a script" + inBefore + "."},
+	{state: "42704", pattern: said(`^unrecognized configuration parameter "(.+)"`), remedy: "This server does not have the parameter: take the SET out of the script, or dump with the pg_dump of the server's version."},
+	{state: "42704", pattern: said(`^extension "(.+)" does not exist`), remedy: "Run CREATE EXTENSION \"$1\" first, in a script" + inBefore + "."},
 	{state: "42704", remedy: notThere + "create it first" + inBefore + ", or take the statement out."},
-	{state: "42710", pattern: `^extension "(.+)" already exists`, remedy: "Write CREATE EXTENSION IF NOT EXISTS \"$1\" in the script."},
-	{state: "42710", pattern: `^role "(.+)" already exists`, remedy: "Take CREATE ROLE out of the script: roles belong to the whole server, and this one is there."},
+	{state: "42710", pattern: said(`^extension "(.+)" already exists`), remedy: "Write CREATE EXTENSION IF NOT EXISTS \"$1\" in the script."},
+	{state: "42710", pattern: said(`^role "(.+)" already exists`), remedy: "Take CREATE ROLE out of the script: roles belong to the whole server, and this one is there."},
 	{state: "42710", remedy: alreadyThere},
 	{state: "42723", remedy: alreadyThere},
-	{state: "42P06", pattern: `^schema "public" already exists`, remedy: "Every new database has the schema public: take CREATE SCHEMA public out of the script, or write IF NOT EXISTS."},
+	{state: "42P06", pattern: said(`^schema "public" already exists`), remedy: "Every new database has the schema public: take CREATE SCHEMA public out of the script, or write IF NOT EXISTS."},
 	{state: "42P06", remedy: alreadyThere},
 	{state: "42P07", remedy: alreadyThere},
 	{state: "42P01", rows: true, remedy: noTableRemedy},
 	{state: "42P01", remedy: notThere + "create it first" + inBefore + ", or take the statement out."},
-	{state: "42804", pattern: `column "(.+)" is of type (.+) but expression is of type`, remedy: "Have Fabricate make values of the type $2 for the column $1, or change the column's type in the schema."},
+	{state: "42804", pattern: said(`column "(.+)" is of type (.+) but expression is of type`), remedy: "Have Fabricate make values of the type $2 for the column $1, or change the column's type in the schema."},
 	{state: "42804", remedy: otherType},
-	{state: "42883", pattern: `(?:^function |\.)uuid_generate_v\w+\(`, remedy: "{extension uuid-ossp}"},
-	{state: "42883", pattern: `(?:^function |\.)(?:crypt|gen_salt|digest|gen_random_bytes|pgp_\w+)\(`, remedy: "{extension pgcrypto}"},
-	{state: "42883", pattern: `(?:^function |\.)st_\w+\(`, remedy: "{extension postgis}"},
-	{state: "42883", pattern: `(?:^function |\.)(?:similarity|word_similarity)\(`, remedy: "{extension pg_trgm}"},
-	{state: "42883", pattern: `(?:^function |\.)unaccent\(`, remedy: "{extension unaccent}"},
+	{state: "42883", pattern: said(`(?:^function |\.)uuid_generate_v\w+\(`), remedy: "{extension uuid-ossp}"},
+	{state: "42883", pattern: said(`(?:^function |\.)(?:crypt|gen_salt|digest|gen_random_bytes|pgp_\w+)\(`), remedy: "{extension pgcrypto}"},
+	{state: "42883", pattern: said(`(?:^function |\.)st_\w+\(`), remedy: "{extension postgis}"},
+	{state: "42883", pattern: said(`(?:^function |\.)(?:similarity|word_similarity)\(`), remedy: "{extension pg_trgm}"},
+	{state: "42883", pattern: said(`(?:^function |\.)unaccent\(`), remedy: "{extension unaccent}"},
 	{state: "42883", remedy: "The function comes from your migrations or from an extension: run them before this step, or give a script that creates it" + inBefore + "."},
-	{state: "428C9", pattern: `column "(.+)" is an identity column|identity column defined as GENERATED ALWAYS`, remedy: identityRemedy},
+	{state: "428C9", pattern: said(`column "(.+)" is an identity column|identity column defined as GENERATED ALWAYS`), remedy: identityRemedy},
 	{state: "428C9", remedy: generatedRemedy},
 	{state: "53100", remedy: "Free space on the database server's disk, or load fewer rows."},
 	{state: "53200", remedy: "Give the server more memory, or lower work_mem and maintenance_work_mem for the role."},
 	{state: "53300", remedy: "Raise max_connections on the server, end sessions that nobody needs, or set jobs to 1."},
 	{state: "53400", remedy: "A limit in the server's configuration was reached: raise it for the role or the database."},
-	{state: "54000", pattern: `index row size|index row requires`, remedy: "A value is too long for its index: have Fabricate make shorter texts, or index a hash or prefix of the column."},
-	{state: "55006", pattern: `pending trigger events`, remedy: "A deferred key or trigger of the table still waits for the transaction's end: write SET CONSTRAINTS ALL IMMEDIATE; before the statement, or set transaction to none."},
-	{state: "55006", pattern: `being accessed by other users`, remedy: "Others are connected to the database: end their sessions (SELECT pg_terminate_backend(pid) …), or load into another one."},
+	{state: "54000", pattern: said(`index row size|index row requires`), remedy: "A value is too long for its index: have Fabricate make shorter texts, or index a hash or prefix of the column."},
+	{state: "55006", pattern: said(`pending trigger events`), remedy: "A deferred key or trigger of the table still waits for the transaction's end: write SET CONSTRAINTS ALL IMMEDIATE; before the statement, or set transaction to none."},
+	{state: "55006", pattern: said(`being accessed by other users`), remedy: "Others are connected to the database: end their sessions (SELECT pg_terminate_backend(pid) …), or load into another one."},
 	{state: "55006", remedy: "Something else uses it just now: end that session or cursor first, and run the load again."},
 	{state: "55P03", remedy: "Another session held the lock for too long: end it, or raise the setting lock-timeout (or the role's own lock_timeout)."},
-	{state: "57014", pattern: `statement timeout`, remedy: "statement_timeout is too short for a load: run ALTER ROLE {role} SET statement_timeout = 0, and take its SET out of the script if there is one."},
-	{state: "57014", pattern: `user request`, remedy: "Somebody on the server cancelled the statement (pg_cancel_backend): run the load again, or ask the administrator why."},
+	{state: "57014", pattern: said(`statement timeout`), remedy: "statement_timeout is too short for a load: run ALTER ROLE {role} SET statement_timeout = 0, and take its SET out of the script if there is one."},
+	{state: "57014", pattern: said(`user request`), remedy: "Somebody on the server cancelled the statement (pg_cancel_backend): run the load again, or ask the administrator why."},
 	{state: "57014", remedy: "The server cancelled the statement: look for statement_timeout and for an administrator's hand."},
 	{state: "25P04", remedy: "transaction_timeout of the role or the database is too short for a load: ALTER ROLE {role} SET transaction_timeout = 0."},
 	{state: "57P05", remedy: "The server ends sessions that are idle for a while: raise idle_session_timeout for the role."},
-	{state: "58P01", pattern: `extension control file.+/([^/"]+)\.control`, remedy: noExtension},
-	{state: "0A000", pattern: `^extension "(.+)" is not available`, remedy: noExtension},
-	{state: "0A000", pattern: `COPY FROM not supported with row-level security`, remedy: rowSecurity},
+	{state: "58P01", pattern: said(`extension control file.+/([^/"]+)\.control`), remedy: noExtension},
+	{state: "0A000", pattern: said(`^extension "(.+)" is not available`), remedy: noExtension},
+	{state: "0A000", pattern: said(`COPY FROM not supported with row-level security`), remedy: rowSecurity},
 }
 
 // extensionOf names the extension that brings a type, where that is not its own name.
@@ -176,9 +181,8 @@ var extensionOf = map[string]string{
 	"lquery": "ltree", "ltxtquery": "ltree", "isbn": "isn", "isbn13": "isn", "ean13": "isn", "issn": "isn",
 }
 
-// drops matches a statement that takes something out of the schema. It is compiled when it is needed: that takes as long as all other patterns of
-// the program, and most loads go well.
-var drops = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?is)^\s*(?:drop|alter\s.{1,300}\sdrop)\s`) })
+// drops matches a statement that takes something out of the schema.
+var drops = said(`(?is)^\s*(?:drop|alter\s.{1,300}\sdrop)\s`)
 
 var extensionMark = regexp.MustCompile(`\{extension (.+)\}`)
 
@@ -197,8 +201,8 @@ func Remedy(pe *pgconn.PgError, s Situation) string {
 			continue
 		}
 		remedy := w.remedy
-		if w.pattern != "" {
-			pattern := regexp.MustCompile(w.pattern)
+		if w.pattern != nil {
+			pattern := w.pattern()
 			text := pe.Message
 			if pe.Code == "428C9" { // the detail says which kind of column it is
 				text += " " + pe.Detail

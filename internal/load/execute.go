@@ -422,7 +422,7 @@ func (x *executor) settleKnown(ctx context.Context, s *statement) *failure {
 	}
 	if one := s.only(); one != nil && one.Kind == sqltext.Truncate && !x.o.Continue { // with Continue it may have failed
 		for i, name := range one.Relations {
-			x.foreseeTable(sqltext.QuoteName(name...))
+			x.known.foresee(sqltext.QuoteName(name...))
 			if !one.Only[i] { // what inherits from it, and may have its sequence, stays
 				x.known.emptied.Truncated(name.String())
 			}

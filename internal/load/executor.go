@@ -45,13 +45,11 @@ type executor struct {
 	notices   int
 	explained map[uint32]string // what was said of how a table's rows go, by its oid
 
-	foreseen     []string     // tables that the script is known to fill or empty, quoted, until they are asked for, or plans are forgotten
-	foreseenWith int          // how often plans had been forgotten then
-	off          []*tablePlan // whose indexes are switched off
-	insertsInto  string       // table of the last INSERT
-	insertsSeen  int          // INSERTs into it, one after the other
-	unasked      int          // small INSERTs that went before the catalog was asked about anything
-	facts        *listFacts   // nil until they are asked for
+	off         []*tablePlan // whose indexes are switched off
+	insertsInto string       // table of the last INSERT
+	insertsSeen int          // INSERTs into it, one after the other
+	unasked     int          // small INSERTs that went before the catalog was asked about anything
+	facts       *listFacts   // nil until they are asked for
 
 	unguarded bool         // foreign keys were not enforced all the time
 	way       *ownersWay   // taken where session_replication_role is refused, else nil

@@ -11,6 +11,7 @@ type knowledge struct {
 	single    bool                  // all is one transaction
 	plans     map[string]*tablePlan // by the name that the script gives a table, quoted
 	foreknown map[string]*tablePlan // plans that were read along with others and not yet asked for
+	foreseen  []string              // tables that the script is known to fill or empty, quoted, until they are asked for
 	own       *bool                 // some functions are the server's, see serversOwn; nil until it was asked
 	observed  verify.Observed       // key values that have passed by
 	names     *tally                // what names mean
@@ -108,6 +109,7 @@ func (k *knowledge) after(e sqltext.Effect) {
 	if all&plansBelief == 0 {
 		if k.ofTables() {
 			k.forgotten++
+			k.foreseen = nil // what is asked beforehand is likely to be forgotten, too
 		}
 		clear(k.plans)
 		clear(k.foreknown)

@@ -79,9 +79,8 @@ func (x *executor) plan(ctx context.Context, parts []string) (*tablePlan, error)
 				return p, err
 			}
 		}
-		x.dropForeseen()
-		next := x.foreseen[:min(len(x.foreseen), foreseenAtOnce)]
-		x.foreseen = x.foreseen[len(next):]
+		next := k.foreseen[:min(len(k.foreseen), foreseenAtOnce)]
+		k.foreseen = k.foreseen[len(next):]
 		if err := x.readPlans(ctx, append(slices.Clone(next), key)); err != nil {
 			return nil, err
 		}
@@ -128,22 +127,14 @@ func (r *run) foresee(s *survey) {
 		return
 	}
 	for _, h := range s.heads {
-		r.foreseeTable(sqltext.QuoteName(h.parts...))
+		r.known.foresee(sqltext.QuoteName(h.parts...))
 	}
 }
 
-// foreseeTable keeps the name of a table that rows are likely to come to.
-func (x *executor) foreseeTable(name string) {
-	x.dropForeseen()
-	if len(x.foreseen) < maxForeseen && !slices.Contains(x.foreseen, name) {
-		x.foreseen = append(x.foreseen, name)
-	}
-}
-
-// dropForeseen gives up what was foreseen before plans were forgotten: what is asked beforehand is likely to be, too.
-func (x *executor) dropForeseen() {
-	if x.foreseenWith != x.known.forgotten {
-		x.foreseen, x.foreseenWith = nil, x.known.forgotten
+// foresee keeps the name of a table that rows are likely to come to.
+func (k *knowledge) foresee(name string) {
+	if len(k.foreseen) < maxForeseen && !slices.Contains(k.foreseen, name) {
+		k.foreseen = append(k.foreseen, name)
 	}
 }
 

@@ -123,11 +123,8 @@ func (b *back) add(e *entry, rows int64) {
 }
 
 // settleNames finds the tables that the names counted so far mean. It must be called before names may come to mean others.
-// One that cannot be found keeps the name that the script gives it.
-func (x *executor) settleNames(ctx context.Context) error { return x.settleNamesAnd(ctx, nil) }
-
-// settleNamesAnd is settleNames, and notes what others mean.
-func (x *executor) settleNamesAnd(ctx context.Context, others []string) error {
+// One that cannot be found keeps the name that the script gives it. What others mean is asked along with them, and noted.
+func (x *executor) settleNames(ctx context.Context, others ...string) error {
 	t := x.tally
 	if len(t.asked) == 0 || x.session.TxStatus() == 'E' {
 		return nil
@@ -179,8 +176,8 @@ func (x *executor) nameBefore(ctx context.Context) error {
 	if !slices.ContainsFunc(t.asked, func(e *entry) bool { return !noted(e.Name) }) {
 		return nil
 	}
-	others := slices.DeleteFunc(slices.Clone(x.foreseen[:min(len(x.foreseen), foreseenAtOnce)]), noted) // whose turn will come
-	return x.settleNamesAnd(ctx, others)
+	next := x.known.foreseen[:min(len(x.known.foreseen), foreseenAtOnce)] // whose turn will come
+	return x.settleNames(ctx, slices.DeleteFunc(slices.Clone(next), noted)...)
 }
 
 // meant notes what a name means. That it meant another before stays noted: nobody has seen when it changed.

@@ -9,7 +9,7 @@ import (
 )
 
 // Verifier gives what PostgreSQL keeps of a password, which CREATE ROLE and initdb take in its place (RFC 5803). One round of hashing in place of 4096 makes
-// connecting cheap: with the race detector on, it takes a fifth of the time. A password that is as good as a key needs no more, and
+// connecting cheap: with the race detector on, it takes a quarter of the time. A password that is as good as a key needs no more, and
 // that of a test neither.
 func Verifier(password string) string {
 	const rounds = 1

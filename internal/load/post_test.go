@@ -44,6 +44,8 @@ func TestPosted(t *testing.T) {
 		return fmt.Sprintf("INSERT INTO u VALUES (%d, '%s')%s;\n", from, strings.Repeat("x", 120_000), tail)
 	}
 	for name, text := range map[string]string{
+		"a COPY behind a branch":      "INSERT INTO t VALUES (1);\n\\if 0\nINSERT INTO t VALUES (2) \\g\n\\endif\nCOPY u (id) FROM stdin;\n1\n\\.\nINSERT INTO u SELECT 3;",
+		"a COPY behind two branches":  "\\if 0\nTRUNCATE t \\g\n\\elif 1\nCOPY u (id) FROM stdin;\n1\n\\.\n\\else\nTRUNCATE u \\g\n\\endif\nCOPY u (id) FROM stdin;\n2\n\\.\n",
 		"large ones":                  large(1, "") + large(2, "") + large(3, "") + "INSERT INTO u VALUES (4);" + large(5, ""),
 		"large, one fails":            large(1, "") + large(2, "") + large(3, ", (1/0)") + large(4, "") + large(5, ""),
 		"large, the last fails":       large(1, "") + large(2, "") + "INSERT INTO u SELECT 1/0;\n",

@@ -36,6 +36,9 @@ func (lv *level) active() bool {
 func (lv *level) discard() {
 	c := lv.conds[len(lv.conds)-1]
 	lv.text, lv.newlineAt, lv.paren = lv.text[:c.text], -1, c.paren
+	if c.text == 0 { // psql goes on counting words, but none of them is the next statement's first
+		lv.first, lv.anew = lv.first[:0], true
+	}
 	for n := len(lv.anchors); n > 0 && lv.anchors[n-1].offset > c.text; n-- {
 		lv.anchors = lv.anchors[:n-1]
 	}

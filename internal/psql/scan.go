@@ -89,6 +89,7 @@ type lexer struct {
 	odd      int     // offset in the query buffer behind the last thing that rows of literals do not have
 	initials [4]byte // of the first of them, where they are those of CREATE [OR REPLACE] {FUNCTION|PROCEDURE}
 	first    []byte  // the statement's first word, in lower case, as far as its capacity reaches
+	anew     bool    // it is yet to come: the words counted so far stood in a branch not taken
 
 	stdStrings bool // standard_conforming_strings, as it was when the line began: psql asks once a line
 
@@ -109,7 +110,7 @@ func (x *lexer) reset() {
 // clear empties the query buffer.
 func (x *lexer) clear() {
 	x.text, x.anchors, x.newlineAt, x.first = x.text[:0], x.anchors[:0], -1, x.first[:0]
-	x.joined, x.parted, x.expansion, x.odd = false, false, 0, 0
+	x.joined, x.parted, x.anew, x.expansion, x.odd = false, false, false, 0, 0
 }
 
 // take appends to the query buffer.
@@ -663,6 +664,15 @@ var createWords = []string{"create", "function", "procedure", "or", "replace"}
 // word keeps count of identifiers, so that the semicolons in CREATE FUNCTION … BEGIN ATOMIC … END are told from those that
 // end a statement. It is psql's own rule, not a parser.
 func (x *lexer) word(w []byte) {
+	if (x.words == 0 || x.anew) && !x.joined {
+		x.anew, x.first = false, x.first[:0]
+		for _, c := range w[:min(len(w), 16)] {
+			if 'A' <= c && c <= 'Z' {
+				c |= 0x20
+			}
+			x.first = append(x.first, c)
+		}
+	}
 	if x.words > 0 && x.initials[0] != 'c' {
 		x.words++
 		return
@@ -670,15 +680,6 @@ func (x *lexer) word(w []byte) {
 	if x.words < len(x.initials) {
 		if x.words == 0 {
 			x.initials = [4]byte{}
-		}
-		if x.words == 0 && !x.joined {
-			x.first = x.first[:0]
-			for _, c := range w[:min(len(w), 16)] {
-				if 'A' <= c && c <= 'Z' {
-					c |= 0x20
-				}
-				x.first = append(x.first, c)
-			}
 		}
 		for _, keyword := range createWords {
 			if equalFold(w, keyword) {

@@ -141,6 +141,42 @@ func inserts(size, rows int) string {
 	return sb.String()
 }
 
+// A statement's first word is its own, whatever stood in branches that are not taken.
+func TestFirstWord(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"insert into t values (1); copy t from 'x';":                              "insert copy",
+		"\\if 0\ninsert into t values (1) \\g\n\\endif\ncopy t from 'x';":         "copy",
+		"\\if 0\ninsert into t values (1);\n\\endif\nCOPY t from 'x';":            "copy",
+		"\\if 0\ninsert into t\n\\elif 1\ntruncate t;\n\\endif\nupdate t;":        "truncate update",
+		"\\if 1\nselect 1;\n\\else\ninsert into t \\g\n\\endif\n/* c */ table t;": "select table",
+		"insert\n\\if 0\ncopy \\g\n\\endif\ninto t values (1);":                   "insert",
+		"\\if 0\ninsert into t \\g\n\\endif\n(select 1);":                         "select",
+	} {
+		s, err := Open(fstest.MapFS{"load.sql": {Data: []byte(text)}}, "load.sql", NewVars(), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for {
+			item, err := s.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if st, ok := item.(*Statement); ok {
+				got = append(got, st.First)
+			}
+		}
+		_ = s.Close()
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q: %q, not %s", text, got, want)
+		}
+	}
+}
+
 // readAll reads a script to its end.
 func readAll(t testing.TB, fsys fs.FS, o Options) {
 	s, err := Open(fsys, "load.sql", NewVars(), o)
